@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bridge/base/buf.h"
 #include "bridge/base/err.h"
 #include "bridge/base/log.h"
 #include "bridge/base/str.h"
