@@ -64,7 +64,7 @@ def _raw_text(value):
 
 def _decode_part(part, charset):
     if isinstance(part, str):
-        return part.encode("ascii", "surrogateescape").decode("utf-8", "replace")
+        return part.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     for name in (charset, "utf-8", "windows-1252", "latin-1"):
         try:
             if name:

@@ -182,6 +182,7 @@ class Mailbox:
         self.folder_tombstones = {}   # num -> seq
         self.items = {}
         self.seq = 0
+        self.generation = 1           # sync states of an older generation are invalid
         self.next_num = 1
         self.kinds = {}
         for kind, name, cls, parent, hidden in DEFAULT_FOLDERS:
@@ -511,6 +512,7 @@ class Store:
         self.users = []
         self.infos = mimeinfo.InfoCache()
         self.submissions = []
+        self.fetches = 0
         self.lock = threading.Lock()
 
     def add_user(self, name, password, email=None, display_name=None):
@@ -529,6 +531,15 @@ class Store:
     def mailbox_of(self, address):
         address = address.casefold()
         return next((u.mailbox for u in self.users if u.mailbox.email.casefold() == address), None)
+
+    def served_mime(self, options, item):
+        """The MIME a client gets: the delivered bytes, or Exchange's own rewriting of them."""
+        raw = item.mime()
+        if not options.regenerate_mime:
+            return raw
+        with self.lock:
+            self.fetches += 1
+        return mimeinfo.regenerate(raw, f"{item.search_key}", self.fetches if options.volatile_mime else 0)
 
     def submit(self, sender, recipients, raw):
         """The transport: hands a message to every recipient that lives here and remembers the submission."""

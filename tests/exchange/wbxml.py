@@ -10,7 +10,7 @@ Children are elements, text (str, sent as STR_I) or bytes (sent as OPAQUE).  Tex
 as surrogate escapes, so MIME in a STR_I comes out byte for byte through `El.bytes`.
 
 The decoder accepts what the specification allows and nothing else: no string table, no attributes, no entities, no
-unknown token, no text beside elements, no bytes after the root, bounded depth.  There is no lax mode: it judges.
+unknown token, no text beside elements, no bytes after the root, bounded depth.  There is no lax mode: this codec judges.
 """
 
 from wbxml_tags import PAGES
