@@ -22,7 +22,7 @@
 struct imap_server;
 
 /* Limits; 0 means the default in parentheses. Names are those of the [limits] section. */
-struct imap_limits {
+struct imap_server_limits {
     unsigned connections;       /* over all listeners (256) */
     unsigned unauthenticated;   /* connections not signed in (16): the oldest of them is closed for a new one */
     unsigned per_account;       /* sessions of one account (64): LOGIN answers NO [LIMIT] */
@@ -38,7 +38,7 @@ struct imap_server_opts {
     struct loop *loop;
     struct accounts *accounts;
     const char *version; /* of the program, for ID; "1.0" */
-    struct imap_limits limits;
+    struct imap_server_limits limits;
     void (*on_empty)(void *ud); /* after imap_server_shutdown(), when the last session is gone; may be NULL */
     void *ud;
 };
