@@ -563,16 +563,22 @@ static uint32_t next_random(uint32_t *seed)
 /* Tags whose opaque content libwbxml2 knows as base64 and tags it does not know would differ by design. */
 static bool comparable(unsigned tag)
 {
-    static const unsigned not [] = {ComposeMail_Mime,
-                                    Email2_ConversationId,
-                                    Email2_ConversationIndex,
-                                    AirSyncBase_Content,
-                                    MeetingResponse_ProposedStartTime,
-                                    MeetingResponse_ProposedEndTime,
-                                    Provision_AccountOnlyRemoteWipe};
+    static const unsigned base64[] = {
+        ComposeMail_Mime,
+        Email2_ConversationId,
+        Email2_ConversationIndex,
+        AirSyncBase_Content,
+        ItemOperations_ConversationId,
+        Search_ConversationId,
+        GAL_Data,
+        ResolveRecipients_Data,
+        MeetingResponse_ProposedStartTime,
+        MeetingResponse_ProposedEndTime,
+        Provision_AccountOnlyRemoteWipe,
+    };
 
-    for (size_t i = 0; i < sizeof(not ) / sizeof(not [0]); i++)
-        if (not [i] == tag)
+    for (size_t i = 0; i < sizeof(base64) / sizeof(base64[0]); i++)
+        if (base64[i] == tag)
             return false;
     return tag < Find_Find && eas_tag_name(tag)[0];
 }
