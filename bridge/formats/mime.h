@@ -25,6 +25,7 @@
 #include "bridge/base/arena.h"
 #include "bridge/base/buf.h"
 #include "bridge/base/str.h"
+#include "bridge/base/text.h"
 #include "bridge/formats/charset.h"
 
 enum mime_kind {
@@ -156,10 +157,10 @@ enum mime_encoding mime_encoding_of(const struct mime_part *part);
 
 struct mime_decoder {
     enum mime_encoding encoding;
-    uint32_t bits;
-    uint8_t count, state;
-    bool ended;
-    bool damaged;    /* something was skipped or cut */
+    bool damaged; /* something was skipped or cut */
+    struct text_base64 b64;
+    int state;       /* of quoted-printable */
+    char first;      /* hex digit of =XY */
     struct buf held; /* white space that may be at the end of a quoted-printable line */
 };
 void mime_decoder_init(struct mime_decoder *d, enum mime_encoding encoding);
