@@ -381,7 +381,8 @@ def fill(mailbox, folder, count, *, seed=1, mean=0, kinds="mixed", start=0, step
         read, flagged, answered, labelled = (rnd.random() for _ in range(4))
         mailbox.add_item(folder, functools.partial(source.mime, i, received), received=received,
                          size=mimeinfo.store_size(source.length(i)), message_id=source.message_id(i), read=read < 0.9,
-                         flag=2 if flagged < 0.03 else 0,
+                         flag=2 if flagged < 0.03 else 0, item_class=mimeinfo.MEETING_REQUEST
+                         if source.kind(i) == "invitation" else "IPM.Note",
                          last_verb=(102, 103, 104)[int(answered * 1000) % 3] if answered < 0.15 else None,
                          categories=("Project", "Später")[:1 + (labelled < 0.01)] if labelled < 0.04 else ())
         if big and n == count // 2:

@@ -16,6 +16,9 @@ import threading
 HEADER_END = re.compile(rb"\r?\n\r?\n")
 MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]*>)", re.I | re.M)
 
+MEETING = re.compile(rb"^content-type:\s*text/calendar;(?:[^\r\n]|\r?\n[ \t])*method=\"?request", re.I | re.M)
+MEETING_REQUEST = "IPM.Schedule.Meeting.Request"
+
 Address = collections.namedtuple("Address", "name email")
 
 
@@ -36,6 +39,10 @@ def split_header(raw):
 def message_id(raw):
     found = MESSAGE_ID.search(split_header(raw)[0])
     return found.group(1).decode("ascii", "replace") if found else None
+
+
+def item_class(raw):
+    return MEETING_REQUEST if MEETING.search(raw) else "IPM.Note"
 
 
 def without_bcc(raw):

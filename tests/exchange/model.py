@@ -332,6 +332,7 @@ class Mailbox:
                 raw = item.mime()
                 size = mimeinfo.store_size(len(raw)) if size is None else size
                 fields.setdefault("message_id", mimeinfo.message_id(raw))
+                fields.setdefault("item_class", mimeinfo.item_class(raw))
             item.size = size
             for name, value in fields.items():
                 setattr(item, name, value)
