@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which elements an EAS request may hold, in which order and how often (the XML schemas of MS-ASCMD 6, MS-ASPROV, MS-ASAIRS).
+
+A rule is a word `seq` (order matters), `all` (any order) or `any` (repeated in any order), and the children with `?`, `*`, `+` or
+nothing for exactly one.  A child without namespace has the parent's.  Elements without a rule hold text only.
+"""
+
+RULES = {
+    "AirSync:Sync": "all Collections? Wait? HeartbeatInterval? WindowSize? Partial?",
+    "AirSync:Collections": "seq Collection+",
+    "AirSync:Collection": (
+        "seq Class? SyncKey CollectionId Supported? DeletesAsMoves? GetChanges? WindowSize? ConversationMode? Options* "
+        "Commands?"
+    ),
+    "AirSync:Options": (
+        "all FilterType? Class? AirSyncBase:BodyPreference* AirSyncBase:BodyPartPreference* Conflict? MIMESupport? "
+        "MIMETruncation? MaxItems? RightsManagement:RightsManagementSupport?"
+    ),
+    "AirSyncBase:BodyPreference": "seq Type TruncationSize? AllOrNone? Preview?",
+    "AirSyncBase:BodyPartPreference": "seq Type TruncationSize? AllOrNone? Preview?",
+    "AirSync:Commands": "any Add Change Delete Fetch",
+    "AirSync:Add": "seq Class? ClientId ApplicationData",
+    "AirSync:Change": "seq ServerId AirSyncBase:InstanceId? Class? ApplicationData",
+    "AirSync:Delete": "seq ServerId AirSyncBase:InstanceId?",
+    "AirSync:Fetch": "seq ServerId",
+    "AirSync:Supported": "free",
+    "AirSync:ApplicationData": "free",
+    "FolderHierarchy:FolderSync": "seq SyncKey",
+    "FolderHierarchy:FolderCreate": "all SyncKey ParentId DisplayName Type",
+    "FolderHierarchy:FolderUpdate": "all SyncKey ServerId ParentId DisplayName",
+    "FolderHierarchy:FolderDelete": "all SyncKey ServerId",
+    "Provision:Provision": "all Settings:DeviceInformation? Policies? RemoteWipe? AccountOnlyRemoteWipe?",
+    "Provision:Policies": "seq Policy",
+    "Provision:Policy": "seq PolicyType PolicyKey? Status?",
+    "Provision:RemoteWipe": "seq Status",
+    "Provision:AccountOnlyRemoteWipe": "seq Status",
+    "Settings:Settings": "all Oof? DevicePassword? DeviceInformation? UserInformation? RightsManagementInformation?",
+    "Settings:DeviceInformation": "seq Set",
+    "Settings:UserInformation": "seq Get",
+    "Settings:RightsManagementInformation": "seq Get",
+    "Settings:DevicePassword": "seq Set",
+    "Settings:Oof": "all Get? Set?",
+    "Settings:Get": "all BodyType?",
+    "Settings:Set": (
+        "all Model? IMEI? FriendlyName? OS? OSLanguage? PhoneNumber? UserAgent? EnableOutboundSMS? MobileOperator? "
+        "Password? OofState? StartTime? EndTime? OofMessage*"
+    ),
+    "Settings:OofMessage": (
+        "all AppliesToInternal? AppliesToExternalKnown? AppliesToExternalUnknown? Enabled? ReplyMessage? BodyType?"
+    ),
+    "ItemOperations:ItemOperations": "any Fetch EmptyFolderContents Move",
+    "ItemOperations:Fetch": (
+        "all Store AirSync:ServerId? AirSync:CollectionId? DocumentLibrary:LinkId? Search:LongId? "
+        "AirSyncBase:FileReference? Options? RightsManagement:RemoveRightsManagementProtection?"
+    ),
+    "ItemOperations:Options": (
+        "all Schema? Range? UserName? Password? AirSync:MIMESupport? AirSyncBase:BodyPreference* "
+        "AirSyncBase:BodyPartPreference* RightsManagement:RightsManagementSupport?"
+    ),
+    "ItemOperations:Schema": "free",
+    "ItemOperations:EmptyFolderContents": "all AirSync:CollectionId Options?",
+    "ItemOperations:Move": "all ConversationId DstFldId Options?",
+    "Move:MoveItems": "seq Move+",
+    "Move:Move": "seq SrcMsgId SrcFldId DstFldId",
+    "GetItemEstimate:GetItemEstimate": "seq Collections",
+    "GetItemEstimate:Collections": "seq Collection+",
+    "GetItemEstimate:Collection": "seq AirSync:SyncKey CollectionId AirSync:ConversationMode? AirSync:Options*",
+    "Ping:Ping": "all HeartbeatInterval? Folders?",
+    "Ping:Folders": "seq Folder+",
+    "Ping:Folder": "all Id Class",
+    "ComposeMail:SendMail": "seq ClientId AccountId? SaveInSentItems? RightsManagement:TemplateID? Mime",
+    "ComposeMail:SmartReply": (
+        "seq ClientId Source AccountId? SaveInSentItems? ReplaceMime? RightsManagement:TemplateID? Mime"
+    ),
+    "ComposeMail:SmartForward": (
+        "seq ClientId Source AccountId? SaveInSentItems? ReplaceMime? RightsManagement:TemplateID? Mime"
+    ),
+    "ComposeMail:Source": "all FolderId? ItemId? LongId? InstanceId?",
+    "Search:Search": "seq Store",
+    "Search:Store": "seq Name Query Options?",
+    "Search:Query": "free",
+    "Search:Options": (
+        "all Range? DeepTraversal? RebuildResults? UserName? Password? Picture? AirSync:MIMESupport? "
+        "AirSyncBase:BodyPreference* AirSyncBase:BodyPartPreference* RightsManagement:RightsManagementSupport?"
+    ),
+    "Search:Picture": "all MaxSize? MaxPictures?",
+    "Find:Find": "all SearchId ExecuteSearch",
+    "Find:ExecuteSearch": "any MailBoxSearchCriterion GalSearchCriterion",
+    "Find:MailBoxSearchCriterion": "all Query Options?",
+    "Find:GalSearchCriterion": "all Query Options?",
+    "Find:Query": "free",
+    "Find:Options": "all Range? DeepTraversal? Picture?",
+    "Find:Picture": "all MaxSize? MaxPictures?",
+}
+
+# Up to 12.1 a collection is asked for in another order (MS-ASCMD 2.2.3.29).
+RULES_12 = {
+    "GetItemEstimate:Collection": "seq Class? CollectionId AirSync:FilterType? AirSync:SyncKey AirSync:Options*",
+}
+
+# Sync's status for a malformed request is its own 4, and so on; everything else answers 103 (InvalidXML).
+MALFORMED = {"Sync": "4", "FolderSync": "10", "FolderCreate": "10", "FolderUpdate": "10", "FolderDelete": "10",
+             "Ping": "4", "ItemOperations": "2", "Provision": "2", "Settings": "2", "Search": "2", "Find": "2"}
+
+
+def parse(rules):
+    """{name: (kind, [(child, least, most)])}"""
+    bounds = {"?": (0, 1), "*": (0, None), "+": (1, None)}
+    found = {}
+    for name, text in rules.items():
+        kind, *words = text.split()
+        children = []
+        for word in words:
+            least, most = bounds.get(word[-1], (1, 1))
+            child = word.rstrip("?*+")
+            children.append((child if ":" in child else name.split(":")[0] + ":" + child, least, most))
+        found[name] = kind, children
+    return found
+
+
+PARSED, PARSED_12 = parse(RULES), parse(RULES_12)
+
+
+def problem(element, version):
+    """What is wrong with a request, as text, or None."""
+    old = version in ("2.5", "12.0", "12.1")
+    stack = [element]
+    while stack:
+        e = stack.pop()
+        kind, children = (PARSED_12.get(e.name) if old else None) or PARSED.get(e.name, ("text", []))
+        if kind == "free":
+            continue
+        wrong = text_problem(e) if kind == "text" else children_problem(e, kind, children)
+        if wrong:
+            return wrong
+        if e.name == "AirSync:Collection" and e.has("Class") and not old:
+            return "Class in a Collection after 12.1"
+        stack.extend(e.elements)
+    return None
+
+
+def text_problem(e):
+    return f"{e.name} holds elements" if e.elements else None
+
+
+def children_problem(e, kind, rules):
+    if len(e.elements) != len(e.children):
+        return f"{e.name} holds text"
+    names = [c.name for c in e.elements]
+    allowed = [child for child, _, _ in rules]
+    for name in names:
+        if name not in allowed:
+            return f"{name} in {e.name}"
+    if kind == "any":
+        return None
+    for child, least, most in rules:
+        count = names.count(child)
+        if count < least:
+            return f"no {child} in {e.name}"
+        if most is not None and count > most:
+            return f"{count} times {child} in {e.name}"
+    if kind == "seq":
+        places = [allowed.index(name) for name in names]
+        if places != sorted(places):
+            return f"wrong order in {e.name}: {' '.join(names)}"
+    return None

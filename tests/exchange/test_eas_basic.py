@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The EAS half of the stand-in, read by the independent client in every protocol version."""
+import os
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "servers")]
+
+from eas_client import EasClient, EasError, options_mime
+from standin import PASSWORD, USER, Standin
+
+VERSIONS = ("12.1", "14.0", "14.1", "16.0", "16.1")
+
+
+@pytest.fixture(scope="module")
+def exchange():
+    with Standin("--corpus", "40") as exchange:
+        yield exchange
+
+
+@pytest.fixture(params=VERSIONS)
+def client(request, exchange):
+    exchange.reset()
+    client = EasClient(exchange.eas_url, USER, PASSWORD, version=request.param)
+    client.connect()
+    yield client
+    client.close()
+    assert exchange.violations() == []
+
+
+def test_the_whole_inbox_is_read_byte_for_byte(exchange, client):
+    inbox = client.folder(type="inbox").id
+    items = client.sync_all(inbox, window=7)
+    expected = {f"{inbox}:{i['num']}": exchange.mime(i["num"]) for i in exchange.items()}
+    assert len(expected) == 40 and set(items) == set(expected)
+    multipart = client.fetch(inbox, list(items))
+    assert multipart == expected
+    inline = client.fetch(inbox, list(items), multipart=False)
+    assert inline == {number: mime.replace(b"\0", b"") for number, mime in expected.items()}
+    assert client.estimate(inbox) == 0
+
+
+def test_header_fetch(exchange, client):
+    inbox = client.folder(type="inbox").id
+    items = client.sync_all(inbox, options_mime(truncation=1000))
+    for number, item in items.items():
+        mime = exchange.mime(int(number.split(":")[1])).replace(b"\0", b"")
+        body = item.get("AirSyncBase:Body")
+        data = body.get("Data").bytes
+        assert data == mime[: len(data)] and len(data) <= 1000
+        assert body.value("Truncated", "0") == ("1" if len(mime) > 1000 else "0")
+        assert int(body.value("EstimatedDataSize")) >= len(mime)
+
+
+def test_wrong_password(exchange):
+    with pytest.raises(EasError) as e:
+        EasClient(exchange.eas_url, USER, "wrong").options()
+    assert e.value.http == 401
