@@ -197,7 +197,7 @@ class Half:
 
     def refuse(self, request, error):
         """An error outside of any response message: always a SOAP fault."""
-        if error.code in ("ErrorSchemaValidation", "ErrorInvalidServerVersion"):
+        if error.code == "ErrorSchemaValidation":
             self.app.log.violation(f"{error.code}: {error.values.get('Violation', error.text)}", request.entry)
         request.detail["code"] = error.code
         return self.tagged(request, self.soap_fault(error))
@@ -205,7 +205,6 @@ class Half:
     def run(self, request):
         version, headers = self.read_header(request)
         element = request.operation
-        request.detail["version"] = REQUEST_VERSIONS[version]
         if etree.QName(element).namespace != M or local(element) not in ews_schema.CONTENT:
             raise ews_schema.violation(element, f"The element '{local(element)}' is not an operation.")
         ews_schema.check(element)
@@ -226,6 +225,7 @@ class Half:
         found = {local(c): c for c in header if isinstance(c.tag, str)} if header is not None else {}
         asked = found.get("RequestServerVersion")
         word = asked.get("Version") if asked is not None else "Exchange2007"
+        request.detail["version"] = word
         limit = SERVERS[self.app.options.version][1]
         if word not in REQUEST_VERSIONS or REQUEST_VERSIONS.index(word) > limit:
             raise EwsError("ErrorInvalidServerVersion", fault=True)

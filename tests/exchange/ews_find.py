@@ -134,6 +134,8 @@ class Search:
         if isinstance(found, int):
             wanted = _number(wanted)
         else:
+            if found in ("true", "false"):
+                wanted = {"1": "true", "0": "false"}.get(wanted, wanted)
             found, wanted = str(found).casefold(), str(wanted).casefold()
         return {"IsEqualTo": found == wanted, "IsNotEqualTo": found != wanted, "IsGreaterThan": found > wanted,
                 "IsGreaterThanOrEqualTo": found >= wanted, "IsLessThan": found < wanted,

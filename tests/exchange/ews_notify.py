@@ -193,7 +193,7 @@ def unlocked_get_streaming_events(call):
             except EwsError:
                 bad.append(ident)
         if bad:       # one bad id spoils the whole request
-            ids = "".join(f"<t:SubscriptionId>{i}</t:SubscriptionId>" for i in bad)
+            ids = "".join(f"<m:SubscriptionId>{i}</m:SubscriptionId>" for i in bad)
             return response("GetStreamingEvents", [failure(
                 "GetStreamingEvents", EwsError("ErrorInvalidSubscription", "One or more subscriptions are invalid."),
                 f"<m:ErrorSubscriptionIds>{ids}</m:ErrorSubscriptionIds><m:ConnectionStatus>Closed</m:ConnectionStatus>")])

@@ -105,7 +105,7 @@ def find_item(call):
 
 
 def one_find(call, ref):
-    shape = ItemShape(call.child("ItemShape"), call.version, listing=True)
+    shape = ItemShape(call.child("ItemShape"), call.version, listing=True, refuse=True)
     mailbox, folder = call.mailbox, call.folder(ref)
     found = folder.newest_first()
     restriction, query = call.child("Restriction"), call.child("QueryString")

@@ -272,6 +272,10 @@ class Microsoft:
         child = body[0] if body is not None and len(body) else None
         if child is None or child.tag == f"{{{SOAP}}}Fault":
             return None
+        for name in ("Notifications", "ErrorSubscriptionIds"):     # real servers put their children into M, the schema into T
+            for holder in child.iter(f"{{{M}}}{name}"):
+                for entry in holder:
+                    entry.tag = f"{{{T}}}{local(entry)}"
         return self.errors(child)
 
 

@@ -305,9 +305,10 @@ def extended_xml(uri, value, escape):
 
 
 class ItemShape:
-    """A parsed ItemShape: which elements to write, in schema order."""
+    """A parsed ItemShape: which elements to write, in schema order. FindItem and SyncFolderItems (`listing`) leave out
+    what only GetItem can give; FindItem refuses (`refuse`) to be asked for the worst of it."""
 
-    def __init__(self, element, version, listing=False):
+    def __init__(self, element, version, listing=False, refuse=False):
         self.base = "IdOnly"
         self.mime = False
         self.body_type = "Best"
@@ -323,7 +324,7 @@ class ItemShape:
                 self.body_type = child.text.strip()
             elif name == "AdditionalProperties":
                 paths = [c for c in child if isinstance(c.tag, str)]
-        if listing and self.mime:
+        if refuse and self.mime:
             raise EwsError("ErrorInvalidPropertyRequest", "MimeContent cannot be requested here.")
         names = {"ItemId"}
         if self.base == "Default":
@@ -332,12 +333,12 @@ class ItemShape:
             names.update(n for n, (_, _, since) in ITEM_PROPS.items() if since <= version)
             names -= {"UniqueBody", "TextBody", "Preview"}
         for path in paths:
-            names |= self.additional(path, version, listing)
+            names |= self.additional(path, version, listing, refuse)
         if listing:
             names -= NOT_IN_LISTS
         self.names = [n for n in MEETING_ORDER if n in names or n == "ExtendedProperty"]
 
-    def additional(self, path, version, listing):
+    def additional(self, path, version, listing, refuse):
         if local(path) == "ExtendedFieldURI":
             key, kind = extended_key(path)
             self.extended.append((key, kind, extended_uri(path)))
@@ -345,8 +346,8 @@ class ItemShape:
         if local(path) == "IndexedFieldURI":
             return set()
         uri = path.get("FieldURI")
-        if uri == "item:MimeContent" and not listing:
-            self.mime = True
+        if uri == "item:MimeContent" and not refuse:
+            self.mime = not listing
             return set()
         name = PATHS.get(uri)
         if name is None and uri not in EMPTY and not uri.startswith(("calendar:", "meeting", "task:", "contacts:", "postitem:",
@@ -354,7 +355,7 @@ class ItemShape:
             if uri.startswith(("item:", "message:")) and uri != "item:MimeContent":
                 raise EwsError("ErrorSchemaValidation", f"The 'FieldURI' attribute is invalid - The value '{uri}'.", fault=True)
             raise EwsError("ErrorInvalidPropertyRequest", f"The property {uri} is not valid for this object type.")
-        if listing and uri in REFUSED_IN_LISTS:
+        if refuse and uri in REFUSED_IN_LISTS:
             raise EwsError("ErrorInvalidPropertyRequest", f"The property {uri} is not valid for this operation.")
         if name and ITEM_PROPS[name][2] > version:
             raise EwsError("ErrorInvalidPropertyRequest", f"The property {uri} needs a newer RequestServerVersion.")
