@@ -6,7 +6,7 @@
  * goes with imap_command_free().
  *
  * To add a command: its name in enum imap_verb, its arguments in the union below, a line in the table of
- * imap_commands.c (name, states, flags) and its argument parser (imap_parse_*.c).
+ * imap_command.c (name, states, flags) and its argument parser (imap_parse_*.c).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -204,7 +204,7 @@ enum imap_search_op {
     IMAP_SEARCH_ALL,
     IMAP_SEARCH_AND,
     IMAP_SEARCH_OR,
-    IMAP_SEARCH_NOT, /* over `child` and its `next`s; OR has two, NOT has one */
+    IMAP_SEARCH_NOT, /* over `child` and its `next`s; OR has two or more, NOT has one */
     IMAP_SEARCH_SEQ,
     IMAP_SEARCH_UID,     /* set; set.saved = "$" */
     IMAP_SEARCH_FLAG,    /* bits: has all of them; NOT is written with NOT (UNSEEN = NOT SEEN) */
