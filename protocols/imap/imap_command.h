@@ -66,16 +66,19 @@ enum imap_state {
 };
 enum imap_verb_flag {
     IMAP_UID_FORM = 1 << 0, /* "UID FETCH" exists */
-    IMAP_UID_ONLY = 1 << 1, /* only with arguments in the UID form (EXPUNGE) */
     IMAP_NUMBERS = 1 << 2,  /* uses message numbers: no EXPUNGE may be sent before its end, unless in the UID form
                                (RFC 9051 5.5 and 7.5.1) */
     IMAP_WRITES = 1 << 3,   /* changes something on the server */
     IMAP_STREAMS = 1 << 4   /* has a message literal that is handed out in pieces (APPEND, REPLACE) */
 };
+struct imap_args;
+struct imap_command;
+typedef bool imap_parse_fn(struct imap_args *args, struct imap_command *command);
 struct imap_verb_info {
     const char *name;
     unsigned states; /* enum imap_state bits it is allowed in */
     unsigned flags;
+    imap_parse_fn *parse; /* of its arguments (imap_args.h); NULL: it has none */
 };
 const struct imap_verb_info *imap_verb_info(enum imap_verb verb);
 
@@ -318,7 +321,8 @@ struct imap_command {
     struct arena arena;
     struct str tag;
     enum imap_verb verb;
-    bool uid; /* the UID form */
+    bool uid;         /* the UID form */
+    struct str bytes; /* as it came; the strings below point into it where they can */
     union {
         struct {
             struct str user, password;

@@ -89,10 +89,13 @@ void imap_parser_expect_line(struct imap_parser *p, size_t max);
 /*
  * IMAP_PARSE_APPEND. The command stays the parser's until the end of the command, when it comes once more as
  * IMAP_PARSE_COMMAND and is the caller's; `append` describes the message at hand. Decide at once, or later, without
- * feeding in between: take    the literal's bytes come as IMAP_PARSE_DATA. The session itself sends "+ OK" first when
- * append.sync is set. refuse  the command is over for the parser (ev.command is freed): what the client sends of it
- * anyway is skipped in silence. The session gives the tagged answer (copy the tag first). After an error in a later
- * part of the command (MULTIAPPEND) the event is IMAP_PARSE_ERROR as usual, and the command is freed.
+ * feeding in between.
+ * - take: the literal's bytes come as IMAP_PARSE_DATA. The session itself sends "+ OK" first when append.sync is set.
+ * - refuse: the command is over for the parser (ev.command is freed); what the client sends of it anyway is skipped in
+ *   silence. The session gives the tagged answer (copy the tag first).
+ *
+ * After an error in a later part of the command (MULTIAPPEND) the event is IMAP_PARSE_ERROR as usual, and the command
+ * is freed.
  */
 void imap_parser_take(struct imap_parser *p);
 void imap_parser_refuse(struct imap_parser *p);
