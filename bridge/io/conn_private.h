@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BRIDGE_IO_CONN_PRIVATE_H
+#define BRIDGE_IO_CONN_PRIVATE_H
+/* Between conn.c (a connection) and listener.c (where they come from). For bridge/io only. */
+#include "bridge/io/conn.h"
+#include "bridge/io/loop_private.h"
+
+struct conn_listener {
+    unsigned refs; /* its owner, its uv handle, and each of its connections */
+    struct loop *loop;
+    uv_tcp_t tcp;
+    char *name;
+    struct tls_server *tls;
+    bool same_user, warned_no_peer;
+    unsigned max_connections, connections, handshake_timeout_ms;
+    size_t input_limit;
+    int netlink; /* see peer.h */
+    uint64_t full_logged_ms;
+    unsigned full_unlogged;
+    conn_accept_cb *cb; /* NULL once freed: handshakes under way are dropped */
+    void *ud;
+};
+void listener_unref(struct conn_listener *l);
+
+/* Accept what waits on the listener. The connection owns itself until CONN_CLOSED; NULL when the peer has gone already.
+ */
+struct conn *conn_accept(struct conn_listener *l);
+uv_tcp_t *conn_tcp(struct conn *c);
+/* Tell the listener's owner, or begin the TLS handshake that has to come first. */
+void conn_begin(struct conn *c);
+
+#endif
