@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BRIDGE_ACCOUNT_PRIVATE_H
+#define BRIDGE_ACCOUNT_PRIVATE_H
+/* The inside of an account, for the core's own files (account*, mailbox, view, content*, sync*): protocols and backends never see it. */
+#include "bridge/account.h"
+#include "bridge/base/arena.h"
+#include "bridge/cache.h"
+#include "bridge/content.h"
+#include "bridge/io/crypto.h"
+#include "bridge/mailbox.h"
+#include "bridge/store.h"
+
+struct sync;
+struct content_engine;
+
+struct account {
+    struct accounts *all;
+    struct account_opts opts;
+    struct loop *loop;
+    struct store *store;
+    struct cache *cache;
+    struct backend *backend;
+    struct sync *sync;
+    struct content_engine *content;
+    struct err health;
+    bool wiped;
+
+    /* account_folders.c */
+    struct arena folder_arena; /* of the current list */
+    struct folder **folders;
+    size_t folder_count;
+    bool folders_known;
+    struct str *lost;
+    size_t lost_count;
+    struct list waiters; /* struct waiter: for the first folder list */
+
+    struct list mailboxes; /* struct mailbox, loaded ones */
+    struct timer *sweep;   /* drops unused mailboxes, empties the store's list of dropped content */
+
+    /* account_login.c: hashes of passwords, salted for this process */
+    struct crypto_hash local_hash;
+    bool local_known;
+    struct child *local_command;
+    struct list logins; /* struct account_login waiting for the local password */
+    struct crypto_hash accepted_hash; /* passthrough: the last one the server accepted */
+    bool accepted_known;
+};
+
+struct accounts {
+    struct loop *loop;
+    struct account **list;
+    size_t count;
+    unsigned char salt[32];
+    uint64_t failures_from_ms; /* window of the failure counter */
+    unsigned failures;
+};
+
+/* account_folders.c */
+bool account_reload_folders(struct account *a, struct err *err); /* from the store */
+void account_folders_done(struct account *a);
+void account_wake_waiters(struct account *a, const struct err *err);
+void account_set_health(struct account *a, const struct err *err);
+
+/* account_login.c */
+void account_login_done(struct account *a); /* the account goes away */
+
+/* mailbox.c */
+struct mailbox *mailbox_loaded(struct account *a, int64_t folder_pk); /* without a reference; NULL */
+/* The store has changed: follow it and tell the views. */
+void mailbox_refresh(struct mailbox *m);
+void mailbox_folder_gone(struct mailbox *m);
+void mailbox_size_known(struct mailbox *m, uint32_t uid, uint32_t size);
+void mailbox_sweep(struct account *a, bool all);
+/* Referenced; loads it if need be. */
+struct mailbox *mailbox_load(struct account *a, int64_t folder_pk, struct err *err);
+struct mailbox *mailbox_ref(struct mailbox *m);
+
+struct mailbox *mailbox_of_link(struct list *l);
+
+/* view.c */
+struct list *mailbox_views(struct mailbox *m);
+uint64_t mailbox_modseq(const struct mailbox *m);
+uint64_t mailbox_removals(const struct mailbox *m); /* counts removals: views compare */
+void view_notify_all(struct mailbox *m);
+
+#endif

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge/cache.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bridge/base/buf.h"
+#include "bridge/base/log.h"
+#include "bridge/base/mem.h"
+#include "bridge/base/time.h"
+#include "bridge/db.h"
+#include "bridge/cache_file.h"
+
+#define CACHE_VERSION 1
+#define EVICT_SHARE   20 /* one part in so many is evicted when the limit is reached */
+
+static const char schema[] =
+    "CREATE TABLE about (epoch TEXT);"
+    "CREATE TABLE header (pk INTEGER PRIMARY KEY, exact INTEGER NOT NULL, bytes BLOB NOT NULL);"
+    "CREATE TABLE structure (pk INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+    "CREATE TABLE rendering (pk INTEGER PRIMARY KEY, bytes BLOB NOT NULL);" /* item pk * CACHE_RENDERINGS + which */
+    "CREATE TABLE message (pk INTEGER PRIMARY KEY, size INTEGER NOT NULL, sum INTEGER NOT NULL, used INTEGER NOT NULL);"
+    "CREATE INDEX message_used ON message(used);"
+    "PRAGMA user_version = 1;";
+
+struct cache {
+    struct db db;
+    struct loop *loop;
+    struct deferred commit; /* one transaction for all that is written in a turn of the loop */
+    char *dir;
+    unsigned char key[32];
+    bool sealed;
+    uint64_t limit, bytes;
+};
+
+/* --- opening --------------------------------------------------------------------------------------------------------------- */
+
+static void path_in(const struct cache *c, struct buf *out, const char *name)
+{
+    buf_reset(out);
+    buf_printf(out, "%s/%s", c->dir, name);
+}
+
+static bool right_epoch(struct cache *c, const char *epoch)
+{
+    struct sqlite3_stmt *q = db_prepare(&c->db, "SELECT epoch FROM about", NULL);
+    bool right = q && db_step(&c->db, q, NULL) == 1 && str_is(db_bytes(q, 0), epoch);
+    if (q)
+        db_reset(q);
+    return right;
+}
+
+static bool begin_anew(struct cache *c, const char *epoch, struct err *err)
+{
+    static const char *const parts[] = {"cache.db", "cache.db-wal", "cache.db-shm"};
+    struct buf path = {0};
+    db_close(&c->db);
+    for (size_t i = 0; i < 3; i++) {
+        path_in(c, &path, parts[i]);
+        unlink(buf_z(&path));
+    }
+    path_in(c, &path, "messages");
+    cache_file_remove_tree(buf_z(&path));
+    path_in(c, &path, "cache.db");
+    bool ok = db_open(&c->db, buf_z(&path), false, err) && db_exec(&c->db, schema, err);
+    buf_done(&path);
+    if (!ok)
+        return false;
+    struct sqlite3_stmt *q = db_prepare(&c->db, "INSERT INTO about (epoch) VALUES (?1)", err);
+    if (!q)
+        return false;
+    db_bind_text(q, 1, str_from(epoch));
+    return db_run(&c->db, q, err);
+}
+
+static uint64_t sum_of_sizes(struct cache *c)
+{
+    struct sqlite3_stmt *q = db_prepare(&c->db, "SELECT coalesce(sum(size), 0) FROM message", NULL);
+    uint64_t n = q && db_step(&c->db, q, NULL) == 1 ? (uint64_t)db_int(q, 0) : 0;
+    if (q)
+        db_reset(q);
+    return n;
+}
+
+static void on_commit(void *ud)
+{
+    struct cache *c = ud;
+    struct err err = {0};
+    if (c->db.depth && !db_commit(&c->db, &err))
+        log_warn("cache", NULL, "%s: %s (the content will be fetched again)", c->dir, err.text);
+}
+
+struct cache *cache_open(struct loop *loop, const char *dir, const char *epoch, const unsigned char *key, uint64_t limit, struct err *err)
+{
+    struct cache *c = MEM_NEW(struct cache);
+    c->loop = loop;
+    c->dir = mem_strdup(dir);
+    c->limit = limit;
+    deferred_init(&c->commit, on_commit, c);
+    if (key) {
+        memcpy(c->key, key, sizeof(c->key));
+        c->sealed = true;
+    }
+    struct buf path = {0};
+    path_in(c, &path, "cache.db");
+    bool ok = db_open(&c->db, buf_z(&path), false, NULL) && db_user_version(&c->db) == CACHE_VERSION && right_epoch(c, epoch);
+    ok = ok || begin_anew(c, epoch, err);
+    /* Read through the page cache of the system, not through memory of ours. */
+    ok = ok && db_exec(&c->db, "PRAGMA mmap_size = 1073741824", err);
+    path_in(c, &path, "messages");
+    if (ok && mkdir(buf_z(&path), 0700) != 0 && errno != EEXIST)
+        ok = err_set_errno(err, ERR_DISK, errno, buf_z(&path));
+    buf_done(&path);
+    if (!ok) {
+        cache_close(&c);
+        return NULL;
+    }
+    c->bytes = sum_of_sizes(c);
+    return c;
+}
+
+void cache_close(struct cache **c)
+{
+    if (!*c)
+        return;
+    loop_defer_cancel(&(*c)->commit);
+    if ((*c)->db.handle)
+        on_commit(*c);
+    db_close(&(*c)->db);
+    mem_wipe((*c)->key, sizeof((*c)->key));
+    mem_free((*c)->dir);
+    mem_free(*c);
+    *c = NULL;
+}
+
+const char *cache_tmp_dir(const struct cache *c)
+{
+    return c->sealed && access("/dev/shm", W_OK) == 0 ? "/dev/shm" : c->dir; /* plain bytes must not reach the disk */
+}
+
+uint64_t cache_bytes(const struct cache *c)
+{
+    return c->bytes;
+}
+
+/* --- rows ------------------------------------------------------------------------------------------------------------------ */
+
+static bool writing(struct cache *c, struct err *err)
+{
+    if (c->db.depth == 0) {
+        if (!db_begin(&c->db, err))
+            return false;
+        loop_defer(c->loop, &c->commit);
+    }
+    return true;
+}
+
+static struct str row_label(char *to, size_t size, const char *table, int64_t pk)
+{
+    int n = snprintf(to, size, "%s/%lld", table, (long long)pk);
+    return str_of(to, (size_t)n);
+}
+
+/* Bind `bytes`, sealed if need be; `sealed` keeps them alive until the statement has run. */
+static void bind_bytes(struct cache *c, struct sqlite3_stmt *q, int i, const char *table, int64_t pk, struct str bytes, struct buf *sealed)
+{
+    if (!c->sealed) {
+        db_bind_blob(q, i, bytes);
+        return;
+    }
+    char label[64];
+    crypto_seal(sealed, c->key, row_label(label, sizeof(label), table, pk), bytes);
+    db_bind_blob(q, i, buf_view(sealed));
+}
+
+static bool take_bytes(struct cache *c, const char *table, int64_t pk, struct str stored, struct arena *arena, struct str *ret)
+{
+    if (!c->sealed) {
+        *ret = arena_str(arena, stored);
+        return true;
+    }
+    char label[64];
+    struct buf plain = {0};
+    bool ok = crypto_open(&plain, c->key, row_label(label, sizeof(label), table, pk), stored);
+    if (ok)
+        *ret = arena_str(arena, buf_view(&plain));
+    buf_wipe(&plain);
+    return ok;
+}
+
+enum cache_header_state cache_header(struct cache *c, int64_t pk, struct arena *arena, struct str *ret_header)
+{
+    struct sqlite3_stmt *q = ret_header ? db_prepare(&c->db, "SELECT exact, bytes FROM header WHERE pk = ?1", NULL)
+                                        : db_prepare(&c->db, "SELECT exact FROM header WHERE pk = ?1", NULL);
+    if (!q)
+        return CACHE_NO_HEADER;
+    db_bind_int(q, 1, pk);
+    enum cache_header_state state = CACHE_NO_HEADER;
+    if (db_step(&c->db, q, NULL) == 1) {
+        state = db_int(q, 0) ? CACHE_HEADER_EXACT : CACHE_HEADER_INEXACT;
+        if (ret_header && !take_bytes(c, "header", pk, db_bytes(q, 1), arena, ret_header))
+            state = CACHE_NO_HEADER;
+    }
+    db_reset(q);
+    return state;
+}
+
+bool cache_put_header(struct cache *c, int64_t pk, struct str header, bool exact, struct err *err)
+{
+    struct sqlite3_stmt *q = NULL;
+    if (!writing(c, err) ||
+        !(q = db_prepare(&c->db, "INSERT OR REPLACE INTO header (pk, exact, bytes) VALUES (?1, ?2, ?3)", err)))
+        return false;
+    struct buf sealed = {0};
+    db_bind_int(q, 1, pk);
+    db_bind_int(q, 2, exact);
+    bind_bytes(c, q, 3, "header", pk, header, &sealed);
+    bool ok = db_run(&c->db, q, err);
+    buf_done(&sealed);
+    return ok;
+}
+
+bool cache_structure(struct cache *c, int64_t pk, struct arena *arena, struct str *ret_packed)
+{
+    struct sqlite3_stmt *q = db_prepare(&c->db, "SELECT bytes FROM structure WHERE pk = ?1", NULL);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, pk);
+    bool ok = db_step(&c->db, q, NULL) == 1 && take_bytes(c, "structure", pk, db_bytes(q, 0), arena, ret_packed);
+    db_reset(q);
+    return ok;
+}
+
+static bool put_structure(struct cache *c, int64_t pk, struct str packed, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&c->db, "INSERT OR REPLACE INTO structure (pk, bytes) VALUES (?1, ?2)", err);
+    if (!q)
+        return false;
+    struct buf sealed = {0};
+    db_bind_int(q, 1, pk);
+    bind_bytes(c, q, 2, "structure", pk, packed, &sealed);
+    bool ok = db_run(&c->db, q, err);
+    buf_done(&sealed);
+    return ok;
+}
+
+bool cache_rendering(struct cache *c, int64_t pk, unsigned which, struct arena *arena, struct str *ret_bytes)
+{
+    struct sqlite3_stmt *q = db_prepare(&c->db, "SELECT bytes FROM rendering WHERE pk = ?1", NULL);
+    if (!q || which >= CACHE_RENDERINGS)
+        return false;
+    int64_t row = pk * CACHE_RENDERINGS + which;
+    db_bind_int(q, 1, row);
+    bool ok = db_step(&c->db, q, NULL) == 1 && take_bytes(c, "rendering", row, db_bytes(q, 0), arena, ret_bytes);
+    db_reset(q);
+    return ok;
+}
+
+void cache_put_rendering(struct cache *c, int64_t pk, unsigned which, struct str bytes)
+{
+    struct sqlite3_stmt *q = NULL;
+    if (which >= CACHE_RENDERINGS || !writing(c, NULL) ||
+        !(q = db_prepare(&c->db, "INSERT OR REPLACE INTO rendering (pk, bytes) VALUES (?1, ?2)", NULL)))
+        return;
+    struct buf sealed = {0};
+    int64_t row = pk * CACHE_RENDERINGS + which;
+    db_bind_int(q, 1, row);
+    bind_bytes(c, q, 2, "rendering", row, bytes, &sealed);
+    db_run(&c->db, q, NULL); /* it can be rendered again */
+    buf_done(&sealed);
+}
+
+static bool run1(struct cache *c, const char *sql, int64_t a, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&c->db, sql, err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, a);
+    return db_run(&c->db, q, err);
+}
+
+static bool drop_renderings(struct cache *c, int64_t pk, struct err *err)
+{
+    return run1(c, "DELETE FROM rendering WHERE pk >= ?1 * 8 AND pk < ?1 * 8 + 8", pk, err);
+}
+_Static_assert(CACHE_RENDERINGS == 8, "drop_renderings() has the number in its text");
+
+/* --- messages -------------------------------------------------------------------------------------------------------------- */
+
+static void message_path(const struct cache *c, int64_t pk, struct buf *out)
+{
+    buf_reset(out);
+    buf_printf(out, "%s/messages/%02x/%lld", c->dir, (unsigned)(pk & 0xff), (long long)pk);
+}
+
+struct message_row {
+    uint64_t size, sum;
+    int64_t used;
+};
+
+static bool message_row(struct cache *c, int64_t pk, struct message_row *ret)
+{
+    struct sqlite3_stmt *q = db_prepare(&c->db, "SELECT size, sum, used FROM message WHERE pk = ?1", NULL);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, pk);
+    bool found = db_step(&c->db, q, NULL) == 1;
+    if (found)
+        *ret = (struct message_row){(uint64_t)db_int(q, 0), (uint64_t)db_int(q, 1), db_int(q, 2)};
+    db_reset(q);
+    return found;
+}
+
+bool cache_has_message(struct cache *c, int64_t pk)
+{
+    struct message_row row;
+    return message_row(c, pk, &row);
+}
+
+static void touch(struct cache *c, int64_t pk, int64_t used)
+{
+    int64_t now = time_wall_s();
+    if (!c->limit || now - used < 3600 || !writing(c, NULL))
+        return;
+    struct sqlite3_stmt *q = db_prepare(&c->db, "UPDATE message SET used = ?2 WHERE pk = ?1", NULL);
+    if (!q)
+        return;
+    db_bind_int(q, 1, pk);
+    db_bind_int(q, 2, now);
+    db_run(&c->db, q, NULL);
+}
+
+/* The bytes of the message are lost; header, structure and renderings still describe them. */
+static void forget_message(struct cache *c, int64_t pk, uint64_t size)
+{
+    struct buf path = {0};
+    message_path(c, pk, &path);
+    unlink(buf_z(&path));
+    buf_done(&path);
+    if (writing(c, NULL) && run1(c, "DELETE FROM message WHERE pk = ?1", pk, NULL))
+        c->bytes -= size < c->bytes ? size : c->bytes;
+}
+
+struct blob *cache_message(struct cache *c, int64_t pk)
+{
+    struct message_row row;
+    if (!message_row(c, pk, &row))
+        return NULL;
+    struct buf path = {0};
+    message_path(c, pk, &path);
+    struct blob *b = cache_file_read(buf_z(&path), c->sealed ? c->key : NULL, pk, row.size, row.sum, cache_tmp_dir(c));
+    buf_done(&path);
+    if (b)
+        touch(c, pk, row.used);
+    else
+        forget_message(c, pk, row.size);
+    return b;
+}
+
+static void evict(struct cache *c)
+{
+    uint64_t goal = c->limit - c->limit / EVICT_SHARE;
+    while (c->bytes > goal) {
+        struct sqlite3_stmt *q = db_prepare(&c->db, "SELECT pk, size FROM message ORDER BY used LIMIT 1", NULL);
+        if (!q || db_step(&c->db, q, NULL) != 1)
+            return;
+        int64_t pk = db_int(q, 0);
+        uint64_t size = (uint64_t)db_int(q, 1);
+        db_reset(q);
+        forget_message(c, pk, size);
+    }
+}
+
+static bool put_message_row(struct cache *c, int64_t pk, uint64_t size, uint64_t sum, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&c->db, "INSERT OR REPLACE INTO message (pk, size, sum, used) VALUES (?1, ?2, ?3, ?4)", err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, pk);
+    db_bind_int(q, 2, (int64_t)size);
+    db_bind_int(q, 3, (int64_t)sum);
+    db_bind_int(q, 4, time_wall_s());
+    return db_run(&c->db, q, err);
+}
+
+bool cache_put_message(struct cache *c, int64_t pk, const struct blob *message, struct str header, struct str structure, struct err *err)
+{
+    if (cache_has_message(c, pk))
+        return true;
+    struct buf path = {0};
+    message_path(c, pk, &path);
+    uint64_t sum = 0;
+    bool ok = cache_file_write(buf_z(&path), c->sealed ? c->key : NULL, pk, message, &sum, err);
+    buf_done(&path);
+    if (!ok || !writing(c, err))
+        return false;
+    if (cache_header(c, pk, NULL, NULL) == CACHE_HEADER_INEXACT && !drop_renderings(c, pk, err))
+        return false;
+    if (!cache_put_header(c, pk, header, true, err) || !put_structure(c, pk, structure, err) ||
+        !put_message_row(c, pk, blob_size(message), sum, err))
+        return false;
+    c->bytes += blob_size(message);
+    if (c->limit && c->bytes > c->limit)
+        evict(c);
+    return true;
+}
+
+void cache_drop(struct cache *c, int64_t pk)
+{
+    struct message_row row;
+    if (message_row(c, pk, &row))
+        forget_message(c, pk, row.size);
+    if (!writing(c, NULL))
+        return;
+    run1(c, "DELETE FROM header WHERE pk = ?1", pk, NULL);
+    run1(c, "DELETE FROM structure WHERE pk = ?1", pk, NULL);
+    drop_renderings(c, pk, NULL);
+}
+
+void cache_destroy(struct cache *c)
+{
+    loop_defer_cancel(&c->commit);
+    db_rollback(&c->db);
+    db_close(&c->db);
+    cache_file_remove_tree(c->dir);
+}

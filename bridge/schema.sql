@@ -1,0 +1,85 @@
+-- state.db of one account. No message content in here: ids, UIDs, flags, dates, sizes, folder names.
+-- Opened with journal_mode = WAL, synchronous = FULL. user_version = 1 is this schema.
+
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,  -- 'epoch' (random, names the life of this file), 'hierarchy' (cursor of the folder list),
+                             -- 'uidvalidity' (the highest ever given, mirrored in the file of that name)
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- Small state of the backend: opaque to us.
+CREATE TABLE persist (
+    key   BLOB PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- Whose folders: the account's own mailbox, shared ones, the archive.
+CREATE TABLE mailbox (
+    pk      INTEGER PRIMARY KEY,
+    address TEXT NOT NULL UNIQUE, -- '' = the account's own
+    kind    INTEGER NOT NULL      -- 0 own, 1 shared, 2 archive
+);
+INSERT INTO mailbox (pk, address, kind) VALUES (1, '', 0);
+
+CREATE TABLE folder (
+    pk          INTEGER PRIMARY KEY AUTOINCREMENT,
+    mailbox     INTEGER NOT NULL REFERENCES mailbox(pk),
+    server_id   BLOB NOT NULL,
+    parent_id   BLOB NOT NULL,     -- server id; empty = top level
+    name        TEXT NOT NULL,     -- display name as the server has it
+    label       TEXT NOT NULL,     -- one component of the IMAP name: escaped, with a suffix where siblings are equal
+    kind        INTEGER NOT NULL,  -- enum folder_kind
+    use         INTEGER NOT NULL,  -- enum folder_use
+    hidden      INTEGER NOT NULL,
+    uidvalidity INTEGER NOT NULL,
+    uidnext     INTEGER NOT NULL DEFAULT 1,
+    modseq      INTEGER NOT NULL DEFAULT 1,  -- HIGHESTMODSEQ
+    log_from    INTEGER NOT NULL DEFAULT 1,  -- the expunged log is complete for changes after this modseq
+    recent_from INTEGER NOT NULL DEFAULT 1,  -- UIDs from here on were never announced to a session
+    generation  INTEGER NOT NULL DEFAULT 1,  -- of the items that count; a resync collects generation + 1 and then takes over
+    synced      INTEGER NOT NULL DEFAULT 0,  -- 0 first sync not complete, 1 complete once
+    shown       INTEGER NOT NULL DEFAULT 0,  -- UIDs have been given: a client may have seen the folder
+    resync      INTEGER NOT NULL DEFAULT 0,  -- 1: pages go to generation + 1
+    cursor      BLOB NOT NULL DEFAULT x''    -- sync state, committed together with what it brought
+);
+CREATE UNIQUE INDEX folder_by_id ON folder(mailbox, server_id);
+
+CREATE TABLE item (
+    pk         INTEGER PRIMARY KEY AUTOINCREMENT, -- also names the item in the cache; never reused
+    folder     INTEGER NOT NULL REFERENCES folder(pk),
+    generation INTEGER NOT NULL,
+    server_id  BLOB NOT NULL,
+    change     BLOB NOT NULL,
+    uid        INTEGER,            -- NULL: not announced yet
+    modseq     INTEGER NOT NULL,
+    flags      INTEGER NOT NULL,   -- enum item_flag
+    categories TEXT NOT NULL,      -- as the server has them, each followed by a line feed
+    received   INTEGER NOT NULL,   -- ms since 1970
+    saved      INTEGER NOT NULL,   -- s since 1970: when we first saw it here
+    size       INTEGER NOT NULL,   -- RFC822.SIZE
+    size_state INTEGER NOT NULL,   -- 0 padded estimate, 1 told to a client and therefore final, 2 exact
+    estimate   INTEGER NOT NULL,   -- the server's own figure: for matching
+    identity   BLOB NOT NULL       -- hash of Message-ID and subject, for matching; empty = unknown
+);
+CREATE UNIQUE INDEX item_by_id ON item(folder, generation, server_id);
+CREATE UNIQUE INDEX item_by_uid ON item(folder, uid) WHERE uid IS NOT NULL;
+CREATE INDEX item_by_modseq ON item(folder, modseq);
+CREATE INDEX item_without_uid ON item(folder, generation, received) WHERE uid IS NULL;
+
+-- What has vanished (RFC 7162): trimmed to the newest 20,000 a folder.
+CREATE TABLE expunged (
+    folder INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    uid    INTEGER NOT NULL,
+    PRIMARY KEY (folder, modseq, uid)
+) WITHOUT ROWID;
+
+-- Items whose cached content is to be thrown away.
+CREATE TABLE dropped (pk INTEGER PRIMARY KEY);
+CREATE TRIGGER item_dropped AFTER DELETE ON item BEGIN
+    INSERT OR IGNORE INTO dropped (pk) VALUES (old.pk);
+END;
+
+CREATE TABLE subscription (name TEXT PRIMARY KEY) WITHOUT ROWID;
+-- Folders a client unsubscribed from: the rest is subscribed.
+CREATE TABLE unsubscription (name TEXT PRIMARY KEY) WITHOUT ROWID;

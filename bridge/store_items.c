@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/base/buf.h"
+#include "bridge/base/time.h"
+#include "bridge/io/crypto.h"
+#include "bridge/store_private.h"
+
+#define EXPUNGED_KEPT 20000 /* vanished UIDs remembered a folder */
+
+uint32_t store_pad_size(uint64_t estimate)
+{
+    uint64_t padded = estimate + estimate * 2 / 5 + 4096;
+    return padded > UINT32_MAX ? UINT32_MAX : (uint32_t)padded;
+}
+
+struct str store_identity(const struct item_info *item, char to[IDENTITY_SIZE])
+{
+    if (item->message_id.n == 0 && item->subject.n == 0)
+        return STR_NULL;
+    struct str id = str_trim(item->message_id);
+    if (id.n > 1 && id.p[0] == '<' && id.p[id.n - 1] == '>')
+        id = str_sub(id, 1, id.n - 2);
+    struct buf b = {0};
+    buf_str(&b, id);
+    buf_byte(&b, '\n');
+    buf_str(&b, str_trim(item->subject));
+    struct crypto_hash h = crypto_sha256(buf_view(&b));
+    buf_done(&b);
+    memcpy(to, h.b, IDENTITY_SIZE);
+    return str_of(to, IDENTITY_SIZE);
+}
+
+bool store_folder_state(struct store *s, int64_t folder_pk, struct folder_state *ret, struct err *err)
+{
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db, "SELECT generation, modseq, uidnext, synced, shown, resync FROM folder WHERE pk = ?1", err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, folder_pk);
+    int rc = db_step(&s->db, q, err);
+    if (rc == 1)
+        *ret = (struct folder_state){
+            .generation = db_int(q, 0),
+            .modseq = (uint64_t)db_int(q, 1),
+            .uidnext = (uint32_t)db_int(q, 2),
+            .synced = db_int(q, 3) != 0,
+            .shown = db_int(q, 4) != 0,
+            .resync = db_int(q, 5) != 0,
+        };
+    db_reset(q);
+    return rc == 1 || (rc == 0 && err_set(err, ERR_NOT_FOUND, "the folder is gone"));
+}
+
+bool store_folder_state_put(struct store *s, int64_t folder_pk, const struct folder_state *st, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&s->db,
+                                        "UPDATE folder SET generation = ?2, modseq = ?3, uidnext = ?4, synced = ?5,"
+                                        " shown = ?6, resync = ?7 WHERE pk = ?1",
+                                        err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, folder_pk);
+    db_bind_int(q, 2, st->generation);
+    db_bind_int(q, 3, (int64_t)st->modseq);
+    db_bind_int(q, 4, st->uidnext);
+    db_bind_int(q, 5, st->synced);
+    db_bind_int(q, 6, st->shown);
+    db_bind_int(q, 7, st->resync);
+    return db_run(&s->db, q, err);
+}
+
+/* --- one change --------------------------------------------------------------------------------------------------------- */
+
+struct known_item {
+    int64_t pk;
+    bool announced;
+    unsigned flags;
+};
+
+static int find_item(struct store *s, int64_t folder_pk, int64_t generation, struct str id, struct known_item *ret, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db, "SELECT pk, uid, flags FROM item WHERE folder = ?1 AND generation = ?2 AND server_id = ?3", err);
+    if (!q)
+        return -1;
+    db_bind_int(q, 1, folder_pk);
+    db_bind_int(q, 2, generation);
+    db_bind_blob(q, 3, id);
+    int rc = db_step(&s->db, q, err);
+    if (rc == 1)
+        *ret = (struct known_item){db_int(q, 0), db_int(q, 1) != 0, (unsigned)db_int(q, 2)};
+    db_reset(q);
+    return rc;
+}
+
+bool store_expunge_item(struct store *s, int64_t folder_pk, int64_t item_pk, uint64_t modseq, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&s->db,
+                                        "INSERT OR IGNORE INTO expunged (folder, modseq, uid)"
+                                        " SELECT ?1, ?3, uid FROM item WHERE pk = ?2 AND uid IS NOT NULL",
+                                        err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, folder_pk);
+    db_bind_int(q, 2, item_pk);
+    db_bind_int(q, 3, (int64_t)modseq);
+    return db_run(&s->db, q, err) && store_run1(s, "DELETE FROM item WHERE pk = ?1", item_pk, err);
+}
+
+static void join_categories(const struct item_info *item, struct buf *out)
+{
+    for (size_t i = 0; i < item->category_count; i++) {
+        struct str c = str_trim(item->categories[i]);
+        if (c.n == 0 || c.n > 1024 || str_find_byte(c, '\n') != (size_t)-1)
+            continue;
+        buf_str(out, c);
+        buf_byte(out, '\n');
+    }
+}
+
+static bool insert_item(struct store *s, int64_t folder_pk, int64_t generation, uint64_t modseq, const struct item_info *item,
+                        struct err *err)
+{
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db,
+                   "INSERT INTO item (folder, generation, server_id, change, modseq, flags, categories, received, saved, size,"
+                   " size_state, estimate, identity) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                   err);
+    if (!q)
+        return false;
+    char hash[IDENTITY_SIZE];
+    struct buf categories = {0};
+    join_categories(item, &categories);
+    int64_t now = time_wall_s();
+    db_bind_int(q, 1, folder_pk);
+    db_bind_int(q, 2, generation);
+    db_bind_blob(q, 3, item->id);
+    db_bind_blob(q, 4, item->change);
+    db_bind_int(q, 5, (int64_t)modseq);
+    db_bind_int(q, 6, item->flags & item->flags_known);
+    db_bind_text(q, 7, buf_view(&categories));
+    db_bind_int(q, 8, item->received_ms == TIME_NONE ? now * 1000 : item->received_ms);
+    db_bind_int(q, 9, now);
+    db_bind_int(q, 10, item->size_exact ? (int64_t)item->size_estimate : (int64_t)store_pad_size(item->size_estimate));
+    db_bind_int(q, 11, item->size_exact ? 2 : 0);
+    db_bind_int(q, 12, (int64_t)item->size_estimate);
+    db_bind_blob(q, 13, store_identity(item, hash));
+    bool ok = db_run(&s->db, q, err);
+    buf_done(&categories);
+    return ok;
+}
+
+/* Only what the server told changes; nothing told that differs means no new MODSEQ (servers echo changes of ours). */
+static bool update_item(struct store *s, const struct known_item *known, uint64_t modseq, const struct item_info *item,
+                        bool *ret_changed, struct err *err)
+{
+    unsigned flags = (known->flags & ~item->flags_known) | (item->flags & item->flags_known);
+    struct buf categories = {0};
+    join_categories(item, &categories);
+    struct sqlite3_stmt *q = db_prepare(&s->db,
+                                        "UPDATE item SET modseq = ?2, flags = ?3,"
+                                        " categories = CASE WHEN ?4 THEN ?5 ELSE categories END"
+                                        " WHERE pk = ?1 AND (flags <> ?3 OR (?4 AND categories <> ?5))",
+                                        err);
+    bool ok = q != NULL;
+    if (ok) {
+        db_bind_int(q, 1, known->pk);
+        db_bind_int(q, 2, (int64_t)modseq);
+        db_bind_int(q, 3, flags);
+        db_bind_int(q, 4, item->categories_known);
+        db_bind_text(q, 5, buf_view(&categories));
+        ok = db_run(&s->db, q, err);
+        *ret_changed = ok && db_changes(&s->db) > 0;
+    }
+    buf_done(&categories);
+    if (!ok || item->change.n == 0)
+        return ok;
+    q = db_prepare(&s->db, "UPDATE item SET change = ?2 WHERE pk = ?1 AND change <> ?2", err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, known->pk);
+    db_bind_blob(q, 2, item->change);
+    return db_run(&s->db, q, err);
+}
+
+/* A partial change of an item we never saw must not make half an item. */
+static bool is_whole(const struct item_info *item)
+{
+    return item->received_ms != TIME_NONE || item->header || item->message || item->content_changed;
+}
+
+static bool apply_item(struct store *s, int64_t folder_pk, int64_t generation, uint64_t modseq, const struct item_info *item,
+                       struct store_applied *done, struct err *err)
+{
+    struct known_item known = {0};
+    int rc = find_item(s, folder_pk, generation, item->id, &known, err);
+    if (rc < 0)
+        return false;
+    if (item->gone || item->left_window) {
+        done->gone += rc == 1;
+        done->shown |= rc == 1 && known.announced;
+        return rc == 0 || store_expunge_item(s, folder_pk, known.pk, modseq, err);
+    }
+    if (rc == 1 && !item->content_changed) {
+        bool changed = false;
+        if (!update_item(s, &known, modseq, item, &changed, err))
+            return false;
+        done->changed += changed;
+        done->shown |= changed && known.announced;
+        return true;
+    }
+    if (rc == 0 && !is_whole(item)) {
+        done->strange++;
+        return true;
+    }
+    /* RFC 9051 2.3.1.1: a UID means the same bytes for ever, so new bytes are a new message. */
+    if (rc == 1 && !store_expunge_item(s, folder_pk, known.pk, modseq, err))
+        return false;
+    done->shown |= rc == 1 && known.announced;
+    done->added++;
+    return insert_item(s, folder_pk, generation, modseq, item, err);
+}
+
+/* --- UIDs ------------------------------------------------------------------------------------------------------------------- */
+
+bool store_assign_uids(struct store *s, int64_t folder_pk, struct folder_state *st, unsigned *ret_count, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&s->db,
+                                        "UPDATE item SET modseq = ?3, uid = ?4 + n.rank FROM"
+                                        " (SELECT pk, row_number() OVER (ORDER BY received, pk) - 1 AS rank FROM item"
+                                        "  WHERE folder = ?1 AND generation = ?2 AND uid IS NULL) AS n"
+                                        " WHERE item.pk = n.pk",
+                                        err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, folder_pk);
+    db_bind_int(q, 2, st->generation);
+    db_bind_int(q, 3, (int64_t)st->modseq);
+    db_bind_int(q, 4, st->uidnext);
+    if (!db_run(&s->db, q, err))
+        return false;
+    int n = db_changes(&s->db);
+    if ((uint64_t)st->uidnext + (uint64_t)n >= UINT32_MAX)
+        return err_set(err, ERR_INTERNAL, "the folder has run out of UIDs");
+    st->uidnext += (uint32_t)n;
+    *ret_count = (unsigned)n;
+    return true;
+}
+
+static bool trim_log(struct store *s, int64_t folder_pk, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db, "SELECT modseq FROM expunged WHERE folder = ?1 ORDER BY modseq DESC LIMIT 1 OFFSET ?2", err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, folder_pk);
+    db_bind_int(q, 2, EXPUNGED_KEPT);
+    int rc = db_step(&s->db, q, err);
+    int64_t modseq = rc == 1 ? db_int(q, 0) : 0;
+    db_reset(q);
+    if (rc <= 0)
+        return rc == 0;
+    return store_run2(s, "DELETE FROM expunged WHERE folder = ?1 AND modseq <= ?2", folder_pk, modseq, err) &&
+           store_run2(s, "UPDATE folder SET log_from = ?2 WHERE pk = ?1", folder_pk, modseq, err);
+}
+
+static bool put_cursor(struct store *s, int64_t folder_pk, struct str cursor, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&s->db, "UPDATE folder SET cursor = ?2 WHERE pk = ?1", err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, folder_pk);
+    db_bind_blob(q, 2, cursor);
+    return db_run(&s->db, q, err);
+}
+
+/* UIDs where they are due, and the end of a first sync or resync. */
+static bool settle(struct store *s, int64_t folder_pk, struct folder_state *st, bool last, bool announce,
+                   struct store_applied *done, struct err *err)
+{
+    unsigned announced = 0;
+    if (st->resync && !last)
+        return true;
+    if (st->resync) {
+        if (!store_match(s, folder_pk, st, err))
+            return false;
+        done->shown = true;
+    }
+    if (last)
+        st->synced = true;
+    if (last || announce || st->shown) {
+        st->shown = true;
+        if (!store_assign_uids(s, folder_pk, st, &announced, err))
+            return false;
+        done->shown |= announced > 0;
+    }
+    return !last || trim_log(s, folder_pk, err);
+}
+
+bool store_apply_page(struct store *s, int64_t folder_pk, const struct store_page *page, bool announce,
+                      struct store_applied *ret_applied, struct err *err)
+{
+    struct store_applied done = {0};
+    struct folder_state st;
+    if (!db_begin(&s->db, err))
+        return false;
+    bool ok = store_folder_state(s, folder_pk, &st, err);
+    if (ok)
+        st.modseq++;
+    int64_t generation = ok && st.resync ? st.generation + 1 : st.generation;
+    for (size_t i = 0; ok && i < page->count; i++)
+        ok = apply_item(s, folder_pk, generation, st.modseq, &page->items[i], &done, err);
+    ok = ok && settle(s, folder_pk, &st, !page->more, announce, &done, err);
+    if (ok && !done.shown) /* nothing a client could see: HIGHESTMODSEQ stays */
+        st.modseq--;
+    ok = ok && store_folder_state_put(s, folder_pk, &st, err) && put_cursor(s, folder_pk, page->cursor, err);
+    if (!ok) {
+        db_rollback(&s->db);
+        return false;
+    }
+    if (!db_commit(&s->db, err))
+        return false;
+    *ret_applied = done;
+    return true;
+}
+
+bool store_announce(struct store *s, int64_t folder_pk, struct err *err)
+{
+    struct folder_state st;
+    unsigned n;
+    if (!db_begin(&s->db, err))
+        return false;
+    bool ok = store_folder_state(s, folder_pk, &st, err);
+    if (ok) {
+        st.modseq++;
+        st.shown = true;
+        ok = store_assign_uids(s, folder_pk, &st, &n, err) && store_folder_state_put(s, folder_pk, &st, err);
+    }
+    if (ok)
+        return db_commit(&s->db, err);
+    db_rollback(&s->db);
+    return false;
+}
+
+bool store_resync(struct store *s, int64_t folder_pk, struct err *err)
+{
+    struct folder_state st;
+    if (!db_begin(&s->db, err))
+        return false;
+    bool ok = store_folder_state(s, folder_pk, &st, err) &&
+              store_run2(s, "DELETE FROM item WHERE folder = ?1 AND generation > ?2", folder_pk, st.generation, err) &&
+              put_cursor(s, folder_pk, STR_NULL, err);
+    if (ok) {
+        st.resync = true;
+        ok = store_folder_state_put(s, folder_pk, &st, err);
+    }
+    if (ok)
+        return db_commit(&s->db, err);
+    db_rollback(&s->db);
+    return false;
+}
+
+bool store_item_gone(struct store *s, int64_t folder_pk, int64_t item_pk, struct err *err)
+{
+    struct folder_state st;
+    if (!db_begin(&s->db, err))
+        return false;
+    bool ok = store_folder_state(s, folder_pk, &st, err);
+    if (ok) {
+        st.modseq++;
+        ok = store_expunge_item(s, folder_pk, item_pk, st.modseq, err) && store_folder_state_put(s, folder_pk, &st, err);
+    }
+    if (ok)
+        return db_commit(&s->db, err);
+    db_rollback(&s->db);
+    return false;
+}
