@@ -373,13 +373,13 @@ class Mailbox:
             item.size = changes.pop("size", mimeinfo.store_size(len(item.mime())))
             item.overrides = None
         for key, value in (changes.pop("set_ext", None) or {}).items():
-            item.ext = dict(item.ext or {}, **{key: value})
+            item.ext = {**(item.ext or {}), key: value}
         for key in changes.pop("del_ext", None) or ():
             if item.ext:
                 item.ext = {k: v for k, v in item.ext.items() if k != key}
         override = changes.pop("override", None)
         if override:
-            item.overrides = dict(item.overrides or {}, **override)
+            item.overrides = {**(item.overrides or {}), **override}
         if "received" in changes:
             folder = self.folders[item.folder]
             folder.take(item)
