@@ -237,8 +237,8 @@ class Mailbox:
 
     def find_folder(self, path):
         """By kind ('inbox'), by number, or by path of names as a list."""
-        if isinstance(path, int):
-            return self.folder(path)
+        if isinstance(path, int) or (isinstance(path, str) and path.isdigit()):
+            return self.folder(int(path))
         if isinstance(path, str):
             if path in self.kinds:
                 return self.kinds[path]
@@ -255,15 +255,17 @@ class Mailbox:
         return self.store.infos.get(self, item)
 
     def hierarchy_since(self, position, root=None):
-        """[(seq, kind, num, folder)] with kind create/update/delete of the folders below `root`, oldest first."""
+        """[(seq, kind, num, folder)] of the folders below `root`: creates (parents first), then updates, then deletes."""
         root = self.kinds["msgfolderroot"].num if root is None else root
-        found = []
-        for folder in self.folders.values():
-            if folder.changed > position and folder.num != root and self.is_below(folder.num, root):
-                found.append((folder.changed, "create" if folder.created > position else "update", folder.num, folder))
+        created, updated, deleted = [], [], []
+        for folder in self.descendants(root):
+            if folder.created > position:
+                created.append((folder.changed, "create", folder.num, folder))
+            elif folder.changed > position:
+                updated.append((folder.changed, "update", folder.num, folder))
         if position:
-            found += [(seq, "delete", num, None) for num, seq in self.folder_tombstones.items() if seq > position]
-        return sorted(found, key=lambda entry: entry[0])
+            deleted = [(seq, "delete", num, None) for num, seq in self.folder_tombstones.items() if seq > position]
+        return created + updated + deleted
 
     # ---- waiting ----
 
