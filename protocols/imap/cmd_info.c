@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CAPABILITY, NOOP, CHECK, LOGOUT, ID, ENABLE, NAMESPACE, and the answers to what is not offered. */
+#include "protocols/imap/imap_answers.h"
+#include "protocols/imap/imap_session.h"
+#include "protocols/imap/imap_write.h"
+
+/* COMPRESS is left out on purpose: on loopback it costs and saves nothing. IMAP4rev2 and UIDPLUS come with writing. */
+struct str imap_capabilities(const struct imap_session *s)
+{
+    if (s->state == IMAP_STATE_NOT_AUTHENTICATED)
+        return STR("IMAP4rev1 SASL-IR LITERAL+ ENABLE ID AUTH=PLAIN AUTH=LOGIN");
+    return STR("IMAP4rev1 SASL-IR LITERAL+ ENABLE ID IDLE NAMESPACE CHILDREN LIST-EXTENDED LIST-STATUS SPECIAL-USE "
+               "UNSELECT ESEARCH SEARCHRES WITHIN SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES "
+               "THREAD=REFS CONDSTORE QRESYNC STATUS=SIZE UTF8=ACCEPT BINARY PREVIEW SAVEDATE OBJECTID");
+}
+
+void cmd_capability(struct imap_session *s, struct imap_command *c)
+{
+    (void)c;
+    buf_lit(&s->out, "* CAPABILITY ");
+    buf_str(&s->out, imap_capabilities(s));
+    buf_lit(&s->out, "\r\n");
+    imap_finish_ok(s);
+}
+
+void cmd_noop(struct imap_session *s, struct imap_command *c)
+{
+    (void)c;
+    if (s->mailbox)
+        mailbox_poke(s->mailbox);
+    imap_finish_ok(s);
+}
+
+void cmd_check(struct imap_session *s, struct imap_command *c)
+{
+    cmd_noop(s, c);
+}
+
+void cmd_logout(struct imap_session *s, struct imap_command *c)
+{
+    (void)c;
+    imap_untagged(s, "BYE", NULL, "Logging out.");
+    imap_write_line(&s->out, s->command->tag, "OK", NULL, "LOGOUT completed.");
+    imap_flush(s);
+    s->ending = true;
+    conn_close(s->conn, "logout");
+}
+
+/* TLS is implicit or not there at all: nothing in the clear can be smuggled into a later TLS session. */
+void cmd_starttls(struct imap_session *s, struct imap_command *c)
+{
+    (void)c;
+    imap_finish_bad(s, "STARTTLS is not offered: connect with TLS from the start.");
+}
+
+void cmd_id(struct imap_session *s, struct imap_command *c)
+{
+    (void)c;
+    buf_lit(&s->out, "* ID (\"name\" \"exbridge\" \"version\" ");
+    imap_write_string(&s->out, str_from(imap_server_options(s->server)->version), false);
+    buf_lit(&s->out, ")\r\n");
+    imap_finish_ok(s);
+}
+
+/* RFC 5161: what is unknown, on already, or no extension that wants enabling is left out of ENABLED. */
+void cmd_enable(struct imap_session *s, struct imap_command *c)
+{
+    bool condstore = false, qresync = false, utf8 = false;
+    for (size_t i = 0; i < c->enable.n; i++) {
+        condstore |= str_is(c->enable.items[i], "CONDSTORE");
+        qresync |= str_is(c->enable.items[i], "QRESYNC");
+        utf8 |= str_is(c->enable.items[i], "UTF8=ACCEPT");
+    }
+    /* RFC 6855 3: enabling it while a mailbox is selected may be refused; there is no reason to. */
+    buf_lit(&s->out, "* ENABLED");
+    if (condstore && !s->condstore)
+        buf_lit(&s->out, " CONDSTORE");
+    if (qresync && !s->qresync)
+        buf_lit(&s->out, " QRESYNC");
+    if (utf8 && !s->utf8)
+        buf_lit(&s->out, " UTF8=ACCEPT");
+    buf_lit(&s->out, "\r\n");
+    if (condstore || qresync)
+        imap_enable_condstore(s);
+    s->qresync |= qresync;
+    if (utf8)
+        imap_enable_utf8(s);
+    imap_finish_ok(s);
+}
+
+void cmd_namespace(struct imap_session *s, struct imap_command *c)
+{
+    (void)c;
+    buf_lit(&s->out, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+    imap_finish_ok(s);
+}
+
+void cmd_refuse(struct imap_session *s, struct imap_command *c)
+{
+    (void)c;
+    imap_finish(s, "NO", "CANNOT", IMAP_READ_ONLY_TEXT);
+}
+
+void cmd_quota(struct imap_session *s, struct imap_command *c)
+{
+    (void)c;
+    imap_finish(s, "NO", "CANNOT", "Quotas are not told here.");
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROTOCOLS_IMAP_IMAP_ANSWERS_H
+#define PROTOCOLS_IMAP_IMAP_ANSWERS_H
+/*
+ * From what went wrong to what the client is told: a response code (RFC 5530, RFC 9051 7.1) and one line for people, at most
+ * 200 characters, that names the account and the next step. What the server said goes to the log only.
+ */
+#include <stddef.h>
+
+#include "bridge/base/err.h"
+
+struct imap_answer {
+    const char *code;
+    const char *text; /* "%s" is the account's name, at most twice */
+};
+const struct imap_answer *imap_answer_of(enum err_code code);
+void imap_answer_text(const struct err *err, const char *account, char *ret_text, size_t size);
+
+#define IMAP_READ_ONLY_TEXT                                                                                            \
+    "This version of exbridge reads mail only: nothing on the server can be changed through it yet."
+
+#endif
