@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * LOGIN and AUTHENTICATE. The local sign-in says nothing about Exchange: only a wrong name or password gets
- * [AUTHENTICATIONFAILED]; whatever is wrong upstream is [UNAVAILABLE] or the like, so that no client asks its user for a new
- * password because a server is down. The delay of failures is made by account_login().
+ * [AUTHENTICATIONFAILED]; whatever is wrong upstream is [UNAVAILABLE] or the like, so that no client asks its user for
+ * a new password because a server is down. The delay of failures is made by account_login().
  */
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +44,8 @@ static void on_login(void *ud, struct account *account, const struct err *err)
     if (err && err->code == ERR_AUTH) {
         log_warn("imap", account ? account_name(account) : NULL, "conn %llu: sign-in failed: %s",
                  (unsigned long long)conn_id(s->conn), err->text);
-        fail(s, "AUTHENTICATIONFAILED", "Wrong account name or password. The password is the one `exbridge setup` showed.");
+        fail(s, "AUTHENTICATIONFAILED",
+             "Wrong account name or password. The password is the one `exbridge setup` showed.");
     } else if (err && err->code != ERR_NONE) {
         imap_finish_err(s, err);
     } else if (imap_server_account_sessions(s->server, account) >= max) {

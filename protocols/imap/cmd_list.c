@@ -33,18 +33,20 @@ static void stop(struct imap_session *s)
         mailbox_open_cancel(&l->jobs[i].op);
 }
 
-/* --- one line ----------------------------------------------------------------------------------------------------------- */
+/* --- one line
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static const char *use_attribute(enum folder_use use)
 {
     static const char *const names[] = {
-        [USE_NONE] = NULL,      [USE_INBOX] = NULL,    [USE_DRAFTS] = "Drafts",   [USE_SENT] = "Sent",
-        [USE_TRASH] = "Trash",  [USE_JUNK] = "Junk",   [USE_ARCHIVE] = "Archive", [USE_OUTBOX] = NULL,
+        [USE_NONE] = NULL,     [USE_INBOX] = NULL,  [USE_DRAFTS] = "Drafts",   [USE_SENT] = "Sent",
+        [USE_TRASH] = "Trash", [USE_JUNK] = "Junk", [USE_ARCHIVE] = "Archive", [USE_OUTBOX] = NULL,
     };
     return names[use];
 }
 
-static void write_folder(struct imap_session *s, const struct folder *f, const char *response, bool subscribed, bool childinfo)
+static void write_folder(struct imap_session *s, const struct folder *f, const char *response, bool subscribed,
+                         bool childinfo)
 {
     const char *attributes[5];
     size_t n = 0;
@@ -65,7 +67,8 @@ static void write_lost(struct imap_session *s, struct str name)
     imap_write_list(&s->out, "LIST", attributes, 2, name, s->utf8, false);
 }
 
-/* --- LIST --------------------------------------------------------------------------------------------------------------- */
+/* --- LIST
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static bool is_selected(const struct imap_list *args, const struct folder *f)
 {
@@ -134,8 +137,8 @@ static void list_all(struct listing *l, const struct imap_list *args)
             continue;
         write_folder(s, f, "LIST", subscribed, childinfo);
         if (l->jobs && f->selectable)
-            l->jobs[l->job_n++] = (struct status_job){
-                .listing = l, .pk = f->pk, .name = arena_str(&s->command->arena, f->name)};
+            l->jobs[l->job_n++] =
+                (struct status_job){.listing = l, .pk = f->pk, .name = arena_str(&s->command->arena, f->name)};
     }
     if (!(args->selects & IMAP_LIST_SUBSCRIBED) || (args->selects & IMAP_LIST_SPECIAL_USE))
         return;
@@ -188,7 +191,8 @@ void cmd_list(struct imap_session *s, struct imap_command *c)
     begin(s, c, on_list_folders);
 }
 
-/* --- LSUB --------------------------------------------------------------------------------------------------------------- */
+/* --- LSUB
+ * --------------------------------------------------------------------------------------------------------------- */
 
 /* RFC 3501 6.3.9: "foo/bar" subscribed, "foo" not, "%" asked: "foo" is told with \Noselect. */
 static void lsub_parents(struct listing *l, struct str name, struct str *previous)
@@ -244,7 +248,8 @@ void cmd_lsub(struct imap_session *s, struct imap_command *c)
     begin(s, c, on_lsub_folders);
 }
 
-/* --- SUBSCRIBE ---------------------------------------------------------------------------------------------------------- */
+/* --- SUBSCRIBE
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static void on_subscribe_folders(void *ud, const struct err *err)
 {

@@ -34,7 +34,8 @@ static void on_progress(void *ud, unsigned done, unsigned total)
     imap_flush(s);
 }
 
-/* --- the answers -------------------------------------------------------------------------------------------------------- */
+/* --- the answers
+ * -------------------------------------------------------------------------------------------------------- */
 
 static uint32_t first_unseen(struct imap_session *s)
 {
@@ -80,8 +81,8 @@ static void write_selected(struct imap_session *s)
     buf_lit(out, ")] Ok.\r\n");
 }
 
-/* RFC 7162 3.2.5.2: pairs of number and UID that the client has; the last pair that is still right says up to where nothing has
- * vanished. */
+/* RFC 7162 3.2.5.2: pairs of number and UID that the client has; the last pair that is still right says up to where
+ * nothing has vanished. */
 static uint32_t intact_up_to(struct imap_session *s, const struct imap_select *args)
 {
     struct imap_seqset seqs, uids;
@@ -154,7 +155,8 @@ static void on_open(void *ud, struct mailbox *mailbox, const struct err *err)
         imap_finish(s, "OK", "READ-ONLY", c->verb == IMAP_EXAMINE ? "EXAMINE completed." : "SELECT completed.");
 }
 
-/* --- the road there ----------------------------------------------------------------------------------------------------- */
+/* --- the road there
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void on_folders(void *ud, const struct err *err)
 {

@@ -2,8 +2,8 @@
 #ifndef PROTOCOLS_IMAP_IMAP_ANSWERS_H
 #define PROTOCOLS_IMAP_IMAP_ANSWERS_H
 /*
- * From what went wrong to what the client is told: a response code (RFC 5530, RFC 9051 7.1) and one line for people, at most
- * 200 characters, that names the account and the next step. What the server said goes to the log only.
+ * From what went wrong to what the client is told: a response code (RFC 5530, RFC 9051 7.1) and one line for people, at
+ * most 200 characters, that names the account and the next step. What the server said goes to the log only.
  */
 #include <stddef.h>
 

@@ -5,8 +5,9 @@
  * To add a command:
  *   1. imap_command.h: its verb in enum imap_verb, its arguments in the union of struct imap_command;
  *      imap_commands.c: its name, the states it is allowed in, its flags; imap_parse_*.c: how its arguments are read;
- *   2. a file cmd_NAME.c with cmd_NAME(session, command): check what depends on the session, then either answer with imap_finish*()
- *      at once, or fill s->work and go on in a callback or in step(); stop() cancels everything that could still call back;
+ *   2. a file cmd_NAME.c with cmd_NAME(session, command): check what depends on the session, then either answer with
+ * imap_finish*() at once, or fill s->work and go on in a callback or in step(); stop() cancels everything that could
+ * still call back;
  *   3. its line below, its prototype in imap_session.h;
  *   4. its capability in imap_capabilities() once it works completely;
  *   5. tests/imap/test_NAME.py: every answer it can give, each of its forms, and the client gone in the middle.

@@ -17,9 +17,9 @@ static size_t inbox_size(struct str name)
 }
 
 /*
- * One pass with two places to come back to: the last "%", which may take one more byte of its level, and the last "*", which may
- * take one more of anything. Going back further never helps: what an earlier wildcard could still take, the later one
- * can take as well. So the time is at most length times length, without recursion.
+ * One pass with two places to come back to: the last "%", which may take one more byte of its level, and the last "*",
+ * which may take one more of anything. Going back further never helps: what an earlier wildcard could still take, the
+ * later one can take as well. So the time is at most length times length, without recursion.
  */
 bool imap_list_match(struct str name, struct str pattern)
 {

@@ -2,7 +2,8 @@
 #ifndef PROTOCOLS_IMAP_IMAP_LIST_H
 #define PROTOCOLS_IMAP_IMAP_LIST_H
 /*
- * Mailbox names against LIST patterns (RFC 3501 6.3.8, RFC 5258): "*" stands for anything, "%" for anything but the separator
+ * Mailbox names against LIST patterns (RFC 3501 6.3.8, RFC 5258): "*" stands for anything, "%" for anything but the
+ * separator
  * "/". Pure. INBOX, as the whole name or its first level, is compared without regard to case.
  */
 #include <stdbool.h>

@@ -43,8 +43,10 @@ static void add_missing(struct imap_session *s, struct ranges *r, uint32_t from,
         add_range(r, at, to);
 }
 
-/* The log does not reach back: whatever is known and not there counts as vanished (RFC 7162 3.2.5.2 allows too many). */
-static void all_missing(struct imap_session *s, const struct imap_seqset *known, uint32_t from, uint32_t to, struct ranges *r)
+/* The log does not reach back: whatever is known and not there counts as vanished (RFC 7162 3.2.5.2 allows too many).
+ */
+static void all_missing(struct imap_session *s, const struct imap_seqset *known, uint32_t from, uint32_t to,
+                        struct ranges *r)
 {
     if (!known) {
         if (from <= to)

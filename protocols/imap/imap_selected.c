@@ -55,7 +55,8 @@ const struct message *imap_message_at(struct imap_session *s, uint32_t seq, size
     return m->uid == uid ? m : NULL;
 }
 
-/* --- sets --------------------------------------------------------------------------------------------------------------- */
+/* --- sets
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void uids_to_seqs(struct imap_session *s, const struct imap_seqset *uids, struct imap_seqset *ret_seqs)
 {
@@ -96,7 +97,8 @@ bool imap_resolve(struct imap_session *s, const struct imap_seqset *set, bool ui
     return true;
 }
 
-/* --- news --------------------------------------------------------------------------------------------------------------- */
+/* --- news
+ * --------------------------------------------------------------------------------------------------------------- */
 
 void imap_write_flags_of(struct imap_session *s, const struct message *m)
 {

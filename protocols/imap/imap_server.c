@@ -9,10 +9,10 @@
 #include "protocols/imap/imap_parse.h"
 #include "protocols/imap/imap_session.h"
 
-#define LISTENERS_MAX     8
-#define HANDSHAKE_MS      10000
-#define FOREIGN_LOG_MS    60000
-#define INPUT_LIMIT       (64 * 1024) /* bytes of a client held unread while a command runs */
+#define LISTENERS_MAX  8
+#define HANDSHAKE_MS   10000
+#define FOREIGN_LOG_MS 60000
+#define INPUT_LIMIT    (64 * 1024) /* bytes of a client held unread while a command runs */
 
 struct imap_server {
     struct imap_server_opts opts;
@@ -73,6 +73,8 @@ struct imap_server *imap_server_new(const struct imap_server_opts *opts)
 {
     struct imap_server *server = MEM_NEW(struct imap_server);
     server->opts = *opts;
+    if (!server->opts.tmp_dir)
+        server->opts.tmp_dir = "/tmp";
     set_limits(server);
     server->charsets = charset_cache_new();
     list_init(&server->sessions);
@@ -95,14 +97,16 @@ const struct imap_limits *imap_server_parse_limits(const struct imap_server *ser
     return authenticated ? &server->authenticated : &server->preauth;
 }
 
-/* --- connections ------------------------------------------------------------------------------------------------------ */
+/* --- connections
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* Strangers cannot keep the owner out: the oldest connection that has not signed in makes room for a new one. */
 static void drop_oldest_stranger(struct imap_server *server)
 {
     unsigned n = 0;
     struct imap_session *oldest = NULL;
-    LIST_EACH(&server->sessions, link) {
+    LIST_EACH(&server->sessions, link)
+    {
         struct imap_session *s = LIST_ITEM(link, struct imap_session, link);
         if (s->state != IMAP_STATE_NOT_AUTHENTICATED || s->ending)
             continue;
@@ -172,7 +176,8 @@ size_t imap_server_sessions(const struct imap_server *server)
 size_t imap_server_account_sessions(const struct imap_server *server, const struct account *account)
 {
     size_t n = 0;
-    LIST_EACH(&server->sessions, link) {
+    LIST_EACH(&server->sessions, link)
+    {
         const struct imap_session *s = LIST_ITEM(link, struct imap_session, link);
         n += s->account == account && !s->ending;
     }
@@ -187,12 +192,14 @@ void imap_server_log_foreign(struct imap_server *server, const struct imap_sessi
         return;
     server->foreign_logged_ms = now;
     log_warn("imap", NULL,
-             "conn %llu: this is not IMAP but HTTP or a mail header (perhaps a web page trying to reach the mailbox): closed; "
+             "conn %llu: this is not IMAP but HTTP or a mail header (perhaps a web page trying to reach the mailbox): "
+             "closed; "
              "%u so far",
              (unsigned long long)conn_id(s->conn), server->foreign_n);
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------------------- */
+/* --- the end
+ * ---------------------------------------------------------------------------------------------------------- */
 
 void imap_server_session_gone(struct imap_server *server, struct imap_session *s)
 {
@@ -215,7 +222,7 @@ void imap_server_shutdown(struct imap_server *server)
     if (server->session_n == 0)
         loop_defer(server->opts.loop, &server->empty);
     LIST_EACH(&server->sessions, link)
-        imap_bye(LIST_ITEM(link, struct imap_session, link), NULL, "exbridge is shutting down.", "shutdown");
+    imap_bye(LIST_ITEM(link, struct imap_session, link), NULL, "exbridge is shutting down.", "shutdown");
 }
 
 void imap_server_free(struct imap_server **s)
@@ -227,7 +234,7 @@ void imap_server_free(struct imap_server **s)
     close_listeners(server);
     server->closing = false;
     LIST_EACH(&server->sessions, link)
-        imap_session_drop(LIST_ITEM(link, struct imap_session, link));
+    imap_session_drop(LIST_ITEM(link, struct imap_session, link));
     loop_defer_cancel(&server->empty);
     charset_cache_free(server->charsets);
     mem_free(server);

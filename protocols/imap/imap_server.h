@@ -38,6 +38,7 @@ struct imap_server_opts {
     struct loop *loop;
     struct accounts *accounts;
     const char *version; /* of the program, for ID; "1.0" */
+    const char *tmp_dir; /* for decoded parts of large messages; NULL = /tmp */
     struct imap_server_limits limits;
     void (*on_empty)(void *ud); /* after imap_server_shutdown(), when the last session is gone; may be NULL */
     void *ud;

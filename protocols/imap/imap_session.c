@@ -22,7 +22,8 @@ const char *imap_account_name(const struct imap_session *s)
     return s->account ? account_name(s->account) : "";
 }
 
-/* --- timeouts --------------------------------------------------------------------------------------------------------- */
+/* --- timeouts
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void restart_timeout(struct imap_session *s)
 {
@@ -53,7 +54,8 @@ static void on_timeout(struct imap_session *s)
         imap_bye(s, NULL, "Nothing heard for too long.", "idle");
 }
 
-/* --- output ----------------------------------------------------------------------------------------------------------- */
+/* --- output
+ * ----------------------------------------------------------------------------------------------------------- */
 
 void imap_flush(struct imap_session *s)
 {
@@ -98,7 +100,8 @@ void imap_expect_line(struct imap_session *s, struct str continuation, size_t ma
         loop_defer(s->loop, &s->turn);
 }
 
-/* --- ending a command ------------------------------------------------------------------------------------------------- */
+/* --- ending a command
+ * ------------------------------------------------------------------------------------------------- */
 
 static void command_over(struct imap_session *s)
 {
@@ -206,7 +209,8 @@ void imap_bye(struct imap_session *s, const char *code, const char *text, const 
     conn_close(s->conn, reason);
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------- */
+/* --- reading
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static void start_command(struct imap_session *s, struct imap_command *c)
 {
@@ -328,7 +332,8 @@ static void on_turn(void *ud)
         step(s);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void session_free(struct imap_session *s)
 {

@@ -4,12 +4,13 @@
 /*
  * One client. Shared by imap_session.c and the cmd_*.c files only.
  *
- *     bytes -> imap_parser -> s->command -> handler (imap_dispatch.c) -> ... -> imap_finish(): tagged answer, next command
+ *     bytes -> imap_parser -> s->command -> handler (imap_dispatch.c) -> ... -> imap_finish(): tagged answer, next
+ * command
  *
- * One command at a time: while s->command is set nothing is read, unless the command itself waits for a line (IDLE, AUTHENTICATE).
- * A handler either finishes before it returns, or leaves in s->work what goes on later: a callback of the core it is
- * waiting for, or step() after imap_yield(). When the client goes away stop() is called, and has to cancel whatever could still
- * call back. Memory of a command is in s->command->arena and goes with it.
+ * One command at a time: while s->command is set nothing is read, unless the command itself waits for a line (IDLE,
+ * AUTHENTICATE). A handler either finishes before it returns, or leaves in s->work what goes on later: a callback of
+ * the core it is waiting for, or step() after imap_yield(). When the client goes away stop() is called, and has to
+ * cancel whatever could still call back. Memory of a command is in s->command->arena and goes with it.
  *
  * imap_finish*() end the command: arena and work are gone when they return, so they are the last thing a function does.
  * Nothing here frees the session but CONN_CLOSED, which comes from the loop: s stays valid through any handler.
@@ -66,13 +67,14 @@ struct imap_session {
     bool read_only;
     bool examined;
     size_t keywords_told;
-    uint32_t *saved;      /* SEARCHRES: UIDs, ascending */
+    uint32_t *saved; /* SEARCHRES: UIDs, ascending */
     size_t saved_n;
 
     unsigned bad_count, auth_failures;
 };
 
-/* --- life ----------------------------------------------------------------------------------------------------------- */
+/* --- life -----------------------------------------------------------------------------------------------------------
+ */
 
 struct imap_session *imap_session_new(struct imap_server *server, struct conn *conn); /* takes over conn, greets */
 /* Say BYE and close once it is sent. code may be NULL. */
@@ -80,7 +82,8 @@ void imap_bye(struct imap_session *s, const char *code, const char *text, const 
 /* Close now, no callbacks after it (shutdown). */
 void imap_session_drop(struct imap_session *s);
 
-/* --- answering ------------------------------------------------------------------------------------------------------ */
+/* --- answering ------------------------------------------------------------------------------------------------------
+ */
 
 /* Untagged `* OK [code] text`. */
 void imap_untagged(struct imap_session *s, const char *response, const char *code, const char *text);
@@ -94,14 +97,16 @@ void imap_finish_err(struct imap_session *s, const struct err *err);
 void imap_finish_bad(struct imap_session *s, const char *text);
 /* Hand s->out to the connection. */
 void imap_flush(struct imap_session *s);
-/* Between two untagged answers of a long one: is there room and time left in this turn? False: imap_yield() and return. */
+/* Between two untagged answers of a long one: is there room and time left in this turn? False: imap_yield() and return.
+ */
 bool imap_has_room(struct imap_session *s);
 /* Come back with work.step() when the output has drained, or in the next turn of the loop. */
 void imap_yield(struct imap_session *s);
 /* The next line goes to work.line() instead of being a command. `continuation` is sent after "+ ". */
 void imap_expect_line(struct imap_session *s, struct str continuation, size_t max);
 
-/* --- state ---------------------------------------------------------------------------------------------------------- */
+/* --- state ----------------------------------------------------------------------------------------------------------
+ */
 
 void imap_signed_in(struct imap_session *s, struct account *account);
 void imap_enable_utf8(struct imap_session *s);
@@ -112,8 +117,9 @@ void imap_select(struct imap_session *s, struct mailbox *mailbox, bool examine);
 void imap_unselect(struct imap_session *s); /* nothing selected: nothing happens */
 /* A message of the view, or NULL when it was expunged since. *hint speeds up walks in ascending order; start with 0. */
 const struct message *imap_message_at(struct imap_session *s, uint32_t seq, size_t *hint);
-/* Resolve a set of numbers (uid = false) or UIDs to ascending sequence numbers of the view, "$" included. The answer lives in the
- * command's arena. False: a number beyond the end (RFC 3501: BAD). Resolved UIDs that do not exist are left out. */
+/* Resolve a set of numbers (uid = false) or UIDs to ascending sequence numbers of the view, "$" included. The answer
+ * lives in the command's arena. False: a number beyond the end (RFC 3501: BAD). Resolved UIDs that do not exist are
+ * left out. */
 bool imap_resolve(struct imap_session *s, const struct imap_seqset *set, bool uid, struct imap_seqset *ret_seqs);
 /* `* n FETCH (...)` for a message whose flags changed. */
 void imap_write_flag_news(struct imap_session *s, uint32_t seq, const struct message *m);
@@ -121,8 +127,8 @@ void imap_write_flags_of(struct imap_session *s, const struct message *m);
 /* `* STATUS name (...)`. */
 void imap_write_status_of(struct imap_session *s, int64_t folder_pk, struct str name, unsigned items,
                           const struct mailbox_status *status);
-/* RFC 7162 3.2.5.1, 3.2.6: `* VANISHED (EARLIER) ...` for the UIDs of `known` (resolved; NULL = all) that went after `modseq`. UIDs up
- * to `intact` are known to be all there. False: err is set, nothing was written. */
+/* RFC 7162 3.2.5.1, 3.2.6: `* VANISHED (EARLIER) ...` for the UIDs of `known` (resolved; NULL = all) that went after
+ * `modseq`. UIDs up to `intact` are known to be all there. False: err is set, nothing was written. */
 bool imap_write_vanished(struct imap_session *s, const struct imap_seqset *known, uint64_t modseq, uint32_t intact,
                          struct err *err);
 /* Tell EXISTS, EXPUNGE or VANISHED, and flags. */
@@ -133,7 +139,8 @@ struct str imap_capabilities(const struct imap_session *s); /* without "CAPABILI
 /* "work" or "": for logs and texts. */
 const char *imap_account_name(const struct imap_session *s);
 
-/* --- the server's part (imap_server.c) --------------------------------------------------------------------------------- */
+/* --- the server's part (imap_server.c)
+ * --------------------------------------------------------------------------------- */
 
 struct charset_cache;
 const struct imap_server_opts *imap_server_options(const struct imap_server *server);
@@ -145,7 +152,8 @@ size_t imap_server_account_sessions(const struct imap_server *server, const stru
 /* An HTTP client or a mail header came in: logged at most once a minute. */
 void imap_server_log_foreign(struct imap_server *server, const struct imap_session *s);
 
-/* --- commands (cmd_*.c), one function a verb; the table is in imap_dispatch.c ---------------------------------------------- */
+/* --- commands (cmd_*.c), one function a verb; the table is in imap_dispatch.c
+ * ---------------------------------------------- */
 
 typedef void imap_handler(struct imap_session *s, struct imap_command *c);
 imap_handler *imap_handler_of(enum imap_verb verb);
