@@ -4,7 +4,6 @@
  * message that lacks something, everything that will be wanted next is asked for with it. A message that cannot be had
  * is left out, and the tagged answer says so after all others were told.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "bridge/base/log.h"
@@ -58,12 +57,12 @@ static void finish(struct fetch *f)
         imap_finish(s, "NO", "UNKNOWN-CTE", "A part has a transfer encoding that nobody knows.");
     } else if (failed > 0) {
         const struct imap_answer *answer = imap_answer_of(err.code);
-        char reason[256], text[300];
+        char reason[256];
         imap_answer_text(&err, imap_account_name(s), reason, sizeof(reason));
-        snprintf(text, sizeof(text), "%u of the messages could not be had: %s", failed, reason);
+        struct str text = arena_printf(&s->command->arena, "%u of the messages could not be had: %s", failed, reason);
         log_warn("imap", imap_account_name(s), "FETCH: %u messages missing: %s: %s", failed, err_name(err.code),
                  err.text);
-        imap_finish(s, "NO", answer->code, text);
+        imap_finish(s, "NO", answer->code, text.p);
     } else if (gone) {
         imap_finish(s, "NO", "EXPUNGEISSUED", "Some of the messages are not there any more.");
     } else {

@@ -148,10 +148,6 @@ static void write_esearch(struct search *q, const uint32_t *numbers)
                              .n = q->n,
                              .sorted = q->verb == IMAP_SORT,
                              .modseq = highest_modseq(q)};
-    if (q->n > 0) {
-        e.min = numbers[0];
-        e.max = numbers[q->n - 1];
-    }
     imap_write_esearch(&s->out, &e);
 }
 

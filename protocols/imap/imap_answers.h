@@ -11,9 +11,10 @@
 
 struct imap_answer {
     const char *code;
-    const char *text; /* "%s" is the account's name, at most twice */
+    const char *text; /* %1$s is "account NAME" or "this account", %2$s the name for a command line */
 };
 const struct imap_answer *imap_answer_of(enum err_code code);
+/* account: its name, or "" when it is not known yet (signing in). */
 void imap_answer_text(const struct err *err, const char *account, char *ret_text, size_t size);
 
 #define IMAP_READ_ONLY_TEXT                                                                                            \
