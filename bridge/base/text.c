@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/base/text.h"
 
-/* --- base64
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- base64 -------------------------------------------------------------------------------------- */
 
 static const char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -153,8 +152,7 @@ bool text_base64_feed(struct text_base64 *d, struct buf *out, struct str in)
     return true;
 }
 
-/* --- hexadecimal and percent-encoding
- * ----------------------------------------------------------------------------------- */
+/* --- hexadecimal and percent-encoding ------------------------------------------------------------ */
 
 static const char hex_lower[] = "0123456789abcdef", hex_upper[] = "0123456789ABCDEF";
 
@@ -233,8 +231,7 @@ bool text_percent_decode(struct buf *out, struct str in)
     return true;
 }
 
-/* --- UTF-8
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- UTF-8 --------------------------------------------------------------------------------------- */
 
 #define REPLACEMENT 0xfffdu
 

@@ -81,8 +81,7 @@ struct http_request {
 static void request_free(struct http_request *r);
 static void finish(struct http_request *r, CURLcode result);
 
-/* --- libcurl on the loop
- * ------------------------------------------------------------------------------------------------------ */
+/* --- libcurl on the loop ------------------------------------------------------------------------- */
 
 static void pool_free(struct pool *p)
 {
@@ -94,8 +93,8 @@ static void pool_free(struct pool *p)
 
 static void client_free(struct http_client *c)
 {
-    LIST_EACH(&c->pools, link)
-    pool_free(LIST_ITEM(link, struct pool, link));
+    LIST_EACH (&c->pools, link)
+        pool_free(LIST_ITEM(link, struct pool, link));
     loop_defer_cancel(&c->tidy);
     curl_share_cleanup(c->share);
     mem_free(c->account);
@@ -112,8 +111,7 @@ static void tidy(struct http_client *c)
 {
     while (!list_empty(&c->dead))
         request_free(LIST_ITEM(c->dead.next, struct http_request, link));
-    LIST_EACH(&c->pools, link)
-    {
+    LIST_EACH (&c->pools, link) {
         struct pool *p = LIST_ITEM(link, struct pool, link);
         if (p->retired && list_empty(&p->requests))
             pool_free(p);
@@ -276,8 +274,7 @@ void http_client_free(struct http_client **client)
         return;
     c->closing = true;
     c->busy++;
-    LIST_EACH(&c->pools, link)
-    {
+    LIST_EACH (&c->pools, link) {
         struct pool *p = LIST_ITEM(link, struct pool, link);
         while (!list_empty(&p->requests)) {
             struct http_request *r = LIST_ITEM(p->requests.next, struct http_request, link);
@@ -317,8 +314,7 @@ void http_client_add_cookie(struct http_client *c, const char *set_cookie_line)
     buf_wipe(&line);
 }
 
-/* --- libcurl's callbacks of one request
- * ------------------------------------------------------------------------------------------ */
+/* --- libcurl's callbacks of one request ---------------------------------------------------------- */
 
 static void touch(struct http_request *r)
 {
@@ -447,8 +443,7 @@ static curl_socket_t on_open_socket(void *ud, curlsocktype purpose, struct curl_
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* --- the end of a request
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the end of a request ------------------------------------------------------------------------ */
 
 static void request_free(struct http_request *r)
 {
@@ -571,8 +566,7 @@ void http_abort(struct http_request **req)
         tidy(c);
 }
 
-/* --- the start of a request
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the start of a request ---------------------------------------------------------------------- */
 
 static bool has_line_break(const char *z)
 {
@@ -789,8 +783,7 @@ struct http_request *http_start(struct http_client *c, const struct http_request
     return r;
 }
 
-/* --- what callbacks ask
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- what callbacks ask -------------------------------------------------------------------------- */
 
 int http_status(const struct http_request *req)
 {

@@ -40,8 +40,7 @@ static bool end_from(const struct sockaddr *sa, struct end *ret_end)
     return e.size != 0;
 }
 
-/* --- netlink
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- netlink ------------------------------------------------------------------------------------- */
 
 struct request {
     struct nlmsghdr head;
@@ -108,8 +107,7 @@ static enum peer_answer ask_netlink(int *netlink, int family, const struct end *
     return read_answer(*netlink, r.head.nlmsg_seq, ret_uid);
 }
 
-/* --- /proc/net/tcp
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- /proc/net/tcp ------------------------------------------------------------------------------- */
 
 /* "0100007F:07C9": 32-bit words in host order as hexadecimal numbers, then the port. */
 static void proc_form(const struct end *e, char *to, size_t size)

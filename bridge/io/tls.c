@@ -35,8 +35,7 @@ static bool ssl_error(struct err *err, enum err_code code, const char *what)
     return err_set(err, code, "%s: %s", what, reason ? reason : "TLS error");
 }
 
-/* --- contexts
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- contexts ------------------------------------------------------------------------------------ */
 
 struct tls_server *tls_server_new(const char *alpn)
 {
@@ -111,8 +110,7 @@ void tls_server_free(struct tls_server **server)
     mem_free(s);
 }
 
-/* --- connections
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- connections --------------------------------------------------------------------------------- */
 
 struct tls *tls_new(struct tls_server *s)
 {

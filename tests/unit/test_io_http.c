@@ -11,8 +11,7 @@
 #include "bridge/io/conn.h"
 #include "tests/unit/test_loop.h"
 
-/* --- the server: answers by path
- * -------------------------------------------------------------------------------------------- */
+/* --- the server: answers by path ----------------------------------------------------------------- */
 
 struct server {
     struct loop *loop;
@@ -160,8 +159,7 @@ static void on_accept(void *ud, struct conn *c)
     conn_set_handler(c, on_conn, v);
 }
 
-/* --- the client side
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the client side ----------------------------------------------------------------------------- */
 
 struct fixture {
     struct loop *loop;

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BACKENDS_COMMON_LOGIN_H
+#define BACKENDS_COMMON_LOGIN_H
+/*
+ * Who we are towards a server: user name, scheme, the secret and where it comes from; and what all requests in that
+ * name share, whatever account they belong to: the throttle and the guard against locking the user out of his domain.
+ *
+ * Each HTTP request needs a pass:
+ *
+ *   login_ask(opts, cb) -> cb(err, secret) once -> send the request with login_auth(), login_user(), secret
+ *        -> login_result(pass, accepted | refused) as soon as the answer's status is known -> login_end(&pass)
+ *
+ * cb never comes from inside login_ask(); login_end() at any moment takes everything back (no cb after it). A pass
+ * comes when
+ *   - the server's back-off (login_throttled) is over,
+ *   - fewer than max_requests are under way (parked ones do not count),
+ *   - the secret is at hand: password-command runs once and its answer is kept until the server refuses it,
+ *   - the secret is proven: with one that no answer has confirmed yet, exactly one request goes out and the others wait
+ * for its result, so that a stale password costs one failed attempt and not ten.
+ *
+ * The guard (password schemes only): a password that the server refused is remembered (as an HMAC, in memory) and never
+ * sent again; at most LOGIN_REFUSALS_MAX refusals in LOGIN_REFUSALS_S, of whatever passwords, then ERR_THROTTLED until
+ * the oldest is forgotten. (Active Directory locks accounts after 5 to 10.) A proven secret that is suddenly refused is
+ * read anew and tried once more before it is believed to be wrong: login_result() then says true, and the caller asks
+ * again.
+ *
+ * One login may serve several accounts ([login] sections). It lives longer than their backends.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bridge/base/err.h"
+#include "bridge/base/str.h"
+#include "bridge/io/http.h"
+#include "bridge/io/loop.h"
+
+#define LOGIN_REFUSALS_MAX  3
+#define LOGIN_REFUSALS_S    (30 * 60)
+#define LOGIN_REREAD_S      30              /* a refused secret's source is asked again at most so often */
+#define LOGIN_SECRET_MAX    ((size_t)65536) /* bytes of a secret (Kerberos-backed tokens are long) */
+#define LOGIN_COMMAND_S     120             /* for password-command: it may ask somebody for a passphrase */
+#define LOGIN_BACKOFF_MAX_S 3600
+
+enum login_source {
+    LOGIN_NO_SECRET,  /* Kerberos, client certificate */
+    LOGIN_COMMAND,    /* first line of the output of password-command (or token-command) */
+    LOGIN_FILE,       /* first line of password-file; must be ours and closed to others */
+    LOGIN_PASSTHROUGH /* what a client offered and the server accepted; memory only */
+};
+
+struct login;
+struct login_pass;
+
+struct login_opts {   /* copied */
+    const char *name; /* section name: logs and error texts */
+    const char *user;
+    enum http_auth auth;
+    enum login_source source;
+    const char *command_or_file;
+    unsigned max_requests; /* at once, over all accounts; 0 = no limit */
+};
+
+struct login *login_new(struct loop *loop, const struct login_opts *opts);
+void login_free(struct login **l); /* every pass must have been ended */
+const char *login_user(const struct login *l);
+enum http_auth login_auth(const struct login *l);
+enum login_source login_source(const struct login *l);
+
+struct login_ask {
+    struct str
+        offered; /* a password to be tried instead of the login's own (passthrough, setup); copied. Empty = own */
+    bool parked; /* a request that the server holds: takes no slot */
+    unsigned patience_s; /* wait at most so long for the end of a back-off, else ERR_THROTTLED with retry_after_s */
+};
+/* err->code ERR_NONE: `secret` (NULL with LOGIN_NO_SECRET) is valid until login_end(). Otherwise there is no pass, and
+ * only login_end() is left to do. ERR_AUTH: no secret, or the guard knows that it is wrong: do not ask the server.
+ * ERR_THROTTLED: back-off or guard. ERR_OFFLINE: the secret's source failed (keyring locked); try later. */
+typedef void login_cb(void *ud, const struct err *err, const char *secret);
+struct login_pass *login_ask(struct login *l, const struct login_ask *opts, login_cb *cb, void *ud);
+
+enum login_result {
+    LOGIN_ACCEPTED, /* an answer that only a signed-in user gets */
+    LOGIN_REFUSED   /* a definite 401, after all legs of the scheme */
+};
+/* Once a pass. True (after LOGIN_REFUSED only): end this pass, ask for another one and repeat the request. */
+bool login_result(struct login_pass *pass, enum login_result result);
+void login_end(struct login_pass **pass); /* NULL inside is fine; without a result: nothing was learnt */
+
+/* The server asked for a pause (BackOffMilliseconds, Retry-After): nobody of this login sends before it is over. */
+void login_throttled(struct login *l, unsigned seconds);
+uint64_t login_wait_ms(const struct login *l); /* what is left of it */
+/* The user changed something: forget refusals, the secret and the back-off. */
+void login_reset(struct login *l);
+
+#endif
