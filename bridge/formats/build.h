@@ -12,7 +12,6 @@
  *     for each attachment: build_attachment(&b, &att, out);
  *                          build_attachment_data(&b, bytes, out); ...    any number of pieces
  *     build_end(&b, out);
- *     build_done(&b);
  *
  * `out` may be emptied by the caller between any two calls, so an attachment is never held in memory. The message must
  * outlive b. Every value from outside is made safe: no line end gets into a header.
@@ -23,6 +22,7 @@
 
 #include "bridge/base/buf.h"
 #include "bridge/base/str.h"
+#include "bridge/formats/eol.h"
 
 struct build_address {
     struct str name; /* UTF-8, may be empty */
@@ -53,12 +53,11 @@ struct build_attachment {
 };
 struct build {
     const struct build_message *message;
-    char boundary[40];
-    uint8_t in_attachment, is_message;
-    uint8_t tail[3];
+    char boundary[32]; /* of the multipart/mixed; the alternative inside has "a" in front */
+    bool in_attachment, is_message;
+    struct eol_crlf eol; /* of an attached message */
+    char tail[3];        /* of base64: bytes that make no group of three yet */
     size_t tail_n, column;
-    bool cr;
-    bool line_open;
 };
 
 void build_init(struct build *b, const struct build_message *m);
@@ -66,10 +65,9 @@ bool build_begin(struct build *b, struct buf *out);
 bool build_attachment(struct build *b, const struct build_attachment *att, struct buf *out);
 bool build_attachment_data(struct build *b, struct str bytes, struct buf *out);
 bool build_end(struct build *b, struct buf *out);
-void build_done(struct build *b);
 
-/* Only the header fields and the empty line (what a HEADER fetch of an item without MIME gets): no MIME fields unless
- * bodies or attachments are set. */
+/* The header alone, byte for byte the one build_begin() makes; without bodies and attachments (they are not known yet) it has no
+ * MIME fields. */
 bool build_header(const struct build_message *m, struct buf *out);
 
 #endif

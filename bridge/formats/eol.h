@@ -11,8 +11,8 @@
 #include "bridge/base/str.h"
 
 struct eol_crlf {
-    bool message; /* set by the caller before the first feed */
-    bool begun, cr, at_line_start, any;
+    bool message;                /* set by the caller before the first feed */
+    bool cr, at_line_start, any; /* of the converter */
 };
 /* False when `out` is at its limit. */
 bool eol_crlf_feed(struct eol_crlf *e, struct str in, struct buf *out);
