@@ -160,6 +160,10 @@ class Control:
         return [{k: v for k, v in s.items() if k != "mime"} | {"mime_b64": base64.b64encode(s["mime"]).decode()}
                 for s in self.app.store.submissions]
 
+    def get_eas(self, args):
+        """What the EAS half knows of each device: policy key, wipe acknowledgements, folders with their keys."""
+        return self.app.eas.report()
+
     # ---- mailboxes ----
 
     def get_mailbox(self, args):

@@ -294,7 +294,10 @@ class Commands:
         done = (command.tag, number)
         code = self.forced()
         if code is None and item is None:
-            code = "1" if done in self.state.replay else "8"
+            code = "8"
+            if done in self.state.replay:
+                self.state.note(num, None)
+                code = "1"
         if code is None and command.tag == "Fetch":
             fields = eas_items.mail_data(self.ctx, item, self.wish)
             return E("AirSync:Fetch", E("ServerId", number), E("Status", 1), E("ApplicationData", *fields))

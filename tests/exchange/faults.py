@@ -14,7 +14,7 @@ import threading
 BEFORE = {"status", "html", "garbage", "redirect", "empty", "reset_before", "close_before", "hang"}
 OPERATION = {"throttle", "soap_fault", "error", "expired", "eas_status", "policy"}
 AFTER = {"cut", "gzip", "bomb", "doctype", "nest", "control_chars", "bad_length", "lose", "reset_after", "replace", "drip",
-         "bom", "truncate", "bad_utf8", "deflate_garbage", "content_type"}
+         "bom", "truncate", "bad_utf8", "deflate_garbage", "content_type", "wbxml_length", "wbxml_unknown"}
 FILTERS = {"protocol", "op", "user", "where", "after", "nth", "times", "delay_s", "do", "name"}
 PARAMETERS = {"status", "headers", "body", "bytes", "to", "code", "backoff_ms", "delta", "depth", "text", "rate", "seconds",
               "eas", "size", "seed", "index"}
@@ -126,8 +126,33 @@ def bomb(size, kind="text/xml"):
     return b"".join(out)
 
 
+WBXML_HEADER = b"\x03\x01\x6a\x00"
+
+
+def spoilt_wbxml(rule, body):
+    """The same faults in a WBXML document; None for those that do not depend on the format."""
+    text = re.search(rb"\x03([^\0]+)\0", body[4:])
+    place = text.end() + 3 if text else len(body)
+    if rule.do == "nest":
+        depth = rule.get("depth", 50000)
+        return WBXML_HEADER + b"\x45" * depth + b"\x01" * depth
+    if rule.do == "control_chars":
+        return body[:place] + rule.get("text", "\x1a\x0b").encode() + body[place:]
+    if rule.do == "bad_utf8":
+        return body[:place] + b"\xff\xfe\xc0\x80" + body[place:]
+    if rule.do == "wbxml_length":      # an opaque that claims to be longer than the document
+        return body[:-1] + b"\xc3\x8f\xff\xff\xff\x7fabc"
+    if rule.do == "wbxml_unknown":     # a tag and a page that nobody knows, as a later version may bring
+        return body[:-1] + b"\x7f\x03x\x00\x01\x00\x1e\x45\x03y\x00\x01\x00\x00\x01"
+    return None
+
+
 def after(rule, headers, body):
     """The spoilt (headers, body) of an answer whose operation was done."""
+    if body.startswith(WBXML_HEADER):
+        spoilt = spoilt_wbxml(rule, body)
+        if spoilt is not None:
+            return headers, spoilt
     if rule.do == "gzip":
         return {**headers, "Content-Encoding": "gzip"}, gzip.compress(body, 6, mtime=0)
     if rule.do == "bomb":

@@ -71,6 +71,7 @@ class Item:
     __slots__ = ("num", "folder", "arrived", "content", "readseq", "received", "sent", "created", "modified", "size",
                  "read", "flag", "categories", "message_id", "last_verb", "icon", "draft", "item_class", "source",
                  "article", "search_key", "importance", "overrides", "ext", "traits")
+    generated = (None, b"")   # the message made last: headers, structure and MIME of one are asked for in a row
 
     def __init__(self, num, folder, source):
         self.num = num
@@ -103,7 +104,13 @@ class Item:
 
     def mime(self):
         """The message as it was delivered (CRLF or not, broken or not)."""
-        return self.source() if callable(self.source) else self.source
+        if not callable(self.source):
+            return self.source
+        source, data = Item.generated
+        if source is not self.source:
+            data = self.source()
+            Item.generated = self.source, data
+        return data
 
 
 class Folder:
@@ -359,10 +366,11 @@ class Mailbox:
                 folder.unread += -1 if read else 1
                 item.read = read
                 item.readseq = self._next_seq()
-            if changes:
+            changed_content = bool(changes)
+            if changed_content:
                 self._apply(item, changes)
                 item.content = self._next_seq()
-            if changed_read or changes:
+            if changed_read or changed_content:
                 item.modified = self.clock.now()
                 folder.touch(item.num, item.seq)
                 folder.commit_time = self.clock.now()

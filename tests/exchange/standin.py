@@ -157,6 +157,10 @@ class Standin:
     def submissions(self):
         return self.call("GET", "submissions")
 
+    def devices(self):
+        """The EAS partnerships."""
+        return self.call("GET", "eas")
+
     def drop_connections(self):
         self.call("POST", "drop_connections", {})
 
