@@ -133,6 +133,9 @@ class Half:
         except etree.XMLSyntaxError as error:
             request.problem = f"not XML: {error}"
             return "unreadable", {}
+        if request.tree.getroottree().docinfo.doctype:
+            request.problem = "a document type declaration"
+            return "unreadable", {}
         body = request.tree.find(f"{{{SOAP}}}Body")
         children = [c for c in body if isinstance(c.tag, str)] if body is not None else []
         if request.tree.tag != f"{{{SOAP}}}Envelope" or len(children) != 1:

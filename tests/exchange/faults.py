@@ -172,7 +172,7 @@ def after(rule, headers, body):
                 return headers, body.replace(tag, text + tag, 1)
         return headers, body
     if rule.do == "bad_utf8":
-        return headers, re.sub(rb"(<t:Subject>)", rb"\1\xff\xfe\xc0\x80", body, count=1)
+        return headers, body.replace(b"<t:Subject>", b"<t:Subject>\xff\xfe\xc0\x80", 1)
     if rule.do == "bom":
         return headers, b"\xef\xbb\xbf" + body
     if rule.do == "replace":
