@@ -253,9 +253,11 @@ static bool parse_raw(struct imap_parser *p, struct imap_args *a, struct imap_co
                             .charsets = p->charsets,
                             .utf8 = p->utf8,
                             .partial = partial};
-    if (!partial)
-        while (a->rest.n > 0 && (a->rest.p[a->rest.n - 1] == '\n' || a->rest.p[a->rest.n - 1] == '\r'))
+    if (!partial) { /* the line end goes, but not what belongs to a literal before it */
+        a->rest.n--;
+        if (a->rest.n > p->line_at && a->rest.p[a->rest.n - 1] == '\r')
             a->rest.n--;
+    }
     if (p->append)
         return imap_parse_append_more(a, c);
     c->bytes = bytes;
