@@ -201,14 +201,14 @@ static bool take_literal(struct imap_args *a, struct str *ret_s)
     struct str head = str_sub(a->rest, 0, line_end);
     if (head.n > 0 && head.p[head.n - 1] == '\r')
         head.n--;
-    if (!imap_literal_find(head, &l) || l.head != head.n || l.binary || l.too_large)
+    if (!imap_literal_find(head, &l) || l.head != head.n || l.binary)
         return imap_args_fail(a, "Wrong literal");
     struct str after = str_skip(a->rest, line_end + 1);
     if (a->partial && after.n == 0) {
         a->wants_literal = a->text == NULL;
         return false;
     }
-    if (after.n < l.size)
+    if (l.too_large || after.n < l.size)
         return imap_args_fail(a, "Wrong literal");
     *ret_s = str_sub(after, 0, (size_t)l.size);
     if (l.size > 0 && memchr(ret_s->p, '\0', ret_s->n))

@@ -480,7 +480,7 @@ static enum imap_parse_event_kind feed_expected(struct imap_parser *p, struct st
         line.n--;
     if (ended && line.n > 0 && line.p[line.n - 1] == '\r')
         line.n--;
-    if (line.n > p->expect_max || (!ended && p->raw.n == p->expect_max + 2)) {
+    if (ended ? line.n > p->expect_max : p->raw.n == p->expect_max + 2) {
         ev->error = (struct imap_parse_error){.response = "BAD", .code = "TOOBIG", .text = "The line is too long"};
         begin_command(p);
         p->tail_n = 0;
