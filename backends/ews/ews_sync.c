@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One page of changes of a folder. */
+#include <string.h>
+
+#include "backends/ews/ews_backend.h"
+#include "backends/ews/ews_call.h"
+#include "backends/ews/ews_sync_read.h"
+
+/* A server that says "more" and brings nothing would keep us busy for ever. */
+#define EMPTY_PAGES_MAX 16
+
+struct sync_op {
+    struct op op;
+    struct ews *ews;
+    struct ews_call *call;
+    struct str folder_id, cursor;
+    bool restarted;
+    unsigned empty_pages;
+    struct ews_page page;
+};
+
+static bool write_request(void *ud, struct xml_writer *w, bool slow)
+{
+    struct sync_op *s = ud;
+    struct ews *e = s->ews;
+    if (slow && e->sync_page > EWS_SYNC_PAGE_MIN)
+        e->sync_page /= 2;
+    ews_page_init(&s->page, &s->op.arena);
+    ews_sync_write(w, &(struct ews_sync_request){s->folder_id, s->cursor, e->sync_page});
+    return true;
+}
+
+static void begin(struct sync_op *s);
+
+static void on_done(void *ud, const struct err *err)
+{
+    struct sync_op *s = ud;
+    struct ews_page *p = &s->page;
+    struct err e = *err;
+    s->call = NULL;
+    if (e.code == ERR_NONE && !p->answered)
+        err_set(&e, ERR_PROTOCOL, "SyncFolderItems: an answer without a response message");
+    else if (e.code == ERR_NONE && p->status.code->err != ERR_NONE)
+        ews_status_err(&p->status, "SyncFolderItems", &e);
+    else if (e.code == ERR_NONE && (p->cursor.n == 0 || p->cursor.n > BACKEND_CURSOR_MAX))
+        err_set(&e, ERR_PROTOCOL, "SyncFolderItems: a sync state of %zu bytes", p->cursor.n);
+    if (e.code != ERR_NONE) {
+        op_finish_err(&s->op, &e);
+        return;
+    }
+    bool stands_still = str_eq(p->cursor, s->cursor);
+    if (p->more && p->count == 0 && !stands_still && ++s->empty_pages < EMPTY_PAGES_MAX) {
+        s->cursor = p->cursor;
+        begin(s);
+        return;
+    }
+    struct reply *r = s->op.reply;
+    r->items.list = p->list;
+    r->items.count = p->count;
+    r->items.cursor = p->cursor;
+    r->items.more = p->more && !stands_still && s->empty_pages < EMPTY_PAGES_MAX;
+    r->items.restarted = s->restarted;
+    op_finish(&s->op);
+}
+
+static void begin(struct sync_op *s)
+{
+    s->call = ews_call_start(s->ews, &(struct ews_call_opts){
+                                         .operation = "SyncFolderItems",
+                                         .write = write_request,
+                                         .reader = &ews_page_reader,
+                                         .reader_ud = &s->page,
+                                         .on_done = on_done,
+                                         .ud = s,
+                                         .sync = true,
+                                     });
+}
+
+static void start(struct op *op)
+{
+    begin((struct sync_op *)op);
+}
+
+static void stop(struct op *op)
+{
+    ews_call_abort(&((struct sync_op *)op)->call);
+}
+
+static const struct op_class class = {"ews.sync", sizeof(struct sync_op), start, stop};
+
+struct op *ews_sync(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud)
+{
+    struct sync_op *s = (struct sync_op *)op_new(b->loop, &class, cb, ud);
+    s->ews = (struct ews *)b;
+    s->folder_id = arena_str(&s->op.arena, folder_id);
+    s->cursor = arena_str(&s->op.arena, cursor);
+    s->restarted = cursor.n == 0;
+    return &s->op;
+}
