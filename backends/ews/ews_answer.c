@@ -10,6 +10,8 @@
 struct ews_answer {
     const struct ews_reader *reader;
     void *ud;
+    ews_answer_filter *filter;
+    void *filter_ud;
     struct xml *xml;
     struct xml_spec spec;
     size_t messages;
@@ -174,7 +176,7 @@ static void end_of_message(struct ews_answer *a, struct xml *x)
         status_code(&a->message, STR("(no response code)"));
     }
     size_t index = a->messages++;
-    if (a->reader->on_message)
+    if (a->reader->on_message && (!a->filter || a->filter(a->filter_ud, &a->message)))
         a->reader->on_message(a->ud, x, index, &a->message);
 }
 
@@ -220,6 +222,19 @@ void ews_answer_free(struct ews_answer *a)
         return;
     xml_free(a->xml);
     mem_free(a);
+}
+
+void ews_answer_set_filter(struct ews_answer *a, ews_answer_filter *filter, void *ud)
+{
+    a->filter = filter;
+    a->filter_ud = ud;
+}
+
+void ews_answer_mute(struct ews_answer *a)
+{
+    static const struct ews_reader nobody = {0};
+    a->reader = &nobody;
+    a->filter = NULL;
 }
 
 bool ews_answer_feed(struct ews_answer *a, struct str bytes, struct err *err)

@@ -38,7 +38,7 @@ struct ews_reader {
     enum xml_want (*on_start)(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n);
     void (*on_text)(void *ud, struct xml *x, struct str piece);
     void (*on_end)(void *ud, struct xml *x, enum ews_el el, struct str text);
-    /* A response message is over. index: its place in the answer. False: not taken, the call tries again for it. */
+    /* A response message is over. index: its place in the answer. */
     void (*on_message)(void *ud, struct xml *x, size_t index, const struct ews_status *status);
     uint64_t max_bytes;  /* of the document; 0 = XML_MAX_BYTES */
     size_t max_elements; /* 0 = XML_MAX_ELEMENTS */
@@ -48,6 +48,11 @@ struct ews_answer;
 
 struct ews_answer *ews_answer_new(const struct ews_reader *reader, void *ud); /* the reader must outlive it */
 void ews_answer_free(struct ews_answer *a);                                  /* NULL is fine */
+/* Asked before on_message(): false keeps the message from the reader. */
+typedef bool ews_answer_filter(void *ud, const struct ews_status *status);
+void ews_answer_set_filter(struct ews_answer *a, ews_answer_filter *filter, void *ud);
+/* From now on the reader is told nothing: it is gone. May be called from its own callbacks. */
+void ews_answer_mute(struct ews_answer *a);
 bool ews_answer_feed(struct ews_answer *a, struct str bytes, struct err *err);
 /* False: the document is not complete. */
 bool ews_answer_finish(struct ews_answer *a, struct err *err);

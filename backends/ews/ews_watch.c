@@ -7,6 +7,7 @@
  *       ^          |             |
  *       |          v             v  subscription lost: subscribe anew, "everything" may have changed
  *       +----- RESTING  <--------+  streaming does not work here: "everything" at intervals, and try again later
+ *                                   (PAUSED: streams that end as soon as they are open are opened with growing pauses)
  */
 #include <string.h>
 
@@ -18,8 +19,9 @@
 
 #define DIRTY_MAX 500 /* folders remembered; more: everything */
 #define BARREN_MAX 3  /* streams in a row that ended without any document: something between us and the server breaks them */
+#define SHORT_MS   10000 /* a stream that ends sooner was not worth opening: the next one waits */
 
-enum state { STATE_IDLE, STATE_SUBSCRIBING, STATE_STREAMING, STATE_RESTING };
+enum state { STATE_IDLE, STATE_SUBSCRIBING, STATE_STREAMING, STATE_PAUSED, STATE_RESTING };
 
 struct watch_op {
     struct op op;
@@ -33,7 +35,7 @@ struct ews_watch {
     struct ews_call *call;
     struct timer *gap;    /* the next answer must not come before it */
     struct timer *linger; /* nobody watches: the stream ends */
-    struct timer *rest;   /* RESTING: time for another look */
+    struct timer *rest;   /* RESTING: time for another look; PAUSED: for another stream */
     struct timer *pulse;  /* no sign of life for too long */
     struct ews_subscribed subscribed;
     struct ews_events events;
@@ -51,11 +53,11 @@ struct ews_watch {
     uint64_t beat_longest_ms;
     unsigned beats;
     size_t documents;       /* in the stream that is open */
-    unsigned barren;
-    bool lost, closed;
+    unsigned barren, shorts;
+    uint64_t opened_ms;
+    bool lost;
 };
 
-static void subscribe(struct ews_watch *w);
 static void stream(struct ews_watch *w);
 static void rest(struct ews_watch *w);
 
@@ -166,7 +168,8 @@ static void on_subscribed(void *ud, const struct err *err)
         err_set(&e, ERR_PROTOCOL, "Subscribe: an answer without a subscription");
     }
     if (e.code == ERR_NONE) {
-        w->barren = 0;
+        if (time_mono_ms() - w->tried_ms > 1000)
+            w->everything = true; /* what happened while it was made is in no event */
         stream(w);
         tell_if_due(w);
         return;
@@ -196,13 +199,6 @@ static void subscribe(struct ews_watch *w)
                                      });
 }
 
-static void subscribe_again(struct ews_watch *w)
-{
-    w->everything = true;
-    subscribe(w);
-    /* Told when the new subscription stands: what is looked at before that could be missed again. */
-}
-
 /* --- the stream --------------------------------------------------------------------------------------------------------------- */
 
 static bool write_stream(void *ud, struct xml_writer *x, bool slow)
@@ -211,7 +207,7 @@ static bool write_stream(void *ud, struct xml_writer *x, bool slow)
     (void)slow;
     ews_events_reset(&w->events);
     w->documents = 0;
-    w->lost = w->closed = false;
+    w->lost = false;
     ews_events_write(x, buf_view(&w->subscribed.id), w->ews->tuning.stream_minutes);
     return true;
 }
@@ -237,7 +233,6 @@ static bool on_document(void *ud)
     w->documents++;
     w->barren = 0;
     w->hierarchy = w->hierarchy || e->hierarchy;
-    w->closed = e->closed;
     feel_pulse(w);
     bool failed = e->answered && e->status.code->err != ERR_NONE;
     w->lost = failed && (e->status.code->flags & EWS_CODE_RESUBSCRIBE);
@@ -250,6 +245,20 @@ static bool on_document(void *ud)
     return go_on;
 }
 
+/* On with the subscription, or with a new one where it is gone. */
+static void go_on(struct ews_watch *w)
+{
+    unsigned shift = w->shorts < 8 ? w->shorts : 8;
+    if (w->shorts > 1) {
+        w->state = STATE_PAUSED;
+        timer_start(w->rest, (uint64_t)w->ews->tuning.stream_gap_ms << (shift - 1));
+    } else if (w->subscribed.id.n) {
+        stream(w);
+    } else {
+        subscribe(w);
+    }
+}
+
 static void on_stream_done(void *ud, const struct err *err)
 {
     struct ews_watch *w = ud;
@@ -260,28 +269,32 @@ static void on_stream_done(void *ud, const struct err *err)
     if (!w->waiting && !timer_active(w->linger)) {
         return; /* nobody is interested: the next watch() goes on with this subscription */
     }
-    if (w->lost) {
-        log_info("ews", w->ews->config.name, "the push subscription was lost; making a new one");
-        subscribe_again(w);
-    } else if (err->code == ERR_AUTH || err->code == ERR_DENIED || err->code == ERR_THROTTLED) {
+    bool is_short = time_mono_ms() - w->opened_ms < SHORT_MS;
+    w->shorts = is_short ? w->shorts + 1 : 0;
+    if (err->code == ERR_AUTH || err->code == ERR_DENIED || err->code == ERR_THROTTLED ||
+        (err->code == ERR_OFFLINE && w->documents == 0)) {
         fail_waiting(w, err);
     } else if (w->documents == 0 && ++w->barren >= BARREN_MAX) {
         log_warn("ews", w->ews->config.name, "no push, connections break off%s%s", err->code ? ": " : "", err->text);
         rest(w);
-    } else if (w->documents == 0 && err->code == ERR_OFFLINE) {
-        fail_waiting(w, err);
-    } else if (w->documents == 0 && err->code != ERR_NONE) {
-        subscribe_again(w); /* an answer that is no stream: the subscription may be what it is about */
+    } else if (w->lost || w->documents == 0) {
+        /* Without a document the answer was no stream: the subscription may be what it is about. */
+        log_info("ews", w->ews->config.name, "the push subscription was lost; making a new one");
+        w->everything = true;
+        buf_reset(&w->subscribed.id);
+        go_on(w);
     } else {
-        stream(w);
+        go_on(w);
     }
-    tell_if_due(w);
+    if (w->state != STATE_SUBSCRIBING)
+        tell_if_due(w);
 }
 
 static void stream(struct ews_watch *w)
 {
     const struct ews_tuning *t = &w->ews->tuning;
     w->state = STATE_STREAMING;
+    w->opened_ms = time_mono_ms();
     w->call = ews_call_start(w->ews, &(struct ews_call_opts){
                                          .operation = "GetStreamingEvents",
                                          .write = write_stream,
@@ -311,6 +324,14 @@ static void on_pulse(void *ud)
 static void on_rest(void *ud)
 {
     struct ews_watch *w = ud;
+    if (w->state == STATE_PAUSED) {
+        w->state = STATE_IDLE;
+        if (w->subscribed.id.n)
+            stream(w);
+        else
+            subscribe(w);
+        return;
+    }
     w->everything = true;
     if (time_mono_ms() - w->tried_ms >= w->ews->tuning.stream_again_ms) {
         w->barren = 0;
@@ -337,9 +358,9 @@ static void on_linger(void *ud)
         w->state = STATE_IDLE;
         timer_stop(w->pulse);
         w->beat_ms = 0;
-    } else if (w->state == STATE_RESTING) {
+    } else if (w->state == STATE_RESTING || w->state == STATE_PAUSED) {
         timer_stop(w->rest);
-        w->everything = true;
+        w->everything = w->everything || w->state == STATE_RESTING;
         w->state = STATE_IDLE;
     }
 }
