@@ -21,7 +21,6 @@ struct ews_rebuild {
     struct ews_status status;
     struct build_message message;
     struct build build;
-    bool building;
     struct buf out;
     struct blob *blob;
     struct err err;
@@ -35,8 +34,6 @@ struct ews_rebuild {
 static void free_rebuild(struct ews_rebuild *r)
 {
     ews_call_abort(&r->call);
-    if (r->building)
-        build_done(&r->build);
     ews_attachment_content_done(&r->content);
     ews_props_done(&r->items.props);
     buf_done(&r->out);
@@ -210,7 +207,6 @@ static void on_properties(void *ud, const struct err *err)
     r->items.props.body.failed = false; /* cut at the limit: still worth having */
     ews_props_message(&r->items.props, &r->message);
     build_init(&r->build, &r->message);
-    r->building = true;
     if (!build_begin(&r->build, &r->out) || !write_out(r)) {
         if (r->err.code == ERR_NONE)
             err_set(&r->err, ERR_TOO_BIG, "a rebuilt message is too large");

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drives the EWS backend by itself, without core or store: commands on stdin, one a line; JSON objects on stdout, one a line.
+ *
+ *   ews_driver --url URL --user NAME --password-file FILE --email ADDRESS [--persist DIR] [--out DIR] [--mailbox ADDRESS]
+ *              [--impersonate] [--passthrough] [--fast] [--limit BYTES] [--stream-minutes N]
+ *
+ *   login [PASSWORD]          folders [CURSOR]           sync FOLDER [CURSOR]      one page
+ *   syncall FOLDER            all pages; the ids are kept
+ *   fetch header|message ID...                           one request
+ *   fetchall header|message [COUNT]                      the ids kept, in batches, four requests at once
+ *   watch FOLDER...           does not block; an answer comes as {"event":"watch",...}
+ *   unwatch                   cancels it
+ *   cancel-on-item            the next fetch is cancelled by its first item
+ *   quit
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backends/common/login.h"
+#include "backends/ews/ews.h"
+#include "backends/ews/ews_backend.h"
+#include "backends/ews/ews_call.h"
+#include "bridge/base/mem.h"
+#include "bridge/base/time.h"
+
+#define PARALLEL 4
+
+struct slot {
+    struct driver *driver;
+    struct op *op;
+    size_t from, count;
+};
+
+struct driver {
+    struct loop *loop;
+    struct loop_fd *input;
+    struct buf line;
+    struct login *login;
+    struct backend *backend;
+    struct op *op, *watch;
+    struct arena arena; /* of the ids kept */
+    struct str *ids;
+    size_t id_count, id_room;
+    struct str folder;
+    char *cursor;
+    unsigned pages;
+    struct slot slots[PARALLEL];
+    enum fetch_what what;
+    size_t next, last, running, files;
+    bool cancel_on_item, quit, ended, busy;
+    const char *out_dir, *persist_dir;
+    struct buf json;
+};
+
+/* --- JSON --------------------------------------------------------------------------------------------------------------- */
+
+static void json_string(struct buf *b, struct str s)
+{
+    buf_byte(b, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '"' || c == '\\')
+            buf_printf(b, "\\%c", c);
+        else if (c < 0x20)
+            buf_printf(b, "\\u%04x", c);
+        else
+            buf_byte(b, (char)c);
+    }
+    buf_byte(b, '"');
+}
+
+static void json_key(struct buf *b, const char *key, struct str value)
+{
+    buf_printf(b, ",\"%s\":", key);
+    json_string(b, value);
+}
+
+static void json_err(struct buf *b, const struct err *e)
+{
+    json_key(b, "err", str_from(e->code ? err_name(e->code) : "none"));
+    if (e->code == ERR_NONE)
+        return;
+    json_key(b, "text", str_from(e->text));
+    buf_printf(b, ",\"status\":%d,\"retry_after\":%u", e->status, e->retry_after_s);
+}
+
+static void begin(struct driver *d, const char *event)
+{
+    buf_reset(&d->json);
+    buf_printf(&d->json, "{\"event\":\"%s\"", event);
+}
+
+static void end(struct driver *d)
+{
+    buf_lit(&d->json, "}\n");
+    if (d->json.failed)
+        abort();
+    fwrite(d->json.p, 1, d->json.n, stdout);
+    fflush(stdout);
+}
+
+static void next_command(struct driver *d);
+
+static void done(struct driver *d)
+{
+    d->busy = false;
+    next_command(d);
+}
+
+/* --- answers ------------------------------------------------------------------------------------------------------------- */
+
+static void on_login(void *ud, const struct reply *r)
+{
+    struct driver *d = ud;
+    d->op = NULL;
+    begin(d, "login");
+    json_err(&d->json, &r->err);
+    if (r->err.code == ERR_NONE) {
+        json_key(&d->json, "user", r->login.user);
+        json_key(&d->json, "server", r->login.server);
+    }
+    end(d);
+    done(d);
+}
+
+static void on_folders(void *ud, const struct reply *r)
+{
+    static const char *const kinds[] = {"mail", "calendar", "tasks", "contacts", "other"};
+    static const char *const uses[] = {"", "inbox", "drafts", "sent", "trash", "junk", "archive", "outbox"};
+    struct driver *d = ud;
+    d->op = NULL;
+    begin(d, "folders");
+    json_err(&d->json, &r->err);
+    if (r->err.code == ERR_NONE) {
+        json_key(&d->json, "cursor", r->folders.cursor);
+        buf_printf(&d->json, ",\"full\":%s,\"list\":[", r->folders.full ? "true" : "false");
+        for (size_t i = 0; i < r->folders.count; i++) {
+            const struct folder_info *f = &r->folders.list[i];
+            buf_lit(&d->json, i ? ",{\"gone\":" : "{\"gone\":");
+            buf_lit(&d->json, f->gone ? "true" : "false");
+            json_key(&d->json, "id", f->id);
+            json_key(&d->json, "parent", f->parent_id);
+            json_key(&d->json, "name", f->name);
+            json_key(&d->json, "kind", str_from(kinds[f->kind]));
+            json_key(&d->json, "use", str_from(uses[f->use]));
+            buf_printf(&d->json, ",\"hidden\":%s}", f->hidden ? "true" : "false");
+        }
+        buf_lit(&d->json, "]");
+    }
+    end(d);
+    done(d);
+}
+
+static void keep_id(struct driver *d, struct str id)
+{
+    if (d->id_count == d->id_room) {
+        d->id_room = d->id_room ? d->id_room * 2 : 64;
+        d->ids = mem_realloc(d->ids, d->id_room * sizeof(*d->ids));
+    }
+    d->ids[d->id_count++] = arena_str(&d->arena, id);
+}
+
+static void json_item(struct buf *b, const struct item_info *i)
+{
+    buf_printf(b, "{\"gone\":%s", i->gone ? "true" : "false");
+    json_key(b, "id", i->id);
+    json_key(b, "change", i->change);
+    buf_printf(b, ",\"flags\":%u,\"known\":%u,\"size\":%llu,\"content_changed\":%s", i->flags, i->flags_known,
+               (unsigned long long)i->size_estimate, i->content_changed ? "true" : "false");
+    if (i->received_ms != TIME_NONE)
+        buf_printf(b, ",\"received\":%lld", (long long)i->received_ms);
+    json_key(b, "message_id", i->message_id);
+    json_key(b, "subject", i->subject);
+    if (i->categories_known) {
+        buf_lit(b, ",\"categories\":[");
+        for (size_t k = 0; k < i->category_count; k++) {
+            if (k)
+                buf_byte(b, ',');
+            json_string(b, i->categories[k]);
+        }
+        buf_byte(b, ']');
+    }
+    buf_byte(b, '}');
+}
+
+static void json_page(struct driver *d, const struct reply *r)
+{
+    begin(d, "sync");
+    json_err(&d->json, &r->err);
+    if (r->err.code == ERR_NONE) {
+        json_key(&d->json, "cursor", r->items.cursor);
+        buf_printf(&d->json, ",\"more\":%s,\"restarted\":%s,\"list\":[", r->items.more ? "true" : "false",
+                   r->items.restarted ? "true" : "false");
+        for (size_t i = 0; i < r->items.count; i++) {
+            if (i)
+                buf_byte(&d->json, ',');
+            json_item(&d->json, &r->items.list[i]);
+        }
+        buf_lit(&d->json, "]");
+    }
+    end(d);
+}
+
+static void on_page(void *ud, const struct reply *r)
+{
+    struct driver *d = ud;
+    d->op = NULL;
+    json_page(d, r);
+    done(d);
+}
+
+static void on_all_pages(void *ud, const struct reply *r)
+{
+    struct driver *d = ud;
+    d->op = NULL;
+    d->pages++;
+    for (size_t i = 0; r->err.code == ERR_NONE && i < r->items.count; i++)
+        if (!r->items.list[i].gone)
+            keep_id(d, r->items.list[i].id);
+    if (r->err.code == ERR_NONE && r->items.more) {
+        mem_free(d->cursor);
+        d->cursor = str_dup(r->items.cursor);
+        d->op = backend_sync(d->backend, d->folder, str_from(d->cursor), on_all_pages, d);
+        return;
+    }
+    begin(d, "syncall");
+    json_err(&d->json, &r->err);
+    buf_printf(&d->json, ",\"count\":%zu,\"pages\":%u", d->id_count, d->pages);
+    if (r->err.code == ERR_NONE)
+        json_key(&d->json, "cursor", r->items.cursor);
+    end(d);
+    done(d);
+}
+
+static void json_fetched(struct driver *d, struct str id, const struct fetched *f)
+{
+    begin(d, "item");
+    json_err(&d->json, f->err);
+    json_key(&d->json, "id", id);
+    json_key(&d->json, "what", f->what == FETCH_HEADER ? STR("header") : STR("message"));
+    if (f->content) {
+        char path[512];
+        struct err err = {0};
+        snprintf(path, sizeof(path), "%s/%zu", d->out_dir ? d->out_dir : "/tmp", d->files++);
+        if (d->out_dir && !blob_save(f->content, path, &err))
+            fprintf(stderr, "%s\n", err.text);
+        buf_printf(&d->json, ",\"size\":%llu,\"synthesised\":%s", (unsigned long long)blob_size(f->content),
+                   f->synthesised ? "true" : "false");
+        json_key(&d->json, "path", str_from(path));
+    }
+    end(d);
+}
+
+static void more_slots(struct driver *d);
+
+static void on_slot_item(void *ud, const struct fetched *f)
+{
+    struct slot *s = ud;
+    struct driver *d = s->driver;
+    json_fetched(d, d->ids[s->from + f->index], f);
+    if (d->cancel_on_item) {
+        d->cancel_on_item = false;
+        op_cancel(&s->op);
+        d->running--;
+        begin(d, "cancelled");
+        buf_printf(&d->json, ",\"ops\":%zu", op_live_count());
+        end(d);
+        done(d);
+    }
+}
+
+static void on_slot(void *ud, const struct reply *r)
+{
+    struct slot *s = ud;
+    struct driver *d = s->driver;
+    s->op = NULL;
+    d->running--;
+    begin(d, "batch");
+    json_err(&d->json, &r->err);
+    buf_printf(&d->json, ",\"from\":%zu,\"count\":%zu", s->from, s->count);
+    end(d);
+    more_slots(d);
+}
+
+static void more_slots(struct driver *d)
+{
+    size_t batch = d->what == FETCH_HEADER ? d->backend->limits.fetch_header_batch : d->backend->limits.fetch_message_batch;
+    for (size_t i = 0; i < d->backend->limits.fetch_parallel && i < PARALLEL && d->next < d->last; i++) {
+        struct slot *s = &d->slots[i];
+        if (s->op)
+            continue;
+        s->driver = d;
+        s->from = d->next;
+        s->count = d->last - d->next < batch ? d->last - d->next : batch;
+        d->next += s->count;
+        d->running++;
+        struct fetch_request request = {d->folder, d->ids + s->from, s->count, d->what, on_slot_item};
+        s->op = backend_fetch(d->backend, &request, on_slot, s);
+    }
+    if (d->running == 0 && d->next >= d->last) {
+        begin(d, "fetched");
+        end(d);
+        done(d);
+    }
+}
+
+static void on_watch(void *ud, const struct reply *r)
+{
+    struct driver *d = ud;
+    d->watch = NULL;
+    begin(d, "watch");
+    json_err(&d->json, &r->err);
+    if (r->err.code == ERR_NONE) {
+        buf_printf(&d->json, ",\"hierarchy\":%s,\"everything\":%s,\"folders\":[", r->watch.hierarchy ? "true" : "false",
+                   r->watch.everything ? "true" : "false");
+        for (size_t i = 0; i < r->watch.count; i++) {
+            if (i)
+                buf_byte(&d->json, ',');
+            json_string(&d->json, r->watch.folder_ids[i]);
+        }
+        buf_lit(&d->json, "]");
+    }
+    end(d);
+}
+
+/* --- commands ------------------------------------------------------------------------------------------------------------ */
+
+static struct str word(struct str *rest)
+{
+    struct str w = STR_NULL;
+    str_cut(rest, ' ', &w);
+    return w;
+}
+
+static size_t words(struct driver *d, struct str rest, struct str **ret_list)
+{
+    size_t before = d->id_count;
+    while (rest.n)
+        keep_id(d, word(&rest));
+    *ret_list = d->ids + before;
+    return d->id_count - before;
+}
+
+static void run(struct driver *d, struct str line)
+{
+    struct str *list;
+    struct str command = word(&line);
+    d->busy = true;
+    if (str_is(command, "login")) {
+        d->op = backend_login(d->backend, line, on_login, d);
+    } else if (str_is(command, "folders")) {
+        d->op = backend_folders(d->backend, line, on_folders, d);
+    } else if (str_is(command, "sync")) {
+        struct str folder = word(&line);
+        d->op = backend_sync(d->backend, folder, line, on_page, d);
+    } else if (str_is(command, "syncall")) {
+        d->folder = arena_str(&d->arena, line);
+        d->id_count = 0;
+        d->pages = 0;
+        d->op = backend_sync(d->backend, d->folder, STR_NULL, on_all_pages, d);
+    } else if (str_is(command, "fetch") || str_is(command, "fetchall")) {
+        struct str what = word(&line);
+        d->what = str_is(what, "header") ? FETCH_HEADER : FETCH_MESSAGE;
+        d->next = 0;
+        if (str_is(command, "fetch")) {
+            d->id_count = 0;
+            words(d, line, &list);
+            d->last = d->id_count;
+        } else {
+            uint64_t most;
+            d->last = str_to_u64(line, &most) && most < d->id_count ? (size_t)most : d->id_count;
+        }
+        more_slots(d);
+    } else if (str_is(command, "watch")) {
+        size_t before = d->id_count;
+        size_t n = words(d, line, &list);
+        d->watch = backend_watch(d->backend, list, n, on_watch, d);
+        d->id_count = before;
+        d->busy = false;
+    } else {
+        d->cancel_on_item = d->cancel_on_item || str_is(command, "cancel-on-item");
+        d->quit = d->quit || str_is(command, "quit");
+        if (str_is(command, "unwatch"))
+            op_cancel(&d->watch);
+        d->busy = false;
+    }
+}
+
+static void next_command(struct driver *d)
+{
+    size_t end_of_line;
+    while (!d->busy && !d->quit && (end_of_line = str_find_byte(buf_view(&d->line), '\n')) != (size_t)-1) {
+        char *copy = str_dup(str_sub(buf_view(&d->line), 0, end_of_line));
+        buf_consume(&d->line, end_of_line + 1);
+        run(d, str_from(copy));
+        mem_free(copy);
+    }
+    if (d->quit || (d->ended && !d->busy))
+        loop_stop(d->loop);
+}
+
+static void on_input(void *ud)
+{
+    struct driver *d = ud;
+    char bytes[65536];
+    ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        d->ended = true;
+        loop_fd_free(&d->input);
+    } else {
+        buf_add(&d->line, bytes, (size_t)n);
+    }
+    next_command(d);
+}
+
+/* --- what the account would lend ----------------------------------------------------------------------------------------- */
+
+static bool persist_put(void *ud, struct str key, struct str value, struct err *err)
+{
+    struct driver *d = ud;
+    char path[512];
+    if (!d->persist_dir)
+        return true;
+    snprintf(path, sizeof(path), "%s/%.*s", d->persist_dir, STR_ARG(key));
+    struct blob *blob = blob_from_str(value);
+    bool ok = blob_save(blob, path, err);
+    blob_unref(&blob);
+    return ok;
+}
+
+static bool persist_get(void *ud, struct str key, struct buf *out)
+{
+    struct driver *d = ud;
+    char path[512];
+    if (!d->persist_dir)
+        return false;
+    snprintf(path, sizeof(path), "%s/%.*s", d->persist_dir, STR_ARG(key));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    char bytes[4096];
+    ssize_t n = read(fd, bytes, sizeof(bytes));
+    close(fd);
+    return n >= 0 && buf_add(out, bytes, (size_t)n);
+}
+
+static void on_health(void *ud, const struct err *err)
+{
+    struct driver *d = ud;
+    begin(d, "health");
+    struct err none = {0};
+    json_err(&d->json, err ? err : &none);
+    end(d);
+}
+
+static void go_fast(struct ews *e)
+{
+    e->tuning.patience = (struct ews_patience){.tries = 3, .first_ms = 20, .busy_ms = 50, .wait_max_ms = 4000};
+    e->tuning.stall_s = 2;
+    e->tuning.slow_ms = 1500;
+    e->tuning.stream_minutes = 1;
+    e->tuning.stream_gap_ms = 200;
+    e->tuning.stream_linger_ms = 1000;
+    e->tuning.stream_retry_ms = 500;
+    e->tuning.stream_again_ms = 3000;
+    e->tuning.auth_pause_ms = 50;
+}
+
+int main(int argc, char **argv)
+{
+    enum { URL = 1, USER, PASSWORD, EMAIL, PERSIST, OUT, MAILBOX, IMPERSONATE, PASSTHROUGH, FAST, LIMIT, MINUTES, CA };
+    static const struct option options[] = {
+        {"url", 1, NULL, URL},          {"user", 1, NULL, USER},
+        {"password-file", 1, NULL, PASSWORD}, {"email", 1, NULL, EMAIL},
+        {"persist", 1, NULL, PERSIST},  {"out", 1, NULL, OUT},
+        {"mailbox", 1, NULL, MAILBOX},  {"impersonate", 0, NULL, IMPERSONATE},
+        {"passthrough", 0, NULL, PASSTHROUGH}, {"fast", 0, NULL, FAST},
+        {"limit", 1, NULL, LIMIT},      {"stream-minutes", 1, NULL, MINUTES},
+        {"ca-file", 1, NULL, CA},       {NULL, 0, NULL, 0},
+    };
+    struct driver d = {.loop = loop_new()};
+    struct login_opts login = {.name = "test", .auth = HTTP_AUTH_BASIC, .source = LOGIN_FILE, .max_requests = 8};
+    struct backend_config config = {.name = "test", .user_agent = "ews_driver", .tls_min = 0x0303, .tmp_dir = "/tmp",
+                                    .message_limit = UINT64_C(200) << 20, .loop = d.loop,
+                                    .host = {&d, persist_put, persist_get, NULL, on_health}};
+    bool fast = false;
+    unsigned minutes = 0;
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (o) {
+        case URL: config.url = optarg; break;
+        case USER: login.user = optarg; break;
+        case PASSWORD: login.command_or_file = optarg; break;
+        case EMAIL: config.email = optarg; break;
+        case PERSIST: d.persist_dir = optarg; break;
+        case OUT: d.out_dir = optarg; break;
+        case MAILBOX: config.mailbox = optarg; break;
+        case IMPERSONATE: config.impersonate = true; break;
+        case PASSTHROUGH: login.source = LOGIN_PASSTHROUGH; break;
+        case FAST: fast = true; break;
+        case LIMIT: config.message_limit = strtoull(optarg, NULL, 10); break;
+        case MINUTES: minutes = (unsigned)atoi(optarg); break;
+        case CA: config.ca_file = optarg; break;
+        default: return 2;
+        }
+    }
+    log_set_level(LOG_LEVEL_DEBUG);
+    buf_init(&d.line, 64 << 20);
+    buf_init(&d.json, 64 << 20);
+    struct err err = {0};
+    config.login = d.login = login_new(d.loop, &login);
+    d.backend = ews_ops.open(&config, &err);
+    if (!d.backend) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    if (fast)
+        go_fast((struct ews *)d.backend);
+    if (minutes)
+        ((struct ews *)d.backend)->tuning.stream_minutes = minutes;
+    d.input = loop_fd_new(d.loop, STDIN_FILENO, on_input, &d);
+    loop_run(d.loop);
+    op_cancel(&d.op);
+    op_cancel(&d.watch);
+    for (size_t i = 0; i < PARALLEL; i++)
+        op_cancel(&d.slots[i].op);
+    begin(&d, "end");
+    buf_printf(&d.json, ",\"ops\":%zu", op_live_count());
+    d.backend->ops->close(d.backend);
+    end(&d);
+    login_free(&d.login);
+    loop_fd_free(&d.input);
+    loop_free(d.loop);
+    arena_done(&d.arena);
+    mem_free(d.ids);
+    mem_free(d.cursor);
+    buf_done(&d.line);
+    buf_done(&d.json);
+    return 0;
+}
