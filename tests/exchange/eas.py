@@ -4,6 +4,7 @@
 Each command is a function COMMAND(ctx, tree) -> El, bytes, Response or None (an empty body), kept in the tables of the
 modules eas_sync, eas_folders, eas_fetch, eas_ping, eas_send, eas_provision, eas_search.
 """
+import collections
 import re
 import struct
 import threading
@@ -27,7 +28,7 @@ WBXML_TYPE = "application/vnd.ms-sync.wbxml"
 MULTIPART_TYPE = "application/vnd.ms-sync.multipart"
 COMMANDS = {**eas_sync.COMMANDS, **eas_folders.COMMANDS, **eas_fetch.COMMANDS, **eas_ping.COMMANDS, **eas_send.COMMANDS,
             **eas_provision.COMMANDS, **eas_search.COMMANDS}
-# Root element of each command; the namespace is where its Status is.
+# Namespace of each command's root element; its Status is there, too.
 ROOTS = {"Sync": "AirSync", "FolderSync": "FolderHierarchy", "FolderCreate": "FolderHierarchy",
          "FolderUpdate": "FolderHierarchy", "FolderDelete": "FolderHierarchy", "MoveItems": "Move",
          "GetItemEstimate": "GetItemEstimate", "ItemOperations": "ItemOperations", "Ping": "Ping",
@@ -58,8 +59,12 @@ OPTIONS = {
     "eas_truncate": "both",           # both, size, level, never: what limits MIME
     "eas_empty_sync": True,           # nothing new: an empty answer
     "eas_more_empty": False,          # before each page one without items but with MoreAvailable
+    "eas_wbxml": "plain",             # verbose: the same with every redundancy that WBXML allows
+    "eas_data_opaque": False,         # AirSyncBase:Data as OPAQUE instead of STR_I
+    "eas_top_status": False,          # a Status beside Collections even where all is well
     "eas_more_last": False,           # MoreAvailable after Commands
     "eas_echo_success": False,        # Responses also for accepted Changes and Deletes, as SOGo has them
+    "eas_echo_own": False,            # the client's own changes are told again
     "eas_full_changes": False,        # a Change carries the whole item
     "eas_flag_needs_dates": False,    # a follow-up flag without dates is invalid (6)
     "eas_max_response_bytes": 0,      # a page ends early above this size
@@ -70,6 +75,7 @@ OPTIONS = {
     "eas_heartbeat_max": 3540,
     "eas_ping_max_folders": 200,
     "eas_ping_reports": "all",        # all, adds: what wakes a Ping
+    "eas_ping_false": False,          # every Ping reports changes at once, true or not
     "eas_ping_folder": "text",        # text, nested: Folder or Folder/Id in the answer
     "eas_ping_needs_sync": False,     # 7 for a folder that was never synced (Z-Push)
     "eas_move_echo": True,            # a move is told again by the next syncs
@@ -136,6 +142,7 @@ class Half:
     def __init__(self, app):
         self.app = app
         self.devices = {}
+        self.attachments = collections.OrderedDict()  # (mailbox, item) -> what is listed of it, see eas_items
         self.lock = threading.Lock()
         self.cookieless = weakref.WeakSet()  # connections that were given a cookie
 
@@ -154,7 +161,8 @@ class Half:
     def fault(self, request, rule):
         if rule.do == "throttle":
             seconds = max(1, rule.get("backoff_ms", 30000) // 1000)
-            return Response(rule.get("status", 503), b"", {"Retry-After": str(seconds), "X-MS-ASThrottle": "UserBudget"})
+            headers = {"Retry-After": str(seconds), "X-MS-ASThrottle": "UserBudget"}
+            return Response(rule.get("status", 503), b"", headers)
         return None  # eas_status, expired, policy: within the command
 
     def handle(self, request):
@@ -328,7 +336,7 @@ class Half:
             newer = wbxml.known_in(answer, ctx.version)
             if newer:
                 ctx.violation(f"the stand-in used {newer} in {ctx.version}")
-            data = wbxml.encode(answer)
+            data = wbxml.encode(answer, self.app.options.eas_wbxml == "verbose")
             if ctx.multipart:
                 response = Response(200, multipart([data] + ctx.parts), content_type=MULTIPART_TYPE)
             else:
@@ -371,7 +379,8 @@ def describe(tree, user):
                  "key0": any(c.value("SyncKey") == "0" for c in collections),
                  "commands": [e.tag for c in commands for e in c.elements]}
     elif tree.name == "ItemOperations:ItemOperations":
-        found = {"ids": [f.value("AirSync:ServerId") or f.value("AirSyncBase:FileReference") for f in tree.all("Fetch")]}
+        fetches = tree.all("Fetch")
+        found = {"ids": [f.value("AirSync:ServerId") or f.value("AirSyncBase:FileReference") for f in fetches]}
     elif tree.name == "Ping:Ping":
         found = {"heartbeat": tree.value("HeartbeatInterval"),
                  "folders": [kinds.get(f.value("Id"), f.value("Id")) for f in tree.all("Folders/Folder")]}

@@ -11,7 +11,7 @@ from wbxml import E
 
 # MIMETruncation (MS-ASCMD 2.2.3.110.1): how many bytes of the MIME are sent
 MIME_LEVELS = {"0": 0, "1": 4096, "2": 5120, "3": 7168, "4": 10240, "5": 20480, "6": 51200, "7": 102400, "8": None}
-MAX_SIZE = 0x7FFFFFFF
+LISTED_ITEMS = 20000
 VERBS = {102: "1", 103: "2", 104: "3"}
 IMPORTANCE = {"Low": "0", "Normal": "1", "High": "2"}
 TEXT, HTML, RTF, MIME = "1", "2", "3", "4"
@@ -77,7 +77,7 @@ def shown(addresses):
 
 
 def mail_data(ctx, item, wish, part=None):
-    """All properties of a message with the body the client asked for: the children of ApplicationData; `part` as in body()."""
+    """All properties of a message with the body asked for: the children of ApplicationData; `part` as in body()."""
     info = ctx.mailbox.props(item)
     at14 = ctx.at_least("14.0")
     fields = []
@@ -183,7 +183,7 @@ def chosen(wish, item):
 
 
 def body(ctx, item, wish, part=None):
-    """The AirSyncBase:Body.  `part(bytes)` takes the data away into a part of a multipart answer and returns its number."""
+    """The AirSyncBase:Body.  `part(bytes)` takes the data into a part of a multipart answer and returns its number."""
     kind, size, whole = chosen(wish, item)
     if kind == MIME:
         raw = served(ctx, item)
@@ -197,6 +197,8 @@ def body(ctx, item, wish, part=None):
     fields += [E("Truncated", 1)] if cut else []
     if part is not None:
         fields.append(E("ItemOperations:Part", part(data)))
+    elif data and ctx.options.eas_data_opaque:
+        fields.append(E("Data", data))
     elif data:
         fields.append(E("Data", data.replace(b"\0", b"").decode("utf-8", "surrogateescape")))
     return E("AirSyncBase:Body", *fields)
@@ -228,13 +230,26 @@ def attachment_list(ctx, item, info):
     if info.content_type not in ("multipart/mixed", "multipart/related") or not ctx.options.eas_attachments:
         return []
     found = []
-    for index, part in enumerate(mimeinfo.structure(item.mime())[2]):
+    for index, part in enumerate(listed_parts(ctx, item)):
         fields = [E("DisplayName", clean(part.name or "attachment")), E("FileReference", file_reference(item, index)),
-                  E("Method", 5 if part.is_message else 1), E("EstimatedDataSize", len(part.data))]
+                  E("Method", 5 if part.is_message else 1), E("EstimatedDataSize", part.data)]
         fields += [E("ContentId", clean(part.content_id))] if part.content_id else []
         fields += [E("IsInline", 1)] if part.inline else []
         found.append(E("AirSyncBase:Attachment", *fields))
     return found
+
+
+def listed_parts(ctx, item):
+    """The parts with their size in place of the data; remembered, for taking a large message apart is slow."""
+    known = ctx.half.attachments
+    key = ctx.mailbox.guid, item.num
+    source, parts = known.get(key, (None, None))
+    if parts is None or source is not item.source:
+        parts = [part._replace(data=len(part.data)) for part in mimeinfo.structure(item.mime())[2]]
+        known[key] = item.source, parts
+        while len(known) > LISTED_ITEMS:
+            known.popitem(last=False)
+    return parts
 
 
 def file_reference(item, index):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures and shorthands of the test_eas_*.py files: a stand-in of one's own for each test module, clean for each test."""
+"""Fixtures and shorthands of the test_eas_*.py files: one stand-in for each test module, clean for each test."""
 import os
 import sys
 

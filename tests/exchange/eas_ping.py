@@ -49,6 +49,8 @@ def park(ctx, watched, seconds):
         folders = ctx.mailbox.folders
         if any(state.folder_num not in folders for state in watched):
             return HIERARCHY
+        if ctx.options.eas_ping_false:
+            return watched
         return [s for s in watched if s.key and s.pending(folders[s.folder_num], ctx.now(), kinds)]
 
     found = ctx.mailbox.wait(look, seconds)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which elements an EAS request may hold, in which order and how often (the XML schemas of MS-ASCMD 6, MS-ASPROV, MS-ASAIRS).
+"""Which elements an EAS request may hold, in which order and how often (the schemas of MS-ASCMD, MS-ASPROV, MS-ASAIRS).
 
-A rule is a word `seq` (order matters), `all` (any order) or `any` (repeated in any order), and the children with `?`, `*`, `+` or
-nothing for exactly one.  A child without namespace has the parent's.  Elements without a rule hold text only.
+A rule is a word `seq` (order matters), `all` (any order), `any` (repeated in any order) or `free`, and the children
+with `?`, `*`, `+` or nothing for exactly one.  A child without namespace has the parent's.  Elements without a rule
+hold text only.
 """
 
 RULES = {

@@ -23,7 +23,8 @@ def search(ctx, tree):
     text = query.value("FreeText")
     if not text or query.value("AirSync:Class", "Email") != "Email":
         return searched(store_answer("2"))
-    folders = wanted_folders(ctx, [c.text for c in query.all("AirSync:CollectionId")], store.has("Options/DeepTraversal"))
+    numbers = [c.text for c in query.all("AirSync:CollectionId")]
+    folders = wanted_folders(ctx, numbers, store.has("Options/DeepTraversal"))
     if folders is None:
         return searched(store_answer(ACCESS))
     try:
@@ -121,8 +122,8 @@ def find(ctx, tree):
 def found_item(ctx, item):
     info, folder = ctx.mailbox.props(item), ctx.mailbox.folders[item.folder]
     state = ctx.device.collection(folder)
-    fields = [E("Email:Subject", eas_items.clean(info.subject or "")), E("Email:DateReceived", eas_items.stamp(item.received)),
-              E("Email:From", eas_items.shown(info.from_[:1])), E("Email:Read", int(item.read))]
+    fields = [E("Email:Subject", eas_items.clean(info.subject or "")), E("Email:From", eas_items.shown(info.from_[:1])),
+              E("Email:DateReceived", eas_items.stamp(item.received)), E("Email:Read", int(item.read))]
     return E("Find:Result", E("AirSync:Class", "Email"), E("AirSync:ServerId", state.ids.id_of(item.num, state.mode)),
              E("AirSync:CollectionId", folder.num), E("Properties", *fields))
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the EAS half remembers of each device: its policy, its folder list, and what it has of each folder.
 
-A collection's sync state is `have` (item number -> what the client was told) and a queue of items that may differ from it.  A
-sync key names the state after one answer.  The key before it stays good until the new one is used: presenting it again means
-that the answer was lost, so the step is taken back and told anew (one step, no more).
+A collection's sync state is `have` (item number -> what the client was told) and a queue of items that may differ from
+it.  A sync key names the state after one answer.  The key before it stays good until the new one is used: presenting it
+again means that the answer was lost, so the step is taken back and told anew (one step, no more).
 """
 import collections
 import hashlib
@@ -21,8 +21,8 @@ def seen_of(item):
 
 
 class IdMap:
-    """Item numbers to ServerIds.  Modes (option eas_item_ids): `stable`; `remint`: new ids after key 0; `reuse`: after key 0
-    the counter starts again, so that an old id means another item, as device counters do."""
+    """Item numbers to ServerIds.  Modes (option eas_item_ids): `stable`; `remint`: new ids after key 0; `reuse`: after
+    key 0 the counter starts again, so that an old id means another item, as device counters do."""
 
     def __init__(self, folder_id):
         self.folder_id = folder_id

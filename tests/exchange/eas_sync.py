@@ -37,7 +37,8 @@ def find_folder(ctx, text):
         return "RI"
     folder = ctx.mailbox.folders.get(int(text)) if text and text.isdigit() else None
     root = ctx.mailbox.kinds["msgfolderroot"].num
-    return folder if folder and folder.num != root and not folder.hidden and ctx.mailbox.is_below(folder.num, root) else None
+    shown = folder is not None and folder.num != root and not folder.hidden and ctx.mailbox.is_below(folder.num, root)
+    return folder if shown else None
 
 
 def sync(ctx, tree):
@@ -72,7 +73,8 @@ class Sync:
             raise GlobalStatus("15", E("Limit", ctx.options.eas_limits["collections"]))
         wait_s = self.wait_seconds()
         self.budget = window_of(self.tree) if self.tree.has("WindowSize") else MAX_WINDOW * len(collections)
-        if sum(len(c.all("Commands")[0].elements) for c in collections if c.has("Commands")) > ctx.options.eas_limits["sync"]:
+        commands = [e for c in collections for block in c.all("Commands") for e in block.elements]
+        if len(commands) > ctx.options.eas_limits["sync"]:
             raise GlobalStatus("4")
         for collection in collections:
             self.check(collection)
@@ -81,7 +83,8 @@ class Sync:
             answers = self.park(collections, wait_s)
         if not answers and ctx.options.eas_empty_sync:
             return None
-        return E("AirSync:Sync", E("Collections", *answers))
+        top = E("Status", 1) if ctx.options.eas_top_status else None
+        return E("AirSync:Sync", top, E("Collections", *answers))
 
     def wait_seconds(self):
         minutes, seconds = self.tree.value("Wait"), self.tree.value("HeartbeatInterval")
@@ -301,8 +304,10 @@ class Commands:
         if code is None and command.tag == "Fetch":
             fields = eas_items.mail_data(self.ctx, item, self.wish)
             return E("AirSync:Fetch", E("ServerId", number), E("Status", 1), E("ApplicationData", *fields))
-        if code is None:
-            code = self.change(item, command.get("ApplicationData")) if command.tag == "Change" else self.delete(item, as_moves)
+        if code is None and command.tag == "Change":
+            code = self.change(item, command.get("ApplicationData"))
+        elif code is None:
+            code = self.delete(item, as_moves)
         if code == "1":
             self.state.applied[done] = True
             if not self.ctx.options.eas_echo_success:
@@ -321,7 +326,8 @@ class Commands:
                 return code
         if changes:
             self.ctx.mailbox.update_item(item, **changes)
-        self.state.note(item.num, seen_of(item))
+        if not self.ctx.options.eas_echo_own:
+            self.state.note(item.num, seen_of(item))
         return "1"
 
     def field(self, e, changes):
@@ -401,7 +407,8 @@ def draft_mime(ctx, data):
     body = data.get("AirSyncBase:Body")
     if body is not None and body.value("Type") == "4":
         return body.get("Data").bytes if ctx.version == "16.1" and body.has("Data") else None
-    lines = [f"{name}: {data.value('Email:' + name)}" for name in ("To", "Cc", "Subject") if data.value("Email:" + name)]
+    names = [name for name in ("To", "Cc", "Subject") if data.value("Email:" + name)]
+    lines = [f"{name}: {data.value('Email:' + name)}" for name in names]
     kind = "html" if body is not None and body.value("Type") == "2" else "plain"
     lines += ["MIME-Version: 1.0", f"Content-Type: text/{kind}; charset=utf-8", ""]
     return ("\r\n".join(lines) + "\r\n" + (body.value("Data", "") if body is not None else "")).encode()

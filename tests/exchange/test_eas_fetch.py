@@ -211,6 +211,14 @@ def test_ping_of_an_unsynced_folder(pinging):
     assert client.ping(1, [sent])[0] == "7"
 
 
+def test_ping_may_lie(pinging):
+    exchange, client, number, _ = pinging
+    exchange.options(eas_ping_false=True)
+    assert client.ping(60, [number]) == ("2", [number])
+    client.sync(number)
+    assert client.last.body == b""
+
+
 def test_ping_ends_when_its_folder_goes(pinging):
     exchange, client, _, _ = pinging
     made = exchange.folder("create", name="Gone")["num"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTTP side of the EAS half (MS-ASHTTP): what a request must look like, and what the server may say instead of 200."""
+"""The HTTP side of the EAS half (MS-ASHTTP): what a request must look like, what the server may say instead of 200."""
 import http.client
 
 import pytest

@@ -56,7 +56,7 @@ def test_no_policy(exchange):
 
 
 def test_policies_can_be_chosen(exchange):
-    exchange.options(eas_policy={"RequireDeviceEncryption": "1", "DevicePasswordEnabled": "1", "AllowPOPIMAPEmail": "0"})
+    exchange.options(eas_policy={"RequireDeviceEncryption": "1", "AllowPOPIMAPEmail": "0"})
     client = unprovisioned(exchange)
     client.provision()
     assert client.policy.value("RequireDeviceEncryption") == "1"

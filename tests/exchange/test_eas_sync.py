@@ -250,7 +250,8 @@ def test_what_came_and_went_is_not_told(three):
 
 
 def test_properties(exchange, fresh):
-    head = "From: =?utf-8?Q?J=C3=B6rg?= <j@example.com>\r\nTo: a@x.example, \"B, C\" <b@x.example>\r\nCc: c@x.example\r\n"
+    head = "From: =?utf-8?Q?J=C3=B6rg?= <j@example.com>\r\nTo: a@x.example, \"B, C\" <b@x.example>\r\n"
+    head += "Cc: c@x.example\r\n"
     head += "Reply-To: r@x.example\r\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\nImportance: high\r\n\r\nbody\r\n"
     exchange.deliver(head.encode(), received=1767600000, last_verb=103, categories=["C1"])
     for version in ("12.1", "14.1", "16.1"):
@@ -445,7 +446,8 @@ def test_flags_may_need_dates(three):
     exchange.options(eas_flag_needs_dates=True)
     fields = [E("Status", 2), E("FlagType", "x")]
     assert client.change(inbox, ids["one"], E("Email:Flag", *fields)) == "6"
-    dates = [E(f"Tasks:{n}", "2026-01-05T08:00:00.000Z") for n in ("StartDate", "UtcStartDate", "DueDate", "UtcDueDate")]
+    names = ("StartDate", "UtcStartDate", "DueDate", "UtcDueDate")
+    dates = [E(f"Tasks:{n}", "2026-01-05T08:00:00.000Z") for n in names]
     assert client.change(inbox, ids["one"], E("Email:Flag", *fields, *dates)) is None
 
 
@@ -562,3 +564,40 @@ def test_raw_bytes_survive(exchange, fresh):
     inbox = inbox_of(client)
     (number,) = client.sync_all(inbox)
     assert client.fetch(inbox, [number], multipart=False)[number] == mime
+
+
+# Other servers' ways
+
+def test_the_same_in_more_words(exchange, fresh):
+    exchange.deliver(message("long", "x" * 500))
+    client = fresh()
+    inbox = inbox_of(client)
+    plain = client.sync_all(inbox)
+    exchange.options(eas_wbxml="verbose", eas_top_status=True)
+    client.keys[inbox] = "0"
+    assert [i.bytes for i in client.sync_all(inbox).values()] == [i.bytes for i in plain.values()]
+    assert len(client.last.body) == 0
+    exchange.options(eas_data_opaque=True)
+    client.keys[inbox] = "0"
+    (item,) = client.sync_all(inbox, options_mime()).values()
+    data = item.get("AirSyncBase:Body/Data")
+    assert data.opaque and data.bytes == message("long", "x" * 500)
+
+
+def test_own_changes_may_be_told_again(three):
+    exchange, client, inbox, ids = three
+    exchange.options(eas_echo_own=True)
+    client.change(inbox, ids["one"], E("Email:Read", 1))
+    assert [c.value("ServerId") for c in client.sync(inbox).changes] == [ids["one"]]
+
+
+def test_broken_requests_never_break_the_server(three):
+    """Every byte of a Sync changed, and every cut: an answer, and no exception inside."""
+    exchange, client, inbox, ids = three
+    commands = E("Commands", E("Change", E("ServerId", ids["one"]), E("ApplicationData", E("Email:Read", 1))))
+    fields = (E("SyncKey", client.keys[inbox]), E("CollectionId", inbox), options_mime(truncation=100), commands)
+    good = encode(sync_tree(*fields))
+    for place in range(len(good)):
+        for body in (good[:place], good[:place] + bytes([good[place] ^ 0x41]) + good[place + 1 :]):
+            assert client.request("Sync", body=body or b"\x00").status in (200, 400)
+    assert not [v for v in exchange.violations() if "exception" in v["what"]]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Python WBXML codec: round trips, strictness, and libwbxml2's command line tools as the independent judge.
 
-libwbxml2 0.11 knows pages 0 to 24 up to protocol 16.0 and names some tags otherwise than MS-ASWBXML; RENAMED maps those.
+libwbxml2 0.11 knows pages 0 to 24 up to protocol 16.0 and names some tags otherwise than MS-ASWBXML; RENAMED maps them.
 """
 
 import base64

@@ -172,8 +172,11 @@ def mb_u_int32(number):
     return bytes(reversed(out))
 
 
-def encode(root):
-    """The tree as bytes.  Empty text is left out: an empty element has no content bit."""
+def encode(root, verbose=False):
+    """The tree as bytes.  Empty text is left out: an empty element has no content bit.
+
+    `verbose` says the same in more words, all of them allowed: a page switch before each tag, empty elements with content
+    and END, long strings in two pieces."""
     out = bytearray(HEADER)
     page = 0
     stack = [iter([root])]
@@ -186,12 +189,12 @@ def encode(root):
             continue
         if isinstance(item, El):
             want, token = TOKENS[item.ns, item.tag]
-            if want != page:
+            if want != page or verbose:
                 out += bytes((SWITCH_PAGE, want))
                 page = want
             children = [c for c in item.children if c not in ("", b"")]
-            out.append(token | (0x40 if children else 0))
-            if children:
+            out.append(token | (0x40 if children or verbose else 0))
+            if children or verbose:
                 stack.append(iter(children))
         elif isinstance(item, bytes):
             out.append(OPAQUE)
@@ -200,8 +203,12 @@ def encode(root):
             data = item.encode("utf-8", "surrogateescape")
             if b"\0" in data:
                 raise WbxmlError("NUL in a string")
+            cut = len(data) // 2 if verbose and len(data) > 64 else 0
+            if cut:
+                out.append(STR_I)
+                out += data[:cut] + b"\0"
             out.append(STR_I)
-            out += data + b"\0"
+            out += data[cut:] + b"\0"
         else:
             raise WbxmlError(f"cannot encode {item!r}")
     return bytes(out)

@@ -160,7 +160,8 @@ class Sogo:
         self.spawn("dovecot", ["/usr/sbin/dovecot", "-F", "-c", f"{self.etc}/dovecot.conf"])
         side = ["/usr/bin/python3", f"{HERE}/sogo_side.py", "--domain", self.domain, "--run", self.run]
         side += ["--users", f"{self.etc}/users", "--outdir", f"{self.data}/out"]
-        side += ["--cert", self.ca_file, "--key", f"{self.etc}/tls.key", "--parent", str(os.getpid() if self.tied else 0)]
+        side += ["--cert", self.ca_file, "--key", f"{self.etc}/tls.key"]
+        side += ["--parent", str(os.getpid() if self.tied else 0)]
         for name in ("imap", "shim", "lmtp", "smtp", "http", "tls"):
             side += [f"--{name}-port", str(self.ports[name])]
         self.spawn("side", side)
@@ -184,7 +185,8 @@ class Sogo:
         values = {name + "_port": port for name, port in self.ports.items()}
         values.update(run=self.run, etc=self.etc, log=self.log, data=self.data, domain=self.domain, user=self.user)
         values.update(group=self.group, uid=self.uid, gid=self.gid, workers=self.workers, packaged=packaged)
-        values.update(db=f"postgresql://sogo:sogo@127.0.0.1:{self.ports['pg']}/sogo", debug="YES" if self.debug else "NO")
+        values.update(db=f"postgresql://sogo:sogo@127.0.0.1:{self.ports['pg']}/sogo")
+        values.update(debug="YES" if self.debug else "NO")
         for path, text in (
             (f"{self.etc}/dovecot.conf", sogo_conf.DOVECOT),
             (f"{self.etc}/GNUstep.conf", sogo_conf.GNUSTEP),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration files of the SOGo rig: Dovecot, GNUstep, sogod.  All paths are inside the rig's own directory."""
 
-# One password file for each user: Dovecot rereads a file at most once a second, and a new user would not be known at once.
+# One password file for each user: Dovecot rereads a file at most once a second, a new user would not be known at once.
 DOVECOT = """\
 protocols = imap lmtp
 listen = 127.0.0.1
@@ -89,8 +89,8 @@ GNUSTEP_USER_DIR=GNUstep
 GNUSTEP_USER_DEFAULTS_DIR={run}/defaults
 """
 
-# SOGoInternalSyncInterval: how often a parked Ping looks at the mailbox.  Less than 5 is taken as 5 for the sleep but not
-# for the number of rounds, and a Ping would last far beyond its heartbeat.
+# SOGoInternalSyncInterval: how often a parked Ping looks at the mailbox.  Less than 5 is taken as 5 for the sleep but
+# not for the number of rounds, and a Ping would last far beyond its heartbeat.
 SOGO = """\
 {{
   WOPort = "127.0.0.1:{http_port}";

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes of a rig, kept by pid files.
 
-Each is started in a session of its own; its pid file holds the pid and the start time, so that a number which was given to
-another process meanwhile is never signalled.
+Each is started in a session of its own; its pid file holds the pid and the start time, so that a number which was given
+to another process meanwhile is never signalled.
 """
 
 import os

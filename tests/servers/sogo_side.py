@@ -3,8 +3,8 @@
 """What SOGo needs beside its packages, in one process:
 
 - an IMAP shim between sogod and Dovecot.  SOGo's mail SyncKey is UIDNEXT-HIGHESTMODSEQ of a plain SELECT, and Dovecot
-  leaves HIGHESTMODSEQ out until some client used CONDSTORE on the mailbox; every Sync would then be empty for ever.  The
-  shim sends ENABLE CONDSTORE right after the login.
+  leaves HIGHESTMODSEQ out until some client used CONDSTORE on the mailbox; every Sync would then be empty for ever.
+  The shim sends ENABLE CONDSTORE right after the login.
 - an SMTP sink: local users get the message by LMTP, everything else lands in a maildir; `reject*` and unknown users of
   the own domain are refused.
 - a TLS front for the bridge: https://127.0.0.1:PORT/Microsoft-Server-ActiveSync.
@@ -144,11 +144,11 @@ class TlsFront:
         self.http_port = http_port
 
     async def serve(self, client_reader, client_writer):
-        server_writer, downward = None, None
+        server_writer = None
         try:
             line = await client_reader.readline()
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.http_port)
-            server_writer.write(line.replace(b" /Microsoft-Server-ActiveSync", b" /SOGo/Microsoft-Server-ActiveSync", 1))
+            server_writer.write(line.replace(b" /Microsoft-", b" /SOGo/Microsoft-", 1))
             upward = asyncio.ensure_future(pump(client_reader, server_writer))
             await pump(server_reader, client_writer)
             upward.cancel()
