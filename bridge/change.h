@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BRIDGE_CHANGE_H
+#define BRIDGE_CHANGE_H
+/*
+ * Changing mail and folders, written through: a result without error means the server confirmed and the outcome (new ids, UIDs) is
+ * committed. One request for a set of messages as far as the backend's batches go; messages fail one by one.
+ *
+ * A change belongs to the account, not to the session that asked for it: when the session dies it calls change_detach() and the
+ * change runs to its end. Exactly one callback, never from inside the call, none after change_detach().
+ *
+ * Capabilities (account_caps) say what the server can do; asking for more answers ERR_UNSUPPORTED and changes nothing.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bridge/base/err.h"
+#include "bridge/base/str.h"
+#include "bridge/io/blob.h"
+#include "bridge/mailbox.h"
+
+struct change;
+
+struct change_item {
+    uint32_t uid;     /* as asked */
+    uint32_t new_uid; /* move, copy, append: in the target; 0 = not (yet) known */
+    struct err err;   /* ERR_CONFLICT: UNCHANGEDSINCE failed; ERR_NOT_FOUND: gone meanwhile */
+};
+struct change_result {
+    struct err err; /* nothing was done at all, or the connection broke: items tell how far it came */
+    const struct change_item *items;
+    size_t count;
+    uint32_t uidvalidity; /* of the target folder: move, copy, append */
+    int64_t folder_pk;    /* folder_create */
+};
+typedef void change_cb(void *ud, const struct change_result *result);
+
+enum change_mode { CHANGE_ADD, CHANGE_REMOVE, CHANGE_REPLACE };
+struct change_flags {
+    enum change_mode mode;
+    unsigned flags;             /* enum item_flag bits */
+    const struct str *keywords; /* IMAP keywords as clients write them, without those that are flags of ours ($Forwarded, $Junk, $MDNSent) */
+    size_t keyword_count;
+    bool has_unchanged_since;
+    uint64_t unchanged_since; /* RFC 7162 */
+};
+/* Messages that have the wanted flags already cost no request. */
+struct change *change_flags(struct mailbox *m, const uint32_t *uids, size_t count, const struct change_flags *what, change_cb *cb, void *ud);
+/* Delete for good from the client's view: recoverable on the server unless the account says `expunge = permanent`. */
+struct change *change_expunge(struct mailbox *m, const uint32_t *uids, size_t count, change_cb *cb, void *ud);
+struct change *change_move(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb, void *ud);
+struct change *change_copy(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb, void *ud);
+
+struct change_append {
+    struct blob *message; /* finished; CRLF line ends */
+    unsigned flags;
+    const struct str *keywords;
+    size_t keyword_count;
+    int64_t received_s; /* TIME_NONE: now */
+};
+/* The appended bytes stay the message's bytes. An append to the Sent folder of a message that was sent through us a little before is answered
+ * with the server's own copy. */
+struct change *change_append(struct account *a, int64_t folder_pk, const struct change_append *what, change_cb *cb, void *ud);
+
+/* Names are full IMAP paths. Parents that are missing are made. */
+struct change *change_folder_create(struct account *a, struct str name, change_cb *cb, void *ud);
+struct change *change_folder_rename(struct account *a, int64_t folder_pk, struct str new_name, change_cb *cb, void *ud);
+struct change *change_folder_delete(struct account *a, int64_t folder_pk, change_cb *cb, void *ud);
+
+void change_detach(struct change **c);
+
+#endif
