@@ -53,6 +53,7 @@ CREATE TABLE item (
     uid        INTEGER,            -- NULL: not announced yet
     modseq     INTEGER NOT NULL,
     flags      INTEGER NOT NULL,   -- enum item_flag
+    known      INTEGER NOT NULL,   -- the bits of it that the server tells; the others are ours alone
     categories TEXT NOT NULL,      -- as the server has them, each followed by a line feed
     received   INTEGER NOT NULL,   -- ms since 1970
     saved      INTEGER NOT NULL,   -- s since 1970: when we first saw it here
@@ -83,3 +84,17 @@ END;
 CREATE TABLE subscription (name TEXT PRIMARY KEY) WITHOUT ROWID;
 -- Folders a client unsubscribed from: the rest is subscribed.
 CREATE TABLE unsubscription (name TEXT PRIMARY KEY) WITHOUT ROWID;
+
+-- Messages on their way out, and those that went: what makes a client's retry harmless. Rows older than a week are deleted.
+CREATE TABLE journal (
+    pk         INTEGER PRIMARY KEY AUTOINCREMENT,
+    content    BLOB NOT NULL,  -- hash of sender, recipients and message
+    identity   BLOB NOT NULL,  -- hash of Message-ID and recipients; empty without a Message-ID
+    message_id BLOB NOT NULL,  -- hash of the Message-ID: an APPEND to Sent is recognised by it
+    evidence   TEXT NOT NULL,  -- ClientId, journal property
+    state      INTEGER NOT NULL, -- 0 not on the wire yet, 1 on the wire or outcome unknown, 2 sent, 3 refused for good
+    created    INTEGER NOT NULL  -- s since 1970
+);
+CREATE INDEX journal_by_content ON journal(content);
+CREATE INDEX journal_by_identity ON journal(identity);
+CREATE INDEX journal_by_message_id ON journal(message_id);

@@ -126,7 +126,7 @@ static bool insert_item(struct store *s, int64_t folder_pk, int64_t generation, 
     struct sqlite3_stmt *q =
         db_prepare(&s->db,
                    "INSERT INTO item (folder, generation, server_id, change, modseq, flags, categories, received, saved, size,"
-                   " size_state, estimate, identity) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                   " size_state, estimate, identity, known) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
                    err);
     if (!q)
         return false;
@@ -147,6 +147,7 @@ static bool insert_item(struct store *s, int64_t folder_pk, int64_t generation, 
     db_bind_int(q, 11, item->size_exact ? 2 : 0);
     db_bind_int(q, 12, (int64_t)item->size_estimate);
     db_bind_blob(q, 13, store_identity(item, hash));
+    db_bind_int(q, 14, item->flags_known);
     bool ok = db_run(&s->db, q, err);
     buf_done(&categories);
     return ok;
@@ -160,7 +161,7 @@ static bool update_item(struct store *s, const struct known_item *known, uint64_
     struct buf categories = {0};
     join_categories(item, &categories);
     struct sqlite3_stmt *q = db_prepare(&s->db,
-                                        "UPDATE item SET modseq = ?2, flags = ?3,"
+                                        "UPDATE item SET modseq = ?2, flags = ?3, known = known | ?6,"
                                         " categories = CASE WHEN ?4 THEN ?5 ELSE categories END"
                                         " WHERE pk = ?1 AND (flags <> ?3 OR (?4 AND categories <> ?5))",
                                         err);
@@ -171,6 +172,7 @@ static bool update_item(struct store *s, const struct known_item *known, uint64_
         db_bind_int(q, 3, flags);
         db_bind_int(q, 4, item->categories_known);
         db_bind_text(q, 5, buf_view(&categories));
+        db_bind_int(q, 6, item->flags_known);
         ok = db_run(&s->db, q, err);
         *ret_changed = ok && db_changes(&s->db) > 0;
     }

@@ -36,10 +36,10 @@ static const char *const pair_by[] = {
 
 /* Take over from the partners. The new rows go first: (folder, generation, server_id) is unique. */
 static const char *const take_over[] = {
-    "CREATE TEMP TABLE IF NOT EXISTS partner (old INTEGER PRIMARY KEY, server_id BLOB, change BLOB, flags INTEGER,"
+    "CREATE TEMP TABLE IF NOT EXISTS partner (old INTEGER PRIMARY KEY, server_id BLOB, change BLOB, flags INTEGER, known INTEGER,"
     " categories TEXT, identity BLOB, estimate INTEGER)",
     "DELETE FROM temp.partner",
-    "INSERT INTO temp.partner SELECT p.old, n.server_id, n.change, n.flags, n.categories, n.identity, n.estimate"
+    "INSERT INTO temp.partner SELECT p.old, n.server_id, n.change, n.flags, n.known, n.categories, n.identity, n.estimate"
     " FROM temp.pairs AS p JOIN item AS n ON n.pk = p.new",
     "DELETE FROM item WHERE pk IN (SELECT new FROM temp.pairs)",
 };
@@ -91,8 +91,9 @@ bool store_match(struct store *s, int64_t folder_pk, struct folder_state *st, st
     if (!exec_all(s, take_over, sizeof(take_over) / sizeof(take_over[0]), err))
         return false;
     if (!run3(s,
-              "UPDATE item SET modseq = CASE WHEN item.flags <> p.flags OR item.categories <> p.categories THEN ?3 ELSE modseq"
-              " END, server_id = p.server_id, change = p.change, flags = p.flags, categories = p.categories, estimate ="
+              "UPDATE item SET modseq = CASE WHEN item.flags & p.known <> p.flags OR item.categories <> p.categories THEN ?3 ELSE"
+              " modseq END, server_id = p.server_id, change = p.change, flags = p.flags | (item.flags & ~p.known), known ="
+              " item.known | p.known, categories = p.categories, estimate ="
               " p.estimate, identity = CASE WHEN p.identity = x'' THEN item.identity ELSE p.identity END, generation = ?2 + 1"
               " FROM temp.partner AS p WHERE item.pk = p.old AND item.folder = ?1",
               folder_pk, old, modseq, err))
