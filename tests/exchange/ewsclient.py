@@ -24,7 +24,10 @@ class Answer:
         self.status, self.headers, self.data = status, headers, data
         self.tree = None
         if data.lstrip(b"\xef\xbb\xbf").startswith(b"<") and b"Envelope" in data:
-            self.tree = etree.fromstring(data, etree.XMLParser(recover=True, huge_tree=True))
+            try:
+                self.tree = etree.fromstring(data, etree.XMLParser(recover=True, huge_tree=True))
+            except etree.XMLSyntaxError:
+                pass      # bytes that are no UTF-8
 
     def find(self, path):
         return self.tree.find(path, NS)

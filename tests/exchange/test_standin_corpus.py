@@ -36,9 +36,9 @@ def test_mix():
 
 def test_mean_size():
     source = corpus.Corpus(1, mean=27000)
-    sizes = [len(source.mime(i, 1_767_000_000)) for i in range(1500)]
+    sizes = [len(source.mime(i, 1_767_000_000)) for i in range(500)]
     assert 20000 < sum(sizes) / len(sizes) < 36000
-    assert max(len(corpus.Corpus(1, mean=0, kinds="small").mime(i, 0)) for i in range(200)) < 70000
+    assert max(len(corpus.Corpus(1, mean=0, kinds="small").mime(i, 0)) for i in range(100)) < 70000
 
 
 def test_fill_generates_nothing_but_what_is_asked_for():
