@@ -80,7 +80,7 @@ class Control:
     def get_status(self, args):
         return {"users": [u.name for u in self.app.store.users], "options": self.app.options.all(),
                 "requests": self.app.log.last(), "clock": self.app.clock.now(),
-                "connections": len(self.app.connections)}
+                "connections": len(self.app.connections), "bad_logins": dict(self.app.bad_logins)}
 
     def get_options(self, args):
         return self.app.options.all()
@@ -102,6 +102,7 @@ class Control:
         """Forgets log, violations and faults; the mailboxes stay."""
         self.app.faults.clear()
         self.app.log.clear()
+        self.app.bad_logins.clear()
         return {}
 
     def post_drop_connections(self, args):

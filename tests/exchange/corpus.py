@@ -369,7 +369,7 @@ def corpus(seed, mean, kinds):
     return Corpus(seed, mean, kinds)
 
 
-def fill(mailbox, folder, count, *, seed=1, mean=0, kinds="mixed", start=0, step=600, big=0):
+def fill(mailbox, folder, count, *, seed=1, mean=0, kinds="mixed", start=0, step=600, big=0, traits=None):
     """Puts messages start .. start+count-1 of a corpus into a folder, oldest first, `step` seconds apart, the newest
     one just now; `big` bytes: one more message of that size in the middle."""
     source = corpus(seed, mean, kinds)
@@ -384,7 +384,8 @@ def fill(mailbox, folder, count, *, seed=1, mean=0, kinds="mixed", start=0, step
                          flag=2 if flagged < 0.03 else 0, item_class=mimeinfo.MEETING_REQUEST
                          if source.kind(i) == "invitation" else "IPM.Note",
                          last_verb=(102, 103, 104)[int(answered * 1000) % 3] if answered < 0.15 else None,
-                         categories=("Project", "Später")[:1 + (labelled < 0.01)] if labelled < 0.04 else ())
+                         categories=("Project", "Später")[:1 + (labelled < 0.01)] if labelled < 0.04 else (),
+                         traits=traits)
         if big and n == count // 2:
             fill_big(mailbox, folder, source, big, received + step // 2)
     if big and not count:
@@ -415,7 +416,8 @@ def fill_demo(mailbox, count, seed=1):
             known = next((f for f in mailbox.children(folder.num) if f.name == name), None)
             folder = known or mailbox.create_folder(folder, name)
         share = count * share // 100
-        fill(mailbox, folder, share, seed=seed, start=start, step=3600)
+        own = frozenset(("no-transport",)) if path[0] in ("drafts", "sentitems") else None
+        fill(mailbox, folder, share, seed=seed, start=start, step=3600, traits=own)
         if path == ("drafts",):
             for item in folder.items.values():
                 item.draft = True

@@ -107,7 +107,11 @@ class Call:
 
 
 def back_off(rule):
-    return {"@BackOffMilliseconds": rule.get("backoff_ms")} if rule.get("backoff_ms") is not None else {}
+    """The t:Value elements a rule asks for: backoff_ms, and any other name in `values`."""
+    found = {"@" + name: value for name, value in rule.get("values", {}).items()}
+    if rule.get("backoff_ms") is not None:
+        found["@BackOffMilliseconds"] = rule.get("backoff_ms")
+    return found
 
 
 class Half:

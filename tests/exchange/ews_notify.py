@@ -7,6 +7,7 @@ request about the subscription must bring it back, or the subscription is not fo
 import base64
 import collections
 import hashlib
+import ssl
 import struct
 
 from ews import CONTENT_TYPE, operation
@@ -111,8 +112,8 @@ def subscribe(call):
     body = call.each("Subscribe", [None], one)
     made = Response(200, envelope(call.server, body), content_type=CONTENT_TYPE)
     if call.cookie:
-        made.headers["Set-Cookie"] = f"{COOKIE}={call.cookie}; path=/; secure; HttpOnly" if call.request.headers.get(
-            "X-Forwarded-Proto") else f"{COOKIE}={call.cookie}; path=/; HttpOnly"
+        secure = " secure;" if isinstance(call.request.connection, ssl.SSLSocket) else ""
+        made.headers["Set-Cookie"] = f"{COOKIE}={call.cookie}; path=/;{secure} HttpOnly"
     call.half.check_answer(call.request, made.body)
     return call.half.tagged(call.request, made)
 

@@ -226,7 +226,7 @@ ITEM_TAGS = {
     0x1081: ("Integer", lambda v: v.item.last_verb), 0x0017: ("Integer", lambda v: 1),
     0x0E06: ("SystemTime", lambda v: iso(v.item.received)), 0x0039: ("SystemTime", lambda v: iso(v.info.date or v.item.sent)),
     0x3007: ("SystemTime", lambda v: iso(v.item.created)), 0x3008: ("SystemTime", lambda v: iso(v.item.modified)),
-    0x007D: ("String", lambda v: None if v.item.draft else v.info.raw_header.decode("utf-8", "replace")),
+    0x007D: ("String", lambda v: None if v.item.draft or v.item.has("no-transport") else v.info.raw_header.decode("utf-8", "replace")),
     0x0037: ("String", lambda v: v.subject()), 0x0E1D: ("String", lambda v: v.info.conversation_topic),
     0x001A: ("String", lambda v: v.item.item_class), 0x1035: ("String", lambda v: v.item.message_id),
     0x1039: ("String", lambda v: v.info.references), 0x1042: ("String", lambda v: v.info.in_reply_to),

@@ -70,10 +70,13 @@ def one_folder(call, ref):
     else:
         changes, last, state = next_page(call, folder, shape, limit, window, position)
     call.detail.update(changes=len(changes), last=last)
+    bug = call.request.rule.do if call.request.rule else None
     pad = 200 + len(folder.items) // 8
     blob = make_state(mailbox, b"ITEM", folder.num, *state, pad=pad)
-    return success("SyncFolderItems", f"<m:SyncState>{blob}</m:SyncState><m:IncludesLastItemInRange>{boolean(last)}"
-                   f"</m:IncludesLastItemInRange><m:Changes>{''.join(changes)}</m:Changes>")
+    if bug == "same_state" and given:      # seen on real servers: no progress, and never the last page
+        blob, changes, last = given, [], False
+    flag = "" if bug == "no_last_flag" else f"<m:IncludesLastItemInRange>{boolean(last)}</m:IncludesLastItemInRange>"
+    return success("SyncFolderItems", f"<m:SyncState>{blob}</m:SyncState>{flag}<m:Changes>{''.join(changes)}</m:Changes>")
 
 
 def first_page(call, folder, shape, limit, position, cursor):

@@ -193,7 +193,7 @@ def save(call, folder, mime, changes, draft=True):
     changes.setdefault("read", True)
     changes.pop("del_ext", None)
     fields = {{"set_ext": "ext", "override": "overrides"}.get(k, k): v for k, v in changes.items()}
-    return call.mailbox.add_item(folder, mime, draft=draft, **fields)
+    return call.mailbox.add_item(folder, mime, draft=draft, traits=frozenset(("no-transport",)), **fields)
 
 
 def send(call, mime, changes, target, keep):

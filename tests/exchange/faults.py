@@ -12,12 +12,13 @@ import re
 import threading
 
 BEFORE = {"status", "html", "garbage", "redirect", "empty", "reset_before", "close_before", "hang"}
-OPERATION = {"throttle", "soap_fault", "error", "expired", "eas_status", "policy"}
+OPERATION = {"throttle", "soap_fault", "error", "expired", "same_state", "no_last_flag", "eas_status", "policy"}
 AFTER = {"cut", "gzip", "bomb", "doctype", "nest", "control_chars", "bad_length", "lose", "reset_after", "replace", "drip",
-         "bom", "truncate", "bad_utf8", "deflate_garbage", "content_type", "wbxml_length", "wbxml_unknown"}
+         "bom", "truncate", "bad_utf8", "deflate_garbage", "content_type", "wbxml_length", "wbxml_unknown",
+         "close"}
 FILTERS = {"protocol", "op", "user", "where", "after", "nth", "times", "delay_s", "do", "name"}
 PARAMETERS = {"status", "headers", "body", "bytes", "to", "code", "backoff_ms", "delta", "depth", "text", "rate", "seconds",
-              "eas", "size", "seed", "index"}
+              "eas", "size", "seed", "index", "values"}
 
 LOGIN_PAGE = (b"<!DOCTYPE html>\r\n<html><head><title>Outlook</title></head><body><form action=\"/owa/auth.owa\" "
               b"method=\"POST\"><input name=\"username\"><input name=\"password\" type=\"password\">"

@@ -12,6 +12,7 @@ A Response has a body, or `chunks`: an iterator of bytes, sent with chunked enco
 goes away. An iterator that waits calls request.client_gone() now and then.
 """
 import base64
+import collections
 import gzip
 import http.server
 import select
@@ -52,6 +53,8 @@ class Request:
         self.user = None       # model.User after authentication
         self.entry = None      # this request's entry in the log
         self.rule = None       # the fault rule that fired, if any
+        self.locked = False    # too many bad passwords for this name
+        self.counted = None    # the name under which it counts as under way
         self.cookies = _cookies(headers.get_all("Cookie", []))
 
     @property
@@ -148,10 +151,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return None
         request = Request(app, self.command, self.path, self.headers, body, self.connection)
         started = time.monotonic()
-        response = app.answer(request)
-        sent = self.send(response, request)
-        request.entry.update(done=True, status=response.status, bytes_out=sent,
-                             ms=round((time.monotonic() - started) * 1000, 1))
+        try:
+            response = app.answer(request)
+            request.entry["status"] = response.status
+            if response.chunks is not None:
+                app.leave(request)
+            sent = self.send(response, request)
+        finally:
+            app.leave(request)
+        request.entry.update(done=True, bytes_out=sent, ms=round((time.monotonic() - started) * 1000, 1))
         return None
 
     # ---- sending ----
@@ -166,7 +174,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if response.chunks is not None:
             return self.send_chunks(response, request, rule if after else None)
         headers, body = dict(response.headers), response.body
-        if after:
+        if after == "close":
+            self.close_connection = True
+        elif after:
             headers, body = fault_rules.after(rule, headers, body)
         if (request and self.server.app.options.gzip and len(body) > 512 and "Content-Encoding" not in headers
                 and "gzip" in self.headers.get("Accept-Encoding", "")):
@@ -276,6 +286,9 @@ class App:
         self.log = reqlog.RequestLog()
         self.routes = []
         self.connections = set()
+        self.active = collections.Counter()    # requests under way, by user; parked ones do not count
+        self.bad_logins = collections.Counter()
+        self.lock = threading.Lock()
 
     def route(self, prefix, half):
         self.routes.append((prefix.lower(), half))
@@ -299,10 +312,14 @@ class App:
         op, detail = half.operation(request) if half else (request.method, {})
         request.entry = self.log.add(protocol=protocol, op=op, path=request.target, bytes_in=len(request.body),
                                      user=request.user.name if request.user else None, detail=detail,
+                                     at_once=self.enter(request),
                                      agent=request.headers.get("User-Agent"))
         if self.options.delay_s:
             time.sleep(self.options.delay_s)
-        rule = request.rule = self.faults.pick(protocol, op, request.entry["user"], detail)
+        welcome = half is not None and hasattr(half, "anonymous") and half.anonymous(request)
+        if request.user or welcome or half is None:     # a mere challenge uses up no fault
+            request.rule = self.faults.pick(protocol, op, request.entry["user"], detail)
+        rule = request.rule
         if rule:
             request.entry["fault"] = rule.do or "delay"
             spoilt = self.before(request, half, rule)
@@ -310,9 +327,23 @@ class App:
                 return spoilt
         if half is None:
             return Response(404, b"<html><body>Not Found</body></html>", content_type="text/html")
-        if request.user is None and not (hasattr(half, "anonymous") and half.anonymous(request)):
+        if request.user is None and not welcome:
             return self.unauthorized(request)
         return half.handle(request)
+
+    def enter(self, request):
+        """Counts a request as under way; returns how many of this user are, with it."""
+        with self.lock:
+            request.counted = request.user.name if request.user else ""
+            self.active[request.counted] += 1
+            return self.active[request.counted]
+
+    def leave(self, request):
+        """The answer is on its way, or parked."""
+        with self.lock:
+            if request.counted is not None:
+                self.active[request.counted] -= 1
+                request.counted = None
 
     def before(self, request, half, rule):
         if rule.get("delay_s"):
@@ -341,9 +372,19 @@ class App:
             name, colon, password = base64.b64decode(rest, validate=True).decode("utf-8").partition(":")
         except ValueError:
             return None
-        return self.store.login(name, password) if colon else None
+        if not colon:
+            return None
+        user, key, limit = self.store.login(name, password), name.casefold(), self.options.lockout_after
+        locked = limit and self.bad_logins[key] >= limit
+        if user is None or locked:
+            self.bad_logins[key] += user is None
+            request.locked = locked
+            return None
+        self.bad_logins[key] = 0
+        return user
 
     def unauthorized(self, request):
         request.entry["detail"]["unauthorized"] = True
         schemes = [s.format(realm=self.options.realm) for s in self.options.auth_schemes]
-        return Response(401, b"", {"WWW-Authenticate": schemes, "X-FEServer": "STANDIN", "Content-Type": "text/html"})
+        locked = b"The referenced account is currently locked out and may not be logged on to." if request.locked else b""
+        return Response(401, locked, {"WWW-Authenticate": schemes, "X-FEServer": "STANDIN", "Content-Type": "text/html"})

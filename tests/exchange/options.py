@@ -7,6 +7,7 @@ DEFAULTS = {
     "delay_s": 0.0,               # added to every request (benches: the network)
     "realm": "standin.example.com",
     "auth_schemes": ['Negotiate', 'NTLM', 'Basic realm="{realm}"'],
+    "lockout_after": 0,           # bad passwords in a row after which even the good one is refused; 0: never
     "max_request_bytes": 67108864,
     "gzip": False,                # compress answers when the client accepts it
     "regenerate_mime": False,     # MimeContent is a regenerated form, not the delivered bytes

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every scripted fault does what README.md says, when it says."""
+import base64
 import gzip
 import http.client
+import threading
 import time
 import zlib
 
@@ -193,3 +195,54 @@ def test_drop_connections(exchange, client):
     with pytest.raises((http.client.HTTPException, OSError)):
         client.connection.request("POST", "/EWS/Exchange.asmx", envelope(ASK), {"Authorization": BASIC})
         client.connection.getresponse()
+
+
+def test_close(exchange, client):
+    exchange.fault(do="close")
+    assert client.post(ASK).headers["Connection"] == "close"
+
+
+def test_values(exchange, client):
+    exchange.fault(do="error", code="ErrorInternalServerError", values={"InnerErrorResponseCode": "ErrorServerBusy"})
+    answer = client.post(ASK)
+    assert answer.find(".//m:MessageXml/t:Value").get("Name") == "InnerErrorResponseCode"
+
+
+def test_sync_bugs(exchange, client):
+    state, _ = client.sync_all()
+    exchange.deliver(subject="Unseen")
+    exchange.fault(do="same_state")
+    answer = client.sync(state)
+    assert answer.text(".//m:SyncState") == state and answer.text(".//m:IncludesLastItemInRange") == "false"
+    exchange.fault(do="no_last_flag")
+    answer = client.sync(state)
+    assert answer.find(".//m:IncludesLastItemInRange") is None and len(answer.ids()) == 1
+
+
+def test_lock_out(exchange):
+    exchange.options(lockout_after=3)
+    wrong = Client(exchange, "Basic " + base64.b64encode(b"alice@example.com:wrong").decode())
+    assert [wrong.post(ASK).status for _ in range(3)] == [401] * 3
+    answer = Client(exchange).post(ASK)
+    assert answer.status == 401 and b"locked out" in answer.data
+    exchange.options(lockout_after=0)
+    assert Client(exchange).post(ASK).status == 200
+
+
+def test_a_challenge_uses_up_no_fault(exchange, client):
+    exchange.fault(op="GetFolder", do="status", status=503)
+    assert Client(exchange, None).post(ASK).status == 401
+    assert client.post(ASK).status == 503
+
+
+def test_requests_at_once_are_counted(exchange):
+    exchange.fault(op="GetFolder", delay_s=0.3, times=3)
+    mark = exchange.mark()
+    threads = [threading.Thread(target=lambda: Client(exchange).post(ASK)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(e["at_once"] for e in exchange.log(mark)) == [1, 2, 3]
+    Client(exchange).post(ASK)
+    assert exchange.log(mark)[-1]["at_once"] == 1
