@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import imaptest  # noqa: E402
+
+
+@pytest.fixture
+def start(tmp_path):
+    """start(*args, **kwargs) -> Server; all are stopped, and checked for leaks, at the end."""
+    servers = []
+
+    def begin(*args, name="s", **kwargs):
+        directory = tmp_path / name
+        directory.mkdir(exist_ok=True)
+        server = imaptest.Server(directory, *args, **kwargs)
+        servers.append(server)
+        return server
+
+    yield begin
+    for server in servers:
+        if server.process.poll() is None:
+            server.stop()
+
+
+@pytest.fixture
+def server(start):
+    return start()
+
+
+@pytest.fixture
+def inbox(server):
+    """A server with five plain messages in INBOX, ids m1..m5, UIDs 1..5."""
+    for i in range(1, 6):
+        server.item("inbox", "m%d" % i, imaptest.message(subject="Number %d" % i, message_id="m%d@example.com" % i),
+                    received=1700000000 + i, flags="S" if i < 3 else "-")
+    return server
