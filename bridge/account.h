@@ -36,6 +36,7 @@ struct account_opts {
     uint64_t cache_limit; /* bytes; 0 = none */
     bool exact_size;
     bool encrypt;
+    bool expunge_permanent; /* expunge = permanent */
     const struct backend_ops *backend;
     struct backend_config backend_config; /* `host` and `loop` are filled in by account_open() */
 };

@@ -35,6 +35,7 @@ struct account {
     struct list waiters; /* struct waiter: for the first folder list */
 
     struct list mailboxes; /* struct mailbox, loaded ones */
+    struct list changes;   /* struct change, under way */
     struct timer *sweep;   /* drops unused mailboxes, empties the store's list of dropped content */
 
     /* account_login.c: hashes of passwords, salted for this process */
@@ -60,6 +61,9 @@ bool account_reload_folders(struct account *a, struct err *err); /* from the sto
 void account_folders_done(struct account *a);
 void account_wake_waiters(struct account *a, const struct err *err);
 void account_set_health(struct account *a, const struct err *err);
+
+/* change.c */
+void changes_done(struct account *a); /* the account goes away: those under way are forgotten without callbacks */
 
 /* account_login.c */
 void account_login_done(struct account *a); /* the account goes away */

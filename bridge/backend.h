@@ -236,7 +236,8 @@ struct backend_ops {
     struct op *(*move)(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count, op_cb *cb, void *ud);
     struct op *(*copy)(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count, op_cb *cb, void *ud);
     struct op *(*remove)(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent, op_cb *cb, void *ud);
-    struct op *(*append)(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);  /* reply.created */
+    /* Unknown outcomes are resolved inside where the server gives evidence; else ERR_OFFLINE. reply.created */
+    struct op *(*append)(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
     struct op *(*send)(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
     struct op *(*folder_create)(struct backend *b, struct str parent_id, struct str name, op_cb *cb, void *ud); /* reply.created */
     struct op *(*folder_change)(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb, void *ud);
@@ -272,6 +273,7 @@ struct append_request {
     size_t category_count;
     int64_t received_ms; /* TIME_NONE = now */
     struct str evidence; /* unique token, put on the item where the server can hold it; the same again after a crash */
+    bool retry;          /* an earlier attempt with this evidence has an unknown outcome: look before storing */
 };
 struct send_request {
     struct blob *message;
@@ -288,5 +290,14 @@ struct op *backend_folders(struct backend *b, struct str cursor, op_cb *cb, void
 struct op *backend_sync(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);
 struct op *backend_fetch(struct backend *b, const struct fetch_request *request, op_cb *cb, void *ud);
 struct op *backend_watch(struct backend *b, const struct str *folder_ids, size_t count, op_cb *cb, void *ud);
+struct op *backend_flag(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud);
+struct op *backend_move(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count, op_cb *cb, void *ud);
+struct op *backend_copy(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count, op_cb *cb, void *ud);
+struct op *backend_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent, op_cb *cb, void *ud);
+struct op *backend_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
+struct op *backend_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
+struct op *backend_folder_create(struct backend *b, struct str parent_id, struct str name, op_cb *cb, void *ud);
+struct op *backend_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb, void *ud);
+struct op *backend_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
 
 #endif

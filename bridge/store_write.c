@@ -233,6 +233,19 @@ bool store_created(struct store *s, int64_t folder_pk, struct store_created *ite
     return end(s, ok && store_folder_state_put(s, folder_pk, &st, err), err);
 }
 
+uint32_t store_uid_by_identity(struct store *s, int64_t folder_pk, struct str identity)
+{
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db, "SELECT max(uid) FROM item WHERE folder = ?1 AND identity = ?2 AND uid IS NOT NULL", NULL);
+    if (!q || identity.n == 0)
+        return 0;
+    db_bind_int(q, 1, folder_pk);
+    db_bind_blob(q, 2, identity);
+    uint32_t uid = db_step(&s->db, q, NULL) == 1 ? (uint32_t)db_int(q, 0) : 0;
+    db_reset(q);
+    return uid;
+}
+
 /* --- the journal ------------------------------------------------------------------------------------------------------------ */
 
 #define JOURNAL_WINDOW_S (24 * 3600)

@@ -51,6 +51,9 @@ struct store_created {
 /* A new item of ours (append, copy). When a sync has brought it already, that row is the one. */
 bool store_created(struct store *s, int64_t folder_pk, struct store_created *items, size_t count, struct err *err);
 
+/* UID of the newest announced message with this identity (message_id.h); 0: none. */
+uint32_t store_uid_by_identity(struct store *s, int64_t folder_pk, struct str identity);
+
 /* --- the journal ---------------------------------------------------------------------------------------------------- */
 
 enum journal_state { JOURNAL_NEW, JOURNAL_UNKNOWN, JOURNAL_SENT, JOURNAL_REFUSED };

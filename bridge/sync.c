@@ -38,6 +38,8 @@ struct sync_wait {
 struct sync {
     struct account *account;
     struct list folders;
+    struct list listing_waits; /* for a listing that begins after they asked */
+    struct list listed_waits;  /* for the one under way */
     struct op *folders_op, *page_op, *watch_op;
     struct sync_folder *current; /* of page_op */
     struct timer *timer;         /* back-off and safety poll */
@@ -81,12 +83,12 @@ static struct sync_folder *find_server(struct sync *s, struct str id)
     return NULL;
 }
 
-static void wake(struct sync_folder *f, const struct err *err)
+static void wake_list(struct list *waits, const struct err *err)
 {
     struct list woken;
     list_init(&woken);
-    while (!list_empty(&f->waits)) {
-        struct list *l = f->waits.next;
+    while (!list_empty(waits)) {
+        struct list *l = waits->next;
         list_remove(l);
         list_append(&woken, l);
     }
@@ -98,6 +100,11 @@ static void wake(struct sync_folder *f, const struct err *err)
         mem_free(w);
         cb(ud, err);
     }
+}
+
+static void wake(struct sync_folder *f, const struct err *err)
+{
+    wake_list(&f->waits, err);
 }
 
 static void forget(struct sync *s, struct sync_folder *f)
@@ -179,6 +186,8 @@ static void account_trouble(struct sync *s, const struct err *err)
     account_set_health(s->account, err);
     if (!s->account->folders_known)
         account_wake_waiters(s->account, err);
+    wake_list(&s->listed_waits, err);
+    wake_list(&s->listing_waits, err);
     LIST_EACH(&s->folders, l)
         wake(LIST_ITEM(l, struct sync_folder, link), err);
 }
@@ -235,7 +244,7 @@ static void on_folders(void *ud, const struct reply *reply)
         store_apply_folders(s->account->store, reply->folders.list, reply->folders.count, reply->folders.full, reply->folders.cursor, &err) &&
         account_reload_folders(s->account, &err)) {
         account_fine(s);
-        s->hierarchy_dirty = reply->folders.more;
+        s->hierarchy_dirty |= reply->folders.more;
         s->hierarchy_stale = false;
         s->hierarchy_known = true;
         sync_folders_changed(s);
@@ -243,6 +252,7 @@ static void on_folders(void *ud, const struct reply *reply)
             struct err none = {0};
             s->account->folders_known = true;
             account_wake_waiters(s->account, &none);
+            wake_list(&s->listed_waits, &none);
         }
         return;
     }
@@ -501,6 +511,11 @@ static void on_turn(void *ud)
             struct buf cursor = BUF_INIT(BACKEND_CURSOR_MAX);
             store_hierarchy_cursor(s->account->store, &cursor);
             s->hierarchy_dirty = false;
+            while (!list_empty(&s->listing_waits)) {
+                struct list *l = s->listing_waits.next;
+                list_remove(l);
+                list_append(&s->listed_waits, l);
+            }
             s->folders_op = backend_folders(s->account->backend, buf_view(&cursor), on_folders, s);
             buf_done(&cursor);
         }
@@ -517,6 +532,8 @@ struct sync *sync_new(struct account *a)
     struct sync *s = MEM_NEW(struct sync);
     s->account = a;
     list_init(&s->folders);
+    list_init(&s->listing_waits);
+    list_init(&s->listed_waits);
     deferred_init(&s->turn, on_turn, s);
     s->timer = timer_new(a->loop, on_turn, s);
     s->hierarchy_dirty = true;
@@ -539,8 +556,19 @@ void sync_stop(struct sync *s)
     loop_defer_cancel(&s->turn);
     timer_stop(s->timer);
     account_wake_waiters(s->account, &err);
+    wake_list(&s->listed_waits, &err);
+    wake_list(&s->listing_waits, &err);
     LIST_EACH(&s->folders, l)
         wake(LIST_ITEM(l, struct sync_folder, link), &err);
+}
+
+static void drop_waits(struct list *waits)
+{
+    while (!list_empty(waits)) {
+        struct sync_wait *w = LIST_ITEM(waits->next, struct sync_wait, link);
+        list_remove(&w->link);
+        mem_free(w);
+    }
 }
 
 void sync_free(struct sync **sp)
@@ -554,14 +582,12 @@ void sync_free(struct sync **sp)
     op_cancel(&s->watch_op);
     loop_defer_cancel(&s->turn);
     timer_free(&s->timer);
+    drop_waits(&s->listed_waits);
+    drop_waits(&s->listing_waits);
     LIST_EACH(&s->folders, l)
     {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
-        while (!list_empty(&f->waits)) {
-            struct sync_wait *w = LIST_ITEM(f->waits.next, struct sync_wait, link);
-            list_remove(&w->link);
-            mem_free(w);
-        }
+        drop_waits(&f->waits);
         mem_free((char *)f->server_id.p);
         mem_free(f);
     }
@@ -610,6 +636,20 @@ struct sync_wait *sync_wait(struct sync *s, int64_t folder_pk, sync_wait_cb *cb,
     if (s->current != f)
         f->dirty = true;
     f->not_before_ms = 0; /* a person waits: one more attempt */
+    schedule(s);
+    return w;
+}
+
+struct sync_wait *sync_folders_again(struct sync *s, sync_wait_cb *cb, void *ud)
+{
+    if (s->stopped)
+        return NULL;
+    struct sync_wait *w = MEM_NEW(struct sync_wait);
+    w->cb = cb;
+    w->ud = ud;
+    list_init(&w->link);
+    list_append(&s->listing_waits, &w->link);
+    s->hierarchy_dirty = true;
     schedule(s);
     return w;
 }

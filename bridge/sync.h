@@ -51,6 +51,8 @@ bool sync_retry(struct sync *s);
 typedef void sync_wait_cb(void *ud, const struct err *err);
 struct sync_wait *sync_wait(struct sync *s, int64_t folder_pk, sync_wait_cb *cb, void *ud);
 void sync_wait_cancel(struct sync_wait **w);
+/* Read the folder list anew; the callback comes when that is done or has failed. Cancelled by sync_wait_cancel(). */
+struct sync_wait *sync_folders_again(struct sync *s, sync_wait_cb *cb, void *ud);
 /* A client has waited long enough for the first sync: give UIDs to what is there, the rest comes as new messages. */
 bool sync_announce(struct sync *s, int64_t folder_pk, struct err *err);
 /* Messages of a running first sync so far. */

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CREATE, RENAME, DELETE: after the server has said yes the folder list is read again, and the answer waits for it. */
+#include "bridge/change_private.h"
+#include "bridge/names.h"
+
+static void on_listed(void *ud, const struct err *err)
+{
+    struct change *c = ud;
+    c->wait = NULL;
+    const struct folder *f = account_folder_by_name(c->account, c->name);
+    c->result.folder_pk = f ? f->pk : 0;
+    change_end(c, err->code == ERR_NONE ? NULL : err);
+}
+
+static void list_again(struct change *c)
+{
+    c->wait = sync_folders_again(c->account->sync, on_listed, c);
+    if (!c->wait)
+        change_end(c, account_health(c->account));
+}
+
+static bool split(struct str path, struct str *ret_parent, struct str *ret_label)
+{
+    size_t at = path.n;
+    while (at > 0 && path.p[at - 1] != '/')
+        at--;
+    *ret_label = str_skip(path, at);
+    *ret_parent = at ? str_sub(path, 0, at - 1) : STR_NULL;
+    return ret_label->n > 0;
+}
+
+static struct str display(struct change *c, struct str label)
+{
+    struct buf b = {0};
+    names_display(&b, label);
+    struct str s = arena_str(&c->arena, buf_view(&b));
+    buf_done(&b);
+    return s;
+}
+
+static void fail(struct change *c, enum err_code code, const char *text)
+{
+    struct err err = {0};
+    err_set(&err, code, "%s", text);
+    change_end(c, &err);
+}
+
+/* The server id of the folder a path stands for; empty for the top level. False: there is none. */
+static bool parent_of(struct change *c, struct str parent, struct str *ret_id)
+{
+    if (parent.n == 0) {
+        *ret_id = STR_NULL;
+        return true;
+    }
+    const struct folder *f = account_folder_by_name(c->account, parent);
+    if (!f)
+        return false;
+    *ret_id = f->server_id;
+    return true;
+}
+
+/* --- create: missing parents first, one round of create and list for each level --------------------------------------------- */
+
+static void create_step(struct change *c);
+
+static void on_parent_listed(void *ud, const struct err *err)
+{
+    struct change *c = ud;
+    c->wait = NULL;
+    if (err->code != ERR_NONE)
+        change_end(c, err);
+    else if (++c->rounds > 64)
+        fail(c, ERR_PROTOCOL, "the server made the folder, but does not list it");
+    else
+        create_step(c);
+}
+
+static void on_created(void *ud, const struct reply *reply)
+{
+    struct change *c = ud;
+    c->op = NULL;
+    if (reply->err.code != ERR_NONE) {
+        change_end(c, &reply->err);
+        return;
+    }
+    c->wait = sync_folders_again(c->account->sync, on_parent_listed, c);
+    if (!c->wait)
+        change_end(c, account_health(c->account));
+}
+
+static void create_step(struct change *c)
+{
+    const struct folder *there = account_folder_by_name(c->account, c->name);
+    if (there && (c->rounds || there->selectable)) {
+        c->result.folder_pk = there->pk;
+        if (c->rounds)
+            change_end(c, NULL);
+        else
+            fail(c, ERR_EXISTS, "there is a folder of that name already");
+        return;
+    }
+    struct str path = c->name, parent, label, parent_id = STR_NULL;
+    for (;;) { /* the highest level that is missing */
+        if (!split(path, &parent, &label)) {
+            fail(c, ERR_INVALID, "a folder name has an empty part");
+            return;
+        }
+        if (parent_of(c, parent, &parent_id))
+            break;
+        path = parent;
+    }
+    c->op = backend_folder_create(c->account->backend, parent_id, display(c, label), on_created, c);
+}
+
+struct change *change_folder_create(struct account *a, struct str name, change_cb *cb, void *ud)
+{
+    struct change *c = change_new(a, NULL, cb, ud);
+    c->name = arena_str(&c->arena, name);
+    while (c->name.n && c->name.p[c->name.n - 1] == '/') /* RFC 9051 6.3.4: a trailing separator only announces children */
+        c->name.n--;
+    change_begin(c, create_step);
+    return c;
+}
+
+/* --- rename ------------------------------------------------------------------------------------------------------------------- */
+
+static void on_changed(void *ud, const struct reply *reply)
+{
+    struct change *c = ud;
+    c->op = NULL;
+    if (reply->err.code != ERR_NONE)
+        change_end(c, &reply->err);
+    else
+        list_again(c);
+}
+
+static bool is_special(const struct folder *f)
+{
+    return f->use != USE_NONE;
+}
+
+static void rename_step(struct change *c)
+{
+    const struct folder *f = account_folder_by_pk(c->account, c->folder_pk);
+    struct str parent, label, parent_id;
+    if (!f)
+        fail(c, ERR_NOT_FOUND, "no such folder");
+    else if (is_special(f))
+        fail(c, ERR_UNSUPPORTED, "this folder belongs to the mailbox and cannot be renamed");
+    else if (account_folder_by_name(c->account, c->name))
+        fail(c, ERR_EXISTS, "there is a folder of that name already");
+    else if (!split(c->name, &parent, &label))
+        fail(c, ERR_INVALID, "a folder name has an empty part");
+    else if (!parent_of(c, parent, &parent_id))
+        fail(c, ERR_NOT_FOUND, "the folder above the new name does not exist");
+    else
+        c->op = backend_folder_change(c->account->backend, f->server_id, parent_id, display(c, label), on_changed, c);
+}
+
+struct change *change_folder_rename(struct account *a, int64_t folder_pk, struct str new_name, change_cb *cb, void *ud)
+{
+    struct change *c = change_new(a, NULL, cb, ud);
+    c->name = arena_str(&c->arena, new_name);
+    c->folder_pk = folder_pk;
+    change_begin(c, rename_step);
+    return c;
+}
+
+/* --- delete ------------------------------------------------------------------------------------------------------------------- */
+
+static void delete_step(struct change *c)
+{
+    const struct folder *f = account_folder_by_pk(c->account, c->folder_pk);
+    if (!f)
+        fail(c, ERR_NOT_FOUND, "no such folder");
+    else if (is_special(f))
+        fail(c, ERR_UNSUPPORTED, "this folder belongs to the mailbox and cannot be deleted");
+    else if (f->has_children) /* RFC 9051 6.3.5: the children must not go with it */
+        fail(c, ERR_UNSUPPORTED, "the folder has folders below it; delete those first");
+    else
+        c->op = backend_folder_remove(c->account->backend, f->server_id, on_changed, c);
+}
+
+struct change *change_folder_delete(struct account *a, int64_t folder_pk, change_cb *cb, void *ud)
+{
+    struct change *c = change_new(a, NULL, cb, ud);
+    c->name = STR("");
+    c->folder_pk = folder_pk;
+    change_begin(c, delete_step);
+    return c;
+}

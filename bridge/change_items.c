@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Move, copy and expunge: batches of ids, each answer written down before the next batch goes out. */
+#include <string.h>
+
+#include "bridge/base/time.h"
+#include "bridge/change_private.h"
+
+static struct str folder_id(const struct account *a, int64_t pk)
+{
+    const struct folder *f = account_folder_by_pk(a, pk);
+    return f ? f->server_id : STR_NULL;
+}
+
+static void batch_done(struct change *c, const struct reply *reply, bool ok, const struct err *err)
+{
+    c->next += c->batch;
+    mailbox_refresh(c->mailbox);
+    if (c->to_pk)
+        change_refresh(c->account, c->to_pk);
+    if (!ok)
+        change_end(c, err);
+    else if (reply->err.code != ERR_NONE)
+        change_end(c, &reply->err);
+    else
+        c->step(c);
+}
+
+static bool nothing_left(struct change *c)
+{
+    if (c->next < c->todo_count)
+        return false;
+    change_end(c, NULL);
+    return true;
+}
+
+/* --- move ----------------------------------------------------------------------------------------------------------------- */
+
+static void on_moved(void *ud, const struct reply *reply)
+{
+    struct change *c = ud;
+    struct err err = {0};
+    c->op = NULL;
+    struct store_moved *done = arena_array(&c->arena, c->batch + 1, sizeof(*done));
+    size_t *index = arena_array(&c->arena, c->batch + 1, sizeof(*index)), n = 0;
+    for (size_t i = 0; i < c->batch; i++) {
+        struct change_todo *t = &c->todo[c->next + i];
+        struct err item = change_item_err(reply, i);
+        c->items[t->index].err = item;
+        if (item.code != ERR_NONE)
+            continue;
+        index[n] = t->index;
+        done[n++] = (struct store_moved){
+            .pk = t->row.pk,
+            .new_id = reply->items_done.new_ids ? reply->items_done.new_ids[i] : STR_NULL,
+            .change = reply->items_done.changes ? reply->items_done.changes[i] : STR_NULL,
+        };
+    }
+    bool ok = n == 0 || store_moved(c->account->store, mailbox_folder_pk(c->mailbox), c->to_pk, done, n, &err);
+    for (size_t i = 0; ok && i < n; i++)
+        c->items[index[i]].new_uid = done[i].new_uid;
+    if (n) /* items without a new id are found by a look at the target */
+        sync_want(c->account->sync, c->to_pk, 0);
+    batch_done(c, reply, ok, &err);
+}
+
+static void move_step(struct change *c)
+{
+    if (nothing_left(c))
+        return;
+    struct str *ids = change_batch(c);
+    c->op = backend_move(c->account->backend, folder_id(c->account, mailbox_folder_pk(c->mailbox)), folder_id(c->account, c->to_pk), ids,
+                         c->batch, on_moved, c);
+}
+
+/* --- copy ----------------------------------------------------------------------------------------------------------------- */
+
+static void copy_content(struct account *a, int64_t from, int64_t to)
+{
+    struct blob *message = cache_message(a->cache, from);
+    struct arena arena = {0};
+    struct str header, structure;
+    if (message && cache_header(a->cache, from, &arena, &header) == CACHE_HEADER_EXACT && cache_structure(a->cache, from, &arena, &structure))
+        cache_put_message(a->cache, to, message, header, structure, NULL);
+    arena_done(&arena);
+    blob_unref(&message);
+}
+
+static void on_copied(void *ud, const struct reply *reply)
+{
+    struct change *c = ud;
+    struct err err = {0};
+    c->op = NULL;
+    struct store_created *made = arena_array(&c->arena, c->batch + 1, sizeof(*made));
+    const struct change_todo **of = arena_array(&c->arena, c->batch + 1, sizeof(*of));
+    size_t n = 0;
+    for (size_t i = 0; i < c->batch; i++) {
+        struct change_todo *t = &c->todo[c->next + i];
+        struct err item = change_item_err(reply, i);
+        c->items[t->index].err = item;
+        if (item.code != ERR_NONE || !reply->items_done.new_ids || reply->items_done.new_ids[i].n == 0)
+            continue;
+        const struct message *msg = mailbox_find(c->mailbox, t->row.uid);
+        of[n] = t;
+        made[n++] = (struct store_created){
+            .server_id = reply->items_done.new_ids[i],
+            .change = reply->items_done.changes ? reply->items_done.changes[i] : STR_NULL,
+            .flags = t->row.flags & ~(unsigned)ITEM_DELETED,
+            .flags_known = t->row.flags,
+            .categories = t->row.categories,
+            .received_ms = t->row.received_ms,
+            .size = msg ? msg->size : 0,
+            .size_exact = msg && msg->size_exact,
+        };
+    }
+    bool ok = n == 0 || store_created(c->account->store, c->to_pk, made, n, &err);
+    for (size_t i = 0; ok && i < n; i++) {
+        c->items[of[i]->index].new_uid = made[i].new_uid;
+        copy_content(c->account, of[i]->row.pk, made[i].pk);
+    }
+    sync_want(c->account->sync, c->to_pk, 0);
+    batch_done(c, reply, ok, &err);
+}
+
+static void copy_step(struct change *c)
+{
+    if (nothing_left(c))
+        return;
+    struct str *ids = change_batch(c);
+    c->op = backend_copy(c->account->backend, folder_id(c->account, mailbox_folder_pk(c->mailbox)), folder_id(c->account, c->to_pk), ids,
+                         c->batch, on_copied, c);
+}
+
+/* --- expunge -------------------------------------------------------------------------------------------------------------- */
+
+static void on_removed(void *ud, const struct reply *reply)
+{
+    struct change *c = ud;
+    struct err err = {0};
+    c->op = NULL;
+    int64_t *pks = arena_array(&c->arena, c->batch + 1, sizeof(*pks));
+    size_t n = 0;
+    for (size_t i = 0; i < c->batch; i++) {
+        struct change_todo *t = &c->todo[c->next + i];
+        struct err item = change_item_err(reply, i);
+        if (item.code == ERR_NOT_FOUND) /* gone is what was wanted */
+            item = (struct err){0};
+        c->items[t->index].err = item;
+        if (item.code == ERR_NONE)
+            pks[n++] = t->row.pk;
+    }
+    bool ok = n == 0 || store_items_gone(c->account->store, mailbox_folder_pk(c->mailbox), pks, n, &err);
+    batch_done(c, reply, ok, &err);
+}
+
+static void expunge_step(struct change *c)
+{
+    if (nothing_left(c))
+        return;
+    struct str *ids = change_batch(c);
+    c->op = backend_remove(c->account->backend, folder_id(c->account, mailbox_folder_pk(c->mailbox)), ids, c->batch,
+                           c->account->opts.expunge_permanent, on_removed, c);
+}
+
+/* --- calls ---------------------------------------------------------------------------------------------------------------- */
+
+static struct change *start(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to, void (*step)(struct change *c), change_cb *cb,
+                            void *ud)
+{
+    struct change *c = change_new(mailbox_account(m), m, cb, ud);
+    const struct folder *f = to ? account_folder_by_pk(c->account, to) : NULL;
+    c->to_pk = to;
+    c->result.uidvalidity = f ? f->uidvalidity : 0;
+    change_find(c, uids, count);
+    change_begin(c, step);
+    return c;
+}
+
+struct change *change_move(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb, void *ud)
+{
+    return start(m, uids, count, to_folder_pk, move_step, cb, ud);
+}
+
+struct change *change_copy(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb, void *ud)
+{
+    return start(m, uids, count, to_folder_pk, copy_step, cb, ud);
+}
+
+struct change *change_expunge(struct mailbox *m, const uint32_t *uids, size_t count, change_cb *cb, void *ud)
+{
+    return start(m, uids, count, 0, expunge_step, cb, ud);
+}
