@@ -201,9 +201,9 @@ static enum xml_want attachment_on_start(void *ud, struct xml *x, enum ews_el el
     int parent = xml_parent(x, 1);
     switch (el) {
     case EL_CONTENT:
-        return parent == EL_FILE_ATTACHMENT && xml_parent(x, 2) == EL_ATTACHMENTS ? XML_STREAM : XML_SKIP;
+        return parent == EL_FILE_ATTACHMENT && xml_parent(x, 3) == EL_RESPONSE_MESSAGE ? XML_STREAM : XML_SKIP;
     case EL_MIME_CONTENT:
-        return xml_parent(x, 2) == EL_ITEM_ATTACHMENT && xml_parent(x, 3) == EL_ATTACHMENTS ? XML_STREAM : XML_SKIP;
+        return xml_parent(x, 2) == EL_ITEM_ATTACHMENT && xml_parent(x, 4) == EL_RESPONSE_MESSAGE ? XML_STREAM : XML_SKIP;
     case EL_RESPONSE_MESSAGE:
     case EL_ATTACHMENTS:
     case EL_FILE_ATTACHMENT:

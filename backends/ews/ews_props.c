@@ -318,7 +318,8 @@ void ews_props_message(struct ews_props *p, struct build_message *ret_message)
         *to[i] = (struct build_addresses){p->addresses[i].items, p->addresses[i].n};
     if (m->from.n == 0)
         m->from = m->sender;
-    if (same_address(&p->addresses[EWS_FROM], &p->addresses[EWS_SENDER]) || p->addresses[EWS_FROM].n == 0)
+    bool tells_nothing = p->addresses[EWS_FROM].n == 0 || (m->sender.n && m->sender.items[0].spec.n == 0);
+    if (tells_nothing || same_address(&p->addresses[EWS_FROM], &p->addresses[EWS_SENDER]))
         m->sender = (struct build_addresses){NULL, 0}; /* RFC 5322 3.6.2 */
     int64_t date_ms = p->sent_ms != TIME_NONE ? p->sent_ms : p->received_ms != TIME_NONE ? p->received_ms : p->created_ms;
     m->date_s = date_ms == TIME_NONE ? TIME_NONE : date_ms / 1000;
