@@ -336,6 +336,9 @@ class Half:
             newer = wbxml.known_in(answer, ctx.version)
             if newer:
                 ctx.violation(f"the stand-in used {newer} in {ctx.version}")
+            wrong = eas_schema.answer_problem(answer)
+            if wrong:
+                ctx.violation(f"the stand-in answered with {wrong}")
             data = wbxml.encode(answer, self.app.options.eas_wbxml == "verbose")
             if ctx.multipart:
                 response = Response(200, multipart([data] + ctx.parts), content_type=MULTIPART_TYPE)

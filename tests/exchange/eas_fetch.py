@@ -9,6 +9,8 @@ from eas_sync import class_of, find_folder
 from httpd import Response
 from wbxml import E
 
+FETCH_ECHOES = ("AirSync:CollectionId", "AirSync:ServerId", "Search:LongId", "AirSyncBase:FileReference")
+FETCH_ORDER = FETCH_ECHOES[:3] + ("AirSync:Class", "AirSyncBase:FileReference", "ItemOperations:Properties")
 DOES_NOT_EXIST, BAD_RANGE, BAD_STORE, CONVERSION, NO_ATTACHMENT = "6", "8", "9", "14", "15"
 
 
@@ -21,6 +23,7 @@ def item_operations(ctx, tree):
     multipart = ctx.request.headers.get("MS-ASAcceptMultiPart", "").strip().upper() == "T"
     answers = []
     for index, operation in enumerate(tree.elements):
+        # Executed in this order; told as Move, EmptyFolderContents, Fetch.
         if operation.tag == "Fetch":
             code = ctx.scripted("item") if ctx.forced and ctx.forced.get("index", index) == index else None
             answers.append(Fetch(ctx, operation, multipart).run(code))
@@ -29,9 +32,13 @@ def item_operations(ctx, tree):
         else:
             answers.append(E("ItemOperations:Move", E("Status", 3), operation.get("ConversationId")))
     ctx.detail(fetches=len(fetches), multipart=multipart)
-    answer = E("ItemOperations:ItemOperations", E("Status", 1), E("Response", *answers))
+    answer = E("ItemOperations:ItemOperations", E("Status", 1), E("Response", *sorted(answers, key=answer_place)))
     ctx.multipart = multipart
     return answer
+
+
+def answer_place(answer):
+    return ("Move", "EmptyFolderContents", "Fetch").index(answer.tag)
 
 
 class Fetch:
@@ -45,11 +52,12 @@ class Fetch:
         return len(self.ctx.parts)
 
     def run(self, forced):
-        echoed = [self.request.get(name) for name in ("AirSync:CollectionId", "AirSync:ServerId",
-                                                      "AirSyncBase:FileReference", "Search:LongId")]
-        echoed = [e for e in echoed if e is not None]
         code, fields = (forced, []) if forced else self.fetch()
-        return E("ItemOperations:Fetch", E("Status", code), *echoed, *fields)
+        found = {e.name: e for e in fields}
+        for name in FETCH_ECHOES:
+            if self.request.has(name):
+                found[name] = self.request.get(name)
+        return E("ItemOperations:Fetch", E("Status", code), *[found[name] for name in FETCH_ORDER if name in found])
 
     def fetch(self):
         """(Status, [Class, Properties])"""

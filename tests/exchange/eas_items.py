@@ -12,6 +12,7 @@ from wbxml import E
 # MIMETruncation (MS-ASCMD 2.2.3.110.1): how many bytes of the MIME are sent
 MIME_LEVELS = {"0": 0, "1": 4096, "2": 5120, "3": 7168, "4": 10240, "5": 20480, "6": 51200, "7": 102400, "8": None}
 LISTED_ITEMS = 20000
+ADDRESSES_MAX = 32768  # characters of To and From (MS-ASEMAIL)
 VERBS = {102: "1", 103: "2", 104: "3"}
 IMPORTANCE = {"Low": "0", "Normal": "1", "High": "2"}
 TEXT, HTML, RTF, MIME = "1", "2", "3", "4"
@@ -86,9 +87,9 @@ def mail_data(ctx, item, wish, part=None):
         if value not in (None, ""):
             fields.append(E(name, clean(str(value))))
 
-    put("Email:To", shown(info.to))
+    put("Email:To", shown(info.to)[:ADDRESSES_MAX])
     put("Email:Cc", shown(info.cc))
-    put("Email:From", shown(info.from_[:1]))
+    put("Email:From", shown(info.from_[:1])[:ADDRESSES_MAX])
     put("Email:ReplyTo", "; ".join(shown([a]) for a in info.reply_to))
     put("Email:Subject", subject(item, info))
     put("Email:DateReceived", stamp(item.received))

@@ -12,8 +12,9 @@ from eas_client import EasClient, EasError, options_mime
 from standin import PASSWORD, USER, Standin
 from wbxml import E, decode, encode
 
-__all__ = ["E", "EasClient", "EasError", "PASSWORD", "USER", "connect", "decode", "encode", "exchange", "fresh",
-           "message", "options_mime", "raises_http", "raises_status", "running"]
+__all__ = ["E", "EasClient", "EasError", "PASSWORD", "USER", "collection_of", "connect", "decode", "encode", "exchange",
+           "fresh", "inbox_of", "message", "options_mime", "raises_http", "raises_status", "running", "subjects",
+           "sync_tree", "three"]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,8 @@ def exchange(running):
         numbers = [i["num"] for i in exchange.items(folder)]
         if numbers:
             exchange.change("delete", nums=numbers)
-    return exchange
+    yield exchange
+    assert not [v for v in exchange.violations() if "the stand-in" in v["what"]]
 
 
 @pytest.fixture
@@ -85,3 +87,31 @@ class _Raises:
             return False
         assert getattr(error, self.name) == self.value, str(error)
         return True
+
+
+def inbox_of(client):
+    return client.folder(type="inbox").id
+
+
+def sync_tree(*fields, more=()):
+    return E("AirSync:Sync", E("Collections", E("Collection", *fields)), *more)
+
+
+def collection_of(client, tree):
+    answer = client.command("Sync", tree)
+    return answer.get("Collections/Collection") if answer else None
+
+
+def subjects(elements):
+    return [e.value("ApplicationData/Email:Subject") for e in elements]
+
+
+@pytest.fixture
+def three(exchange, fresh):
+    """A client whose inbox of three messages is in sync: (exchange, client, inbox, {subject: id})."""
+    for name in ("one", "two", "three"):
+        exchange.deliver(message(name))
+    client = fresh()
+    inbox = inbox_of(client)
+    items = client.sync_all(inbox)
+    return exchange, client, inbox, {item.value("Email:Subject"): number for number, item in items.items()}

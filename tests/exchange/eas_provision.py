@@ -66,13 +66,13 @@ def info_of(info):
 
 def answer(ctx, *parts, code="1"):
     status = [E("Status", code)] if ctx.options.eas_provision_status or code != "1" else []
-    return E("Provision:Provision", *status, *parts)
+    info = [E("Settings:DeviceInformation", E("Status", 1))] if ctx.request.detail.get("info") else []
+    return E("Provision:Provision", *info, *status, *parts)
 
 
 def policy_answer(ctx, code, *more):
     policy = E("Policy", E("PolicyType", POLICY_TYPE), E("Status", code), *more)
-    info = [E("Settings:DeviceInformation", E("Status", 1))] if ctx.request.detail.get("info") else []
-    return answer(ctx, *info, E("Provision:Policies", policy))
+    return answer(ctx, E("Provision:Policies", policy))
 
 
 def offered(ctx, policy, info):
@@ -149,10 +149,15 @@ def oof(ctx, e):
     return E("Settings:Oof", E("Status", 1), E("Get", E("OofState", ctx.device.oof.get("OofState", "0"))))
 
 
-def accepted(ctx, e):
-    return E(f"Settings:{e.tag}", E("Status", 1))
+def device_password(ctx, e):
+    return E("Settings:DevicePassword", E("Status", 1))
+
+
+def rights_management(ctx, e):
+    """No licence server here: no templates."""
+    return E("Settings:RightsManagementInformation", E("Status", 1), E("Get"))
 
 
 SETTERS = {"DeviceInformation": device_information, "UserInformation": user_information, "Oof": oof,
-           "DevicePassword": accepted, "RightsManagementInformation": accepted}
+           "DevicePassword": device_password, "RightsManagementInformation": rights_management}
 COMMANDS = {"Provision": provision, "Settings": settings}

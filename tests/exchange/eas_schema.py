@@ -5,6 +5,7 @@ A rule is a word `seq` (order matters), `all` (any order), `any` (repeated in an
 with `?`, `*`, `+` or nothing for exactly one.  A child without namespace has the parent's.  Elements without a rule
 hold text only.
 """
+import collections
 
 RULES = {
     "AirSync:Sync": "all Collections? Wait? HeartbeatInterval? WindowSize? Partial?",
@@ -69,12 +70,12 @@ RULES = {
     "Ping:Ping": "all HeartbeatInterval? Folders?",
     "Ping:Folders": "seq Folder+",
     "Ping:Folder": "all Id Class",
-    "ComposeMail:SendMail": "seq ClientId AccountId? SaveInSentItems? RightsManagement:TemplateID? Mime",
+    "ComposeMail:SendMail": "all ClientId AccountId? SaveInSentItems? RightsManagement:TemplateID? Mime",
     "ComposeMail:SmartReply": (
-        "seq ClientId Source AccountId? SaveInSentItems? ReplaceMime? RightsManagement:TemplateID? Mime"
+        "all ClientId Source AccountId? SaveInSentItems? ReplaceMime? RightsManagement:TemplateID? Mime"
     ),
     "ComposeMail:SmartForward": (
-        "seq ClientId Source AccountId? SaveInSentItems? ReplaceMime? RightsManagement:TemplateID? Mime"
+        "all ClientId Source AccountId? SaveInSentItems? ReplaceMime? RightsManagement:TemplateID? Mime"
     ),
     "ComposeMail:Source": "all FolderId? ItemId? LongId? InstanceId?",
     "Search:Search": "seq Store",
@@ -99,6 +100,87 @@ RULES_12 = {
     "GetItemEstimate:Collection": "seq Class? CollectionId AirSync:FilterType? AirSync:SyncKey AirSync:Options*",
 }
 
+MAIL = (
+    "all Email:To? Email:Cc? Email:From? Email:ReplyTo? Email:Subject? Email:DateReceived? Email:DisplayTo? "
+    "Email:ThreadTopic? Email:Importance? Email:Read? Email:MessageClass? Email:InternetCPID? Email:Flag? "
+    "Email:ContentClass? Email:Categories? AirSyncBase:Attachments? AirSyncBase:Body? AirSyncBase:NativeBodyType? "
+    "Email2:ConversationId? Email2:ConversationIndex? Email2:Sender? Email2:LastVerbExecuted? "
+    "Email2:LastVerbExecutionTime? Email2:ReceivedAsBcc? Email2:IsDraft? Email2:Bcc?"
+)
+
+# What an answer may hold: the stand-in checks itself.
+ANSWERS = {
+    "AirSync:Sync": "seq Status? Limit? Collections?",
+    "AirSync:Collections": "seq Collection*",
+    "AirSync:Collection": "all Class? SyncKey CollectionId Status Commands? Responses? MoreAvailable?",
+    "AirSync:Commands": "any Add Change Delete SoftDelete",
+    "AirSync:Responses": "any Add Change Delete Fetch",
+    "AirSync:Add": "seq Class? ClientId? ServerId? Status? ApplicationData?",
+    "AirSync:Change": "seq Class? ServerId Status? ApplicationData?",
+    "AirSync:Delete": "seq Class? ServerId Status?",
+    "AirSync:SoftDelete": "seq ServerId",
+    "AirSync:Fetch": "seq ServerId? Status ApplicationData?",
+    "AirSync:ApplicationData": MAIL,
+    "AirSyncBase:Body": "seq Type EstimatedDataSize? Truncated? Data? Preview? ItemOperations:Part?",
+    "AirSyncBase:Attachments": "seq Attachment+",
+    "AirSyncBase:Attachment": (
+        "all DisplayName? FileReference Method EstimatedDataSize ContentId? ContentLocation? IsInline?"
+    ),
+    "Email:Flag": "all Status? FlagType? CompleteTime?",
+    "Email:Categories": "seq Category*",
+    "FolderHierarchy:FolderSync": "seq Status SyncKey? Changes?",
+    "FolderHierarchy:Changes": "seq Count? Update* Delete* Add*",
+    "FolderHierarchy:Update": "seq ServerId ParentId DisplayName Type",
+    "FolderHierarchy:Add": "seq ServerId ParentId DisplayName Type",
+    "FolderHierarchy:Delete": "seq ServerId",
+    "FolderHierarchy:FolderCreate": "seq Status SyncKey? ServerId?",
+    "FolderHierarchy:FolderUpdate": "seq Status SyncKey?",
+    "FolderHierarchy:FolderDelete": "seq Status SyncKey?",
+    "Move:MoveItems": "seq Status? Response*",
+    "Move:Response": "seq SrcMsgId Status DstMsgId?",
+    "GetItemEstimate:GetItemEstimate": "seq Status? Response*",
+    "GetItemEstimate:Response": "seq Status Collection?",
+    "GetItemEstimate:Collection": "seq CollectionId Estimate?",
+    "ItemOperations:ItemOperations": "seq Status Response?",
+    "ItemOperations:Response": "seq Move* EmptyFolderContents* Fetch*",
+    "ItemOperations:Move": "all Status ConversationId",
+    "ItemOperations:EmptyFolderContents": "seq Status AirSync:CollectionId",
+    "ItemOperations:Fetch": (
+        "seq Status AirSync:CollectionId? AirSync:ServerId? Search:LongId? AirSync:Class? DocumentLibrary:LinkId? "
+        "AirSyncBase:FileReference? Properties?"
+    ),
+    "ItemOperations:Properties": MAIL + " Range? Total? Data? Part? AirSyncBase:ContentType?",
+    "Ping:Ping": "seq Status Folders? MaxFolders? HeartbeatInterval?",
+    "Ping:Folders": "seq Folder+",
+    "Ping:Folder": "free",
+    "Provision:Provision": "seq Settings:DeviceInformation? Status? Policies? RemoteWipe? AccountOnlyRemoteWipe?",
+    "Provision:Policies": "seq Policy",
+    "Provision:Policy": "seq PolicyType Status PolicyKey? Data?",
+    "Provision:Data": "seq EASProvisionDoc",
+    "Provision:EASProvisionDoc": "free",
+    "Settings:Settings": (
+        "all Status? Oof? DeviceInformation? DevicePassword? UserInformation? RightsManagementInformation?"
+    ),
+    "Settings:Oof": "all Status? Get?",
+    "Settings:DeviceInformation": "all Status?",
+    "Settings:DevicePassword": "all Status?",
+    "Settings:RightsManagementInformation": "all Status? Get",
+    "Settings:UserInformation": "all Status? Get?",
+    "Settings:Get": "free",
+    "ComposeMail:SendMail": "seq Status",
+    "ComposeMail:SmartReply": "seq Status",
+    "ComposeMail:SmartForward": "seq Status",
+    "Search:Search": "seq Status? Response?",
+    "Search:Response": "seq Store",
+    "Search:Store": "seq Status Result* Range? Total?",
+    "Search:Result": "seq AirSync:Class? LongId? AirSync:CollectionId? Properties?",
+    "Search:Properties": MAIL,
+    "Find:Find": "seq Status Response?",
+    "Find:Response": "all ItemOperations:Store Status Result* Range? Total?",
+    "Find:Result": "seq AirSync:Class AirSync:ServerId AirSync:CollectionId Properties",
+    "Find:Properties": "all Email:Subject? Email:DateReceived? Email:From? Email:Read?",
+}
+
 # Sync's status for a malformed request is its own 4, and so on; everything else answers 103 (InvalidXML).
 MALFORMED = {"Sync": "4", "FolderSync": "10", "FolderCreate": "10", "FolderUpdate": "10", "FolderDelete": "10",
              "Ping": "4", "ItemOperations": "2", "Provision": "2", "Settings": "2", "Search": "2", "Find": "2"}
@@ -119,23 +201,34 @@ def parse(rules):
     return found
 
 
-PARSED, PARSED_12 = parse(RULES), parse(RULES_12)
+PARSED = parse(RULES)
+PARSED_12 = {**PARSED, **parse(RULES_12)}
+PARSED_ANSWERS = parse(ANSWERS)
 
 
 def problem(element, version):
     """What is wrong with a request, as text, or None."""
     old = version in ("2.5", "12.0", "12.1")
+    if not old and any(c.has("AirSync:Class") for c in element.all("Collections/AirSync:Collection")):
+        return "Class in a Collection after 12.1"
+    return mismatch(element, PARSED_12 if old else PARSED)
+
+
+def answer_problem(element):
+    """What is wrong with an answer, as text, or None."""
+    return mismatch(element, PARSED_ANSWERS)
+
+
+def mismatch(element, rules):
     stack = [element]
     while stack:
         e = stack.pop()
-        kind, children = (PARSED_12.get(e.name) if old else None) or PARSED.get(e.name, ("text", []))
+        kind, children = rules.get(e.name, ("text", []))
         if kind == "free":
             continue
         wrong = text_problem(e) if kind == "text" else children_problem(e, kind, children)
         if wrong:
             return wrong
-        if e.name == "AirSync:Collection" and e.has("Class") and not old:
-            return "Class in a Collection after 12.1"
         stack.extend(e.elements)
     return None
 
@@ -148,20 +241,21 @@ def children_problem(e, kind, rules):
     if len(e.elements) != len(e.children):
         return f"{e.name} holds text"
     names = [c.name for c in e.elements]
-    allowed = [child for child, _, _ in rules]
+    allowed = {child: place for place, (child, _, _) in enumerate(rules)}
     for name in names:
         if name not in allowed:
             return f"{name} in {e.name}"
     if kind == "any":
         return None
+    counts = collections.Counter(names)
     for child, least, most in rules:
-        count = names.count(child)
+        count = counts[child]
         if count < least:
             return f"no {child} in {e.name}"
         if most is not None and count > most:
             return f"{count} times {child} in {e.name}"
     if kind == "seq":
-        places = [allowed.index(name) for name in names]
+        places = [allowed[name] for name in names]
         if places != sorted(places):
             return f"wrong order in {e.name}: {' '.join(names)}"
     return None
