@@ -35,6 +35,37 @@ static void render_string(struct buf *out, struct str s)
     buf_byte(out, '"');
 }
 
+/* For people's eyes (subjects, display names): white space in it is one blank, and none around it. */
+static void render_words(struct buf *out, struct str s)
+{
+    if (s.p == NULL) {
+        buf_lit(out, "NIL");
+        return;
+    }
+    bool clean = true, blank = true;
+    for (size_t i = 0; i < s.n && clean; i++) {
+        char c = s.p[i];
+        clean = c != '\t' && c != '\r' && c != '\n' && !(c == ' ' && blank);
+        blank = c == ' ';
+    }
+    if (clean && (!blank || s.n == 0)) {
+        render_string(out, s);
+        return;
+    }
+    struct buf words = BUF_INIT(0);
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (c != '\t' && c != '\r' && c != '\n' && c != ' ')
+            buf_byte(&words, c);
+        else if (words.n > 0 && words.p[words.n - 1] != ' ')
+            buf_byte(&words, ' ');
+    }
+    if (words.n > 0 && words.p[words.n - 1] == ' ')
+        words.n--;
+    render_string(out, buf_view(&words));
+    buf_done(&words);
+}
+
 static void render_nstring(struct buf *out, struct str s)
 {
     if (s.p == NULL)
@@ -49,7 +80,7 @@ static void render_nstring(struct buf *out, struct str s)
 static void render_address(struct buf *out, const struct address *a)
 {
     buf_byte(out, '(');
-    render_nstring(out, a->name);
+    render_words(out, a->name);
     buf_byte(out, ' ');
     render_nstring(out, a->route);
     buf_byte(out, ' ');
@@ -89,7 +120,7 @@ void imap_render_envelope(struct buf *out, const struct mime_envelope *e)
     buf_byte(out, '(');
     render_nstring(out, e->date);
     buf_byte(out, ' ');
-    render_nstring(out, e->subject);
+    render_words(out, e->subject);
     /* RFC 3501 7.4.2: Sender and Reply-To are From's when they are absent or empty. */
     render_addresses_or(out, e->from, STR_NULL);
     render_addresses_or(out, e->sender, e->from);
