@@ -198,8 +198,10 @@ static void render_extension(struct buf *out, const struct mime_part *p)
 static void render_multipart_end(struct buf *out, const struct mime_part *p, bool extended)
 {
     /* A multipart has at least one part in the grammar, whatever the message has. */
-    if (p->children == NULL)
-        buf_lit(out, "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0)");
+    if (p->children == NULL) {
+        buf_lit(out, "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 0 0");
+        buf_lit(out, extended ? " NIL NIL NIL NIL)" : ")");
+    }
     buf_byte(out, ' ');
     render_string(out, p->subtype);
     if (!extended)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the bridge answers to a FETCH of a message in a file, without session, store or server:
- *     render_tool '(ENVELOPE BODYSTRUCTURE BODY.PEEK[1.MIME])' FILE...
+ *     render_driver '(ENVELOPE BODYSTRUCTURE BODY.PEEK[1.MIME])' FILE...
  * For each file its answer "(ENVELOPE (...) ...)", after its length in bytes on a line of its own. The message is taken
  * as it is: line ends must be CRLF. Messages are parsed in pieces of 1000 bytes.
  */
@@ -21,7 +21,7 @@ struct message {
 
 static void die(const char *what)
 {
-    fprintf(stderr, "render_tool: %s\n", what);
+    fprintf(stderr, "render_driver: %s\n", what);
     exit(1);
 }
 
@@ -128,7 +128,7 @@ static void answer(const struct imap_fetch *fetch, const char *path, struct char
 int main(int argc, char **argv)
 {
     if (argc < 3)
-        die("usage: render_tool ITEMS FILE...");
+        die("usage: render_driver ITEMS FILE...");
     struct imap_command *c = parse_items(argv[1]);
     struct charset_cache *cs = charset_cache_new();
     for (int i = 2; i < argc; i++)
