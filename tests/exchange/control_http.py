@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The control server: JSON over HTTP on a port of its own, loopback only, no authentication. Endpoints are in README.md."""
+"""The control server: JSON over HTTP on a port of its own, loopback only, no authentication. Endpoints are in
+README.md."""
 import base64
 import http.server
 import json
@@ -42,7 +43,9 @@ class ControlHandler(http.server.BaseHTTPRequestHandler):
             status, answer = 500, {"error": traceback.format_exc()}
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/octet-stream" if isinstance(answer, bytes) else "application/json")
+        self.send_header(
+            "Content-Type", "application/octet-stream" if isinstance(answer, bytes) else "application/json"
+        )
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -78,9 +81,14 @@ class Control:
     # ---- the server ----
 
     def get_status(self, args):
-        return {"users": [u.name for u in self.app.store.users], "options": self.app.options.all(),
-                "requests": self.app.log.last(), "clock": self.app.clock.now(),
-                "connections": len(self.app.connections), "bad_logins": dict(self.app.bad_logins)}
+        return {
+            "users": [u.name for u in self.app.store.users],
+            "options": self.app.options.all(),
+            "requests": self.app.log.last(),
+            "clock": self.app.clock.now(),
+            "connections": len(self.app.connections),
+            "bad_logins": dict(self.app.bad_logins),
+        }
 
     def get_options(self, args):
         return self.app.options.all()
@@ -119,7 +127,8 @@ class Control:
         return {}
 
     def post_invalidate(self, args):
-        """Every sync state (and sync key) given out so far becomes invalid; with new_ids every item gets a new id, too."""
+        """Every sync state (and sync key) given out so far becomes invalid; with new_ids every item gets a new id,
+        too."""
         mailbox = self.mailbox(args)
         with mailbox.lock:
             mailbox.generation += 1
@@ -158,8 +167,10 @@ class Control:
         return list(self.app.log.violations)
 
     def get_submissions(self, args):
-        return [{k: v for k, v in s.items() if k != "mime"} | {"mime_b64": base64.b64encode(s["mime"]).decode()}
-                for s in self.app.store.submissions]
+        return [
+            {k: v for k, v in s.items() if k != "mime"} | {"mime_b64": base64.b64encode(s["mime"]).decode()}
+            for s in self.app.store.submissions
+        ]
 
     def get_eas(self, args):
         """What the EAS half knows of each device: policy key, wipe acknowledgements, folders with their keys."""
@@ -170,9 +181,20 @@ class Control:
     def get_mailbox(self, args):
         mailbox = self.mailbox(args)
         with mailbox.lock:
-            return [{"num": f.num, "kind": f.kind, "name": f.name, "path": mailbox.folder_path(f), "class": f.cls,
-                     "hidden": f.hidden, "total": len(f.items), "unread": f.unread, "parent": f.parent}
-                    for f in mailbox.descendants(mailbox.kinds["msgfolderroot"].num)]
+            return [
+                {
+                    "num": f.num,
+                    "kind": f.kind,
+                    "name": f.name,
+                    "path": mailbox.folder_path(f),
+                    "class": f.cls,
+                    "hidden": f.hidden,
+                    "total": len(f.items),
+                    "unread": f.unread,
+                    "parent": f.parent,
+                }
+                for f in mailbox.descendants(mailbox.kinds["msgfolderroot"].num)
+            ]
 
     def get_items(self, args):
         """All items of a folder, oldest first; &props=1 adds the subject."""
@@ -182,10 +204,20 @@ class Control:
             return [self.describe(mailbox, i, "props" in args) for i in reversed(folder.newest_first())]
 
     def describe(self, mailbox, item, props=False):
-        found = {"num": item.num, "folder": item.folder, "message_id": item.message_id, "received": item.received,
-                 "size": item.size, "read": item.read, "flag": item.flag, "categories": list(item.categories),
-                 "draft": item.draft, "class": item.item_class, "last_verb": item.last_verb,
-                 "traits": sorted(item.traits or ())}
+        found = {
+            "num": item.num,
+            "folder": item.folder,
+            "message_id": item.message_id,
+            "received": item.received,
+            "size": item.size,
+            "read": item.read,
+            "flag": item.flag,
+            "categories": list(item.categories),
+            "draft": item.draft,
+            "class": item.item_class,
+            "last_verb": item.last_verb,
+            "traits": sorted(item.traits or ()),
+        }
         if props:
             found["subject"] = mailbox.props(item).subject
         return found
@@ -198,16 +230,24 @@ class Control:
         return mailbox.store.served_mime(self.app.options, item) if args.get("served") else item.mime()
 
     def post_deliver(self, args):
-        """New mail: {mime_b64} or {subject, from, to, text, count}; folder, received, read, flag, categories, traits."""
+        """New mail: {mime_b64} or {subject, from, to, text, count}; folder, received, read, flag, ..."""
         mailbox = self.mailbox(args)
         folder = self.folder(mailbox, args)
         fields = self.fields(args)
         made = []
         for n in range(args.get("count", 1)):
-            raw = base64.b64decode(args["mime_b64"]) if "mime_b64" in args else corpus.simple_message(
-                args.get("subject", "New mail").replace("%d", str(n + 1)), args.get("text", "Hello.\n"),
-                args.get("from", "Bob Sender <bob@fabrikam.example>"), args.get("to", mailbox.email),
-                self.app.clock.now(), mailbox.next_num)
+            raw = (
+                base64.b64decode(args["mime_b64"])
+                if "mime_b64" in args
+                else corpus.simple_message(
+                    args.get("subject", "New mail").replace("%d", str(n + 1)),
+                    args.get("text", "Hello.\n"),
+                    args.get("from", "Bob Sender <bob@fabrikam.example>"),
+                    args.get("to", mailbox.email),
+                    self.app.clock.now(),
+                    mailbox.next_num,
+                )
+            )
             add = mailbox.add_item if args.get("quiet") else mailbox.deliver
             item = add(source=raw, folder=folder, **fields)
             made.append(self.describe(mailbox, item))
@@ -215,8 +255,22 @@ class Control:
 
     @staticmethod
     def fields(args):
-        fields = {k: args[k] for k in ("received", "size", "read", "flag", "draft", "item_class", "last_verb", "icon",
-                                       "message_id", "importance") if k in args}
+        fields = {
+            k: args[k]
+            for k in (
+                "received",
+                "size",
+                "read",
+                "flag",
+                "draft",
+                "item_class",
+                "last_verb",
+                "icon",
+                "message_id",
+                "importance",
+            )
+            if k in args
+        }
         if "categories" in args:
             fields["categories"] = tuple(args["categories"])
         if "traits" in args:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The EWS half: SOAP in, version rules, validation of every request, dispatch, SOAP out.
 
-Operations register with @operation("GetItem") in ews_*.py; each gets a Call and returns the XML of its response element (or an
-httpd.Response). What the request asked for goes into call.detail, and so into the log.
+Operations register with @operation("GetItem") in ews_*.py; each gets a Call and returns the XML of its response
+element (or an httpd.Response). What the request asked for goes into call.detail, and so into the log.
 """
 import traceback
 
@@ -10,12 +10,21 @@ from lxml import etree
 
 import ews_schema
 from ews_schema import local
-from ews_xml import (FOLDER, M, SOAP, T, EwsError, check_change_key, envelope, failure, fault, read_id, response)
+from ews_xml import FOLDER, M, SOAP, T, EwsError, check_change_key, envelope, failure, fault, read_id, response
 from httpd import Response
 from model import ModelError
 
-REQUEST_VERSIONS = ("Exchange2007", "Exchange2007_SP1", "Exchange2010", "Exchange2010_SP1", "Exchange2010_SP2", "Exchange2013",
-                    "Exchange2013_SP1", "Exchange2015", "Exchange2016")
+REQUEST_VERSIONS = (
+    "Exchange2007",
+    "Exchange2007_SP1",
+    "Exchange2010",
+    "Exchange2010_SP1",
+    "Exchange2010_SP2",
+    "Exchange2013",
+    "Exchange2013_SP1",
+    "Exchange2015",
+    "Exchange2016",
+)
 # option -> (major, minor, build, revision, what ServerVersionInfo says), newest RequestServerVersion it takes
 SERVERS = {
     "2010_SP2": ((14, 3, 513, 0, "Exchange2010_SP2"), 4),
@@ -33,6 +42,7 @@ def operation(name):
     def register(function):
         OPERATIONS[name] = function
         return function
+
     return register
 
 
@@ -65,14 +75,17 @@ class Call:
             address = ref.findtext(f"{{{T}}}Mailbox/{{{T}}}EmailAddress")
             if address and address.casefold() != self.mailbox.email.casefold():
                 known = self.app.store.mailbox_of(address)
-                raise EwsError("ErrorAccessDenied" if known else "ErrorNonExistentMailbox",
-                               "The mailbox cannot be opened." if known else "The SMTP address has no mailbox associated.")
+                raise EwsError(
+                    "ErrorAccessDenied" if known else "ErrorNonExistentMailbox",
+                    "The mailbox cannot be opened." if known else "The SMTP address has no mailbox associated.",
+                )
             return self.mailbox.by_kind(ref.get("Id"))
         num = read_id(self.mailbox, ref.get("Id"), FOLDER)[1]
         return self.mailbox.folder(num)
 
     def item(self, ref, write=False):
-        """The Item of an ItemId element. A change key, where given, must be one of ours; `write` wants the current one."""
+        """The Item of an ItemId element. A change key, where given, must be one of ours; `write` wants the current
+        one."""
         if local(ref) != "ItemId":
             raise EwsError("ErrorInvalidOperation", "There are no recurring items here.")
         kind, num = read_id(self.mailbox, ref.get("Id"))
@@ -153,9 +166,11 @@ class Half:
             error = EwsError("ErrorServerBusy", values={"@BackOffMilliseconds": rule.get("backoff_ms", 1000)})
             return self.soap_fault(error)
         if rule.do == "soap_fault":
-            return self.soap_fault(EwsError(rule.get("code", "ErrorInternalServerError"), rule.get("text", ""),
-                                            values=back_off(rule)), rule.get("status", 500))
-        return None       # error, expired: the operations look at request.rule
+            return self.soap_fault(
+                EwsError(rule.get("code", "ErrorInternalServerError"), rule.get("text", ""), values=back_off(rule)),
+                rule.get("status", 500),
+            )
+        return None  # error, expired: the operations look at request.rule
 
     def soap_fault(self, error, status=500):
         return Response(status, fault(error, self.server()), content_type=CONTENT_TYPE)
@@ -243,13 +258,17 @@ class Half:
         if sid is not None:
             address = "".join(sid.itertext()).strip()
             if address.casefold() != request.user.mailbox.email.casefold():
-                raise EwsError("ErrorImpersonateUserDenied", "The account does not have permission to impersonate the user.",
-                               fault=True)
+                raise EwsError(
+                    "ErrorImpersonateUserDenied",
+                    "The account does not have permission to impersonate the user.",
+                    fault=True,
+                )
         return REQUEST_VERSIONS.index(word), found
 
 
 def register(app):
-    import ews_folders, ews_misc, ews_notify, ews_read, ews_sync, ews_write    # noqa: E401,F401 (they fill OPERATIONS)
+    import ews_folders, ews_misc, ews_notify, ews_read, ews_sync, ews_write  # noqa: E401,F401 (they fill OPERATIONS)
+
     app.options.declare(max_streaming_connections=10, max_batch=1000)
     half = Half(app)
     app.route("/ews/exchange.asmx", half)

@@ -11,8 +11,15 @@ TAGS = re.compile(r"<[^>]*>")
 NUMERIC = ("Integer", "Short", "Long")
 NUMERIC_PATHS = {"item:Size", "folder:TotalCount", "folder:UnreadCount", "folder:ChildFolderCount"}
 TIME_PATHS = {"item:DateTimeReceived", "item:DateTimeSent", "item:DateTimeCreated", "item:LastModifiedTime"}
-NOT_SEARCHABLE = {"message:ToRecipients", "message:CcRecipients", "message:BccRecipients", "item:Attachments",
-                  "item:MimeContent", "item:InternetMessageHeaders", "item:ConversationId"}
+NOT_SEARCHABLE = {
+    "message:ToRecipients",
+    "message:CcRecipients",
+    "message:BccRecipients",
+    "item:Attachments",
+    "item:MimeContent",
+    "item:InternetMessageHeaders",
+    "item:ConversationId",
+}
 LIMIT = 255
 
 
@@ -119,9 +126,16 @@ class Search:
         for text in found if isinstance(found, list) else [] if found is None else [str(found)]:
             if "IgnoreCase" in how or "Loose" in how:
                 text, wanted = text.casefold(), wanted.casefold()
-            if (mode == "Substring" and wanted in text or mode == "Prefixed" and text.startswith(wanted)
-                    or mode == "FullString" and text == wanted
-                    or mode in ("PrefixOnWords", "ExactPhrase") and any(w.startswith(wanted) for w in text.split())):
+            if (
+                mode == "Substring"
+                and wanted in text
+                or mode == "Prefixed"
+                and text.startswith(wanted)
+                or mode == "FullString"
+                and text == wanted
+                or mode in ("PrefixOnWords", "ExactPhrase")
+                and any(w.startswith(wanted) for w in text.split())
+            ):
                 return True
         return False
 
@@ -137,9 +151,14 @@ class Search:
             if found in ("true", "false"):
                 wanted = {"1": "true", "0": "false"}.get(wanted, wanted)
             found, wanted = str(found).casefold(), str(wanted).casefold()
-        return {"IsEqualTo": found == wanted, "IsNotEqualTo": found != wanted, "IsGreaterThan": found > wanted,
-                "IsGreaterThanOrEqualTo": found >= wanted, "IsLessThan": found < wanted,
-                "IsLessThanOrEqualTo": found <= wanted}[kind]
+        return {
+            "IsEqualTo": found == wanted,
+            "IsNotEqualTo": found != wanted,
+            "IsGreaterThan": found > wanted,
+            "IsGreaterThanOrEqualTo": found >= wanted,
+            "IsLessThan": found < wanted,
+            "IsLessThanOrEqualTo": found <= wanted,
+        }[kind]
 
 
 def _number(value):

@@ -6,7 +6,12 @@ from ews_shape import FOLDER_ELEMENTS
 from ews_write import HOW, children, words
 from ews_xml import EwsError, folder_element, success
 
-CLASSES = {"Folder": "IPF.Note", "CalendarFolder": "IPF.Appointment", "ContactsFolder": "IPF.Contact", "TasksFolder": "IPF.Task"}
+CLASSES = {
+    "Folder": "IPF.Note",
+    "CalendarFolder": "IPF.Appointment",
+    "ContactsFolder": "IPF.Contact",
+    "TasksFolder": "IPF.Task",
+}
 
 
 def shown(call, folder):
@@ -23,7 +28,9 @@ def create_folder(call):
             raise EwsError("ErrorInvalidOperation", "The stand-in makes no search folders.")
         if not given.get("DisplayName"):
             raise EwsError("ErrorFolderSave", "A folder needs a DisplayName.")
-        folder = call.mailbox.create_folder(parent, given["DisplayName"], given.get("FolderClass") or CLASSES[local(wish)])
+        folder = call.mailbox.create_folder(
+            parent, given["DisplayName"], given.get("FolderClass") or CLASSES[local(wish)]
+        )
         return success("CreateFolder", shown(call, folder))
 
     return call.each("CreateFolder", children(call.child("Folders")), one, "<m:Folders/>")

@@ -6,31 +6,45 @@ from ews import operation
 from ews_schema import local
 from ews_xml import M, T, EwsError, attr, esc, failure, read_id, response, success
 
-ZONES = (("UTC", "(UTC) Coordinated Universal Time", "PT0S"), ("W. Europe Standard Time", "(UTC+01:00) Amsterdam, Berlin",
-                                                               "-PT1H"))
+ZONES = (
+    ("UTC", "(UTC) Coordinated Universal Time", "PT0S"),
+    ("W. Europe Standard Time", "(UTC+01:00) Amsterdam, Berlin", "-PT1H"),
+)
 
 
 @operation("ResolveNames")
 def resolve_names(call):
     wanted = call.text("UnresolvedEntry").casefold().removeprefix("smtp:")
     boxes = [u.mailbox for u in call.app.store.users]
-    found = [b for b in boxes if b.email.casefold().startswith(wanted) or any(
-        w.startswith(wanted) for w in [b.display_name.casefold()] + b.display_name.casefold().split())]
+    found = [
+        b
+        for b in boxes
+        if b.email.casefold().startswith(wanted)
+        or any(w.startswith(wanted) for w in [b.display_name.casefold()] + b.display_name.casefold().split())
+    ]
     if not found:
-        return response("ResolveNames", [failure("ResolveNames", EwsError(
-            "ErrorNameResolutionNoResults", "No results were found."))])
+        return response(
+            "ResolveNames",
+            [failure("ResolveNames", EwsError("ErrorNameResolutionNoResults", "No results were found."))],
+        )
     out = []
     for box in found:
         contact = ""
         if call.element.get("ReturnFullContactData") in ("true", "1"):
-            contact = (f"<t:Contact><t:DisplayName>{esc(box.display_name)}</t:DisplayName><t:EmailAddresses>"
-                       f'<t:Entry Key="EmailAddress1">SMTP:{esc(box.email)}</t:Entry></t:EmailAddresses>'
-                       f"<t:ContactSource>ActiveDirectory</t:ContactSource></t:Contact>")
-        out.append(f"<t:Resolution><t:Mailbox><t:Name>{esc(box.display_name)}</t:Name><t:EmailAddress>{esc(box.email)}"
-                   f"</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType><t:MailboxType>Mailbox</t:MailboxType></t:Mailbox>"
-                   f"{contact}</t:Resolution>")
-    inner = (f'<m:ResolutionSet TotalItemsInView="{len(out)}" IncludesLastItemInRange="true">{"".join(out)}'
-             f"</m:ResolutionSet>")
+            contact = (
+                f"<t:Contact><t:DisplayName>{esc(box.display_name)}</t:DisplayName><t:EmailAddresses>"
+                f'<t:Entry Key="EmailAddress1">SMTP:{esc(box.email)}</t:Entry></t:EmailAddresses>'
+                f"<t:ContactSource>ActiveDirectory</t:ContactSource></t:Contact>"
+            )
+        out.append(
+            f"<t:Resolution><t:Mailbox><t:Name>{esc(box.display_name)}</t:Name><t:EmailAddress>{esc(box.email)}"
+            f"</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType><t:MailboxType>Mailbox</t:MailboxType></t:Mailbox>"
+            f"{contact}</t:Resolution>"
+        )
+    inner = (
+        f'<m:ResolutionSet TotalItemsInView="{len(out)}" IncludesLastItemInRange="true">{"".join(out)}'
+        f"</m:ResolutionSet>"
+    )
     warning = "ErrorNameResolutionMultipleResults" if len(out) > 1 else None
     return response("ResolveNames", [success("ResolveNames", inner, warning)])
 
@@ -54,9 +68,11 @@ def convert_id(call):
             text = base64.b64decode(text).hex().upper()
         elif target == "OwaId":
             text = text.replace("/", "-").replace("+", "_")
-        return ('<m:ConvertIdResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>'
-                f'<m:AlternateId xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="t:AlternateIdType" '
-                f'Format="{target}" Id="{attr(text)}" Mailbox="{attr(call.mailbox.email)}"/></m:ConvertIdResponseMessage>')
+        return (
+            '<m:ConvertIdResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode>'
+            f'<m:AlternateId xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="t:AlternateIdType" '
+            f'Format="{target}" Id="{attr(text)}" Mailbox="{attr(call.mailbox.email)}"/></m:ConvertIdResponseMessage>'
+        )
 
     return call.each("ConvertId", call.child("SourceIds"), one)
 
@@ -70,25 +86,43 @@ def get_server_time_zones(call):
     for ident, name, bias in ZONES:
         if wanted is not None and ident not in wanted:
             continue
-        periods = (f'<t:Periods><t:Period Bias="{bias}" Name="Standard" Id="trule:{ident}/1-Standard"/></t:Periods>'
-                   f'<t:TransitionsGroups><t:TransitionsGroup Id="0"><t:Transition><t:To Kind="Period">trule:{ident}/1-Standard'
-                   f'</t:To></t:Transition></t:TransitionsGroup></t:TransitionsGroups><t:Transitions><t:Transition>'
-                   f'<t:To Kind="Group">0</t:To></t:Transition></t:Transitions>') if full else ""
+        periods = (
+            (
+                f'<t:Periods><t:Period Bias="{bias}" Name="Standard" Id="trule:{ident}/1-Standard"/></t:Periods>'
+                f'<t:TransitionsGroups><t:TransitionsGroup Id="0"><t:Transition>'
+                f'<t:To Kind="Period">trule:{ident}/1-Standard'
+                f'</t:To></t:Transition></t:TransitionsGroup></t:TransitionsGroups><t:Transitions><t:Transition>'
+                f'<t:To Kind="Group">0</t:To></t:Transition></t:Transitions>'
+            )
+            if full
+            else ""
+        )
         out.append(f'<t:TimeZoneDefinition Id="{ident}" Name="{esc(name)}">{periods}</t:TimeZoneDefinition>')
-    return response("GetServerTimeZones", [success(
-        "GetServerTimeZones", f"<m:TimeZoneDefinitions>{''.join(out)}</m:TimeZoneDefinitions>")])
+    return response(
+        "GetServerTimeZones",
+        [success("GetServerTimeZones", f"<m:TimeZoneDefinitions>{''.join(out)}</m:TimeZoneDefinitions>")],
+    )
 
 
 @operation("GetUserConfiguration")
 def get_user_configuration(call):
     name = call.child("UserConfigurationName").get("Name")
-    return response("GetUserConfiguration", [failure("GetUserConfiguration", EwsError(
-        "ErrorItemNotFound", f"The user configuration object {name} could not be found."))])
+    return response(
+        "GetUserConfiguration",
+        [
+            failure(
+                "GetUserConfiguration",
+                EwsError("ErrorItemNotFound", f"The user configuration object {name} could not be found."),
+            )
+        ],
+    )
 
 
 @operation("GetUserOofSettingsRequest")
 def get_oof(call):
-    return (f'<m:GetUserOofSettingsResponse xmlns:m="{M}" xmlns:t="{T}"><m:ResponseMessage ResponseClass="Success">'
-            f"<m:ResponseCode>NoError</m:ResponseCode></m:ResponseMessage><t:OofSettings><t:OofState>Disabled</t:OofState>"
-            f"<t:ExternalAudience>All</t:ExternalAudience></t:OofSettings><m:AllowExternalOof>All</m:AllowExternalOof>"
-            f"</m:GetUserOofSettingsResponse>")
+    return (
+        f'<m:GetUserOofSettingsResponse xmlns:m="{M}" xmlns:t="{T}"><m:ResponseMessage ResponseClass="Success">'
+        f"<m:ResponseCode>NoError</m:ResponseCode></m:ResponseMessage><t:OofSettings><t:OofState>Disabled</t:OofState>"
+        f"<t:ExternalAudience>All</t:ExternalAudience></t:OofSettings><m:AllowExternalOof>All</m:AllowExternalOof>"
+        f"</m:GetUserOofSettingsResponse>"
+    )

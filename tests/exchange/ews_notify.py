@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Subscribe, Unsubscribe, GetEvents, GetStreamingEvents.
 
-Affinity: Subscribe with X-PreferServerAffinity sets the cookie X-BackEndOverrideCookie; with the option `affinity` every later
-request about the subscription must bring it back, or the subscription is not found, as in a farm of Exchange servers.
+Affinity: Subscribe with X-PreferServerAffinity sets the cookie X-BackEndOverrideCookie; with the option `affinity`
+every later request about the subscription must bring it back, or the subscription is not found, as in a farm of
+Exchange servers.
 """
 import base64
 import collections
@@ -12,14 +13,26 @@ import struct
 
 from ews import CONTENT_TYPE, operation
 from ews_schema import local
-from ews_xml import (M, T, EwsError, boolean, change_key, envelope, failure, folder_id, item_id, response,
-                     stream_envelope, success)
+from ews_xml import (
+    M,
+    T,
+    EwsError,
+    boolean,
+    change_key,
+    envelope,
+    failure,
+    folder_id,
+    item_id,
+    response,
+    stream_envelope,
+    success,
+)
 from clock import iso
 from httpd import Response
 
 COOKIE = "X-BackEndOverrideCookie"
 QUEUE_LIMIT = 10000
-IDLE_LIMIT_S = 1800    # a streaming subscription nobody listens to
+IDLE_LIMIT_S = 1800  # a streaming subscription nobody listens to
 
 
 class Subscription:
@@ -31,7 +44,7 @@ class Subscription:
         self.last_seen = mailbox.seq
         self.timeout_s = timeout_s
         self.touched = mailbox.clock.mono()
-        self.connection = 0       # number of the GetStreamingEvents that holds it
+        self.connection = 0  # number of the GetStreamingEvents that holds it
         mailbox.listeners.append(self.hear)
 
     def hear(self, event):
@@ -95,10 +108,13 @@ def subscribe(call):
         folders = None if everything else {call.folder(ref).num for ref in parts["FolderIds"]}
         events = {c.text.strip().removesuffix("Event") for c in parts["EventTypes"]}
         cookie = None
-        if call.request.headers.get("X-PreferServerAffinity", "").lower() == "true" and \
-                call.request.headers.get("X-AnchorMailbox"):
-            cookie = call.request.cookies.get(COOKIE) or "standin~" + hashlib.sha256(
-                f"{mailbox.email}/{mailbox.ews_next}".encode()).hexdigest()[:24]
+        if call.request.headers.get("X-PreferServerAffinity", "").lower() == "true" and call.request.headers.get(
+            "X-AnchorMailbox"
+        ):
+            cookie = (
+                call.request.cookies.get(COOKIE)
+                or "standin~" + hashlib.sha256(f"{mailbox.email}/{mailbox.ews_next}".encode()).hexdigest()[:24]
+            )
         timeout = float(parts["Timeout"].text) * call.options.minute_s if "Timeout" in parts else IDLE_LIMIT_S
         sub = Subscription(mailbox, mailbox.ews_next, kind, events, folders, cookie, timeout)
         mailbox.ews_next += 1
@@ -173,10 +189,14 @@ def get_events(call):
         events = list(sub.queue)[:50]
         more = len(sub.queue) > len(events)
         inner = "".join(event_xml(sub, e, True) for e in events) or (
-            f"<t:StatusEvent><t:Watermark>{sub.watermark(seq)}</t:Watermark></t:StatusEvent>")
-        return success("GetEvents", f"<m:Notification><t:SubscriptionId>{sub.id}</t:SubscriptionId><t:PreviousWatermark>"
-                       f"{sub.watermark(seq)}</t:PreviousWatermark><t:MoreEvents>{boolean(more)}</t:MoreEvents>{inner}"
-                       f"</m:Notification>")
+            f"<t:StatusEvent><t:Watermark>{sub.watermark(seq)}</t:Watermark></t:StatusEvent>"
+        )
+        return success(
+            "GetEvents",
+            f"<m:Notification><t:SubscriptionId>{sub.id}</t:SubscriptionId><t:PreviousWatermark>"
+            f"{sub.watermark(seq)}</t:PreviousWatermark><t:MoreEvents>{boolean(more)}</t:MoreEvents>{inner}"
+            f"</m:Notification>",
+        )
 
     return call.each("GetEvents", [None], one)
 
@@ -193,14 +213,23 @@ def unlocked_get_streaming_events(call):
                 found.append(lookup(call, ident))
             except EwsError:
                 bad.append(ident)
-        if bad:       # one bad id spoils the whole request
+        if bad:  # one bad id spoils the whole request
             ids = "".join(f"<m:SubscriptionId>{i}</m:SubscriptionId>" for i in bad)
-            return response("GetStreamingEvents", [failure(
-                "GetStreamingEvents", EwsError("ErrorInvalidSubscription", "One or more subscriptions are invalid."),
-                f"<m:ErrorSubscriptionIds>{ids}</m:ErrorSubscriptionIds><m:ConnectionStatus>Closed</m:ConnectionStatus>")])
+            return response(
+                "GetStreamingEvents",
+                [
+                    failure(
+                        "GetStreamingEvents",
+                        EwsError("ErrorInvalidSubscription", "One or more subscriptions are invalid."),
+                        f"<m:ErrorSubscriptionIds>{ids}</m:ErrorSubscriptionIds>"
+                        "<m:ConnectionStatus>Closed</m:ConnectionStatus>",
+                    )
+                ],
+            )
         if len(wanted) > 200 or mailbox.ews_streams >= call.options.max_streaming_connections:
-            raise EwsError("ErrorExceededConnectionCount", "You have exceeded the available concurrent connections.",
-                           fault=True)
+            raise EwsError(
+                "ErrorExceededConnectionCount", "You have exceeded the available concurrent connections.", fault=True
+            )
         mailbox.ews_streams += 1
         for sub in found:
             sub.connection = call.request.entry["n"]
@@ -230,9 +259,15 @@ def stream(call, subs, seconds):
             if made:
                 yield message(call, f"<m:Notifications>{''.join(made)}</m:Notifications>")
             elif heartbeat and deadline - mailbox.clock.mono() > 0:
-                yield message(call, "<m:Notifications>" + "".join(
-                    f"<m:Notification><t:SubscriptionId>{s.id}</t:SubscriptionId><t:StatusEvent/></m:Notification>"
-                    for s in subs) + "</m:Notifications>")
+                yield message(
+                    call,
+                    "<m:Notifications>"
+                    + "".join(
+                        f"<m:Notification><t:SubscriptionId>{s.id}</t:SubscriptionId><t:StatusEvent/></m:Notification>"
+                        for s in subs
+                    )
+                    + "</m:Notifications>",
+                )
         yield message(call, "<m:ConnectionStatus>Closed</m:ConnectionStatus>")
     finally:
         with mailbox.lock:
@@ -250,7 +285,7 @@ def wake_reason(call, subs, number):
         return "gone"
     known = call.mailbox.ews_subscriptions
     if any(s.id not in known or s.connection != number for s in subs):
-        return "over"       # unsubscribed, or taken over by a newer connection
+        return "over"  # unsubscribed, or taken over by a newer connection
     return None
 
 
@@ -258,13 +293,17 @@ def notification(sub):
     events = []
     while sub.queue and len(events) < 50:
         events.append(sub.queue.popleft())
-    return (f"<m:Notification><t:SubscriptionId>{sub.id}</t:SubscriptionId><t:MoreEvents>{boolean(bool(sub.queue))}"
-            f"</t:MoreEvents>{''.join(event_xml(sub, e, False) for e in events)}</m:Notification>")
+    return (
+        f"<m:Notification><t:SubscriptionId>{sub.id}</t:SubscriptionId><t:MoreEvents>{boolean(bool(sub.queue))}"
+        f"</t:MoreEvents>{''.join(event_xml(sub, e, False) for e in events)}</m:Notification>"
+    )
 
 
 def message(call, inner):
-    body = (f'<m:GetStreamingEventsResponse xmlns:m="{M}" xmlns:t="{T}"><m:ResponseMessages>'
-            f'{success("GetStreamingEvents", inner)}</m:ResponseMessages></m:GetStreamingEventsResponse>')
+    body = (
+        f'<m:GetStreamingEventsResponse xmlns:m="{M}" xmlns:t="{T}"><m:ResponseMessages>'
+        f'{success("GetStreamingEvents", inner)}</m:ResponseMessages></m:GetStreamingEventsResponse>'
+    )
     data = stream_envelope(call.server, body).encode()
     call.half.check_answer(call.request, data)
     return data

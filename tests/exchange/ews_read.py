@@ -15,8 +15,12 @@ def get_folder(call):
     shape = FolderShape(call.child("FolderShape"), call.version)
     refs = call.child("FolderIds")
     call.detail["ids"] = len(refs)
-    return call.each("GetFolder", refs, lambda ref: success(
-        "GetFolder", f"<m:Folders>{shape.write(call.mailbox, call.folder(ref))}</m:Folders>"), "<m:Folders/>")
+    return call.each(
+        "GetFolder",
+        refs,
+        lambda ref: success("GetFolder", f"<m:Folders>{shape.write(call.mailbox, call.folder(ref))}</m:Folders>"),
+        "<m:Folders/>",
+    )
 
 
 def page(call, names, found, cap=None):
@@ -32,13 +36,15 @@ def page(call, names, found, cap=None):
         if start < 0:
             raise EwsError("ErrorInvalidIndexedPagingParameters", "The Offset value is not valid.")
     elif cap is None and len(found) > 1000 and call.version <= 3:
-        raise EwsError("ErrorExceededFindCountLimit", "The query exceeds the throttling limit on the number of results.")
+        raise EwsError(
+            "ErrorExceededFindCountLimit", "The query exceeds the throttling limit on the number of results."
+        )
     limit = min(limit, 1000)
     if from_end:
         stop = max(0, len(found) - start)
-        entries, offset, last = found[max(0, stop - limit):stop], max(0, stop - limit), stop <= limit
+        entries, offset, last = found[max(0, stop - limit) : stop], max(0, stop - limit), stop <= limit
     else:
-        entries, offset = found[start:start + limit], min(start + limit, len(found))
+        entries, offset = found[start : start + limit], min(start + limit, len(found))
         last = start + limit >= len(found)
     attributes = f'TotalItemsInView="{len(found)}" IncludesLastItemInRange="{"true" if last else "false"}"'
     if view is not None:
@@ -63,8 +69,12 @@ def find_folder(call):
             search = Search(restriction, call)
             found = [f for f in found if search.folder(mailbox, f)]
         entries, attributes = page(call, ("IndexedPageFolderView", "FractionalPageFolderView"), found)
-        return success("FindFolder", f"<m:RootFolder {attributes}><t:Folders>"
-                       + "".join(shape.write(mailbox, f) for f in entries) + "</t:Folders></m:RootFolder>")
+        return success(
+            "FindFolder",
+            f"<m:RootFolder {attributes}><t:Folders>"
+            + "".join(shape.write(mailbox, f) for f in entries)
+            + "</t:Folders></m:RootFolder>",
+        )
 
     return call.each("FindFolder", call.child("ParentFolderIds"), one)
 
@@ -134,8 +144,12 @@ def one_find(call, ref):
         found = found[:cap]
     entries, attributes = page(call, ("IndexedPageItemView", "FractionalPageItemView"), found, cap)
     call.detail["returned"] = len(entries)
-    return success("FindItem", f"<m:RootFolder {attributes}><t:Items>"
-                   + "".join(shape.write(view(i)) for i in entries) + "</t:Items></m:RootFolder>")
+    return success(
+        "FindItem",
+        f"<m:RootFolder {attributes}><t:Items>"
+        + "".join(shape.write(view(i)) for i in entries)
+        + "</t:Items></m:RootFolder>",
+    )
 
 
 def _has_words(view, words):
@@ -166,22 +180,27 @@ def find_attachment(call, ident):
 @operation("GetAttachment")
 def get_attachment(call):
     shape = call.child("AttachmentShape")
-    want_mime = shape is not None and any(local(c) == "IncludeMimeContent" and c.text.strip() in ("true", "1")
-                                          for c in shape)
+    want_mime = shape is not None and any(
+        local(c) == "IncludeMimeContent" and c.text.strip() in ("true", "1") for c in shape
+    )
     refs = call.child("AttachmentIds")
     call.detail["ids"] = len(refs)
 
     def one(ref):
         item, index, part = find_attachment(call, ref.get("Id"))
         kind = "ItemAttachment" if part.is_message else "FileAttachment"
-        head = (f'<t:AttachmentId Id="{attachment_id(call.mailbox, item, index)}"/><t:Name>{esc(part.name)}</t:Name>'
-                f"<t:ContentType>{esc(part.content_type)}</t:ContentType>"
-                + (f"<t:ContentId>{esc(part.content_id)}</t:ContentId>" if part.content_id else ""))
+        head = (
+            f'<t:AttachmentId Id="{attachment_id(call.mailbox, item, index)}"/><t:Name>{esc(part.name)}</t:Name>'
+            f"<t:ContentType>{esc(part.content_type)}</t:ContentType>"
+            + (f"<t:ContentId>{esc(part.content_id)}</t:ContentId>" if part.content_id else "")
+        )
         data = base64.b64encode(part.data).decode()
         if part.is_message:
             content = f'<t:MimeContent CharacterSet="UTF-8">{data}</t:MimeContent>' if want_mime else ""
-            body = (f"<t:Message>{content}<t:ItemClass>IPM.Note</t:ItemClass><t:Subject>{esc(part.name)}</t:Subject>"
-                    f"</t:Message>")
+            body = (
+                f"<t:Message>{content}<t:ItemClass>IPM.Note</t:ItemClass><t:Subject>{esc(part.name)}</t:Subject>"
+                f"</t:Message>"
+            )
         else:
             body = f"<t:Content>{data}</t:Content>"
         return success("GetAttachment", f"<m:Attachments><t:{kind}>{head}{body}</t:{kind}></m:Attachments>")

@@ -51,9 +51,11 @@ class View:
         return "; ".join(p.name or p.email for p in people)
 
     def person(self, person):
-        return (f"<t:Mailbox><t:Name>{self.esc(person.name or person.email)}</t:Name><t:EmailAddress>"
-                f"{self.esc(person.email)}</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType>"
-                f"<t:MailboxType>OneOff</t:MailboxType></t:Mailbox>")
+        return (
+            f"<t:Mailbox><t:Name>{self.esc(person.name or person.email)}</t:Name><t:EmailAddress>"
+            f"{self.esc(person.email)}</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType>"
+            f"<t:MailboxType>OneOff</t:MailboxType></t:Mailbox>"
+        )
 
     def people(self, name, people):
         return f"<t:{name}>{''.join(map(self.person, people))}</t:{name}>" if people else None
@@ -82,21 +84,32 @@ class View:
             content_id = f"<t:ContentId>{self.esc(part.content_id)}</t:ContentId>" if part.content_id else ""
             more = ""
             if self.version >= V2010:
-                more = (f"<t:Size>{len(part.data) + 300}</t:Size><t:LastModifiedTime>{iso(self.item.created)}"
-                        f"</t:LastModifiedTime><t:IsInline>{boolean(part.inline)}</t:IsInline>")
-            photo = "<t:IsContactPhoto>false</t:IsContactPhoto>" if not part.is_message and self.version >= V2010SP2 else ""
-            out.append(f'<t:{kind}><t:AttachmentId Id="{attachment_id(self.mailbox, self.item, n)}"/>'
-                       f"<t:Name>{self.esc(part.name)}</t:Name><t:ContentType>{esc(part.content_type)}</t:ContentType>"
-                       f"{content_id}{more}{photo}</t:{kind}>")
+                more = (
+                    f"<t:Size>{len(part.data) + 300}</t:Size><t:LastModifiedTime>{iso(self.item.created)}"
+                    f"</t:LastModifiedTime><t:IsInline>{boolean(part.inline)}</t:IsInline>"
+                )
+            photo = (
+                "<t:IsContactPhoto>false</t:IsContactPhoto>" if not part.is_message and self.version >= V2010SP2 else ""
+            )
+            out.append(
+                f'<t:{kind}><t:AttachmentId Id="{attachment_id(self.mailbox, self.item, n)}"/>'
+                f"<t:Name>{self.esc(part.name)}</t:Name><t:ContentType>{esc(part.content_type)}</t:ContentType>"
+                f"{content_id}{more}{photo}</t:{kind}>"
+            )
         return f"<t:Attachments>{''.join(out)}</t:Attachments>"
 
     def headers(self):
         shown = [(k, v) for k, v in self.info.headers if k.isascii() and v is not None]
         if not shown:
             return None
-        return "<t:InternetMessageHeaders>" + "".join(
-            f'<t:InternetMessageHeader HeaderName="{esc(k)}">{self.esc(v)}</t:InternetMessageHeader>'
-            for k, v in shown) + "</t:InternetMessageHeaders>"
+        return (
+            "<t:InternetMessageHeaders>"
+            + "".join(
+                f'<t:InternetMessageHeader HeaderName="{esc(k)}">{self.esc(v)}</t:InternetMessageHeader>'
+                for k, v in shown
+            )
+            + "</t:InternetMessageHeaders>"
+        )
 
     def conversation(self):
         topic = self.info.conversation_topic
@@ -104,8 +117,11 @@ class View:
 
     def flags(self):
         item = self.item
-        return (item.read and 1) | (8 if item.draft else 2 if item.has("modified") else 0) | (0x10 if self.info.has_attachments
-                                                                                             else 0)
+        return (
+            (item.read and 1)
+            | (8 if item.draft else 2 if item.has("modified") else 0)
+            | (0x10 if self.info.has_attachments else 0)
+        )
 
     def flag(self):
         word = FLAG_WORDS[self.item.flag]
@@ -118,9 +134,11 @@ def attachment_id(mailbox, item, index):
     return base64.b64encode(raw).decode()
 
 
-RIGHTS = ("<t:EffectiveRights><t:CreateAssociated>{0}</t:CreateAssociated><t:CreateContents>{0}</t:CreateContents>"
-          "<t:CreateHierarchy>{0}</t:CreateHierarchy><t:Delete>true</t:Delete><t:Modify>true</t:Modify><t:Read>true</t:Read>"
-          "</t:EffectiveRights>")
+RIGHTS = (
+    "<t:EffectiveRights><t:CreateAssociated>{0}</t:CreateAssociated><t:CreateContents>{0}</t:CreateContents>"
+    "<t:CreateHierarchy>{0}</t:CreateHierarchy><t:Delete>true</t:Delete><t:Modify>true</t:Modify><t:Read>true</t:Read>"
+    "</t:EffectiveRights>"
+)
 
 
 def _parent(v):
@@ -167,8 +185,11 @@ ITEM_PROPS = {
     "DateTimeSent": ("item:DateTimeSent", _time("DateTimeSent", lambda v: v.info.date or v.item.sent), V2007),
     "DateTimeCreated": ("item:DateTimeCreated", _time("DateTimeCreated", lambda v: v.item.created), V2007),
     "ReminderIsSet": ("item:ReminderIsSet", _bool("ReminderIsSet", lambda v: False), V2007),
-    "ReminderMinutesBeforeStart": ("item:ReminderMinutesBeforeStart", lambda v:
-                                   "<t:ReminderMinutesBeforeStart>0</t:ReminderMinutesBeforeStart>", V2007),
+    "ReminderMinutesBeforeStart": (
+        "item:ReminderMinutesBeforeStart",
+        lambda v: "<t:ReminderMinutesBeforeStart>0</t:ReminderMinutesBeforeStart>",
+        V2007,
+    ),
     "DisplayCc": ("item:DisplayCc", _text("DisplayCc", lambda v: v.display(v.info.cc)), V2007),
     "DisplayTo": ("item:DisplayTo", _text("DisplayTo", lambda v: v.display(v.info.to)), V2007),
     "DisplayBcc": ("item:DisplayBcc", _text("DisplayBcc", lambda v: v.display(v.info.bcc)), V2013),
@@ -181,18 +202,33 @@ ITEM_PROPS = {
     "ConversationId": ("item:ConversationId", lambda v: f'<t:ConversationId Id="{v.conversation()}"/>', V2010),
     "UniqueBody": ("item:UniqueBody", lambda v: v.body("UniqueBody"), V2010),
     "Flag": ("item:Flag", lambda v: v.flag(), V2013),
-    "InstanceKey": ("item:InstanceKey", lambda v: "<t:InstanceKey>%s</t:InstanceKey>" % base64.b64encode(
-        struct.pack(">QQ", v.item.folder, v.item.num)).decode(), V2013),
+    "InstanceKey": (
+        "item:InstanceKey",
+        lambda v: "<t:InstanceKey>%s</t:InstanceKey>"
+        % base64.b64encode(struct.pack(">QQ", v.item.folder, v.item.num)).decode(),
+        V2013,
+    ),
     "Preview": ("item:Preview", lambda v: v.text("Preview", " ".join((v.structure[0] or "").split())[:255]), V2013),
     "TextBody": ("item:TextBody", lambda v: v.body("TextBody", "Text"), V2013),
     "Sender": ("message:Sender", lambda v: v.one("Sender", v.info.sender or v.info.from_), V2007),
     "ToRecipients": ("message:ToRecipients", lambda v: v.people("ToRecipients", v.info.to), V2007),
     "CcRecipients": ("message:CcRecipients", lambda v: v.people("CcRecipients", v.info.cc), V2007),
     "BccRecipients": ("message:BccRecipients", lambda v: v.people("BccRecipients", v.info.bcc), V2007),
-    "IsReadReceiptRequested": ("message:IsReadReceiptRequested", _bool("IsReadReceiptRequested", lambda v: False), V2007),
-    "IsDeliveryReceiptRequested": ("message:IsDeliveryReceiptRequested",
-                                   _bool("IsDeliveryReceiptRequested", lambda v: False), V2007),
-    "ConversationTopic": ("message:ConversationTopic", _text("ConversationTopic", lambda v: v.info.conversation_topic), V2007),
+    "IsReadReceiptRequested": (
+        "message:IsReadReceiptRequested",
+        _bool("IsReadReceiptRequested", lambda v: False),
+        V2007,
+    ),
+    "IsDeliveryReceiptRequested": (
+        "message:IsDeliveryReceiptRequested",
+        _bool("IsDeliveryReceiptRequested", lambda v: False),
+        V2007,
+    ),
+    "ConversationTopic": (
+        "message:ConversationTopic",
+        _text("ConversationTopic", lambda v: v.info.conversation_topic),
+        V2007,
+    ),
     "From": ("message:From", lambda v: v.one("From", v.info.from_), V2007),
     "InternetMessageId": ("message:InternetMessageId", _text("InternetMessageId", lambda v: v.item.message_id), V2007),
     "IsRead": ("message:IsRead", _bool("IsRead", lambda v: v.item.read), V2007),
@@ -202,49 +238,84 @@ ITEM_PROPS = {
     "ReceivedBy": ("message:ReceivedBy", lambda v: None, V2007),
 }
 # paths that exist and never have a value here
-EMPTY = set("""item:ResponseObjects item:ReminderDueBy item:ReminderNextTime item:StoreEntryId item:NormalizedBody
+EMPTY = set(
+    """item:ResponseObjects item:ReminderDueBy item:ReminderNextTime item:StoreEntryId item:NormalizedBody
 item:EntityExtractionResult item:PolicyTag item:ArchiveTag item:RetentionDate item:IsClutter item:BlockStatus
 item:HasBlockedImages item:IconIndex item:WebClientReadFormQueryString item:WebClientEditFormQueryString
 item:RightsManagementLicenseData item:PredictedActionReasons message:ConversationIndex message:ReceivedRepresenting
 message:ApprovalRequestData message:VotingInformation message:ReminderMessageData meeting:AssociatedCalendarItemId
 meeting:IsDelegated meeting:IsOutOfDate meeting:HasBeenProcessed meeting:ResponseType calendar:UID
-meetingRequest:MeetingRequestType meetingRequest:IntendedFreeBusyStatus""".split())
+meetingRequest:MeetingRequestType meetingRequest:IntendedFreeBusyStatus""".split()
+)
 PATHS = {path: name for name, (path, _, _) in ITEM_PROPS.items()}
-DEFAULT_SHAPE = """ItemId Subject Sensitivity Body Size DateTimeSent DateTimeCreated HasAttachments Attachments ToRecipients
-CcRecipients BccRecipients IsReadReceiptRequested IsDeliveryReceiptRequested From IsRead""".split()
-NOT_IN_LISTS = {"Body", "Attachments", "ToRecipients", "CcRecipients", "BccRecipients", "ReplyTo", "InternetMessageHeaders",
-                "UniqueBody", "TextBody"}
+DEFAULT_SHAPE = """ItemId Subject Sensitivity Body Size DateTimeSent DateTimeCreated HasAttachments Attachments
+ToRecipients CcRecipients BccRecipients IsReadReceiptRequested IsDeliveryReceiptRequested From IsRead""".split()
+NOT_IN_LISTS = {
+    "Body",
+    "Attachments",
+    "ToRecipients",
+    "CcRecipients",
+    "BccRecipients",
+    "ReplyTo",
+    "InternetMessageHeaders",
+    "UniqueBody",
+    "TextBody",
+}
 REFUSED_IN_LISTS = {"item:MimeContent", "item:Body", "item:Attachments", "item:UniqueBody", "item:TextBody"}
 
 
 # ---- MAPI properties by tag: (type, value) ----
 
 ITEM_TAGS = {
-    0x0E23: ("Integer", lambda v: v.item.article), 0x0E08: ("Integer", lambda v: v.item.size),
-    0x0E07: ("Integer", lambda v: v.flags()), 0x1090: ("Integer", lambda v: v.item.flag or None),
+    0x0E23: ("Integer", lambda v: v.item.article),
+    0x0E08: ("Integer", lambda v: v.item.size),
+    0x0E07: ("Integer", lambda v: v.flags()),
+    0x1090: ("Integer", lambda v: v.item.flag or None),
     0x1080: ("Integer", lambda v: v.item.icon if v.item.icon is not None else _icon(v.item)),
-    0x1081: ("Integer", lambda v: v.item.last_verb), 0x0017: ("Integer", lambda v: 1),
-    0x0E06: ("SystemTime", lambda v: iso(v.item.received)), 0x0039: ("SystemTime", lambda v: iso(v.info.date or v.item.sent)),
-    0x3007: ("SystemTime", lambda v: iso(v.item.created)), 0x3008: ("SystemTime", lambda v: iso(v.item.modified)),
-    0x007D: ("String", lambda v: None if v.item.draft or v.item.has("no-transport") else v.info.raw_header.decode("utf-8", "replace")),
-    0x0037: ("String", lambda v: v.subject()), 0x0E1D: ("String", lambda v: v.info.conversation_topic),
-    0x001A: ("String", lambda v: v.item.item_class), 0x1035: ("String", lambda v: v.item.message_id),
-    0x1039: ("String", lambda v: v.info.references), 0x1042: ("String", lambda v: v.info.in_reply_to),
-    0x0E04: ("String", lambda v: v.display(v.info.to)), 0x0E03: ("String", lambda v: v.display(v.info.cc)),
-    0x0C1A: ("String", lambda v: v.display(v.info.from_[:1]) or None), 0x0E1B: ("Boolean", lambda v: boolean(
-        v.info.has_attachments)), 0x1000: ("String", lambda v: v.structure[0]),
-    0x300B: ("Binary", lambda v: base64.b64encode(v.mailbox.guid.bytes + struct.pack(">Q", v.item.search_key)).decode()),
-    0x0FF9: ("Binary", lambda v: item_id(v.mailbox, v.item.num)), 0x65E0: ("Binary", lambda v: item_id(v.mailbox, v.item.num)),
+    0x1081: ("Integer", lambda v: v.item.last_verb),
+    0x0017: ("Integer", lambda v: 1),
+    0x0E06: ("SystemTime", lambda v: iso(v.item.received)),
+    0x0039: ("SystemTime", lambda v: iso(v.info.date or v.item.sent)),
+    0x3007: ("SystemTime", lambda v: iso(v.item.created)),
+    0x3008: ("SystemTime", lambda v: iso(v.item.modified)),
+    0x007D: (
+        "String",
+        lambda v: None if v.item.draft or v.item.has("no-transport") else v.info.raw_header.decode("utf-8", "replace"),
+    ),
+    0x0037: ("String", lambda v: v.subject()),
+    0x0E1D: ("String", lambda v: v.info.conversation_topic),
+    0x001A: ("String", lambda v: v.item.item_class),
+    0x1035: ("String", lambda v: v.item.message_id),
+    0x1039: ("String", lambda v: v.info.references),
+    0x1042: ("String", lambda v: v.info.in_reply_to),
+    0x0E04: ("String", lambda v: v.display(v.info.to)),
+    0x0E03: ("String", lambda v: v.display(v.info.cc)),
+    0x0C1A: ("String", lambda v: v.display(v.info.from_[:1]) or None),
+    0x0E1B: ("Boolean", lambda v: boolean(v.info.has_attachments)),
+    0x1000: ("String", lambda v: v.structure[0]),
+    0x300B: (
+        "Binary",
+        lambda v: base64.b64encode(v.mailbox.guid.bytes + struct.pack(">Q", v.item.search_key)).decode(),
+    ),
+    0x0FF9: ("Binary", lambda v: item_id(v.mailbox, v.item.num)),
+    0x65E0: ("Binary", lambda v: item_id(v.mailbox, v.item.num)),
     0x0FFF: ("Binary", lambda v: item_id(v.mailbox, v.item.num)),
 }
 FOLDER_TAGS = {
-    0x3601: ("Integer", lambda m, f: 1), 0x3602: ("Integer", lambda m, f: len(f.items)),
-    0x3603: ("Integer", lambda m, f: f.unread), 0x360A: ("Boolean", lambda m, f: boolean(bool(m.children(f.num)))),
-    0x3613: ("String", lambda m, f: f.cls or None), 0x3001: ("String", lambda m, f: f.name),
-    0x10F4: ("Boolean", lambda m, f: boolean(f.hidden)), 0x670A: ("SystemTime", lambda m, f: iso(f.commit_time)),
-    0x670B: ("Integer", lambda m, f: f.deleted_total), 0x6751: ("Integer", lambda m, f: f.next_article),
-    0x3008: ("SystemTime", lambda m, f: iso(f.commit_time)), 0x3007: ("SystemTime", lambda m, f: iso(f.commit_time)),
-    0x0FFF: ("Binary", lambda m, f: folder_id(m, f.num)), 0x65E0: ("Binary", lambda m, f: folder_id(m, f.num)),
+    0x3601: ("Integer", lambda m, f: 1),
+    0x3602: ("Integer", lambda m, f: len(f.items)),
+    0x3603: ("Integer", lambda m, f: f.unread),
+    0x360A: ("Boolean", lambda m, f: boolean(bool(m.children(f.num)))),
+    0x3613: ("String", lambda m, f: f.cls or None),
+    0x3001: ("String", lambda m, f: f.name),
+    0x10F4: ("Boolean", lambda m, f: boolean(f.hidden)),
+    0x670A: ("SystemTime", lambda m, f: iso(f.commit_time)),
+    0x670B: ("Integer", lambda m, f: f.deleted_total),
+    0x6751: ("Integer", lambda m, f: f.next_article),
+    0x3008: ("SystemTime", lambda m, f: iso(f.commit_time)),
+    0x3007: ("SystemTime", lambda m, f: iso(f.commit_time)),
+    0x0FFF: ("Binary", lambda m, f: folder_id(m, f.num)),
+    0x65E0: ("Binary", lambda m, f: folder_id(m, f.num)),
 }
 
 
@@ -272,8 +343,11 @@ def extended_uri(element):
     key, kind = extended_key(element)
     if key[0] == "tag":
         return f'<t:ExtendedFieldURI PropertyTag="0x{key[1]:x}" PropertyType="{kind}"/>'
-    attributes = "".join(f' {n}="{esc(element.get(n))}"' for n in (
-        "DistinguishedPropertySetId", "PropertySetId", "PropertyName", "PropertyId") if element.get(n) is not None)
+    attributes = "".join(
+        f' {n}="{esc(element.get(n))}"'
+        for n in ("DistinguishedPropertySetId", "PropertySetId", "PropertyName", "PropertyId")
+        if element.get(n) is not None
+    )
     return f'<t:ExtendedFieldURI{attributes} PropertyType="{kind}"/>'
 
 
@@ -350,10 +424,17 @@ class ItemShape:
             self.mime = not listing
             return set()
         name = PATHS.get(uri)
-        if name is None and uri not in EMPTY and not uri.startswith(("calendar:", "meeting", "task:", "contacts:", "postitem:",
-                                                                    "distributionlist:", "conversation:")):
+        if (
+            name is None
+            and uri not in EMPTY
+            and not uri.startswith(
+                ("calendar:", "meeting", "task:", "contacts:", "postitem:", "distributionlist:", "conversation:")
+            )
+        ):
             if uri.startswith(("item:", "message:")) and uri != "item:MimeContent":
-                raise EwsError("ErrorSchemaValidation", f"The 'FieldURI' attribute is invalid - The value '{uri}'.", fault=True)
+                raise EwsError(
+                    "ErrorSchemaValidation", f"The 'FieldURI' attribute is invalid - The value '{uri}'.", fault=True
+                )
             raise EwsError("ErrorInvalidPropertyRequest", f"The property {uri} is not valid for this object type.")
         if refuse and uri in REFUSED_IN_LISTS:
             raise EwsError("ErrorInvalidPropertyRequest", f"The property {uri} is not valid for this operation.")
@@ -386,21 +467,41 @@ class ItemShape:
 FOLDER_ELEMENTS = {"IPF.Appointment": "CalendarFolder", "IPF.Contact": "ContactsFolder", "IPF.Task": "TasksFolder"}
 FOLDER_PROPS = {
     "FolderId": ("folder:FolderId", lambda m, f: folder_element(m, f), V2007),
-    "ParentFolderId": ("folder:ParentFolderId", lambda m, f: folder_element(m, m.folders[f.parent], "ParentFolderId")
-                       if f.parent else None, V2007),
-    "FolderClass": ("folder:FolderClass", lambda m, f: f"<t:FolderClass>{esc(f.cls)}</t:FolderClass>" if f.cls else None, V2007),
+    "ParentFolderId": (
+        "folder:ParentFolderId",
+        lambda m, f: folder_element(m, m.folders[f.parent], "ParentFolderId") if f.parent else None,
+        V2007,
+    ),
+    "FolderClass": (
+        "folder:FolderClass",
+        lambda m, f: f"<t:FolderClass>{esc(f.cls)}</t:FolderClass>" if f.cls else None,
+        V2007,
+    ),
     "DisplayName": ("folder:DisplayName", lambda m, f: f"<t:DisplayName>{esc(f.name)}</t:DisplayName>", V2007),
     "TotalCount": ("folder:TotalCount", lambda m, f: f"<t:TotalCount>{len(f.items)}</t:TotalCount>", V2007),
-    "ChildFolderCount": ("folder:ChildFolderCount", lambda m, f:
-                         f"<t:ChildFolderCount>{len(m.children(f.num))}</t:ChildFolderCount>", V2007),
+    "ChildFolderCount": (
+        "folder:ChildFolderCount",
+        lambda m, f: f"<t:ChildFolderCount>{len(m.children(f.num))}</t:ChildFolderCount>",
+        V2007,
+    ),
     "EffectiveRights": ("folder:EffectiveRights", lambda m, f: RIGHTS.format("true"), V2007),
-    "DistinguishedFolderId": ("folder:DistinguishedFolderId", lambda m, f:
-                              f"<t:DistinguishedFolderId>{f.kind}</t:DistinguishedFolderId>" if f.kind else None, V2013),
+    "DistinguishedFolderId": (
+        "folder:DistinguishedFolderId",
+        lambda m, f: f"<t:DistinguishedFolderId>{f.kind}</t:DistinguishedFolderId>" if f.kind else None,
+        V2013,
+    ),
     "UnreadCount": ("folder:UnreadCount", lambda m, f: f"<t:UnreadCount>{f.unread}</t:UnreadCount>", V2007),
 }
 FOLDER_PATHS = {path: name for name, (path, _, _) in FOLDER_PROPS.items()}
-FOLDER_EMPTY = {"folder:SearchParameters", "folder:ManagedFolderInformation", "folder:PermissionSet", "folder:PolicyTag",
-                "folder:SharingEffectiveRights", "folder:ArchiveTag", "folder:ReplicaList"}
+FOLDER_EMPTY = {
+    "folder:SearchParameters",
+    "folder:ManagedFolderInformation",
+    "folder:PermissionSet",
+    "folder:PolicyTag",
+    "folder:SharingEffectiveRights",
+    "folder:ArchiveTag",
+    "folder:ReplicaList",
+}
 
 
 class FolderShape:

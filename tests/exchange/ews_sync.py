@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """SyncFolderHierarchy and SyncFolderItems.
 
-A SyncState is (window, position, cursor, phase). Phase 0: the first run, newest first, `cursor` being the last item given and
-`position` the sequence number when it began. Phase 1: changes after `position`; `window` is where this run of pages began.
+A SyncState is (window, position, cursor, phase). Phase 0: the first run, newest first, `cursor` being the last item
+given and `position` the sequence number when it began. Phase 1: changes after `position`; `window` is where this run
+of pages began.
 """
 from ews import operation
 from model import ModelError
@@ -23,7 +24,7 @@ def sync_hierarchy(call):
         target = call.child("SyncFolderId")
         root = call.folder(target[0]) if target is not None else call.mailbox.kinds["root"]
         mailbox, given = call.mailbox, call.text("SyncState")
-        number = root.num if target is not None else 0      # without a folder it is another sync
+        number = root.num if target is not None else 0  # without a folder it is another sync
         call.detail["first"] = not given
         if given and expired(call):
             raise EwsError("ErrorInvalidSyncStateData")
@@ -37,8 +38,11 @@ def sync_hierarchy(call):
                 changes.append(f"<t:{tag}>{shape.write(mailbox, folder)}</t:{tag}>")
         call.detail["changes"] = len(changes)
         state = make_state(mailbox, b"HIER", number, mailbox.seq, mailbox.seq)
-        return success("SyncFolderHierarchy", f"<m:SyncState>{state}</m:SyncState><m:IncludesLastFolderInRange>true"
-                       f"</m:IncludesLastFolderInRange><m:Changes>{''.join(changes)}</m:Changes>")
+        return success(
+            "SyncFolderHierarchy",
+            f"<m:SyncState>{state}</m:SyncState><m:IncludesLastFolderInRange>true"
+            f"</m:IncludesLastFolderInRange><m:Changes>{''.join(changes)}</m:Changes>",
+        )
 
     return call.each("SyncFolderHierarchy", [None], one)
 
@@ -73,10 +77,12 @@ def one_folder(call, ref):
     bug = call.request.rule.do if call.request.rule else None
     pad = 200 + len(folder.items) // 8
     blob = make_state(mailbox, b"ITEM", folder.num, *state, pad=pad)
-    if bug == "same_state" and given:      # seen on real servers: no progress, and never the last page
+    if bug == "same_state" and given:  # seen on real servers: no progress, and never the last page
         blob, changes, last = given, [], False
     flag = "" if bug == "no_last_flag" else f"<m:IncludesLastItemInRange>{boolean(last)}</m:IncludesLastItemInRange>"
-    return success("SyncFolderItems", f"<m:SyncState>{blob}</m:SyncState>{flag}<m:Changes>{''.join(changes)}</m:Changes>")
+    return success(
+        "SyncFolderItems", f"<m:SyncState>{blob}</m:SyncState>{flag}<m:Changes>{''.join(changes)}</m:Changes>"
+    )
 
 
 def first_page(call, folder, shape, limit, position, cursor):
@@ -84,8 +90,11 @@ def first_page(call, folder, shape, limit, position, cursor):
     items = folder.newest_first(cursor, limit)
     last = len(items) < limit or not folder.newest_first((items[-1].received, items[-1].num), 1)
     mailbox = call.mailbox
-    changes = [entry(call, "Create", shape, item) for item in items
-               if item.arrived <= position and not (ignored and item_id(mailbox, item.num) in ignored)]
+    changes = [
+        entry(call, "Create", shape, item)
+        for item in items
+        if item.arrived <= position and not (ignored and item_id(mailbox, item.num) in ignored)
+    ]
     if last:
         return changes, True, (position, position, (0, 0), CHANGES)
     return changes, False, (position, position, (items[-1].received, items[-1].num), FIRST)
@@ -98,11 +107,15 @@ def next_page(call, folder, shape, limit, window, position):
     changes = []
     for _, change in page:
         if change.kind == "delete":
-            changes.append(f'<t:Delete><t:ItemId Id="{item_id(mailbox, change.num)}" '
-                           f'ChangeKey="{change_key(mailbox, folder.latest[change.num])}"/></t:Delete>')
+            changes.append(
+                f'<t:Delete><t:ItemId Id="{item_id(mailbox, change.num)}" '
+                f'ChangeKey="{change_key(mailbox, folder.latest[change.num])}"/></t:Delete>'
+            )
         elif change.kind == "read" and call.options.read_changes_announced and call.version >= 1:
-            changes.append(f"<t:ReadFlagChange>{id_element(mailbox, change.item)}"
-                           f"<t:IsRead>{boolean(change.item.read)}</t:IsRead></t:ReadFlagChange>")
+            changes.append(
+                f"<t:ReadFlagChange>{id_element(mailbox, change.item)}"
+                f"<t:IsRead>{boolean(change.item.read)}</t:IsRead></t:ReadFlagChange>"
+            )
         else:
             changes.append(entry(call, "Create" if change.kind == "create" else "Update", shape, change.item))
     if call.options.dead_items:

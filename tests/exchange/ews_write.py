@@ -12,10 +12,28 @@ from ews_shape import FLAG_WORDS, PATHS, extended_key
 from ews_xml import T, EwsError, id_element, success
 
 HOW = {"HardDelete": "hard", "SoftDelete": "soft", "MoveToDeletedItems": "trash"}
-READ_ONLY = {"item:ItemId", "item:ParentFolderId", "item:DateTimeReceived", "item:Size", "item:DateTimeSent", "item:IsDraft",
-             "item:DateTimeCreated", "item:HasAttachments", "item:LastModifiedName", "item:LastModifiedTime",
-             "item:ConversationId", "item:DisplayTo", "item:DisplayCc", "item:Attachments", "item:InternetMessageHeaders",
-             "item:EffectiveRights", "item:Preview", "item:InstanceKey", "item:IsAssociated", "item:TextBody"}
+READ_ONLY = {
+    "item:ItemId",
+    "item:ParentFolderId",
+    "item:DateTimeReceived",
+    "item:Size",
+    "item:DateTimeSent",
+    "item:IsDraft",
+    "item:DateTimeCreated",
+    "item:HasAttachments",
+    "item:LastModifiedName",
+    "item:LastModifiedTime",
+    "item:ConversationId",
+    "item:DisplayTo",
+    "item:DisplayCc",
+    "item:Attachments",
+    "item:InternetMessageHeaders",
+    "item:EffectiveRights",
+    "item:Preview",
+    "item:InstanceKey",
+    "item:IsAssociated",
+    "item:TextBody",
+}
 
 
 def children(element):
@@ -103,9 +121,13 @@ SETTERS = {
     "InReplyTo": lambda e, c: c.setdefault("override", {}).update(in_reply_to=e.text or ""),
     "References": lambda e, c: c.setdefault("override", {}).update(references=e.text or ""),
     "InternetMessageId": lambda e, c: c.update(message_id=words(e)),
-    "IsReadReceiptRequested": lambda e, c: None, "IsDeliveryReceiptRequested": lambda e, c: None,
-    "IsResponseRequested": lambda e, c: None, "Culture": lambda e, c: None, "ReminderIsSet": lambda e, c: None,
-    "ReminderMinutesBeforeStart": lambda e, c: None, "DateTimeSent": lambda e, c: None,
+    "IsReadReceiptRequested": lambda e, c: None,
+    "IsDeliveryReceiptRequested": lambda e, c: None,
+    "IsResponseRequested": lambda e, c: None,
+    "Culture": lambda e, c: None,
+    "ReminderIsSet": lambda e, c: None,
+    "ReminderMinutesBeforeStart": lambda e, c: None,
+    "DateTimeSent": lambda e, c: None,
 }
 
 
@@ -157,8 +179,11 @@ def recipients(mime, changes):
 def check_sender(call, mime, changes):
     given = changes.get("override", {}).get("from_") or mimeinfo.Info(mime).from_
     if given and given[0].email.casefold() != call.mailbox.email.casefold():
-        raise EwsError("ErrorSendAsDenied", "The user account which was used to submit this request does not have the right "
-                       "to send mail on behalf of the specified sending account.")
+        raise EwsError(
+            "ErrorSendAsDenied",
+            "The user account which was used to submit this request does not have the right "
+            "to send mail on behalf of the specified sending account.",
+        )
 
 
 @operation("CreateItem")
@@ -169,8 +194,10 @@ def create_item(call):
 
     def one(element):
         if local(element) != "Message":
-            raise EwsError("ErrorUnsupportedTypeForConversion" if local(element) == "Item" else "ErrorInvalidOperation",
-                           f"The stand-in creates no {local(element)}.")
+            raise EwsError(
+                "ErrorUnsupportedTypeForConversion" if local(element) == "Item" else "ErrorInvalidOperation",
+                f"The stand-in creates no {local(element)}.",
+            )
         if disposition is None:
             raise EwsError("ErrorMessageDispositionRequired", "Message disposition is required.")
         mime, changes = property_changes(element)
@@ -179,7 +206,9 @@ def create_item(call):
             folder = call.folder(target[0]) if target is not None else call.mailbox.kinds["drafts"]
             item = save(call, folder, mime, changes)
             return success("CreateItem", f"<m:Items><t:Message>{id_element(call.mailbox, item)}</t:Message></m:Items>")
-        send(call, mime, changes, target if disposition == "SendAndSaveCopy" else None, disposition == "SendAndSaveCopy")
+        send(
+            call, mime, changes, target if disposition == "SendAndSaveCopy" else None, disposition == "SendAndSaveCopy"
+        )
         return success("CreateItem", "<m:Items/>")
 
     return call.each("CreateItem", children(call.child("Items")), one, "<m:Items/>")
@@ -256,9 +285,14 @@ def one_update(update, changes, version):
     if name == "Flag" and version < 5:
         raise EwsError("ErrorInvalidPropertyRequest", "item:Flag needs Exchange2013.")
     if kind == "DeleteItemField":
-        empty = {"Categories": {"categories": ()}, "Flag": {"flag": 0}, "Subject": {"override": {"subject": ""}},
-                 "CcRecipients": {"override": {"cc": []}}, "BccRecipients": {"override": {"bcc": []}},
-                 "ToRecipients": {"override": {"to": []}}}.get(name)
+        empty = {
+            "Categories": {"categories": ()},
+            "Flag": {"flag": 0},
+            "Subject": {"override": {"subject": ""}},
+            "CcRecipients": {"override": {"cc": []}},
+            "BccRecipients": {"override": {"bcc": []}},
+            "ToRecipients": {"override": {"to": []}},
+        }.get(name)
         if empty is None:
             raise EwsError("ErrorInvalidPropertyDelete", f"The property {uri} cannot be deleted.")
         return changes.update(empty)
@@ -298,8 +332,11 @@ def update_item(call):
         if flags is not None and bool(flags & 1) != item.read:
             changes["read"] = bool(flags & 1)
         call.mailbox.update_item(item, **changes)
-        return success("UpdateItem", f"<m:Items><t:Message>{id_element(call.mailbox, item)}</t:Message></m:Items>"
-                       f"<m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>")
+        return success(
+            "UpdateItem",
+            f"<m:Items><t:Message>{id_element(call.mailbox, item)}</t:Message></m:Items>"
+            f"<m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>",
+        )
 
     return call.each("UpdateItem", changes_list, one, "<m:Items/>")
 

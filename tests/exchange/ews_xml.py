@@ -38,8 +38,9 @@ TEXTS = {
     "ErrorInvalidRequest": "The request is invalid.",
     "ErrorMimeContentConversionFailed": "Conversion of the message to MIME failed.",
     "ErrorChangeKeyRequiredForWriteOperations": "An ID passed in the request must contain a change key.",
-    "ErrorIrresolvableConflict": "The send or update operation could not be performed because the change key passed in the "
-                                 "request does not match the current change key for the item.",
+    "ErrorIrresolvableConflict": "The send or update operation could not be performed because the change key "
+    "passed in the "
+    "request does not match the current change key for the item.",
 }
 
 
@@ -70,8 +71,15 @@ def _prefix(mailbox):
     """Store guid as text and a replica guid, as in real ids: 152 characters of base64 in all."""
     found = _PREFIX.get(mailbox.guid)
     if found is None:
-        found = (b"\x00\x03\x24\x00" + str(mailbox.guid).encode() + b"\x00\x46\x00\x00\x00\x00\x00" + mailbox.guid.bytes
-                 + b"\x07\x00" + mailbox.guid.bytes[::-1] + b"\x00\x00\x00\x00\x01")
+        found = (
+            b"\x00\x03\x24\x00"
+            + str(mailbox.guid).encode()
+            + b"\x00\x46\x00\x00\x00\x00\x00"
+            + mailbox.guid.bytes
+            + b"\x07\x00"
+            + mailbox.guid.bytes[::-1]
+            + b"\x00\x00\x00\x00\x01"
+        )
         _PREFIX[mailbox.guid] = found
     return found
 
@@ -137,11 +145,13 @@ def folder_element(mailbox, folder, name="FolderId"):
 
 # ---- sync states ----
 
-STATE = struct.Struct(">4sIQQQqQB")    # magic, generation, folder, window, position, cursor received, cursor num, phase
+STATE = struct.Struct(">4sIQQQqQB")  # magic, generation, folder, window, position, cursor received, cursor num, phase
 
 
 def make_state(mailbox, magic, folder, window, position, cursor=(0, 0), phase=1, pad=64):
-    body = mailbox.guid.bytes + STATE.pack(magic, mailbox.generation, folder, window, position, cursor[0], cursor[1], phase)
+    body = mailbox.guid.bytes + STATE.pack(
+        magic, mailbox.generation, folder, window, position, cursor[0], cursor[1], phase
+    )
     body += bytes((i * 37 + position) & 255 for i in range(pad))
     return base64.b64encode(zlib.crc32(body).to_bytes(4, "big") + body).decode()
 
@@ -156,60 +166,82 @@ def read_state(mailbox, text, magic, folder):
     if len(body) < 20 + STATE.size or int.from_bytes(body[:4], "big") != zlib.crc32(body[4:]):
         raise bad
     found, generation, num, window, position, received, cursor, phase = STATE.unpack_from(body, 20)
-    if (body[4:20] != mailbox.guid.bytes or found != magic or generation != mailbox.generation or num != folder
-            or position > mailbox.seq):
+    if (
+        body[4:20] != mailbox.guid.bytes
+        or found != magic
+        or generation != mailbox.generation
+        or num != folder
+        or position > mailbox.seq
+    ):
         raise bad
     return window, position, (received, cursor), phase
 
 
 # ---- frames ----
 
+
 def envelope(version, body):
     """A whole answer the way Exchange writes it."""
     major, minor, build, revision, name = version
-    return (f'<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{SOAP}"><s:Header>'
-            f'<h:ServerVersionInfo MajorVersion="{major}" MinorVersion="{minor}" MajorBuildNumber="{build}" '
-            f'MinorBuildNumber="{revision}" Version="{name}" xmlns:h="{T}" xmlns="{T}" '
-            f'xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/>'
-            f'</s:Header><s:Body xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
-            f'xmlns:xsd="http://www.w3.org/2001/XMLSchema">{body}</s:Body></s:Envelope>')
+    return (
+        f'<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{SOAP}"><s:Header>'
+        f'<h:ServerVersionInfo MajorVersion="{major}" MinorVersion="{minor}" MajorBuildNumber="{build}" '
+        f'MinorBuildNumber="{revision}" Version="{name}" xmlns:h="{T}" xmlns="{T}" '
+        f'xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/>'
+        f'</s:Header><s:Body xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+        f'xmlns:xsd="http://www.w3.org/2001/XMLSchema">{body}</s:Body></s:Envelope>'
+    )
 
 
 def stream_envelope(version, body):
     """An answer inside GetStreamingEvents: here Exchange makes SOAP the default namespace."""
     major, minor, build, revision, name = version
-    return (f'<Envelope xmlns="{SOAP}"><soap11:Header xmlns:soap11="{SOAP}"><ServerVersionInfo xmlns:xsi='
-            f'"http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema" '
-            f'MajorVersion="{major}" MinorVersion="{minor}" MajorBuildNumber="{build}" MinorBuildNumber="{revision}" '
-            f'Version="{name}" xmlns="{T}"/></soap11:Header><soap11:Body xmlns:soap11="{SOAP}">{body}</soap11:Body></Envelope>')
+    return (
+        f'<Envelope xmlns="{SOAP}"><soap11:Header xmlns:soap11="{SOAP}"><ServerVersionInfo xmlns:xsi='
+        f'"http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema" '
+        f'MajorVersion="{major}" MinorVersion="{minor}" MajorBuildNumber="{build}" MinorBuildNumber="{revision}" '
+        f'Version="{name}" xmlns="{T}"/></soap11:Header><soap11:Body xmlns:soap11="{SOAP}">{body}</soap11:Body>'
+        "</Envelope>"
+    )
 
 
 def fault(error, version):
-    values = "".join(f"<t:{k}>{esc(str(v))}</t:{k}>" if not k.startswith("@") else
-                     f'<t:Value Name="{k[1:]}">{esc(str(v))}</t:Value>' for k, v in error.values.items())
+    values = "".join(
+        f"<t:{k}>{esc(str(v))}</t:{k}>" if not k.startswith("@") else f'<t:Value Name="{k[1:]}">{esc(str(v))}</t:Value>'
+        for k, v in error.values.items()
+    )
     xml = f'<t:MessageXml xmlns:t="{T}">{values}</t:MessageXml>' if values else ""
     text = esc(error.text)
-    return envelope(version, f'<s:Fault><faultcode xmlns:a="{T}">a:{error.code}</faultcode>'
-                    f'<faultstring xml:lang="en-US">{text}</faultstring><detail>'
-                    f'<e:ResponseCode xmlns:e="{E}">{error.code}</e:ResponseCode>'
-                    f'<e:Message xmlns:e="{E}">{text}</e:Message>{xml}</detail></s:Fault>')
+    return envelope(
+        version,
+        f'<s:Fault><faultcode xmlns:a="{T}">a:{error.code}</faultcode>'
+        f'<faultstring xml:lang="en-US">{text}</faultstring><detail>'
+        f'<e:ResponseCode xmlns:e="{E}">{error.code}</e:ResponseCode>'
+        f'<e:Message xmlns:e="{E}">{text}</e:Message>{xml}</detail></s:Fault>',
+    )
 
 
 def response(operation, messages):
-    return (f'<m:{operation}Response xmlns:m="{M}" xmlns:t="{T}"><m:ResponseMessages>{"".join(messages)}'
-            f'</m:ResponseMessages></m:{operation}Response>')
+    return (
+        f'<m:{operation}Response xmlns:m="{M}" xmlns:t="{T}"><m:ResponseMessages>{"".join(messages)}'
+        f'</m:ResponseMessages></m:{operation}Response>'
+    )
 
 
 def success(operation, inner="", warning=None):
     code, kind = (warning, "Warning") if warning else ("NoError", "Success")
-    return (f'<m:{operation}ResponseMessage ResponseClass="{kind}">'
-            f'{"<m:MessageText>" + TEXTS.get(code, code) + "</m:MessageText>" if warning else ""}'
-            f'<m:ResponseCode>{code}</m:ResponseCode>{inner}</m:{operation}ResponseMessage>')
+    return (
+        f'<m:{operation}ResponseMessage ResponseClass="{kind}">'
+        f'{"<m:MessageText>" + TEXTS.get(code, code) + "</m:MessageText>" if warning else ""}'
+        f'<m:ResponseCode>{code}</m:ResponseCode>{inner}</m:{operation}ResponseMessage>'
+    )
 
 
 def failure(operation, error, inner=""):
     values = "".join(f'<t:Value Name="{attr(k.lstrip("@"))}">{esc(str(v))}</t:Value>' for k, v in error.values.items())
     xml = f"<m:MessageXml>{values}</m:MessageXml>" if values else ""
-    return (f'<m:{operation}ResponseMessage ResponseClass="Error"><m:MessageText>{esc(error.text)}</m:MessageText>'
-            f'<m:ResponseCode>{error.code}</m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>{xml}{inner}'
-            f'</m:{operation}ResponseMessage>')
+    return (
+        f'<m:{operation}ResponseMessage ResponseClass="Error"><m:MessageText>{esc(error.text)}</m:MessageText>'
+        f'<m:ResponseCode>{error.code}</m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>{xml}{inner}'
+        f'</m:{operation}ResponseMessage>'
+    )

@@ -7,9 +7,12 @@ from lxml import etree
 
 from standin import PASSWORD, USER
 
-NS = {"s": "http://schemas.xmlsoap.org/soap/envelope/", "m": "http://schemas.microsoft.com/exchange/services/2006/messages",
-      "t": "http://schemas.microsoft.com/exchange/services/2006/types",
-      "e": "http://schemas.microsoft.com/exchange/services/2006/errors"}
+NS = {
+    "s": "http://schemas.xmlsoap.org/soap/envelope/",
+    "m": "http://schemas.microsoft.com/exchange/services/2006/messages",
+    "t": "http://schemas.microsoft.com/exchange/services/2006/types",
+    "e": "http://schemas.microsoft.com/exchange/services/2006/errors",
+}
 DECLARATIONS = " ".join(f'xmlns:{k}="{v}"' for k, v in NS.items())
 BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
@@ -27,7 +30,7 @@ class Answer:
             try:
                 self.tree = etree.fromstring(data, etree.XMLParser(recover=True, huge_tree=True))
             except etree.XMLSyntaxError:
-                pass      # bytes that are no UTF-8
+                pass  # bytes that are no UTF-8
 
     def find(self, path):
         return self.tree.find(path, NS)
@@ -68,11 +71,16 @@ class Client:
     def post(self, body, version="Exchange2013_SP1", **headers):
         return self.raw(envelope(body, version), **headers)
 
-    def sync(self, state="", folder='<t:DistinguishedFolderId Id="inbox"/>', limit=512, extra="", version="Exchange2013_SP1"):
+    def sync(
+        self, state="", folder='<t:DistinguishedFolderId Id="inbox"/>', limit=512, extra="", version="Exchange2013_SP1"
+    ):
         given = f"<m:SyncState>{state}</m:SyncState>" if state else ""
         return self.post(
-            f"<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape>{extra}</m:ItemShape><m:SyncFolderId>{folder}"
-            f"</m:SyncFolderId>{given}<m:MaxChangesReturned>{limit}</m:MaxChangesReturned></m:SyncFolderItems>", version)
+            f"<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape>{extra}</m:ItemShape>"
+            f"<m:SyncFolderId>{folder}"
+            f"</m:SyncFolderId>{given}<m:MaxChangesReturned>{limit}</m:MaxChangesReturned></m:SyncFolderItems>",
+            version,
+        )
 
     def sync_all(self, state="", limit=512):
         """(final state, [(kind, id)]) over all pages."""
@@ -90,18 +98,27 @@ class Client:
     def items(self, ids, shape="IdOnly", mime=False, extra="", version="Exchange2013_SP1"):
         refs = "".join(f'<t:ItemId Id="{i}"/>' for i in ids)
         wish = "<t:IncludeMimeContent>true</t:IncludeMimeContent>" if mime else ""
-        return self.post(f"<m:GetItem><m:ItemShape><t:BaseShape>{shape}</t:BaseShape>{wish}{extra}</m:ItemShape><m:ItemIds>{refs}"
-                         f"</m:ItemIds></m:GetItem>", version)
+        return self.post(
+            f"<m:GetItem><m:ItemShape><t:BaseShape>{shape}</t:BaseShape>{wish}{extra}</m:ItemShape><m:ItemIds>{refs}"
+            f"</m:ItemIds></m:GetItem>",
+            version,
+        )
 
     def subscribe(self, **headers):
         headers = {"X_AnchorMailbox": USER, "X_PreferServerAffinity": "true", **headers}
-        return self.post('<m:Subscribe><m:StreamingSubscriptionRequest SubscribeToAllFolders="true"><t:EventTypes>'
-                         "<t:EventType>NewMailEvent</t:EventType><t:EventType>CreatedEvent</t:EventType>"
-                         "<t:EventType>DeletedEvent</t:EventType><t:EventType>ModifiedEvent</t:EventType>"
-                         "<t:EventType>MovedEvent</t:EventType><t:EventType>CopiedEvent</t:EventType></t:EventTypes>"
-                         "</m:StreamingSubscriptionRequest></m:Subscribe>", **headers)
+        return self.post(
+            '<m:Subscribe><m:StreamingSubscriptionRequest SubscribeToAllFolders="true"><t:EventTypes>'
+            "<t:EventType>NewMailEvent</t:EventType><t:EventType>CreatedEvent</t:EventType>"
+            "<t:EventType>DeletedEvent</t:EventType><t:EventType>ModifiedEvent</t:EventType>"
+            "<t:EventType>MovedEvent</t:EventType><t:EventType>CopiedEvent</t:EventType></t:EventTypes>"
+            "</m:StreamingSubscriptionRequest></m:Subscribe>",
+            **headers,
+        )
 
 
 def streaming(subscription, minutes=1):
-    return (f"<m:GetStreamingEvents><m:SubscriptionIds><t:SubscriptionId>{subscription}</t:SubscriptionId></m:SubscriptionIds>"
-            f"<m:ConnectionTimeout>{minutes}</m:ConnectionTimeout></m:GetStreamingEvents>")
+    return (
+        f"<m:GetStreamingEvents><m:SubscriptionIds><t:SubscriptionId>{subscription}</t:SubscriptionId>"
+        "</m:SubscriptionIds>"
+        f"<m:ConnectionTimeout>{minutes}</m:ConnectionTimeout></m:GetStreamingEvents>"
+    )

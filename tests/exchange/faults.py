@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scripted faults: rules that say which request goes wrong and how. The rule format is in README.md.
 
-A rule is matched once the operation of a request is known. `protocol`, `op`, `user` and `where` filter; among the requests
-that pass, `after` skips the first ones, `nth` picks a single one, `times` bounds how often (default once, 0 = for ever).
-`delay_s` waits first; `do` names what happens, from BEFORE (instead of the operation), OPERATION (the protocol half
-answers it in its own words) or AFTER (the operation was done; its answer is spoilt).
+A rule is matched once the operation of a request is known. `protocol`, `op`, `user` and `where` filter; among the
+requests that pass, `after` skips the first ones, `nth` picks a single one, `times` bounds how often (default once, 0
+= for ever). `delay_s` waits first; `do` names what happens, from BEFORE (instead of the operation), OPERATION (the
+protocol half answers it in its own words) or AFTER (the operation was done; its answer is spoilt).
 """
 import gzip
 import random
@@ -13,16 +13,53 @@ import threading
 
 BEFORE = {"status", "html", "garbage", "redirect", "empty", "reset_before", "close_before", "hang"}
 OPERATION = {"throttle", "soap_fault", "error", "expired", "same_state", "no_last_flag", "eas_status", "policy"}
-AFTER = {"cut", "gzip", "bomb", "doctype", "nest", "control_chars", "bad_length", "lose", "reset_after", "replace", "drip",
-         "bom", "truncate", "bad_utf8", "deflate_garbage", "content_type", "wbxml_length", "wbxml_unknown",
-         "close"}
+AFTER = {
+    "cut",
+    "gzip",
+    "bomb",
+    "doctype",
+    "nest",
+    "control_chars",
+    "bad_length",
+    "lose",
+    "reset_after",
+    "replace",
+    "drip",
+    "bom",
+    "truncate",
+    "bad_utf8",
+    "deflate_garbage",
+    "content_type",
+    "wbxml_length",
+    "wbxml_unknown",
+    "close",
+}
 FILTERS = {"protocol", "op", "user", "where", "after", "nth", "times", "delay_s", "do", "name"}
-PARAMETERS = {"status", "headers", "body", "bytes", "to", "code", "backoff_ms", "delta", "depth", "text", "rate", "seconds",
-              "eas", "size", "seed", "index", "values"}
+PARAMETERS = {
+    "status",
+    "headers",
+    "body",
+    "bytes",
+    "to",
+    "code",
+    "backoff_ms",
+    "delta",
+    "depth",
+    "text",
+    "rate",
+    "seconds",
+    "eas",
+    "size",
+    "seed",
+    "index",
+    "values",
+}
 
-LOGIN_PAGE = (b"<!DOCTYPE html>\r\n<html><head><title>Outlook</title></head><body><form action=\"/owa/auth.owa\" "
-              b"method=\"POST\"><input name=\"username\"><input name=\"password\" type=\"password\">"
-              b"<br>Sign in & wait</form></body></html>\r\n")
+LOGIN_PAGE = (
+    b"<!DOCTYPE html>\r\n<html><head><title>Outlook</title></head><body><form action=\"/owa/auth.owa\" "
+    b"method=\"POST\"><input name=\"username\"><input name=\"password\" type=\"password\">"
+    b"<br>Sign in & wait</form></body></html>\r\n"
+)
 
 
 class Rule:
@@ -105,8 +142,11 @@ def before(rule):
     if rule.do == "html":
         return rule.get("status", 200), {"Content-Type": "text/html; charset=utf-8", **headers}, LOGIN_PAGE
     if rule.do == "garbage":
-        return (rule.get("status", 200), {"Content-Type": "text/xml; charset=utf-8", **headers},
-                random.Random(rule.get("seed", 1)).randbytes(rule.get("bytes", 4096)))
+        return (
+            rule.get("status", 200),
+            {"Content-Type": "text/xml; charset=utf-8", **headers},
+            random.Random(rule.get("seed", 1)).randbytes(rule.get("bytes", 4096)),
+        )
     if rule.do == "redirect":
         to = rule.get("to", "/ews/genericerrorpage.htm?aspxerrorpath=/ews/exchange.asmx")
         return 302, {"Location": to, **headers}, b""
@@ -118,6 +158,7 @@ def before(rule):
 def bomb(size, kind="text/xml"):
     """A gzip stream of `size` bytes when unpacked, made without holding them."""
     import zlib
+
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     out = [packer.compress(b'<?xml version="1.0"?><a>')]
     block = b" " * (1 << 20)
@@ -141,9 +182,9 @@ def spoilt_wbxml(rule, body):
         return body[:place] + rule.get("text", "\x1a\x0b").encode() + body[place:]
     if rule.do == "bad_utf8":
         return body[:place] + b"\xff\xfe\xc0\x80" + body[place:]
-    if rule.do == "wbxml_length":      # an opaque that claims to be longer than the document
+    if rule.do == "wbxml_length":  # an opaque that claims to be longer than the document
         return body[:-1] + b"\xc3\x8f\xff\xff\xff\x7fabc"
-    if rule.do == "wbxml_unknown":     # a tag and a page that nobody knows, as a later version may bring
+    if rule.do == "wbxml_unknown":  # a tag and a page that nobody knows, as a later version may bring
         return body[:-1] + b"\x7f\x03x\x00\x01\x00\x1e\x45\x03y\x00\x01\x00\x00\x01"
     return None
 
@@ -179,7 +220,7 @@ def after(rule, headers, body):
     if rule.do == "replace":
         return {**headers, **rule.get("headers", {})}, rule.get("body", "").encode()
     if rule.do == "truncate":
-        return headers, body[:rule.get("bytes", len(body) // 2)]
+        return headers, body[: rule.get("bytes", len(body) // 2)]
     if rule.do == "content_type":
         return {**headers, "Content-Type": rule.get("text", "text/html")}, body
     return headers, body

@@ -8,8 +8,8 @@ A half registers with App.route(prefix, half). A half is an object with
   fault(request, rule)        -> Response for the OPERATION faults of faults.py, or None when it does not know the fault
   anonymous(request)          -> true for requests that need no credentials (optional)
 
-A Response has a body, or `chunks`: an iterator of bytes, sent with chunked encoding as they come; it is closed when the client
-goes away. An iterator that waits calls request.client_gone() now and then.
+A Response has a body, or `chunks`: an iterator of bytes, sent with chunked encoding as they come; it is closed when
+the client goes away. An iterator that waits calls request.client_gone() now and then.
 """
 import base64
 import collections
@@ -50,11 +50,11 @@ class Request:
         self.headers = headers
         self.body = body
         self.connection = connection
-        self.user = None       # model.User after authentication
-        self.entry = None      # this request's entry in the log
-        self.rule = None       # the fault rule that fired, if any
-        self.locked = False    # too many bad passwords for this name
-        self.counted = None    # the name under which it counts as under way
+        self.user = None  # model.User after authentication
+        self.entry = None  # this request's entry in the log
+        self.rule = None  # the fault rule that fired, if any
+        self.locked = False  # too many bad passwords for this name
+        self.counted = None  # the name under which it counts as under way
         self.cookies = _cookies(headers.get_all("Cookie", []))
 
     @property
@@ -66,7 +66,7 @@ class Request:
         try:
             ready, _, _ = select.select([self.connection], [], [], 0)
             return bool(ready) and not self.connection.recv(1, socket.MSG_PEEK)
-        except ValueError:    # TLS sockets take no flags
+        except ValueError:  # TLS sockets take no flags
             return bool(ready)
         except OSError:
             return True
@@ -178,15 +178,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         elif after:
             headers, body = fault_rules.after(rule, headers, body)
-        if (request and self.server.app.options.gzip and len(body) > 512 and "Content-Encoding" not in headers
-                and "gzip" in self.headers.get("Accept-Encoding", "")):
+        if (
+            request
+            and self.server.app.options.gzip
+            and len(body) > 512
+            and "Content-Encoding" not in headers
+            and "gzip" in self.headers.get("Accept-Encoding", "")
+        ):
             headers, body = {**headers, "Content-Encoding": "gzip"}, gzip.compress(body, 1, mtime=0)
         length = len(body) + (rule.get("delta", 100) if after == "bad_length" else 0)
         head = self.head(response.status, {**headers, "Content-Length": str(length)})
         if self.command == "HEAD":
             body = b""
         if after == "cut":
-            self.wfile.write(head + body[:rule.get("bytes", len(body) // 2)])
+            self.wfile.write(head + body[: rule.get("bytes", len(body) // 2)])
             self.wfile.flush()
             raise Dropped(False)
         if after == "drip":
@@ -204,7 +209,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def drip(self, data, rate):
         step = max(1, rate // 20)
         for start in range(0, len(data), step):
-            self.wfile.write(data[start:start + step])
+            self.wfile.write(data[start : start + step])
             time.sleep(step / rate)
 
     def send_chunks(self, response, request, rule):
@@ -216,7 +221,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if not chunk:
                     continue
                 if limit is not None and sent + len(chunk) > limit:
-                    part = chunk[:limit - sent]
+                    part = chunk[: limit - sent]
                     self.wfile.write(b"%x\r\n%s" % (len(chunk), part))
                     raise Dropped(False)
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
@@ -270,6 +275,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def handle_error(self, request, client_address):
         import traceback
+
         self.app.log.violation("exception in the stand-in: " + traceback.format_exc())
         traceback.print_exc()
 
@@ -279,6 +285,7 @@ class App:
 
     def __init__(self, store, options):
         import reqlog
+
         self.store = store
         self.clock = store.clock
         self.options = options
@@ -286,7 +293,7 @@ class App:
         self.log = reqlog.RequestLog()
         self.routes = []
         self.connections = set()
-        self.active = collections.Counter()    # requests under way, by user; parked ones do not count
+        self.active = collections.Counter()  # requests under way, by user; parked ones do not count
         self.bad_logins = collections.Counter()
         self.lock = threading.Lock()
 
@@ -310,14 +317,20 @@ class App:
         protocol = half.protocol if half else "http"
         request.user = self.authenticate(request)
         op, detail = half.operation(request) if half else (request.method, {})
-        request.entry = self.log.add(protocol=protocol, op=op, path=request.target, bytes_in=len(request.body),
-                                     user=request.user.name if request.user else None, detail=detail,
-                                     at_once=self.enter(request),
-                                     agent=request.headers.get("User-Agent"))
+        request.entry = self.log.add(
+            protocol=protocol,
+            op=op,
+            path=request.target,
+            bytes_in=len(request.body),
+            user=request.user.name if request.user else None,
+            detail=detail,
+            at_once=self.enter(request),
+            agent=request.headers.get("User-Agent"),
+        )
         if self.options.delay_s:
             time.sleep(self.options.delay_s)
         welcome = half is not None and hasattr(half, "anonymous") and half.anonymous(request)
-        if request.user or welcome or half is None:     # a mere challenge uses up no fault
+        if request.user or welcome or half is None:  # a mere challenge uses up no fault
             request.rule = self.faults.pick(protocol, op, request.entry["user"], detail)
         rule = request.rule
         if rule:
@@ -386,5 +399,9 @@ class App:
     def unauthorized(self, request):
         request.entry["detail"]["unauthorized"] = True
         schemes = [s.format(realm=self.options.realm) for s in self.options.auth_schemes]
-        locked = b"The referenced account is currently locked out and may not be logged on to." if request.locked else b""
-        return Response(401, locked, {"WWW-Authenticate": schemes, "X-FEServer": "STANDIN", "Content-Type": "text/html"})
+        locked = (
+            b"The referenced account is currently locked out and may not be logged on to." if request.locked else b""
+        )
+        return Response(
+            401, locked, {"WWW-Authenticate": schemes, "X-FEServer": "STANDIN", "Content-Type": "text/html"}
+        )

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Exchange knows about a message without being asked for its MIME: subject, people, dates, bodies, attachments.
 
-`Info` holds the parsed headers, `structure()` the bodies and attachments; `regenerate()` plays Exchange's way of writing MIME anew.
+`Info` holds the parsed headers, `structure()` the bodies and attachments; `regenerate()` plays Exchange's way of
+writing MIME anew.
 """
 import collections
 import email
@@ -32,8 +33,8 @@ def split_header(raw):
     found = HEADER_END.search(raw)
     if not found:
         return raw, b""
-    cut = found.start() + (2 if raw[found.start():found.start() + 1] == b"\r" else 1)
-    return raw[:cut], raw[found.end():]
+    cut = found.start() + (2 if raw[found.start() : found.start() + 1] == b"\r" else 1)
+    return raw[:cut], raw[found.end() :]
 
 
 def message_id(raw):
@@ -96,7 +97,7 @@ class Info:
         head = email.parser.BytesHeaderParser().parsebytes(split_header(raw)[0] + b"\r\n")
         get = head.get
         self.subject = decode_header(get("Subject"))
-        self.sender = (addresses([get("Sender")]) if get("Sender") else None)
+        self.sender = addresses([get("Sender")]) if get("Sender") else None
         self.from_ = addresses(head.get_all("From", []))
         self.to = addresses(head.get_all("To", []))
         self.cc = addresses(head.get_all("Cc", []))
@@ -138,21 +139,36 @@ def structure(raw):
     while stack:
         part = stack.pop(0)
         kind = part.get_content_type()
-        disposition = (part.get_content_disposition() or "")
+        disposition = part.get_content_disposition() or ""
         if part.is_multipart() and kind != "message/rfc822":
             stack = list(part.get_payload()) + stack
         elif kind == "message/rfc822":
             inner = part.get_payload(0) if part.is_multipart() else None
-            parts.append(Part(decode_header(inner.get("Subject")) if inner else "message", kind, None, False,
-                              inner.as_bytes() if inner else b"", True))
+            parts.append(
+                Part(
+                    decode_header(inner.get("Subject")) if inner else "message",
+                    kind,
+                    None,
+                    False,
+                    inner.as_bytes() if inner else b"",
+                    True,
+                )
+            )
         elif kind == "text/plain" and text is None and disposition != "attachment":
             text = _part_text(part)
         elif kind == "text/html" and html is None and disposition != "attachment":
             html = _part_text(part)
         elif not kind.startswith("multipart/"):
-            parts.append(Part(decode_header(part.get_filename()) or "attachment", kind,
-                              (part.get("Content-ID") or "").strip("<>") or None, disposition == "inline",
-                              part.get_payload(decode=True) or b"", False))
+            parts.append(
+                Part(
+                    decode_header(part.get_filename()) or "attachment",
+                    kind,
+                    (part.get("Content-ID") or "").strip("<>") or None,
+                    disposition == "inline",
+                    part.get_payload(decode=True) or b"",
+                    False,
+                )
+            )
     return text, html, parts
 
 
@@ -210,9 +226,13 @@ def regenerate(raw, key, nonce=0):
         header = header.replace(old, new)
         body = body.replace(b"--" + old, b"--" + new)
     received = header.lower().startswith(b"received:")
-    stamp = (b"Received: from standin.example.com (192.0.2.10) by standin.example.com\r\n (192.0.2.10) with Microsoft SMTP"
-             b" Server id 15.1.2507.6; %s\r\n" % tag[:8].encode())
-    extra = (b"X-MS-Exchange-Organization-AuthSource: standin.example.com\r\nX-MS-Has-Attach: %s\r\n"
-             b"X-MS-Exchange-Organization-Network-Message-Id: %s\r\nX-MS-TNEF-Correlator:\r\n"
-             % (b"yes" if b"multipart/mixed" in header.lower() else b"", tag[32:64].lower().encode()))
+    stamp = (
+        b"Received: from standin.example.com (192.0.2.10) by standin.example.com\r\n (192.0.2.10) with Microsoft SMTP"
+        b" Server id 15.1.2507.6; %s\r\n" % tag[:8].encode()
+    )
+    extra = (
+        b"X-MS-Exchange-Organization-AuthSource: standin.example.com\r\nX-MS-Has-Attach: %s\r\n"
+        b"X-MS-Exchange-Organization-Network-Message-Id: %s\r\nX-MS-TNEF-Correlator:\r\n"
+        % (b"yes" if b"multipart/mixed" in header.lower() else b"", tag[32:64].lower().encode())
+    )
     return (stamp if received else b"") + header + extra + b"\r\n" + body

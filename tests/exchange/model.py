@@ -6,11 +6,11 @@
   Folder    `num` never changes (not on rename, not on move); kind is the EWS distinguished name ("inbox") or None
   Item      `num` is new after a move or copy, as ids are on Exchange; everything else goes along
 
-Sequence numbers. Each change takes the next `mailbox.seq`. An item remembers three: `arrived` (it came into this folder),
-`content` (anything but the read flag changed) and `readseq` (the read flag changed); `item.seq` is the latest. A deleted or
-moved item leaves a Tombstone in its folder. So "what changed in this folder since S" is Folder.changes_since(S), and a
-client's sync state is a number or two: EWS and EAS both store nothing else. The folder hierarchy works the same way:
-Mailbox.hierarchy_since(S).
+Sequence numbers. Each change takes the next `mailbox.seq`. An item remembers three: `arrived` (it came into this
+folder), `content` (anything but the read flag changed) and `readseq` (the read flag changed); `item.seq` is the
+latest. A deleted or moved item leaves a Tombstone in its folder. So "what changed in this folder since S" is
+Folder.changes_since(S), and a client's sync state is a number or two: EWS and EAS both store nothing else. The folder
+hierarchy works the same way: Mailbox.hierarchy_since(S).
 
 Waiting: `mailbox.cond` (a Condition on the lock) is notified after each change and when the clock is advanced; use
 Mailbox.wait(predicate, seconds). Mailbox.listeners get each Event as it happens (under the lock: be quick).
@@ -58,8 +58,8 @@ class ModelError(Exception):
 
 
 Event = collections.namedtuple("Event", "seq kind time folder item old_folder old_item")
-"""kind: NewMail Created Deleted Modified Moved Copied; `folder` and `old_folder` are folder numbers. For an event about a
-folder `item` is None; for one about an item it is the item's number."""
+"""kind: NewMail Created Deleted Modified Moved Copied; `folder` and `old_folder` are folder numbers. For an event
+about a folder `item` is None; for one about an item it is the item's number."""
 
 Change = collections.namedtuple("Change", "kind num item")
 """kind: create update read delete; `item` is None for delete."""
@@ -68,32 +68,56 @@ Tombstone = collections.namedtuple("Tombstone", "num arrived seq")
 
 
 class Item:
-    __slots__ = ("num", "folder", "arrived", "content", "readseq", "received", "sent", "created", "modified", "size",
-                 "read", "flag", "categories", "message_id", "last_verb", "icon", "draft", "item_class", "source",
-                 "article", "search_key", "importance", "overrides", "ext", "traits")
-    generated = (None, b"")   # the message made last: headers, structure and MIME of one are asked for in a row
+    __slots__ = (
+        "num",
+        "folder",
+        "arrived",
+        "content",
+        "readseq",
+        "received",
+        "sent",
+        "created",
+        "modified",
+        "size",
+        "read",
+        "flag",
+        "categories",
+        "message_id",
+        "last_verb",
+        "icon",
+        "draft",
+        "item_class",
+        "source",
+        "article",
+        "search_key",
+        "importance",
+        "overrides",
+        "ext",
+        "traits",
+    )
+    generated = (None, b"")  # the message made last: headers, structure and MIME of one are asked for in a row
 
     def __init__(self, num, folder, source):
         self.num = num
-        self.folder = folder          # folder number
-        self.source = source          # bytes, or a callable without arguments that returns the same bytes each time
+        self.folder = folder  # folder number
+        self.source = source  # bytes, or a callable without arguments that returns the same bytes each time
         self.arrived = self.content = self.readseq = 0
         self.received = self.sent = self.created = self.modified = 0
-        self.size = 0                 # what the server says: not the length of the MIME
+        self.size = 0  # what the server says: not the length of the MIME
         self.read = False
         self.flag = NOT_FLAGGED
         self.categories = ()
         self.message_id = None
-        self.last_verb = None         # 102 reply, 103 reply all, 104 forward
+        self.last_verb = None  # 102 reply, 103 reply all, 104 forward
         self.icon = None
         self.draft = False
         self.item_class = "IPM.Note"
-        self.article = 0              # PidTagInternetArticleNumber
-        self.search_key = num         # survives moves and copies
+        self.article = 0  # PidTagInternetArticleNumber
+        self.search_key = num  # survives moves and copies
         self.importance = "Normal"
-        self.overrides = None         # properties set later: {"subject": ..., "to": [...], ...}
-        self.ext = None               # extended properties set by clients: {key: value}
-        self.traits = None            # set of oddities: no-mime, mime-error, dead, control-chars
+        self.overrides = None  # properties set later: {"subject": ..., "to": [...], ...}
+        self.ext = None  # extended properties set by clients: {key: value}
+        self.traits = None  # set of oddities: no-mime, mime-error, dead, control-chars
 
     @property
     def seq(self):
@@ -116,11 +140,11 @@ class Item:
 class Folder:
     def __init__(self, num, parent, name, cls, kind, hidden=False):
         self.num, self.parent, self.name, self.cls, self.kind, self.hidden = num, parent, name, cls, kind, hidden
-        self.created = self.changed = 0      # sequence numbers for the hierarchy
-        self.items = {}                      # num -> Item
-        self.order = []                      # sorted (received, num)
-        self.latest = {}                     # num -> seq of its last change, oldest first; tombstones included
-        self.tombstones = {}                 # num -> Tombstone
+        self.created = self.changed = 0  # sequence numbers for the hierarchy
+        self.items = {}  # num -> Item
+        self.order = []  # sorted (received, num)
+        self.latest = {}  # num -> seq of its last change, oldest first; tombstones included
+        self.tombstones = {}  # num -> Tombstone
         self.unread = 0
         self.deleted_total = 0
         self.next_article = 1
@@ -186,10 +210,10 @@ class Mailbox:
         self.clock.on_advance(self.wake)
         self.listeners = []
         self.folders = {}
-        self.folder_tombstones = {}   # num -> seq
+        self.folder_tombstones = {}  # num -> seq
         self.items = {}
         self.seq = 0
-        self.generation = 1           # sync states of an older generation are invalid
+        self.generation = 1  # sync states of an older generation are invalid
         self.next_num = 1
         self.kinds = {}
         for kind, name, cls, parent, hidden in DEFAULT_FOLDERS:
@@ -262,7 +286,7 @@ class Mailbox:
         return self.store.infos.get(self, item)
 
     def hierarchy_since(self, position, root=None):
-        """[(seq, kind, num, folder)] of the folders below `root`: creates (parents first), then updates, then deletes."""
+        """[(seq, kind, num, folder)] of folders below `root`: creates (parents first), then updates, then deletes."""
         root = self.kinds["msgfolderroot"].num if root is None else root
         created, updated, deleted = [], [], []
         for folder in self.descendants(root):
@@ -511,8 +535,7 @@ class Mailbox:
 class User:
     def __init__(self, name, password, mailbox):
         self.name, self.password, self.mailbox = name, password, mailbox
-        self.names = {name.casefold(), mailbox.email.casefold(),
-                      ("EXAMPLE\\" + mailbox.email.split("@")[0]).casefold()}
+        self.names = {name.casefold(), mailbox.email.casefold(), ("EXAMPLE\\" + mailbox.email.split("@")[0]).casefold()}
 
 
 class Store:
@@ -555,8 +578,15 @@ class Store:
     def submit(self, sender, recipients, raw):
         """The transport: hands a message to every recipient that lives here and remembers the submission."""
         with self.lock:
-            self.submissions.append({"sender": sender, "recipients": list(recipients), "size": len(raw),
-                                     "message_id": mimeinfo.message_id(raw), "mime": raw})
+            self.submissions.append(
+                {
+                    "sender": sender,
+                    "recipients": list(recipients),
+                    "size": len(raw),
+                    "message_id": mimeinfo.message_id(raw),
+                    "mime": raw,
+                }
+            )
         delivered = mimeinfo.without_bcc(raw)
         for address in recipients:
             mailbox = self.mailbox_of(address)

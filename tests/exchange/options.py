@@ -3,23 +3,23 @@
 import json
 
 DEFAULTS = {
-    "version": "2016",            # 2010_SP2, 2013, 2013_SP1, 2016, 2019, online
-    "delay_s": 0.0,               # added to every request (benches: the network)
+    "version": "2016",  # 2010_SP2, 2013, 2013_SP1, 2016, 2019, online
+    "delay_s": 0.0,  # added to every request (benches: the network)
     "realm": "standin.example.com",
     "auth_schemes": ['Negotiate', 'NTLM', 'Basic realm="{realm}"'],
-    "lockout_after": 0,           # bad passwords in a row after which even the good one is refused; 0: never
+    "lockout_after": 0,  # bad passwords in a row after which even the good one is refused; 0: never
     "max_request_bytes": 67108864,
-    "gzip": False,                # compress answers when the client accepts it
-    "regenerate_mime": False,     # MimeContent is a regenerated form, not the delivered bytes
-    "volatile_mime": False,       # ... and differs from fetch to fetch
-    "dead_items": False,          # SyncFolderItems keeps announcing items with the trait `dead`, GetItem says not found
-    "minute_s": 60.0,             # how long a minute of ConnectionTimeout and Timeout lasts
-    "heartbeat_s": 45.0,          # StatusEvent on streaming connections; 0 = none, as Exchange Online was seen to do
-    "affinity": True,             # subscription requests must carry the cookie of Subscribe
-    "find_cap": 250,              # FindItem with a restriction returns at most this many
+    "gzip": False,  # compress answers when the client accepts it
+    "regenerate_mime": False,  # MimeContent is a regenerated form, not the delivered bytes
+    "volatile_mime": False,  # ... and differs from fetch to fetch
+    "dead_items": False,  # SyncFolderItems keeps announcing items with the trait `dead`, GetItem says not found
+    "minute_s": 60.0,  # how long a minute of ConnectionTimeout and Timeout lasts
+    "heartbeat_s": 45.0,  # StatusEvent on streaming connections; 0 = none, as Exchange Online was seen to do
+    "affinity": True,  # subscription requests must carry the cookie of Subscribe
+    "find_cap": 250,  # FindItem with a restriction returns at most this many
     "sync_page_max": 512,
-    "raw_control_chars": True,    # characters XML cannot hold leave as &#x1A; as on Exchange; false: dropped
-    "read_changes_announced": True,   # SyncFolderItems reports ReadFlagChange; false: Update
+    "raw_control_chars": True,  # characters XML cannot hold leave as &#x1A; as on Exchange; false: dropped
+    "read_changes_announced": True,  # SyncFolderItems reports ReadFlagChange; false: Update
 }
 
 

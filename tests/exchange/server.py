@@ -24,7 +24,7 @@ from model import Store
 from options import Options
 
 
-HALVES = ("ews", "eas")    # modules with register(app)
+HALVES = ("ews", "eas")  # modules with register(app)
 
 
 def arguments(argv=None):
@@ -33,14 +33,19 @@ def arguments(argv=None):
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--control-port", type=int, default=0)
     parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"))
-    parser.add_argument("--user", action="append", metavar="NAME:PASSWORD[:EMAIL]",
-                        help="default: alice@example.com:secret")
+    parser.add_argument(
+        "--user", action="append", metavar="NAME:PASSWORD[:EMAIL]", help="default: alice@example.com:secret"
+    )
     parser.add_argument("--corpus", type=int, default=0, metavar="N", help="messages in the inbox of the first user")
-    parser.add_argument("--demo", type=int, default=0, metavar="N", help="N messages spread over a believable folder tree")
+    parser.add_argument(
+        "--demo", type=int, default=0, metavar="N", help="N messages spread over a believable folder tree"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mean", type=int, default=0, metavar="BYTES", help="mean message size; 0: the natural mix")
     parser.add_argument("--kinds", default="mixed", choices=sorted(corpus.MIXES))
-    parser.add_argument("--big", type=int, default=0, metavar="BYTES", help="one message of this size in the inbox, too")
+    parser.add_argument(
+        "--big", type=int, default=0, metavar="BYTES", help="one message of this size in the inbox, too"
+    )
     parser.add_argument("--faults", metavar="FILE", help="JSON list of fault rules")
     parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE")
     parser.add_argument("--epoch", type=int, default=DEFAULT_EPOCH)
@@ -65,8 +70,9 @@ def build(args):
             app.faults.add(json.load(file))
     mailbox = store.users[0].mailbox
     if args.corpus or args.big:
-        corpus.fill(mailbox, mailbox.kinds["inbox"], args.corpus, seed=args.seed, mean=args.mean, kinds=args.kinds,
-                    big=args.big)
+        corpus.fill(
+            mailbox, mailbox.kinds["inbox"], args.corpus, seed=args.seed, mean=args.mean, kinds=args.kinds, big=args.big
+        )
     if args.demo:
         corpus.fill_demo(mailbox, args.demo, seed=args.seed)
     return app

@@ -39,15 +39,24 @@ class Standin:
     def start(self, timeout=120):
         """On a restart the same ports are taken again."""
         port, control = self.port or self.want[0], self.control_port or self.want[1]
-        command = ["/usr/bin/python3", os.path.join(HERE, "server.py"), "--port", str(port),
-                   "--control-port", str(control), *self.args]
+        command = [
+            "/usr/bin/python3",
+            os.path.join(HERE, "server.py"),
+            "--port",
+            str(port),
+            "--control-port",
+            str(control),
+            *self.args,
+        ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.stderr, text=True)
         started = time.monotonic()
         line = self.process.stdout.readline()
         if not line.startswith("READY "):
             self.process.kill()
             self.process.wait()
-            raise ControlError(f"the stand-in did not start ({time.monotonic() - started:.1f} s of {timeout}): {line!r}")
+            raise ControlError(
+                f"the stand-in did not start ({time.monotonic() - started:.1f} s of {timeout}): {line!r}"
+            )
         ports = dict(word.split("=") for word in line.split()[1:])
         self.port, self.control_port = int(ports["port"]), int(ports["control"])
         return self

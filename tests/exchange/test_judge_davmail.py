@@ -50,8 +50,18 @@ def decode(name):
 
 def test_folders(imap, exchange):
     listed = [decode(line.decode().split('"/" ', 1)[1].strip('"')) for line in ok(imap.list())]
-    for name in ("INBOX", "Sent", "Drafts", "Trash", "Archive", "会議メモ", "Отчёты", "INBOX/Größe & Änderung",
-                 "INBOX/Projects/Harbour 2026", "Clients_xF8FF_Suppliers"):
+    for name in (
+        "INBOX",
+        "Sent",
+        "Drafts",
+        "Trash",
+        "Archive",
+        "会議メモ",
+        "Отчёты",
+        "INBOX/Größe & Änderung",
+        "INBOX/Projects/Harbour 2026",
+        "Clients_xF8FF_Suppliers",
+    ):
         assert name in listed, listed
 
 
@@ -109,7 +119,8 @@ def test_store_copy_move(imap, exchange):
 
 
 def test_append_and_delete(imap, exchange):
-    raw = (b"From: alice@example.com\r\nTo: bob@example.com\r\nSubject: Appended\r\nMessage-ID: <appended@judge>\r\n\r\nText.\r\n")
+    raw = b"From: alice@example.com\r\nTo: bob@example.com\r\nSubject: Appended\r\n"
+    raw += b"Message-ID: <appended@judge>\r\n\r\nText.\r\n"
     ok(imap.append("Sent", "(\\Seen)", None, raw))
     kept = [i for i in exchange.items("sentitems") if i["message_id"] == "<appended@judge>"]
     assert len(kept) == 1 and not kept[0]["draft"]
@@ -123,6 +134,8 @@ def test_append_and_delete(imap, exchange):
 def test_send(davmail, exchange):
     with smtplib.SMTP("127.0.0.1", davmail.smtp_port, timeout=60) as smtp:
         smtp.login(USER, PASSWORD)
-        smtp.sendmail(USER, [USER], "From: alice@example.com\r\nTo: alice@example.com\r\nSubject: By SMTP\r\n\r\nHello\r\n")
+        smtp.sendmail(
+            USER, [USER], "From: alice@example.com\r\nTo: alice@example.com\r\nSubject: By SMTP\r\n\r\nHello\r\n"
+        )
     assert judge_mailbox.subjects(exchange).count("By SMTP") == 1
     assert judge_mailbox.subjects(exchange, "sentitems").count("By SMTP") == 1

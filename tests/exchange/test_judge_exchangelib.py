@@ -21,10 +21,12 @@ def exchange():
 @pytest.fixture(scope="module")
 def account(exchange):
     credentials = exchangelib.Credentials(username=USER, password=PASSWORD)
-    config = exchangelib.Configuration(service_endpoint=exchange.url, credentials=credentials,
-                                       auth_type=exchangelib.BASIC, max_connections=4)
-    found = exchangelib.Account(primary_smtp_address=USER, config=config, autodiscover=False,
-                                access_type=exchangelib.DELEGATE)
+    config = exchangelib.Configuration(
+        service_endpoint=exchange.url, credentials=credentials, auth_type=exchangelib.BASIC, max_connections=4
+    )
+    found = exchangelib.Account(
+        primary_smtp_address=USER, config=config, autodiscover=False, access_type=exchangelib.DELEGATE
+    )
     yield found
     found.protocol.close()
 
@@ -111,8 +113,9 @@ def test_streaming_announces_new_mail(account, exchange):
         timer = threading.Timer(1.0, lambda: exchange.deliver(subject=judge_mailbox.NEW_SUBJECT))
         timer.start()
         events = []
-        for notification in account.inbox.get_streaming_events(subscription, connection_timeout=1,
-                                                               max_notifications_returned=1):
+        for notification in account.inbox.get_streaming_events(
+            subscription, connection_timeout=1, max_notifications_returned=1
+        ):
             events += notification.events
         timer.join()
     assert {"CreatedEvent", "NewMailEvent"} & {e.ELEMENT_NAME for e in events}
@@ -147,8 +150,13 @@ def test_write_cycle(account, exchange):
 
 
 def test_send_and_folders(account, exchange):
-    message = exchangelib.Message(account=account, folder=account.sent, subject="Sent by the judge", body="Hello",
-                                  to_recipients=[exchangelib.Mailbox(email_address=USER)])
+    message = exchangelib.Message(
+        account=account,
+        folder=account.sent,
+        subject="Sent by the judge",
+        body="Hello",
+        to_recipients=[exchangelib.Mailbox(email_address=USER)],
+    )
     message.send_and_save()
     assert judge_mailbox.subjects(exchange).count("Sent by the judge") == 1
     assert judge_mailbox.subjects(exchange, "sentitems").count("Sent by the judge") == 1

@@ -12,13 +12,19 @@ FIND = """const server = MailServices.accounts.allServers.find(s => s.type == "e
 const find = path => path.split("\\u0000").reduce((at, name) => at && at.subFolders.find(f => f.name == name),
                                                   server.rootFolder);
 """
-EXPAND = FIND + """server.performExpand(window.msgWindow);
+EXPAND = (
+    FIND
+    + """server.performExpand(window.msgWindow);
 const end = Date.now() + 30000;
 while (Date.now() < end && server.rootFolder.descendants.length < arguments[0]) await sleep(100);
 return server.rootFolder.descendants.map(f => {
-    const names = []; for (let at = f; at && !at.isServer; at = at.parent) names.unshift(at.name); return names.join("/"); });
+    const names = []; for (let at = f; at && !at.isServer; at = at.parent)
+        names.unshift(at.name); return names.join("/"); });
 """
-UPDATE = FIND + """const folder = find(arguments[0]), wanted = arguments[1];
+)
+UPDATE = (
+    FIND
+    + """const folder = find(arguments[0]), wanted = arguments[1];
 const end = Date.now() + 30000;
 folder.updateFolder(window.msgWindow);
 while (Date.now() < end && [...folder.messages].length != wanted) await sleep(100);
@@ -26,12 +32,16 @@ await sleep(300);
 return [...folder.messages].map(m => ({subject: m.mime2DecodedSubject, author: m.mime2DecodedAuthor, read: m.isRead,
     flagged: m.isFlagged, id: m.messageId, date: m.dateInSeconds}));
 """
-SOURCE = FIND + """const folder = find(arguments[0]);
+)
+SOURCE = (
+    FIND
+    + """const folder = find(arguments[0]);
 const message = [...folder.messages].find(m => m.messageId == arguments[1]);
 const uri = folder.getUriForMsg(message);
 return await new Promise((done, fail) => {
     let text = "";
-    const scriptable = Components.Constructor("@mozilla.org/binaryinputstream;1", "nsIBinaryInputStream", "setInputStream");
+    const scriptable = Components.Constructor("@mozilla.org/binaryinputstream;1",
+        "nsIBinaryInputStream", "setInputStream");
     MailServices.messageServiceFromURI(uri).streamMessage(uri, {
         QueryInterface: ChromeUtils.generateQI(["nsIStreamListener"]),
         onStartRequest() {}, onStopRequest(_, status) { status ? fail("status " + status) : done(text); },
@@ -39,6 +49,7 @@ return await new Promise((done, fail) => {
         window.msgWindow, null, false, "", false);
 });
 """
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +61,11 @@ def exchange():
 
 @pytest.fixture(scope="module")
 def bird(exchange, tmp_path_factory):
-    with Thunderbird(str(tmp_path_factory.mktemp("thunderbird")), ews_account(exchange.url, USER),
-                     [("ews://127.0.0.1", USER, PASSWORD)]) as running:
+    with Thunderbird(
+        str(tmp_path_factory.mktemp("thunderbird")),
+        ews_account(exchange.url, USER),
+        [("ews://127.0.0.1", USER, PASSWORD)],
+    ) as running:
         yield running
 
 
@@ -115,7 +129,10 @@ def test_change_on_the_server(bird, exchange):
 
 def test_mark_read_from_thunderbird(bird, exchange):
     item = next(i for i in exchange.items() if not i["read"])
-    bird.js(FIND + """const folder = find("Inbox");
+    bird.js(
+        FIND
+        + """const folder = find("Inbox");
         folder.markMessagesRead([[...folder.messages].find(m => m.messageId == arguments[0])], true);""",
-            item["message_id"].strip("<>"))
+        item["message_id"].strip("<>"),
+    )
     assert judge_mailbox.poll(20, lambda: next(i for i in exchange.items() if i["num"] == item["num"])["read"])

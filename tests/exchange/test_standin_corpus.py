@@ -69,4 +69,5 @@ def test_regenerate_is_the_same_message_in_other_bytes():
         if source.kind(i) in ("alternative", "attachments", "inline", "forwarded", "text"):
             before, after = email.message_from_bytes(raw), email.message_from_bytes(made)
             assert [p.get_payload() for p in before.walk() if not p.is_multipart()] == [
-                p.get_payload() for p in after.walk() if not p.is_multipart()]
+                p.get_payload() for p in after.walk() if not p.is_multipart()
+            ]

@@ -13,10 +13,14 @@ from ewsclient import BASIC, Client, envelope
 from faults import AFTER, BEFORE, OPERATION
 from standin import ControlError, Standin
 
-ASK = ('<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape></m:FolderShape><m:FolderIds>'
-       '<t:DistinguishedFolderId Id="inbox"/><t:DistinguishedFolderId Id="drafts"/></m:FolderIds></m:GetFolder>')
-MAKE = ('<m:CreateFolder><m:ParentFolderId><t:DistinguishedFolderId Id="inbox"/></m:ParentFolderId><m:Folders><t:Folder>'
-        "<t:DisplayName>{}</t:DisplayName></t:Folder></m:Folders></m:CreateFolder>")
+ASK = (
+    '<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape></m:FolderShape><m:FolderIds>'
+    '<t:DistinguishedFolderId Id="inbox"/><t:DistinguishedFolderId Id="drafts"/></m:FolderIds></m:GetFolder>'
+)
+MAKE = (
+    '<m:CreateFolder><m:ParentFolderId><t:DistinguishedFolderId Id="inbox"/></m:ParentFolderId><m:Folders><t:Folder>'
+    "<t:DisplayName>{}</t:DisplayName></t:Folder></m:Folders></m:CreateFolder>"
+)
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +109,9 @@ def test_delay(exchange, client):
     assert time.monotonic() - started >= 0.2
 
 
-@pytest.mark.parametrize("what,applied", [("reset_before", False), ("close_before", False), ("lose", True),
-                                          ("reset_after", True)])
+@pytest.mark.parametrize(
+    "what,applied", [("reset_before", False), ("close_before", False), ("lose", True), ("reset_after", True)]
+)
 def test_no_answer(exchange, what, applied):
     exchange.fault(op="CreateFolder", do=what)
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):

@@ -28,9 +28,19 @@ def subscribe(client):
 
 def listen(client, subscription, cookie, **headers):
     """Sends GetStreamingEvents; returns the response object, to be read piece by piece."""
-    client.connection.request("POST", "/EWS/Exchange.asmx", envelope(streaming(subscription)).encode(), {
-        "Content-Type": "text/xml", "Authorization": client.auth, "X-AnchorMailbox": USER,
-        "X-PreferServerAffinity": "true", "Cookie": cookie, **headers})
+    client.connection.request(
+        "POST",
+        "/EWS/Exchange.asmx",
+        envelope(streaming(subscription)).encode(),
+        {
+            "Content-Type": "text/xml",
+            "Authorization": client.auth,
+            "X-AnchorMailbox": USER,
+            "X-PreferServerAffinity": "true",
+            "Cookie": cookie,
+            **headers,
+        },
+    )
     return client.connection.getresponse()
 
 
@@ -155,7 +165,10 @@ def test_many_parked_requests(exchange):
 
 
 def test_old_versions_have_no_streaming(exchange):
-    answer = Client(exchange).post('<m:Subscribe><m:StreamingSubscriptionRequest SubscribeToAllFolders="true"><t:EventTypes>'
-                                   "<t:EventType>NewMailEvent</t:EventType></t:EventTypes></m:StreamingSubscriptionRequest>"
-                                   "</m:Subscribe>", version="Exchange2010")
+    answer = Client(exchange).post(
+        '<m:Subscribe><m:StreamingSubscriptionRequest SubscribeToAllFolders="true"><t:EventTypes>'
+        "<t:EventType>NewMailEvent</t:EventType></t:EventTypes></m:StreamingSubscriptionRequest>"
+        "</m:Subscribe>",
+        version="Exchange2010",
+    )
     assert answer.status == 500 and answer.fault == "ErrorInvalidServerVersion"

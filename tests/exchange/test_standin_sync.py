@@ -84,7 +84,7 @@ def test_states_that_are_not_ours(client, exchange):
     junk = '<t:DistinguishedFolderId Id="junkemail"/>'
     assert client.sync(state, folder=junk).codes == ["ErrorInvalidSyncStateData"]
     middle = len(state) // 2
-    broken = state[:middle] + ("A" if state[middle] != "A" else "B") + state[middle + 1:]
+    broken = state[:middle] + ("A" if state[middle] != "A" else "B") + state[middle + 1 :]
     for bad in (broken, "rubbish", state[:40], "QUJD"):
         assert client.sync(bad).codes == ["ErrorInvalidSyncStateData"]
     assert client.sync(state).codes == ["NoError"]
@@ -120,9 +120,11 @@ def test_dead_items_are_announced_for_ever(client, exchange):
 
 def hierarchy(client, state=""):
     given = f"<m:SyncState>{state}</m:SyncState>" if state else ""
-    return client.post("<m:SyncFolderHierarchy><m:FolderShape><t:BaseShape>AllProperties</t:BaseShape></m:FolderShape>"
-                       f'<m:SyncFolderId><t:DistinguishedFolderId Id="msgfolderroot"/></m:SyncFolderId>{given}'
-                       "</m:SyncFolderHierarchy>")
+    return client.post(
+        "<m:SyncFolderHierarchy><m:FolderShape><t:BaseShape>AllProperties</t:BaseShape></m:FolderShape>"
+        f'<m:SyncFolderId><t:DistinguishedFolderId Id="msgfolderroot"/></m:SyncFolderId>{given}'
+        "</m:SyncFolderHierarchy>"
+    )
 
 
 def test_hierarchy(client, exchange):

@@ -46,8 +46,13 @@ class Davmail:
         with open(settings, "w", encoding="utf-8") as file:
             file.write(SETTINGS.format(url=url, imap=self.imap_port, smtp=self.smtp_port, log=self.log, level=level))
         self.output = open(os.path.join(folder, "output.txt"), "wb")
-        self.process = subprocess.Popen(["java", f"-Xmx{heap}", "-jar", JAR, "-server", settings], cwd=folder,
-                                        stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(
+            ["java", f"-Xmx{heap}", "-jar", JAR, "-server", settings],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
+        )
         self.wait_open()
 
     def wait_open(self, seconds=60):

@@ -15,19 +15,39 @@ BINARY = "/usr/lib/thunderbird/thunderbird-bin"
 START_LIMIT_S = 90
 
 QUIET = {
-    "app.update.enabled": False, "app.donation.eoy.version.viewed": 999, "app.normandy.enabled": False,
-    "browser.dom.window.dump.enabled": True, "browser.safebrowsing.enabled": False,
-    "datareporting.policy.dataSubmissionEnabled": False, "datareporting.policy.dataSubmissionPolicyBypassNotification": True,
-    "extensions.getAddons.cache.enabled": False, "extensions.update.enabled": False, "mail.biff.play_sound": False,
-    "mail.biff.show_alert": False, "mail.cloud_files.enabled": False, "mail.inappnotifications.enabled": False,
-    "mail.provider.enabled": False, "mail.rights.version": 1, "mail.shell.checkDefaultClient": False,
-    "mail.spotlight.firstRunDone": True, "mail.ui.show.migration.on.upgrade": False, "mail.winsearch.firstRunDone": True,
-    "mailnews.auto_config_url": "", "mailnews.database.global.indexer.enabled": False, "mailnews.start_page.enabled": False,
-    "network.captive-portal-service.enabled": False, "network.connectivity-service.enabled": False,
-    "services.settings.server": "http://127.0.0.1:9/", "toolkit.telemetry.enabled": False,
-    "mail.server.local.type": "none", "mail.server.local.name": "Local Folders", "mail.server.local.hostname": "Local Folders",
-    "mail.server.local.userName": "nobody", "mail.server.local.directory-rel": "[ProfD]Mail/Local Folders",
-    "mail.account.accountl.server": "local", "mail.accountmanager.localfoldersserver": "local",
+    "app.update.enabled": False,
+    "app.donation.eoy.version.viewed": 999,
+    "app.normandy.enabled": False,
+    "browser.dom.window.dump.enabled": True,
+    "browser.safebrowsing.enabled": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "datareporting.policy.dataSubmissionPolicyBypassNotification": True,
+    "extensions.getAddons.cache.enabled": False,
+    "extensions.update.enabled": False,
+    "mail.biff.play_sound": False,
+    "mail.biff.show_alert": False,
+    "mail.cloud_files.enabled": False,
+    "mail.inappnotifications.enabled": False,
+    "mail.provider.enabled": False,
+    "mail.rights.version": 1,
+    "mail.shell.checkDefaultClient": False,
+    "mail.spotlight.firstRunDone": True,
+    "mail.ui.show.migration.on.upgrade": False,
+    "mail.winsearch.firstRunDone": True,
+    "mailnews.auto_config_url": "",
+    "mailnews.database.global.indexer.enabled": False,
+    "mailnews.start_page.enabled": False,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "services.settings.server": "http://127.0.0.1:9/",
+    "toolkit.telemetry.enabled": False,
+    "mail.server.local.type": "none",
+    "mail.server.local.name": "Local Folders",
+    "mail.server.local.hostname": "Local Folders",
+    "mail.server.local.userName": "nobody",
+    "mail.server.local.directory-rel": "[ProfD]Mail/Local Folders",
+    "mail.account.accountl.server": "local",
+    "mail.accountmanager.localfoldersserver": "local",
 }
 PRELUDE = """const {MailServices} = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
 const {setTimeout} = ChromeUtils.importESModule("resource://gre/modules/Timer.sys.mjs");
@@ -35,7 +55,8 @@ const sleep = ms => new Promise(done => setTimeout(done, ms));
 const window = Services.wm.getMostRecentWindow("mail:3pane");
 """
 WRAP = """const done = arguments[arguments.length - 1], given = Array.prototype.slice.call(arguments, 0, -1);
-(async function() { %s %s }).apply(null, given).then(v => done({value: v}), e => done({error: String(e) + "\\n" + (e.stack || "")}));
+(async function() { %s %s }).apply(null, given).then(v => done({value: v}),
+    e => done({error: String(e) + "\\n" + (e.stack || "")}));
 """
 
 
@@ -45,14 +66,30 @@ def ews_account(url, user, name="ews"):
     server, identity = f"mail.server.{name}.", f"mail.identity.{name}."
     outgoing = f"mail.outgoingserver.{name}."
     return {
-        "mail.accountmanager.accounts": f"{name},accountl", "mail.accountmanager.defaultaccount": name,
-        f"mail.account.{name}.server": name, f"mail.account.{name}.identities": name,
-        server + "type": "ews", server + "hostname": host, server + "userName": user, server + "name": name,
-        server + "ews_url": url, server + "authMethod": 3, server + "socketType": 3 if url.startswith("https") else 0,
-        server + "port": 443, server + "login_at_startup": False, server + "check_new_mail": False,
-        identity + "fullName": "Alice", identity + "useremail": user, identity + "valid": True,
-        identity + "smtpServer": name, "mail.smtpservers": name, f"mail.smtpserver.{name}.type": "ews",
-        outgoing + "key": name, outgoing + "ews_url": url, outgoing + "username": user, outgoing + "auth_method": 3,
+        "mail.accountmanager.accounts": f"{name},accountl",
+        "mail.accountmanager.defaultaccount": name,
+        f"mail.account.{name}.server": name,
+        f"mail.account.{name}.identities": name,
+        server + "type": "ews",
+        server + "hostname": host,
+        server + "userName": user,
+        server + "name": name,
+        server + "ews_url": url,
+        server + "authMethod": 3,
+        server + "socketType": 3 if url.startswith("https") else 0,
+        server + "port": 443,
+        server + "login_at_startup": False,
+        server + "check_new_mail": False,
+        identity + "fullName": "Alice",
+        identity + "useremail": user,
+        identity + "valid": True,
+        identity + "smtpServer": name,
+        "mail.smtpservers": name,
+        f"mail.smtpserver.{name}.type": "ews",
+        outgoing + "key": name,
+        outgoing + "ews_url": url,
+        outgoing + "username": user,
+        outgoing + "auth_method": 3,
     }
 
 
@@ -83,7 +120,7 @@ class Marionette:
         length, _, self.buffer = self.buffer.partition(b":")
         while len(self.buffer) < int(length):
             self.fill()
-        frame, self.buffer = self.buffer[:int(length)], self.buffer[int(length):]
+        frame, self.buffer = self.buffer[: int(length)], self.buffer[int(length) :]
         return json.loads(frame)
 
     def call(self, command, **parameters):
@@ -126,19 +163,27 @@ class Thunderbird:
             for name, value in {**QUIET, **prefs, "marionette.port": port}.items():
                 file.write(f"user_pref({json.dumps(name)}, {json.dumps(value)});\n")
         read, write = os.pipe()
-        self.screen = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", size, "-nolisten", "tcp"],
-                                       pass_fds=[write], stderr=subprocess.DEVNULL)
+        self.screen = subprocess.Popen(
+            ["Xvfb", "-displayfd", str(write), "-screen", "0", size, "-nolisten", "tcp"],
+            pass_fds=[write],
+            stderr=subprocess.DEVNULL,
+        )
         os.close(write)
         with os.fdopen(read) as pipe:
             self.display = ":" + pipe.readline().strip()
-        environment = dict(os.environ, DISPLAY=self.display, HOME=self.folder, LC_ALL="C.UTF-8",
-                           MOZ_DISABLE_CONTENT_SANDBOX="1")
+        environment = dict(
+            os.environ, DISPLAY=self.display, HOME=self.folder, LC_ALL="C.UTF-8", MOZ_DISABLE_CONTENT_SANDBOX="1"
+        )
         for name in ("WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"):
             environment.pop(name, None)
         with open(os.path.join(self.folder, "stdout.txt"), "wb") as out:
-            self.process = subprocess.Popen([BINARY, "--profile", self.folder, "--no-remote", "--marionette",
-                                             "--remote-allow-system-access"], env=environment, stdout=out,
-                                            stderr=subprocess.STDOUT, start_new_session=True)
+            self.process = subprocess.Popen(
+                [BINARY, "--profile", self.folder, "--no-remote", "--marionette", "--remote-allow-system-access"],
+                env=environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self.marionette = Marionette(port, START_LIMIT_S)
         self.marionette.call("WebDriver:NewSession", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
         self.marionette.call("Marionette:SetContext", value="chrome")
@@ -146,17 +191,22 @@ class Thunderbird:
 
     def js(self, body, *arguments):
         """Runs an async function body with chrome rights and returns its value."""
-        answer = self.marionette.call("WebDriver:ExecuteAsyncScript", script=WRAP % (PRELUDE, body), args=list(arguments),
-                                      sandbox="system")["value"]
+        answer = self.marionette.call(
+            "WebDriver:ExecuteAsyncScript", script=WRAP % (PRELUDE, body), args=list(arguments), sandbox="system"
+        )["value"]
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer.get("value")
 
     def add_password(self, origin, user, password):
-        self.js("""const [origin, user, password] = arguments;
+        self.js(
+            """const [origin, user, password] = arguments;
             const Info = Components.Constructor("@mozilla.org/login-manager/loginInfo;1", Ci.nsILoginInfo, "init");
             await Services.logins.addLoginAsync(new Info(origin, null, origin, user, password, "", ""));""",
-                origin, user, password)
+            origin,
+            user,
+            password,
+        )
 
     def screenshot(self, path):
         subprocess.run(["import", "-window", "root", "-display", self.display, path], check=True)
