@@ -187,6 +187,7 @@ static void account_close(struct account *a)
     timer_free(&a->sweep);
     account_login_done(a);
     changes_done(a);
+    submits_done(a);
     sync_free(&a->sync);
     content_engine_free(&a->content);
     mailbox_sweep(a, true);
@@ -240,6 +241,7 @@ struct account *account_open(struct accounts *all, const struct account_opts *op
     list_init(&a->waiters);
     list_init(&a->mailboxes);
     list_init(&a->changes);
+    list_init(&a->submits);
     list_init(&a->logins);
     if (!start(a, err)) {
         err_prefix(err, "account \"%s\": ", opts->name);

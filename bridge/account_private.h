@@ -36,6 +36,7 @@ struct account {
 
     struct list mailboxes; /* struct mailbox, loaded ones */
     struct list changes;   /* struct change, under way */
+    struct list submits;   /* struct submit, under way */
     struct timer *sweep;   /* drops unused mailboxes, empties the store's list of dropped content */
 
     /* account_login.c: hashes of passwords, salted for this process */
@@ -63,6 +64,7 @@ void account_wake_waiters(struct account *a, const struct err *err);
 void account_set_health(struct account *a, const struct err *err);
 
 /* change.c */
+void submits_done(struct account *a);
 void changes_done(struct account *a); /* the account goes away: those under way are forgotten without callbacks */
 
 /* account_login.c */
