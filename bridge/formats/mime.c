@@ -42,6 +42,7 @@ struct mime_parser {
     bool continues;      /* this line does */
     uint64_t line_start; /* offset of the header line being read */
     struct str boundary; /* of the Content-Type of this header */
+    bool mime_version;   /* the header has that field */
     /* body */
     bool line_begins; /* the next byte is the first of a line */
     bool holding;     /* `line` has the beginning of one that may be a boundary */
@@ -65,7 +66,7 @@ static void begin_header(struct mime_parser *p, uint64_t at, uint64_t lines)
     p->part->header_lines = (uint32_t)lines; /* the count where it begins, until it ends */
     buf_reset(&p->field);
     p->line_at = 0;
-    p->in_field = p->field_wanted = p->continues = false;
+    p->in_field = p->field_wanted = p->continues = p->mime_version = false;
     p->boundary = STR_NULL;
 }
 
@@ -173,13 +174,34 @@ static void flush_field(struct mime_parser *p)
         mime_field_envelope(p->arena, p->part->envelope, f.name, f.value);
 }
 
-static bool line_wanted(const struct mime_parser *p, struct str line)
+static bool line_wanted(struct mime_parser *p, struct str line)
 {
     size_t n = str_find_byte(line, ':');
     if (n == (size_t)-1)
         return false;
-    enum mime_field_kind kind = mime_field_kind(str_trim((struct str){line.p, n}));
+    struct str name = str_trim((struct str){line.p, n});
+    enum mime_field_kind kind = mime_field_kind(name);
+    if (str_case_is(name, "mime-version"))
+        p->mime_version = true;
     return kind == MIME_FIELD_CONTENT || (kind == MIME_FIELD_ENVELOPE && p->part->envelope);
+}
+
+/* RFC 2045 4: without MIME-Version (or, more leniently, Content-Type) a message has no MIME fields at all. */
+static void forget_mime(struct mime_part *part)
+{
+    part->encoding = part->id = part->description = part->md5 = part->location = part->disposition = STR_NULL;
+    part->disposition_params = NULL;
+    part->languages = NULL;
+    part->disposition_param_count = part->language_count = 0;
+}
+
+/* It says that there is something inside, but what is there will not be looked at, so IMAP must not be told so. */
+static void make_opaque(struct mime_part *part)
+{
+    part->type = STR("application");
+    part->subtype = STR("octet-stream");
+    part->params = NULL;
+    part->param_count = 0;
 }
 
 /* What the part is, now that its header is complete. */
@@ -190,16 +212,19 @@ static void set_kind(struct mime_parser *p)
     if (!part->type_given) {
         part->type = digest ? STR("message") : STR("text");
         part->subtype = digest ? STR("rfc822") : STR("plain");
+        if (part->envelope && !p->mime_version)
+            forget_mime(part);
     }
-    bool multipart = str_case_is(part->type, "multipart") && part->subtype.n;
+    bool multipart = str_case_is(part->type, "multipart");
     bool message = mime_is(part, "message", "rfc822") || mime_is(part, "message", "global");
     if (!multipart && !message)
         return;
-    if (p->all_opaque || p->depth >= p->limits.depth || p->parts >= p->limits.parts) {
-        part->overflow = true;
-        return;
-    }
-    part->kind = multipart ? MIME_MULTIPART : MIME_MESSAGE;
+    bool over = p->all_opaque || p->depth >= p->limits.depth || p->parts >= p->limits.parts;
+    part->overflow = part->overflow || over;
+    if (over || !part->subtype.n)
+        make_opaque(part);
+    else
+        part->kind = multipart ? MIME_MULTIPART : MIME_MESSAGE;
 }
 
 static void finish_header(struct mime_parser *p, uint64_t end, uint64_t lines)
@@ -287,7 +312,7 @@ static void take_boundary(struct mime_parser *p, struct open_boundary *b, bool c
     p->holding = false;
 }
 
-/* After the LF of a boundary line, or at the end of the message. */
+/* After the LF of a boundary line. */
 static void begin_after_boundary(struct mime_parser *p)
 {
     if (p->after_boundary == IN_HEADER) {
@@ -335,7 +360,8 @@ static void header_line(struct mime_parser *p, uint64_t lines)
     if (b) { /* the header ends without its empty line */
         finish_header_without_body(p, p->line_start, lines);
         take_boundary(p, b, closes, p->line_start, lines);
-        begin_after_boundary(p);
+        if (line.p[line.n - 1] == '\n')
+            begin_after_boundary(p);
         return;
     }
     if (!text.n) {
@@ -510,8 +536,7 @@ struct mime_part *mime_parser_finish(struct mime_parser *p)
         header_line(p, p->lines);
     if (p->phase == IN_BODY && p->holding && !held_line_ends(p))
         note_nul(p, p->line, p->line_n);
-    if (p->phase == IN_BOUNDARY_LINE)
-        begin_after_boundary(p);
+    /* A boundary line without its line end, as the last thing there is, begins no part (IN_BOUNDARY_LINE). */
     if (p->phase == IN_HEADER) {
         p->line_at = p->field.n;
         finish_header_without_body(p, p->at, p->lines);
