@@ -137,27 +137,31 @@ static bool read_name_addr(struct parser *p, enum rfc822_next *ret_next)
     return true;
 }
 
-/* local-part ["@" domain]; a comment after it is its name. */
+/* local-part ["@" domain]; a comment after it is its name. Words without a domain are a name, a single one is a
+ * mailbox. */
 static enum rfc822_next read_addr_spec(struct parser *p)
 {
+    bool quoted = p->r.p < p->r.end && *p->r.p == '"', had_at = false;
     buf_reset(&p->comment);
     enum rfc822_next next = read_local_part(p);
-    bool had_at = false;
-    if (next != RFC822_END && p->r.p < p->r.end && *p->r.p == '@') {
+    if (p->r.p < p->r.end && *p->r.p == '@') {
         had_at = true;
         next = read_domain(p);
     }
     if (p->comment.n) {
         p->now.name = arena_str(p->arena, buf_view(&p->comment));
-    } else if (!had_at && next == RFC822_MORE) {
-        /* words without a domain: a name, not a mailbox */
+    } else if (!had_at) {
         size_t n = p->word.n;
         buf_byte(&p->word, ' ');
-        rfc822_phrase(&p->r, &p->word);
-        if (p->word.n > n + 1) {
+        next = rfc822_phrase(&p->r, &p->word);
+        if (str_trim(buf_view(&p->word)).n > n) {
             p->now.mailbox = STR_NULL;
-            p->now.name = word(p);
+            p->now.name = arena_str(p->arena, str_trim(buf_view(&p->word)));
         }
+    }
+    if (quoted && !had_at && !p->now.name.p) {
+        p->now.name = p->now.mailbox;
+        p->now.mailbox = STR_NULL;
     }
     if (!had_at || next == RFC822_BAD)
         p->now.broken = true;
@@ -167,13 +171,8 @@ static enum rfc822_next read_addr_spec(struct parser *p)
 static enum rfc822_next read_mailbox(struct parser *p)
 {
     enum rfc822_next next;
-    if (!read_name_addr(p, &next)) {
+    if (!read_name_addr(p, &next))
         next = read_addr_spec(p);
-        if (p->now.broken && !p->now.name.p && p->now.mailbox.p && !p->now.host.p) {
-            p->now.name = p->now.mailbox;
-            p->now.mailbox = STR_NULL;
-        }
-    }
     add_mailbox(p);
     return next;
 }
@@ -191,13 +190,17 @@ static bool read_group(struct parser *p, enum rfc822_next *ret_next)
     p->now.mailbox = word(p);
     enum rfc822_next next = rfc822_skip_blank(&p->r);
     add(p, ADDRESS_GROUP_START);
-    while (next == RFC822_MORE && *p->r.p != ';') {
-        read_mailbox(p);
-        next = p->r.p < p->r.end ? RFC822_MORE : RFC822_END;
-        if (next != RFC822_MORE || *p->r.p != ',' || p->full)
-            break;
-        p->r.p++;
-        next = rfc822_skip_blank(&p->r);
+    if (next == RFC822_MORE && *p->r.p == ';') {
+        /* nobody */
+    } else {
+        while (next == RFC822_MORE && !p->full) {
+            read_mailbox(p);
+            next = p->r.p < p->r.end ? RFC822_MORE : RFC822_END;
+            if (next != RFC822_MORE || *p->r.p != ',')
+                break;
+            p->r.p++;
+            next = rfc822_skip_blank(&p->r);
+        }
     }
     if (next == RFC822_MORE && *p->r.p == ';') {
         p->r.p++;
@@ -218,12 +221,10 @@ static void read_list(struct parser *p)
             next = read_mailbox(p);
         if (next == RFC822_END || p->r.p >= p->r.end || *p->r.p != ',')
             return;
-        const char *start = ++p->r.p;
+        p->r.p++;
         next = rfc822_skip_blank(&p->r);
-        if (next == RFC822_BAD) { /* ends with a comment that is not closed */
-            p->now.name = arena_str(p->arena, str_of(start, (size_t)(p->r.p - start)));
+        if (next == RFC822_BAD) /* ends with a comment that is not closed */
             add_mailbox(p);
-        }
     }
 }
 

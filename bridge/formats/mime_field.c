@@ -30,17 +30,20 @@ static enum rfc822_next read_param(struct arena *a, struct rfc822 *r, struct buf
     r->p++;
     buf_reset(scratch);
     enum rfc822_next next = rfc822_skip_blank(r);
-    if (next == RFC822_MORE && *r->p == '"') {
-        next = rfc822_quoted(r, scratch);
-    } else if (next == RFC822_MORE && *r->p == '=') {
+    if (next == RFC822_BAD)
+        return RFC822_BAD;
+    if (next == RFC822_END) {
+        /* an empty value at the very end */
+    } else if (*r->p == '"') {
+        if (rfc822_quoted(r, scratch) == RFC822_BAD)
+            return RFC822_BAD;
+    } else if (*r->p == '=') {
         /* name==?utf-8?...?= without quotes, as some senders write: up to the next blank or semicolon */
         while (r->p < r->end && *r->p != ';' && *r->p != ' ' && *r->p != '\t')
             buf_byte(scratch, *r->p++);
-    } else if (next == RFC822_MORE) {
-        next = rfc822_mime_token(r, scratch);
+    } else {
+        rfc822_mime_token(r, scratch); /* there may be none: an empty value */
     }
-    if (next == RFC822_BAD)
-        return RFC822_BAD;
     *ret = (struct mime_param){name, arena_str(a, buf_view(scratch))};
     return RFC822_MORE;
 }
@@ -231,6 +234,8 @@ static void set_encoding(struct arena *a, struct mime_part *part, struct str val
         return;
     rfc822_init(&r, value, NULL);
     set_token(a, &r, &part->encoding, &next);
+    if (next != RFC822_END) /* rubbish after it: it says nothing */
+        part->encoding = STR_NULL;
 }
 
 static void set_disposition(struct arena *a, struct mime_part *part, struct str value, uint32_t max_params)
@@ -241,8 +246,11 @@ static void set_disposition(struct arena *a, struct mime_part *part, struct str 
         return;
     rfc822_init(&r, value, NULL);
     set_token(a, &r, &part->disposition, &next);
-    if (part->disposition.p)
-        mime_params_parse(a, &r, max_params, &part->disposition_params, &part->disposition_param_count);
+    if (next == RFC822_BAD && r.p == r.end && value.n) /* a comment that is not closed has swallowed it */
+        return;
+    if (!part->disposition.p) /* unreadable, but its parameters may be good */
+        part->disposition = STR("");
+    mime_params_parse(a, &r, max_params, &part->disposition_params, &part->disposition_param_count);
 }
 
 static void set_languages(struct arena *a, struct mime_part *part, struct str value)
@@ -252,16 +260,18 @@ static void set_languages(struct arena *a, struct mime_part *part, struct str va
     struct buf list = BUF_INIT(0);
     struct rfc822 r;
     rfc822_init(&r, value, NULL);
-    for (;;) {
-        struct str tag = STR_NULL;
-        enum rfc822_next next;
-        set_token(a, &r, &tag, &next);
-        if (!tag.p || list.n / sizeof(tag) >= MIME_MAX_PARAMS)
-            break;
-        buf_add(&list, &tag, sizeof(tag));
+    enum rfc822_next next = rfc822_skip_blank(&r);
+    while (next == RFC822_MORE && list.n / sizeof(struct str) < MIME_MAX_PARAMS) {
+        struct buf tag = BUF_INIT(MIME_MAX_HEADER_BYTES);
+        next = rfc822_atom(&r, &tag);
+        struct str copy = arena_str(a, buf_view(&tag));
+        if (tag.n)
+            buf_add(&list, &copy, sizeof(copy));
+        buf_done(&tag);
         if (next != RFC822_MORE || *r.p != ',')
             break;
         r.p++;
+        next = rfc822_skip_blank(&r);
     }
     part->language_count = (uint32_t)(list.n / sizeof(struct str));
     if (part->language_count) {

@@ -57,6 +57,8 @@ static bool skip_comment(struct rfc822 *r)
         if (r->comment)
             buf_byte(r->comment, c);
     }
+    if (r->comment)
+        buf_reset(r->comment);
     return false;
 }
 
@@ -97,6 +99,7 @@ enum rfc822_next rfc822_mime_token(struct rfc822 *r, struct buf *out)
 
 enum rfc822_next rfc822_quoted(struct rfc822 *r, struct buf *out)
 {
+    size_t before = out->n;
     r->p++;
     while (r->p < r->end) {
         const char *start = r->p;
@@ -110,6 +113,7 @@ enum rfc822_next rfc822_quoted(struct rfc822 *r, struct buf *out)
         if (r->p < r->end)
             buf_byte(out, *r->p++);
     }
+    out->n = before;
     return RFC822_BAD;
 }
 
@@ -125,40 +129,48 @@ enum rfc822_next rfc822_phrase(struct rfc822 *r, struct buf *out)
     if (*r->p == '.') /* it begins with a word (obs-phrase) */
         return RFC822_BAD;
     for (;;) {
-        enum rfc822_next next = RFC822_BAD;
-        if (*r->p == '"')
+        enum rfc822_next next;
+        if (*r->p == '"') {
             next = rfc822_quoted(r, out);
-        else if (run_of(r, out, is_atom_or_dot))
+        } else {
+            run_of(r, out, is_atom_or_dot); /* there may be none: nothing, or a comment */
             next = rfc822_skip_blank(r);
-        if (next != RFC822_MORE)
+        }
+        if (next != RFC822_MORE || (!is_atom_or_dot(*r->p) && *r->p != '"'))
             return next;
-        if (!is_atom_or_dot(*r->p) && *r->p != '"')
-            return RFC822_MORE;
         buf_byte(out, ' ');
     }
 }
 
+/* A quoted string, or a dot-atom that may begin, end or be sprinkled with dots (senders do that). */
 enum rfc822_next rfc822_local_part(struct rfc822 *r, struct buf *out)
 {
+    enum rfc822_next next = RFC822_BAD;
     if (r->p == r->end)
         return RFC822_END;
-    for (;;) {
-        enum rfc822_next next = *r->p == '"' ? rfc822_quoted(r, out) : rfc822_atom(r, out);
-        if (next != RFC822_MORE || *r->p != '.')
-            return next;
-        buf_byte(out, '.');
-        r->p++;
-        next = rfc822_skip_blank(r);
-        if (next != RFC822_MORE)
-            return next;
-    }
+    if (*r->p == '"')
+        return rfc822_quoted(r, out);
+    do {
+        while (*r->p == '.') {
+            buf_byte(out, '.');
+            if (++r->p == r->end)
+                return RFC822_END;
+            next = RFC822_MORE;
+        }
+        if (*r->p == '@')
+            break;
+        next = rfc822_atom(r, out);
+    } while (next == RFC822_MORE && *r->p == '.');
+    return next;
 }
 
 static enum rfc822_next domain_literal(struct rfc822 *r, struct buf *out)
 {
-    const char *start = r->p;
-    while (r->p < r->end && *r->p != ']')
+    const char *start = r->p++;
+    while (r->p < r->end && *r->p != ']' && *r->p != '[')
         r->p += *r->p == '\\' && r->p + 1 < r->end ? 2 : 1;
+    if (r->p < r->end && *r->p == '[')
+        return RFC822_BAD;
     if (r->p == r->end)
         return RFC822_BAD;
     r->p++;
@@ -179,8 +191,7 @@ enum rfc822_next rfc822_domain(struct rfc822 *r, struct buf *out)
             return next;
         buf_byte(out, '.');
         r->p++;
-        next = rfc822_skip_blank(r);
-        if (next != RFC822_MORE)
-            return next;
+        if (rfc822_skip_blank(r) != RFC822_MORE)
+            return RFC822_BAD;
     }
 }
