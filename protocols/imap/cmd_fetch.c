@@ -163,10 +163,13 @@ static bool next_message(struct fetch *f)
     return false;
 }
 
-/* Does the answer to this message take anything but its record? */
+/* Do the answers take nothing but the message's record? */
 static bool is_plain(const struct fetch *f)
 {
-    return f->args->needs == 0 && !(f->args->kinds & 1u << IMAP_FETCH_RFC822_SIZE);
+    unsigned plain = 1u << IMAP_FETCH_UID | 1u << IMAP_FETCH_FLAGS | 1u << IMAP_FETCH_INTERNALDATE |
+                     1u << IMAP_FETCH_MODSEQ | 1u << IMAP_FETCH_SAVEDATE | 1u << IMAP_FETCH_EMAILID |
+                     1u << IMAP_FETCH_THREADID;
+    return (f->args->kinds & ~plain) == 0;
 }
 
 /* False: wait, a callback or step() will go on. */

@@ -70,11 +70,12 @@ struct fake_op {
     bool *dead; /* set when the op goes away while it reports items */
 };
 
-/* --- the model ---------------------------------------------------------------------------------------------------------- */
+/* --- the model
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static struct fake_folder *find_folder(struct fake *f, struct str id)
 {
-    LIST_EACH(&f->folders, link) {
+    LIST_EACH (&f->folders, link) {
         struct fake_folder *folder = LIST_ITEM(link, struct fake_folder, link);
         if (str_is(id, folder->id))
             return folder;
@@ -84,7 +85,7 @@ static struct fake_folder *find_folder(struct fake *f, struct str id)
 
 static struct fake_item *find_item(struct fake *f, struct str folder, struct str id)
 {
-    LIST_EACH(&f->items, link) {
+    LIST_EACH (&f->items, link) {
         struct fake_item *item = LIST_ITEM(link, struct fake_item, link);
         if (str_is(id, item->id) && (folder.n == 0 || str_is(folder, item->folder)))
             return item;
@@ -119,7 +120,8 @@ static void item_changed(struct fake *f, struct fake_item *item)
         wake(f, item->folder);
 }
 
-/* --- operations --------------------------------------------------------------------------------------------------------- */
+/* --- operations
+ * --------------------------------------------------------------------------------------------------------- */
 
 static bool take_failure(struct fake_op *o)
 {
@@ -143,11 +145,11 @@ static void run_folders(struct fake_op *o)
     uint64_t since = 0;
     if (o->cursor.n)
         str_to_u64(o->cursor, &since);
-    LIST_EACH(&f->folders, link)
+    LIST_EACH (&f->folders, link)
         n++;
     list = arena_array(&o->op.arena, n, sizeof(*list));
     n = 0;
-    LIST_EACH(&f->folders, link) {
+    LIST_EACH (&f->folders, link) {
         struct fake_folder *folder = LIST_ITEM(link, struct fake_folder, link);
         if (folder->changed <= since || (folder->gone && !o->cursor.n))
             continue;
@@ -208,7 +210,7 @@ static void run_sync(struct fake_op *o)
     size_t n = 0;
     uint64_t last = f->changes;
     bool more = false;
-    LIST_EACH(&f->items, link) {
+    LIST_EACH (&f->items, link) {
         struct fake_item *item = LIST_ITEM(link, struct fake_item, link);
         if (item->changed <= since || !str_is(o->folder, item->folder) || (item->gone && since == 0))
             continue;
@@ -400,7 +402,8 @@ const struct backend_ops fake_backend_ops = {.name = "fake",
                                              .fetch = fake_fetch,
                                              .watch = fake_watch};
 
-/* --- commands ----------------------------------------------------------------------------------------------------------- */
+/* --- commands
+ * ----------------------------------------------------------------------------------------------------------- */
 
 struct words {
     struct str rest;
@@ -696,9 +699,9 @@ static const struct {
     const char *name;
     void (*fn)(struct fake *f, struct words *w, struct buf *answer);
 } commands[] = {
-    {"folder", do_folder}, {"rmfolder", do_rmfolder}, {"item", do_item},   {"load", do_load},
-    {"bulk", do_bulk},     {"change", do_change},     {"rm", do_rm},       {"wake", do_wake},
-    {"quiet", do_quiet},   {"delay", do_delay},       {"fail", do_fail},   {"fail-item", do_fail_item},
+    {"folder", do_folder}, {"rmfolder", do_rmfolder}, {"item", do_item},     {"load", do_load},
+    {"bulk", do_bulk},     {"change", do_change},     {"rm", do_rm},         {"wake", do_wake},
+    {"quiet", do_quiet},   {"delay", do_delay},       {"fail", do_fail},     {"fail-item", do_fail_item},
     {"page", do_page},     {"stale", do_stale},       {"counts", do_counts}, {"reset", do_reset},
 };
 
@@ -726,14 +729,14 @@ struct fake *fake_new(void)
 
 void fake_free(struct fake *f)
 {
-    LIST_EACH(&f->folders, link) {
+    LIST_EACH (&f->folders, link) {
         struct fake_folder *folder = LIST_ITEM(link, struct fake_folder, link);
         mem_free(folder->id);
         mem_free(folder->parent);
         mem_free(folder->name);
         mem_free(folder);
     }
-    LIST_EACH(&f->items, link) {
+    LIST_EACH (&f->items, link) {
         struct fake_item *item = LIST_ITEM(link, struct fake_item, link);
         free_categories(item);
         mem_free((char *)item->message.p);

@@ -2,8 +2,8 @@
 #ifndef TESTS_IMAP_FAKE_BACKEND_H
 #define TESTS_IMAP_FAKE_BACKEND_H
 /*
- * A server in memory behind bridge/backend.h: folders and items that a test changes line by line, with delays and errors on
- * order. Made before the account is opened; backend_config.login carries the pointer.
+ * A server in memory behind bridge/backend.h: folders and items that a test changes line by line, with delays and
+ * errors on order. Made before the account is opened; backend_config.login carries the pointer.
  *
  * Commands (words separated by blanks; names and categories percent-encoded, "-" = empty; bytes in base64):
  *   folder ID PARENT NAME KIND USE    mail|calendar|contacts, none|inbox|drafts|sent|trash|junk|archive|outbox
@@ -15,11 +15,10 @@
  *   rm FOLDER ID
  *   wake FOLDER | quiet on|off        quiet: changes do not end a watch by themselves
  *   delay OP MS                       login|folders|sync|fetch|watch
- *   fail OP CODE COUNT                the next COUNT of them end in that error; "fail-item ID CODE COUNT" for one item's content
- *   page N                            items in one sync page
- *   stale FOLDER                      the next cursor of it is refused once
- *   counts | reset                    "counts login=1 folders=2 sync=3 fetch=4 watch=1 headers=5 messages=6"
- * Each is answered by one line: "ok ..." or "error ...".
+ *   fail OP CODE COUNT                the next COUNT of them end in that error; "fail-item ID CODE COUNT" for one
+ * item's content page N                            items in one sync page stale FOLDER                      the next
+ * cursor of it is refused once counts | reset                    "counts login=1 folders=2 sync=3 fetch=4 watch=1
+ * headers=5 messages=6" Each is answered by one line: "ok ..." or "error ...".
  */
 #include "bridge/backend.h"
 #include "bridge/base/buf.h"

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The core and the IMAP server over a fake backend, driven by lines on stdin (see fake_backend.h, and below), for the dialogue tests.
+ * The core and the IMAP server over a fake backend, driven by lines on stdin (see fake_backend.h, and below), for the
+ * dialogue tests.
  *
  *   imap_testserver DIR [exact-size] [passthrough] [prefetch=none|headers|recent|all] [KEY=N ...]
  *
- * DIR holds state and cache and survives restarts. KEY: a member of struct imap_server_limits. Prints "port N" first. Own lines:
- * open (opens the account: after the folders were described), ops (operations alive), sessions, memory, quit.
+ * DIR holds state and cache and survives restarts. KEY: a member of struct imap_server_limits. Prints "port N" first.
+ * Own lines: open (opens the account: after the folders were described), ops (operations alive), sessions, memory,
+ * quit.
  */
 #include <stdio.h>
 #include <stdlib.h>
