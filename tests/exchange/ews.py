@@ -185,6 +185,10 @@ class Half:
             self.app.log.violation(problem, request.entry)
             return Response(400, b"Bad Request", content_type="text/html")
         try:
+            if request.entry["at_once"] > self.app.options.max_concurrent:
+                raise EwsError(
+                    "ErrorExceededConnectionCount", "You have exceeded the available concurrent connections."
+                )
             answer = self.run(request)
         except EwsError as error:
             return self.refuse(request, error)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Subscribe, Unsubscribe, GetEvents, GetStreamingEvents.
 
-Affinity: Subscribe with X-PreferServerAffinity sets the cookie X-BackEndOverrideCookie; with the option `affinity`
+Affinity: Subscribe with X-PreferServerAffinity sets a cookie; with the option `affinity`
 every later request about the subscription must bring it back, or the subscription is not found, as in a farm of
 Exchange servers.
 """
@@ -30,7 +30,7 @@ from ews_xml import (
 from clock import iso
 from httpd import Response
 
-COOKIE = "X-BackEndOverrideCookie"
+COOKIES = {14: "exchangecookie", 15: "X-BackEndOverrideCookie"}  # by major version
 QUEUE_LIMIT = 10000
 IDLE_LIMIT_S = 1800  # a streaming subscription nobody listens to
 
@@ -80,7 +80,9 @@ def lookup(call, ident):
     found = subscriptions(call.mailbox).get(ident)
     if found is None:
         raise EwsError("ErrorSubscriptionNotFound")
-    if call.options.affinity and (found.cookie is None or call.request.cookies.get(COOKIE) != found.cookie):
+    if call.options.affinity and (
+        found.cookie is None or call.request.cookies.get(COOKIES[call.server[0]]) != found.cookie
+    ):
         call.detail["no_affinity"] = True
         raise EwsError("ErrorSubscriptionNotFound")
     return found
@@ -112,7 +114,7 @@ def subscribe(call):
             "X-AnchorMailbox"
         ):
             cookie = (
-                call.request.cookies.get(COOKIE)
+                call.request.cookies.get(COOKIES[call.server[0]])
                 or "standin~" + hashlib.sha256(f"{mailbox.email}/{mailbox.ews_next}".encode()).hexdigest()[:24]
             )
         timeout = float(parts["Timeout"].text) * call.options.minute_s if "Timeout" in parts else IDLE_LIMIT_S
@@ -129,7 +131,7 @@ def subscribe(call):
     made = Response(200, envelope(call.server, body), content_type=CONTENT_TYPE)
     if call.cookie:
         secure = " secure;" if isinstance(call.request.connection, ssl.SSLSocket) else ""
-        made.headers["Set-Cookie"] = f"{COOKIE}={call.cookie}; path=/;{secure} HttpOnly"
+        made.headers["Set-Cookie"] = f"{COOKIES[call.server[0]]}={call.cookie}; path=/;{secure} HttpOnly"
     call.half.check_answer(call.request, made.body)
     return call.half.tagged(call.request, made)
 

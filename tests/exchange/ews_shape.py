@@ -5,11 +5,11 @@ import struct
 
 import mimeinfo
 from clock import iso
-from ews_schema import FOLDER_ORDER, MEETING_ORDER, MESSAGE_ORDER, local
+from ews_schema import FOLDER_ORDER, ITEM_ORDER, MEETING_ORDER, MESSAGE_ORDER, local
 from ews_xml import EwsError, boolean, esc, folder_element, folder_id, id_element, item_id, make_id
 
 V2007, V2010, V2010SP2, V2013, V2013SP1 = 0, 2, 4, 5, 6
-MEETING_CLASS = "IPM.Schedule.Meeting.Request"
+ORDERS = {"Item": ITEM_ORDER, "Message": MESSAGE_ORDER, "MeetingRequest": MEETING_ORDER}
 FLAG_WORDS = ("NotFlagged", "Complete", "Flagged")
 
 
@@ -20,6 +20,7 @@ class View:
         self.mailbox, self.item, self.options, self.version = mailbox, item, options, version
         self.body_type = body_type
         self._structure = None
+        self.element = "MeetingRequest" if item.item_class.startswith(mimeinfo.MEETING_REQUEST) else "Message"
 
     @property
     def info(self):
@@ -30,10 +31,6 @@ class View:
         if self._structure is None:
             self._structure = mimeinfo.structure(self.item.mime())
         return self._structure
-
-    @property
-    def element(self):
-        return "MeetingRequest" if self.item.item_class.startswith(MEETING_CLASS) else "Message"
 
     def esc(self, text):
         return esc(text, self.options.raw_control_chars)
@@ -444,7 +441,7 @@ class ItemShape:
 
     def write(self, view, mime=None):
         view.body_type = self.body_type
-        known = MEETING_ORDER if view.element == "MeetingRequest" else MESSAGE_ORDER
+        known = ORDERS[view.element]
         out = [f"<t:{view.element}>"]
         if mime is not None:
             out.append(f'<t:MimeContent CharacterSet="UTF-8">{base64.b64encode(mime).decode()}</t:MimeContent>')
@@ -546,7 +543,3 @@ class FolderShape:
                     out.append(text)
         out.append(f"</t:{element}>")
         return "".join(out)
-
-
-def only_id(view):
-    return f"<t:{view.element}>{id_element(view.mailbox, view.item)}</t:{view.element}>"

@@ -79,6 +79,8 @@ def one_folder(call, ref):
     blob = make_state(mailbox, b"ITEM", folder.num, *state, pad=pad)
     if bug == "same_state" and given:  # seen on real servers: no progress, and never the last page
         blob, changes, last = given, [], False
+    elif bug == "echo":
+        changes += changes[:1]
     flag = "" if bug == "no_last_flag" else f"<m:IncludesLastItemInRange>{boolean(last)}</m:IncludesLastItemInRange>"
     return success(
         "SyncFolderItems", f"<m:SyncState>{blob}</m:SyncState>{flag}<m:Changes>{''.join(changes)}</m:Changes>"
@@ -127,4 +129,6 @@ def next_page(call, folder, shape, limit, window, position):
 
 def entry(call, tag, shape, item):
     view = View(call.mailbox, item, call.options, call.version)
+    if tag == "Update" and call.options.generic_updates:
+        view.element = "Item"
     return f"<t:{tag}>{shape.write(view)}</t:{tag}>"

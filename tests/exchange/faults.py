@@ -12,7 +12,7 @@ import re
 import threading
 
 BEFORE = {"status", "html", "garbage", "redirect", "empty", "reset_before", "close_before", "hang"}
-OPERATION = {"throttle", "soap_fault", "error", "expired", "same_state", "no_last_flag", "eas_status", "policy"}
+OPERATION = {"throttle", "soap_fault", "error", "expired", "same_state", "no_last_flag", "echo", "eas_status", "policy"}
 AFTER = {
     "cut",
     "gzip",

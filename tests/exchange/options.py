@@ -18,6 +18,8 @@ DEFAULTS = {
     "affinity": True,  # subscription requests must carry the cookie of Subscribe
     "find_cap": 250,  # FindItem with a restriction returns at most this many
     "sync_page_max": 512,
+    "generic_updates": False,     # Update entries of SyncFolderItems are t:Item, whatever the item is
+    "max_concurrent": 27,         # EWS requests of one user under way; more are refused
     "raw_control_chars": True,  # characters XML cannot hold leave as &#x1A; as on Exchange; false: dropped
     "read_changes_announced": True,  # SyncFolderItems reports ReadFlagChange; false: Update
 }
@@ -57,7 +59,7 @@ class Options:
         """name=value with a JSON value (or a bare word)."""
         name, _, text = assignment.partition("=")
         try:
-            value = json.loads(text)
+            value = text if isinstance(self._values.get(name), str) else json.loads(text)
         except ValueError:
             value = text
         self.update({name: value})

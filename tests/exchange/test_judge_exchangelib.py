@@ -167,3 +167,32 @@ def test_send_and_folders(account, exchange):
     assert "Inbox/Renamed by the judge" in [f["path"] for f in exchange.folders()]
     folder.delete()
     assert "Inbox/Renamed by the judge" not in [f["path"] for f in exchange.folders()]
+
+
+@pytest.mark.parametrize(
+    "version,api",
+    [
+        ("2010_SP2", "Exchange2010_SP2"),
+        ("2013", "Exchange2013"),
+        ("2013_SP1", "Exchange2013_SP1"),
+        ("online", "Exchange2016"),
+    ],
+)
+def test_other_server_versions(version, api):
+    with judge_mailbox.start("--set", f"version={version}") as server:
+        config = exchangelib.Configuration(
+            service_endpoint=server.url,
+            credentials=exchangelib.Credentials(USER, PASSWORD),
+            auth_type=exchangelib.BASIC,
+        )
+        account = exchangelib.Account(USER, config=config, autodiscover=False, access_type=exchangelib.DELEGATE)
+        assert account.version.api_version == api
+        assert account.inbox.all().count() == len(server.items())
+        newest = account.inbox.all().order_by("-datetime_received")[0]
+        assert newest.subject == judge_mailbox.SUBJECT
+        with account.inbox.streaming_subscription() as subscription:
+            server.deliver(subject="Push")
+            found = account.inbox.get_streaming_events(subscription, connection_timeout=1, max_notifications_returned=1)
+            assert [n for n in found][0].events
+        account.protocol.close()
+        assert server.violations() == []

@@ -251,3 +251,10 @@ def test_requests_at_once_are_counted(exchange):
     assert sorted(e["at_once"] for e in exchange.log(mark)) == [1, 2, 3]
     Client(exchange).post(ASK)
     assert exchange.log(mark)[-1]["at_once"] == 1
+
+
+def test_concurrency_limit(exchange):
+    exchange.options(max_concurrent=0)
+    answer = Client(exchange).post(ASK)
+    exchange.options(max_concurrent=27)
+    assert answer.status == 500 and answer.fault == "ErrorExceededConnectionCount"

@@ -165,3 +165,12 @@ def test_a_restart_keeps_ids_and_states():
         again = Client(server)
         assert again.sync_all(state)[1] == [] and again.sync_all()[1] == seen
         assert again.items([i for _, i in seen], mime=True).data == first
+
+
+def test_generic_updates(client, exchange):
+    state, _ = client.sync_all()
+    exchange.change("update", num=exchange.items()[5]["num"], categories=["Green"])
+    exchange.options(generic_updates=True)
+    answer = client.sync(state)
+    exchange.options(generic_updates=False)
+    assert answer.find(".//t:Update/t:Item/t:ItemId") is not None and answer.find(".//t:Message") is None
