@@ -206,7 +206,8 @@ def after(rule, headers, body):
         return headers, re.sub(rb"^(<\?xml[^>]*\?>)?", lambda m: m.group(0) + lead, body, count=1)
     if rule.do == "nest":
         depth = rule.get("depth", 50000)
-        return headers, body.replace(b"</s:Body>", b"<x>" * depth + b"</x>" * depth + b"</s:Body>", 1)
+        tags = b"<x>" * depth + b"</x>" * depth
+        return headers, re.sub(rb"</\w+:Body>", lambda m: tags + m.group(), body, count=1)
     if rule.do == "control_chars":
         text = rule.get("text", "&#x1A;&#x0;&#xB;").encode()
         for tag in (b"</t:Subject>", b"</t:DisplayName>", b"</m:ResponseCode>"):

@@ -215,15 +215,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def send_chunks(self, response, request, rule):
         self.wfile.write(self.head(response.status, {**response.headers, "Transfer-Encoding": "chunked"}))
         sent = 0
-        limit = rule.get("bytes", 0) if rule and rule.do == "cut" else None
+        limit = rule.get("bytes", 0) if rule and rule.do in ("cut", "truncate") else None
         try:
             for chunk in response.chunks:
                 if not chunk:
                     continue
+                if rule and limit is None and not sent:  # the other faults spoil the first piece
+                    chunk = fault_rules.after(rule, {}, chunk)[1]
                 if limit is not None and sent + len(chunk) > limit:
                     part = chunk[: limit - sent]
-                    self.wfile.write(b"%x\r\n%s" % (len(chunk), part))
-                    raise Dropped(False)
+                    if rule.do == "cut":
+                        self.wfile.write(b"%x\r\n%s" % (len(chunk), part))
+                        raise Dropped(False)
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part) if part else b"")
+                    break
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
                 sent += len(chunk)
             self.wfile.write(b"0\r\n\r\n")

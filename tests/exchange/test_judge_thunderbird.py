@@ -15,7 +15,7 @@ const find = path => path.split("\\u0000").reduce((at, name) => at && at.subFold
 EXPAND = (
     FIND
     + """server.performExpand(window.msgWindow);
-const end = Date.now() + 30000;
+const end = Date.now() + 60000;
 while (Date.now() < end && server.rootFolder.descendants.length < arguments[0]) await sleep(100);
 return server.rootFolder.descendants.map(f => {
     const names = []; for (let at = f; at && !at.isServer; at = at.parent)
@@ -25,7 +25,7 @@ return server.rootFolder.descendants.map(f => {
 UPDATE = (
     FIND
     + """const folder = find(arguments[0]), wanted = arguments[1];
-const end = Date.now() + 30000;
+const end = Date.now() + 60000;
 folder.updateFolder(window.msgWindow);
 while (Date.now() < end && [...folder.messages].length != wanted) await sleep(100);
 await sleep(300);
