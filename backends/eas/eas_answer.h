@@ -25,6 +25,11 @@ struct eas_rule {
     bool (*close)(void *ud, struct err *err);
 };
 
+#define EAS_CONTAINER(p, t)                                                                                            \
+    {                                                                                                                  \
+        .parent = (p), .tag = (t)                                                                                      \
+    }
+
 struct eas_rules {
     const struct eas_rule *list;
     size_t count;
