@@ -44,7 +44,7 @@ void eas_body_add(struct eas_body_writer *w, struct str piece)
         return;
     if (!w->blob)
         w->blob = blob_new(w->tmp_dir, w->limit);
-    if (w->line_ends == LINE_ENDS_UNKNOWN)
+    if (w->line_ends == LINE_ENDS_UNKNOWN && !w->raw)
         learn_line_ends(w, piece);
     if (w->line_ends == LINE_ENDS_CONVERTED ? !add_converted(w, piece) : !blob_add(w->blob, piece, &w->err))
         drop_body(w);
@@ -76,6 +76,7 @@ void eas_body_done(struct eas_body_writer *w)
     w->crlf = (struct eol_crlf){0};
     w->line_ends = LINE_ENDS_UNKNOWN;
     w->last = 0;
+    w->raw = false;
 }
 
 size_t eas_header_size(struct str mime)
@@ -98,8 +99,7 @@ size_t eas_header_size(struct str mime)
     return 0;
 }
 
-/* The first bytes of a truncated message up to the empty line, as a blob of its own. */
-static struct blob *cut_header(const struct blob *mime)
+struct blob *eas_header_of(const struct blob *mime)
 {
     uint64_t n = blob_size(mime) < HEADER_SCAN_MAX ? blob_size(mime) : HEADER_SCAN_MAX;
     struct buf copy = BUF_INIT(HEADER_SCAN_MAX);
@@ -138,7 +138,7 @@ void eas_item_content(struct eas_item *item, uint64_t truncation, struct blob **
         *ret_message = blob;
         return;
     }
-    *ret_header = cut_header(blob);
+    *ret_header = eas_header_of(blob);
     blob_unref(&blob);
 }
 

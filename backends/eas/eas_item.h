@@ -3,8 +3,8 @@
 #define BACKENDS_EAS_ITEM_H
 /*
  * The properties of one mail item as they come in Sync's ApplicationData and in ItemOperations' Properties (MS-ASEMAIL,
- * MS-ASAIRS): read by the rules of EAS_ITEM_RULES, whose `ud` begins with a struct eas_item. Body/Data goes to a blob in
- * pieces; a body over the limit, or one that finds no room on the disk, is dropped and the rest of the item kept.
+ * MS-ASAIRS): read by the rules of EAS_ITEM_RULES, whose `ud` begins with a struct eas_item. Body/Data goes to a blob
+ * in pieces; a body over the limit, or one that finds no room on the disk, is dropped and the rest of the item kept.
  *
  * Line ends: what the server sends is kept byte for byte, unless its first line ends in a bare LF: then the message has
  * been converted to local line ends on the way, and gets its CRLFs back.
@@ -18,8 +18,8 @@
 #include "bridge/formats/eol.h"
 
 #define EAS_ITEM_TEXT_MAX   ((size_t)32 * 1024) /* bytes kept of an address list or a subject; the rest is cut off */
-#define EAS_CATEGORIES_MAX  64                  /* of one item (Exchange allows 300; IMAP keywords get unusable before) */
-#define EAS_CATEGORY_MAX    255                 /* bytes of one */
+#define EAS_CATEGORIES_MAX  64  /* of one item (Exchange allows 300; IMAP keywords get unusable before) */
+#define EAS_CATEGORY_MAX    255 /* bytes of one */
 #define EAS_ATTACHMENTS_MAX 1000
 
 enum eas_body_type { EAS_BODY_NONE = 0, EAS_BODY_TEXT = 1, EAS_BODY_HTML = 2, EAS_BODY_RTF = 3, EAS_BODY_MIME = 4 };
@@ -37,6 +37,7 @@ struct eas_body_writer {
     uint64_t limit;
     struct blob *blob; /* NULL until the first byte, and after a failure */
     struct err err;    /* why the body was dropped */
+    bool raw;          /* an attachment: line ends are content */
     struct eol_crlf crlf;
     uint8_t line_ends; /* enum of eas_item.c: not known yet, kept, converted */
     char last;
@@ -68,9 +69,11 @@ struct eas_item {
 
 /* Before each item: forgets all but what the owner set. */
 void eas_item_begin(struct eas_item *item);
-/* The content as sync and fetch want it: exactly one of *ret_header, *ret_message or neither. Ends the body. A truncated
- * MIME gives the header block when the empty line is within it. */
+/* The content as sync and fetch want it: exactly one of *ret_header, *ret_message or neither. Ends the body. A
+ * truncated MIME gives the header block when the empty line is within it. */
 void eas_item_content(struct eas_item *item, uint64_t truncation, struct blob **ret_header, struct blob **ret_message);
+/* The header block of a (truncated) message as a blob of its own; NULL when its end is not there. */
+struct blob *eas_header_of(const struct blob *mime);
 /* Bytes of the header block of `mime` including its empty line; 0 when the end is not there. */
 size_t eas_header_size(struct str mime);
 void eas_item_done(struct eas_item *item);

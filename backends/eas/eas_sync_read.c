@@ -113,7 +113,7 @@ static void take_properties(struct eas_sync_page *page, bool is_add)
     set_flag(info, is_add || item->has_flag, item->flagged, ITEM_FLAGGED);
     set_flag(info, (is_add && verbs) || item->has_verb, replied, ITEM_ANSWERED);
     set_flag(info, (is_add && verbs) || item->has_verb, item->verb == VERB_FORWARD, ITEM_FORWARDED);
-    set_flag(info, is_add || item->has_draft, item->has_draft ? item->draft : page->options.drafts, ITEM_DRAFT);
+    set_flag(info, is_add || item->has_draft, item->draft, ITEM_DRAFT);
     info->categories_known = (is_add && verbs) || item->has_categories;
     info->categories = item->categories;
     info->category_count = item->category_count;
@@ -128,7 +128,7 @@ static void take_content(struct eas_sync_page *page, bool is_add)
     if (!page->item.has_body)
         return;
     /* Some servers send the whole item when a flag changes: its MIME is not new. Drafts alone can be edited. */
-    info->content_changed = !is_add && (page->options.drafts || (page->item.has_draft && page->item.draft));
+    info->content_changed = !is_add && page->item.has_draft && page->item.draft;
     if (page->item.body_type == EAS_BODY_MIME)
         info->size_estimate = page->item.estimated;
     eas_item_content(&page->item, page->options.truncation, &info->header, &info->message);

@@ -22,7 +22,6 @@ struct eas_sync_options {
     uint64_t message_limit; /* bytes of one body */
     uint64_t truncation;    /* what was asked */
     unsigned version;       /* 121, 140, 141, 160, 161 */
-    bool drafts;            /* the collection is Drafts: content can change */
 };
 
 struct eas_sync_page {

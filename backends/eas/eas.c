@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backends/eas/eas.h"
+
+#include "backends/eas/eas_backend.h"
+#include "backends/eas/eas_http.h"
+#include "bridge/base/mem.h"
+#include "bridge/base/time.h"
+
+#define HEARTBEAT_START_S 480
+#define HEARTBEAT_MIN_S   60 /* MS-ASCMD 2.2.3.79.1: bounds until the server names its own */
+#define HEARTBEAT_MAX_S   1680
+#define PING_FLOOR_S      60
+#define FETCH_BYTES       ((uint64_t)8 << 20)
+#define OUTLOOK_COM       "eas.outlook.com"
+
+/* Outlook.com's front end finds the mailbox by this cookie. */
+static void add_anchor_cookie(struct eas_backend *b)
+{
+    struct buf line = BUF_INIT(1024);
+
+    if (str_case_is(eas_http_host(str_from(b->state.url)), OUTLOOK_COM) && !strpbrk(b->config.email, "; \t\r\n")) {
+        buf_printf(&line, "DefaultAnchorMailbox=%s; domain=" OUTLOOK_COM "; path=/; secure", b->config.email);
+        http_client_add_cookie(b->http, buf_z(&line));
+    }
+    buf_done(&line);
+}
+
+static struct backend *open_backend(const struct backend_config *config, struct err *err)
+{
+    struct eas_backend *b = MEM_NEW(struct eas_backend);
+
+    b->base.ops = &eas_backend_ops;
+    b->base.loop = config->loop;
+    b->config = *config;
+    list_init(&b->calls);
+    list_init(&b->sync_queue);
+    list_init(&b->folders);
+    eas_setup_init(b);
+    b->heartbeat_s = HEARTBEAT_START_S;
+    b->heartbeat_min_s = HEARTBEAT_MIN_S;
+    b->heartbeat_max_s = HEARTBEAT_MAX_S;
+    b->ping_floor_s = PING_FLOOR_S;
+    if (!eas_state_load(&b->state, config, err)) {
+        eas_state_done(&b->state);
+        mem_free(b);
+        return NULL;
+    }
+    b->http = http_client_new(config->loop, &(struct http_client_opts){.account = config->name,
+                                                                       .user_agent = config->user_agent,
+                                                                       .ca_file = config->ca_file,
+                                                                       .proxy = config->proxy,
+                                                                       .client_cert = config->client_cert,
+                                                                       .client_key = config->client_key,
+                                                                       .tls_min = config->tls_min,
+                                                                       .max_connections = EAS_CONNECTIONS});
+    add_anchor_cookie(b);
+    eas_apply_version(b);
+    return &b->base;
+}
+
+static void close_backend(struct backend *base)
+{
+    struct eas_backend *b = (struct eas_backend *)base;
+
+    if (!b)
+        return;
+    eas_setup_done(b);
+    http_client_free(&b->http);
+    while (!list_empty(&b->folders)) {
+        struct eas_folder *f = LIST_ITEM(b->folders.next, struct eas_folder, link);
+
+        list_remove(&f->link);
+        mem_free(f->id);
+        mem_free(f);
+    }
+    eas_state_done(&b->state);
+    mem_free(b);
+}
+
+void eas_apply_version(struct eas_backend *b)
+{
+    b->base.caps = b->state.version >= 140 ? CAP_KEYWORDS : 0;
+    b->base.limits = (struct backend_limits){.sync_page = EAS_WINDOW_DEFAULT,
+                                             .fetch_header_batch = EAS_FETCH_BATCH,
+                                             .fetch_message_batch = EAS_FETCH_BATCH,
+                                             .fetch_message_bytes = FETCH_BYTES,
+                                             .fetch_parallel = 2,
+                                             .write_batch = 100};
+}
+
+void eas_new_epoch(struct eas_backend *b)
+{
+    struct err err = {0};
+
+    b->state.epoch++;
+    if (!eas_state_save(&b->state, &b->config, &err))
+        log_error("eas", b->config.name, "%s", err.text);
+}
+
+void eas_health(struct eas_backend *b, const struct err *err)
+{
+    bool bad = err->code == ERR_AUTH || err->code == ERR_DENIED || err->code == ERR_POLICY;
+
+    if (!bad && err->code != ERR_NONE)
+        return; /* the network and single requests say nothing about the account */
+    if (err->code == b->health)
+        return;
+    b->health = err->code;
+    b->config.host.health(b->config.host.ud, bad ? err : NULL);
+}
+
+struct eas_folder *eas_folder_find(struct eas_backend *b, struct str id)
+{
+    LIST_EACH(&b->folders, link)
+    {
+        struct eas_folder *f = LIST_ITEM(link, struct eas_folder, link);
+
+        if (str_is(id, f->id))
+            return f;
+    }
+    return NULL;
+}
+
+struct eas_folder *eas_folder_get(struct eas_backend *b, struct str id)
+{
+    struct eas_folder *f = eas_folder_find(b, id);
+
+    if (f)
+        return f;
+    if (b->folder_count == EAS_FOLDERS_MAX) {
+        f = LIST_ITEM(b->folders.next, struct eas_folder, link); /* the oldest */
+        list_remove(&f->link);
+        mem_free(f->id);
+        *f = (struct eas_folder){0};
+    } else {
+        f = MEM_NEW(struct eas_folder);
+        b->folder_count++;
+    }
+    f->id = str_dup(id);
+    f->window = EAS_WINDOW_DEFAULT;
+    list_append(&b->folders, &f->link);
+    return f;
+}
+
+/* --- cursors
+ * ------------------------------------------------------------------------------------------------------------ */
+
+bool eas_cursor_read(const struct eas_backend *b, struct str cursor, struct str *ret_key)
+{
+    struct buf prefix = BUF_INIT(128);
+    bool ok;
+
+    buf_printf(&prefix, "1 %s %u %u ", eas_version_name(b->state.version), b->state.epoch, b->state.filter);
+    ok = str_starts(cursor, buf_view(&prefix)) && cursor.n > prefix.n;
+    if (ok)
+        *ret_key = str_skip(cursor, prefix.n);
+    buf_done(&prefix);
+    return ok;
+}
+
+struct str eas_cursor_write(const struct eas_backend *b, struct arena *arena, struct str key)
+{
+    return arena_printf(arena, "1 %s %u %u %.*s", eas_version_name(b->state.version), b->state.epoch, b->state.filter,
+                        STR_ARG(key));
+}
+
+const struct backend_ops eas_backend_ops = {
+    .name = "eas",
+    .open = open_backend,
+    .close = close_backend,
+    .login = eas_login,
+    .folders = eas_folders,
+    .sync = eas_sync,
+    .fetch = eas_fetch,
+    .watch = eas_watch,
+};

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BACKENDS_EAS_BACKEND_H
+#define BACKENDS_EAS_BACKEND_H
+/* What the parts of the ActiveSync backend share: the account, what is known of its server, and the queues. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backends/eas/eas_call.h"
+#include "backends/eas/eas_policy.h"
+#include "backends/eas/eas_state.h"
+#include "bridge/backend.h"
+#include "bridge/base/list.h"
+#include "bridge/io/http.h"
+
+#define EAS_CONNECTIONS    6     /* one parked Ping, one Sync, fetches, setup */
+#define EAS_FOLDERS_MAX    10000 /* folders remembered, and taken from one FolderSync answer */
+#define EAS_WINDOW_DEFAULT 100
+#define EAS_WINDOW_MAX     256   /* protocol: 512; more than this gains nothing and makes pages large */
+#define EAS_TRUNCATION     20480 /* bytes of MIME asked for in a Sync: MIMETruncation 5 */
+#define EAS_FETCH_BATCH    25
+#define EAS_DEVICE_TYPE    "exbridge"
+
+/* What this run has learned of a mail folder. */
+struct eas_folder {
+    struct list link;
+    char *id;
+    unsigned window;      /* WindowSize of the next page */
+    unsigned failures;    /* pages in a row that could not be had */
+    unsigned stale;       /* invalid sync states in the last hour */
+    uint64_t stale_ms;    /* when that count began */
+    unsigned empty_pages; /* MoreAvailable without commands, in a row */
+    bool synced;          /* a page was had: may be named in a Ping */
+    bool woken;           /* Ping named it and no Sync has looked since */
+    unsigned fruitless;   /* wake-ups in a row that brought nothing */
+    uint64_t muted_until_ms;
+};
+
+enum eas_setup_step {
+    EAS_SETUP_IDLE,
+    EAS_SETUP_OPTIONS,
+    EAS_SETUP_DEVICE,
+    EAS_SETUP_ASK,
+    EAS_SETUP_ACKNOWLEDGE,
+    EAS_SETUP_WIPE
+};
+
+#define EAS_PROVISION_ROUNDS 2 /* an hour */
+
+/* Getting ready: version, device information, policies. At most one run at a time; calls that need it wait in
+ * `waiting`. */
+struct eas_setup {
+    struct eas_call call;
+    struct eas_provision answer;
+    struct list waiting; /* eas_call.waiting */
+    struct deferred deferred;
+    enum eas_setup_step step;
+    bool need_policy;    /* the server said so */
+    bool account_only;   /* the wipe that was ordered */
+    bool wipe_asked;     /* ... and that data is to be destroyed: ask by an empty Provision */
+    bool device_refused; /* DeviceInformation failed: not tried again in this run */
+    bool restarted;      /* policy status 5 was answered with a new round once */
+    enum eas_acknowledgement acknowledgement;
+    struct eas_policy policy; /* of phase 1: phase 2 does not repeat it */
+    char temporary_key[EAS_POLICY_KEY_MAX + 1];
+    uint64_t rounds_ms[EAS_PROVISION_ROUNDS];
+    struct err refused; /* why the last round ended without a key */
+};
+
+struct eas_backend {
+    struct backend base;
+    struct backend_config config;
+    struct http_client *http;
+    struct eas_state state;
+    struct eas_setup setup;
+    struct list calls; /* every call alive: eas_call.link */
+    bool wiped;
+    bool upgraded;  /* X-MS-RP: sync states are void; the folders op says so to the core by its full list */
+    bool hierarchy; /* some status said that the folder list changed: the next watch ends at once */
+    unsigned hops;  /* moves since the last success */
+    unsigned busy;  /* 503 and the like in a row, for the back-off */
+    enum err_code health;
+    /* Sync: one at a time */
+    struct list sync_queue;
+    bool sync_busy;
+    /* ItemOperations */
+    bool multipart_refused;
+    bool fetch_works; /* one fetch was answered: a 501 later means "no such item" (SOGo) */
+    /* Ping */
+    unsigned heartbeat_s, heartbeat_min_s, heartbeat_max_s;
+    unsigned ping_folders_max; /* 0 = no limit known */
+    unsigned ping_floor_s;     /* average time between two Pings is not less */
+    bool ping_synced_only;
+    unsigned ping_hierarchies; /* status 7 in a row */
+    uint64_t ping_next_ms;     /* no Ping before */
+    struct list folders;
+    size_t folder_count;
+};
+
+/* The folder's memory, made if it is not there; NULL only when there are too many. */
+struct eas_folder *eas_folder_get(struct eas_backend *b, struct str id);
+struct eas_folder *eas_folder_find(struct eas_backend *b, struct str id);
+
+/* After a wipe: everything that is under way ends with ERR_POLICY. */
+void eas_stop_calls(struct eas_backend *b);
+/* Tell the account when signing in or provisioning fails or works again. */
+void eas_health(struct eas_backend *b, const struct err *err);
+/* Capabilities and limits follow the version. */
+void eas_apply_version(struct eas_backend *b);
+/* The server forgot its partnership with us: all sync states are void. */
+void eas_new_epoch(struct eas_backend *b);
+
+/* --- eas_options.c -------------------------------------------------------------------------------------------------
+ */
+/* Take the version from the headers of an answer; ERR_PROTOCOL when they are not there, ERR_UNSUPPORTED without common
+ * version. */
+bool eas_options_take(struct eas_backend *b, const struct http_request *http, struct err *err);
+
+/* --- eas_setup.c ---------------------------------------------------------------------------------------------------
+ */
+void eas_setup_init(struct eas_backend *b);
+bool eas_setup_ready(const struct eas_backend *b);
+/* Queue the call until the setup is complete (eas_call_resume), starting it if need be. */
+void eas_setup_wait(struct eas_backend *b, struct eas_call *call);
+void eas_setup_done(struct eas_backend *b);
+
+/* --- operations ----------------------------------------------------------------------------------------------------
+ */
+struct op *eas_login(struct backend *b, struct str secret, op_cb *cb, void *ud);
+struct op *eas_folders(struct backend *b, struct str cursor, op_cb *cb, void *ud);
+struct op *eas_sync(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);
+struct op *eas_fetch(struct backend *b, const struct fetch_request *request, op_cb *cb, void *ud);
+struct op *eas_watch(struct backend *b, const struct str *folder_ids, size_t count, op_cb *cb, void *ud);
+
+/* Cursors: "1 14.1 EPOCH FILTER KEY". False when it is of another version, epoch or filter. */
+bool eas_cursor_read(const struct eas_backend *b, struct str cursor, struct str *ret_key);
+struct str eas_cursor_write(const struct eas_backend *b, struct arena *arena, struct str key);
+
+#endif

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backends/eas/eas_call.h"
+
+#include "backends/eas/eas_backend.h"
+#include "backends/eas/eas_http.h"
+#include "backends/eas/eas_status.h"
+#include "bridge/base/mem.h"
+#include "bridge/base/rand.h"
+#include "bridge/base/time.h"
+
+#define CONTENT_WBXML     "application/vnd.ms-sync.wbxml"
+#define CONTENT_MULTIPART "application/vnd.ms-sync.multipart"
+#define BUSY_MIN_S        5
+#define BUSY_MAX_S        1800
+
+static const char *const names[EAS_COMMAND_MAX] = {
+    [EAS_OPTIONS] = "OPTIONS",   [EAS_PROVISION] = "Provision",
+    [EAS_SETTINGS] = "Settings", [EAS_FOLDER_SYNC] = "FolderSync",
+    [EAS_SYNC] = "Sync",         [EAS_ITEM_OPERATIONS] = "ItemOperations",
+    [EAS_PING] = "Ping",
+};
+
+const char *eas_command_name(enum eas_command command)
+{
+    return names[command];
+}
+
+static void advance(struct eas_call *call);
+
+/* --- ends
+ * --------------------------------------------------------------------------------------------------------------- */
+
+static void stop_attempt(struct eas_call *call)
+{
+    if (call->answer_open)
+        eas_answer_done(&call->answer);
+    call->answer_open = false;
+    mem_free(call->multipart);
+    call->multipart = NULL;
+}
+
+static void finish(struct eas_call *call, const struct err *err)
+{
+    static const struct err none;
+    struct err copy = err ? *err : none;
+
+    list_remove(&call->waiting);
+    login_end(&call->pass);
+    eas_health(call->b, &copy);
+    if (copy.code != ERR_NONE && !str_starts(str_from(copy.text), str_from(names[call->request->command])))
+        err_prefix(&copy, "%s: ", names[call->request->command]);
+    call->request->done(call->ud, &copy);
+}
+
+static void on_deferred(void *ud)
+{
+    struct eas_call *call = ud;
+
+    if (call->err.code != ERR_NONE)
+        finish(call, &call->err);
+    else
+        advance(call);
+}
+
+static void fail_later(struct eas_call *call, const struct err *err)
+{
+    call->err = *err;
+    loop_defer(call->b->base.loop, &call->deferred);
+}
+
+static void on_timer(void *ud)
+{
+    advance(ud);
+}
+
+static void again_after(struct eas_call *call, uint64_t after_ms)
+{
+    login_end(&call->pass);
+    if (!call->timer)
+        call->timer = timer_new(call->b->base.loop, on_timer, call);
+    timer_start(call->timer, after_ms);
+}
+
+/* --- what to do with an outcome
+ * ----------------------------------------------------------------------------------------- */
+
+/* A second, four seconds, ten: with jitter, so that many clients do not come back together. */
+static bool retry(struct eas_call *call, unsigned *tries, unsigned max)
+{
+    static const uint64_t pauses_ms[] = {1000, 4000, 10000};
+
+    if (*tries >= max)
+        return false;
+    again_after(call, pauses_ms[*tries < 3 ? *tries : 2] + rand_below(500));
+    ++*tries;
+    return true;
+}
+
+/* Once more after provisioning; when the server is still not content, that is the answer. */
+static bool provision(struct eas_call *call, const char *why)
+{
+    struct eas_backend *b = call->b;
+
+    if (call->request->setup || call->provisioned)
+        return false;
+    log_info("eas", b->config.name, "%s: %s; provisioning", names[call->request->command], why);
+    call->provisioned = true;
+    b->setup.need_policy = true;
+    eas_setup_wait(b, call);
+    return true;
+}
+
+static void fail(struct eas_call *call, enum err_code code, const char *text, int status)
+{
+    struct err err = {0};
+
+    err_set(&err, code, "%s: %s (HTTP status %d)", names[call->request->command], text, status);
+    err.status = status;
+    finish(call, &err);
+}
+
+static void busy(struct eas_call *call, const struct eas_http_status *status)
+{
+    struct eas_backend *b = call->b;
+    unsigned wait_s = call->http ? http_retry_after_s(call->http) : 0;
+    struct err err = {0};
+
+    if (wait_s == 0) {
+        wait_s = BUSY_MIN_S << (b->busy < 9 ? b->busy : 9);
+        wait_s = wait_s < BUSY_MAX_S ? wait_s : BUSY_MAX_S;
+        b->busy++;
+    }
+    login_throttled(b->config.login, wait_s);
+    if (wait_s <= EAS_WAIT_MAX_S && call->tries_busy < EAS_RETRIES_BUSY && !call->request->patient) {
+        call->tries_busy++;
+        again_after(call, rand_below(500)); /* the pass that it needs comes when the pause is over */
+        return;
+    }
+    err_set(&err, status->code, "%s: %s, again in %u s (HTTP status %d)", names[call->request->command], status->text,
+            wait_s, status->status);
+    err.status = status->status;
+    err.retry_after_s = wait_s;
+    finish(call, &err);
+}
+
+/* The mailbox lives on another server: from now on everything goes there (MS-ASHTTP 3.1.5.2.2). */
+static void moved(struct eas_call *call, const struct eas_http_status *status)
+{
+    struct eas_backend *b = call->b;
+    struct str to = str_from(http_header(call->http, "X-MS-Location"));
+    struct str host = eas_http_host(to);
+    struct err err = {0};
+
+    if (to.n == 0) {
+        fail(call, ERR_OFFLINE,
+             "the mailbox is on another server, and the server does not say which; run exbridge setup", status->status);
+        return;
+    }
+    if (!eas_http_may_move(b->state.url, to)) {
+        fail(call, ERR_PROTOCOL, "the server sends us to an address that is not https", status->status);
+        return;
+    }
+    if (++b->hops > EAS_HOPS_MAX) {
+        fail(call, ERR_PROTOCOL, "the servers send us round in a circle", status->status);
+        return;
+    }
+    log_warn("eas", b->config.name, "the mailbox has moved to %.*s", STR_ARG(host));
+    eas_state_set_url(&b->state, to);
+    if (!eas_state_save(&b->state, &b->config, &err)) {
+        finish(call, &err);
+        return;
+    }
+    again_after(call, 0);
+}
+
+static void unsupported_version(struct eas_call *call, const char *text, int status)
+{
+    struct eas_backend *b = call->b;
+    struct err err = {0};
+
+    b->state.version = 0;
+    if (eas_state_save(&b->state, &b->config, &err))
+        err_set(&err, ERR_OFFLINE, "%s: %s; it will be negotiated again (status %d)", names[call->request->command],
+                text, status);
+    err.status = status;
+    finish(call, &err);
+}
+
+static void refused(struct eas_call *call, const struct eas_http_status *status)
+{
+    struct eas_backend *b = call->b;
+
+    /* 12.1 says 403 where later versions say 142. */
+    if (b->state.version == 121 && strcmp(b->state.policy_key, "0") == 0 && provision(call, status->text))
+        return;
+    fail(call, status->code, status->text, status->status);
+}
+
+/* Believed only when the login says so: it may know a newer password or get a new token. */
+static void unauthorized(struct eas_call *call, const struct eas_http_status *status)
+{
+    if (status->status == 401 && login_result(call->pass, LOGIN_REFUSED)) {
+        again_after(call, 0);
+        return;
+    }
+    fail(call, status->code, status->text, status->status);
+}
+
+static void on_http_error(struct eas_call *call, const struct eas_http_status *status)
+{
+    switch (status->action) {
+    case EAS_HTTP_AUTH:
+        unauthorized(call, status);
+        return;
+    case EAS_HTTP_FORBIDDEN:
+        refused(call, status);
+        return;
+    case EAS_HTTP_PROVISION:
+        if (!provision(call, status->text))
+            fail(call, status->code, status->text, status->status);
+        return;
+    case EAS_HTTP_MOVED:
+        moved(call, status);
+        return;
+    case EAS_HTTP_RETRY:
+        if (!retry(call, &call->tries_server, call->request->patient ? 0 : EAS_RETRIES_SERVER))
+            fail(call, status->code, status->text, call->http_status);
+        return;
+    case EAS_HTTP_BUSY:
+        busy(call, status);
+        return;
+    case EAS_HTTP_VERSION:
+        unsupported_version(call, status->text, status->status);
+        return;
+    case EAS_HTTP_READ:
+    case EAS_HTTP_FAIL:
+        break;
+    }
+    fail(call, status->code, status->text, call->http_status);
+}
+
+/* --- answers
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/* The statuses that all commands share. False: the command's own, or none. */
+static bool common_status(struct eas_call *call)
+{
+    const struct eas_status *status = eas_status_find(call->answer.status);
+    struct eas_backend *b = call->b;
+    struct err err = {0};
+
+    if (!status)
+        return false;
+    switch (status->action) {
+    case EAS_ACTION_PROVISION:
+        if (provision(call, status->text))
+            return true;
+        break;
+    case EAS_ACTION_RETRY:
+        if (retry(call, &call->tries_server, call->request->patient ? 0 : EAS_RETRIES_SERVER))
+            return true;
+        break;
+    case EAS_ACTION_WIPE:
+        if (!call->request->setup && !call->provisioned) {
+            call->provisioned = true;
+            b->setup.wipe_asked = true;
+            eas_setup_wait(b, call);
+            return true;
+        }
+        break;
+    case EAS_ACTION_VERSION:
+        unsupported_version(call, status->text, status->status);
+        return true;
+    case EAS_ACTION_FAIL:
+        break;
+    }
+    eas_status_err(&err, names[call->request->command], call->answer.status);
+    finish(call, &err);
+    return true;
+}
+
+/* X-MS-RP: the server was upgraded, and forgot us (MS-ASHTTP 2.2.2.1.2.4). */
+static bool forgotten(struct eas_call *call)
+{
+    struct eas_backend *b = call->b;
+    enum eas_command command = call->request->command;
+    struct err err = {0};
+
+    if (!http_header(call->http, "X-MS-RP") || command == EAS_OPTIONS || b->upgraded)
+        return false;
+    log_warn("eas", b->config.name, "the server was upgraded and wants all sync states anew");
+    b->upgraded = true;
+    if (!eas_options_take(b, call->http, NULL))
+        b->state.version = 0;
+    eas_new_epoch(b);
+    if (command != EAS_SYNC && command != EAS_FOLDER_SYNC)
+        return false;
+    err_set(&err, ERR_STALE, "%s: the server was upgraded; all sync states are void", names[command]);
+    finish(call, &err);
+    return true;
+}
+
+static void on_success(struct eas_call *call)
+{
+    struct eas_backend *b = call->b;
+    struct err err = {0};
+
+    b->hops = 0;
+    b->busy = 0;
+    if (call->request->rules && call->begun &&
+        ((call->multipart && !eas_multipart_end(call->multipart, &err)) || !eas_answer_end(&call->answer, &err))) {
+        finish(call, &err);
+        return;
+    }
+    call->empty = !call->begun;
+    log_debug("eas", b->config.name, "%s: status %d after %u ms", names[call->request->command],
+              call->empty ? 0 : call->answer.status, (unsigned)(time_mono_ms() - call->sent_ms));
+    if (!forgotten(call) && (call->empty || !call->request->rules || !common_status(call)))
+        finish(call, NULL);
+}
+
+/* An answer that nobody gets who is not signed in, and that no web page or captive portal gives. */
+static bool proves_login(const struct http_request *http, int status)
+{
+    const char *type = http_header(http, "Content-Type");
+
+    return status == 449 ||
+           (status == 200 && ((type && str_case_starts(str_from(type), STR("application/vnd.ms-sync"))) ||
+                              http_header(http, "MS-Server-ActiveSync") || http_header(http, "MS-ASProtocolVersions")));
+}
+
+static bool on_head(void *ud, struct http_request *http, int status)
+{
+    struct eas_call *call = ud;
+    const char *type = http_header(http, "Content-Type");
+
+    call->http_status = status;
+    if (proves_login(http, status))
+        login_result(call->pass, LOGIN_ACCEPTED);
+    call->answering = status == 200 && call->request->rules;
+    if (call->answering && call->request->multipart && type && str_case_starts(str_from(type), STR(CONTENT_MULTIPART)))
+        call->multipart = MEM_NEW(struct eas_multipart);
+    return true;
+}
+
+static bool on_part(void *ud, unsigned part, struct str piece, bool last, struct err *err)
+{
+    struct eas_call *call = ud;
+
+    if (part > 0)
+        return call->request->part(call->ud, part, piece, last, err);
+    return eas_answer_feed(&call->answer, piece, err) && (!last || eas_answer_end(&call->answer, err));
+}
+
+static bool on_body(void *ud, struct http_request *http, struct str bytes)
+{
+    struct eas_call *call = ud;
+
+    (void)http;
+    if (!call->answering || bytes.n == 0)
+        return true;
+    if (!call->begun && call->multipart)
+        eas_multipart_init(call->multipart, on_part, call);
+    call->begun = true;
+    return call->multipart ? eas_multipart_feed(call->multipart, bytes, &call->err)
+                           : eas_answer_feed(&call->answer, bytes, &call->err);
+}
+
+static void on_done(void *ud, struct http_request *http, const struct err *err)
+{
+    struct eas_call *call = ud;
+    struct err copy = call->err.code != ERR_NONE ? call->err : *err;
+
+    (void)http;
+    call->err = (struct err){0};
+    call->ended = true;
+    if (call->http_status != 401 || copy.code != ERR_NONE)
+        login_end(&call->pass);
+    if (copy.code == ERR_NONE && call->http_status == 200)
+        on_success(call);
+    else if (copy.code == ERR_NONE)
+        on_http_error(call, eas_http_status_find(call->http_status));
+    else if (copy.code != ERR_OFFLINE || !retry(call, &call->tries_net, call->request->patient ? 0 : EAS_RETRIES_NET))
+        finish(call, &copy);
+    /* The call may be gone by now. */
+}
+
+/* --- requests
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static size_t add_headers(struct eas_call *call, struct http_header *h)
+{
+    const struct eas_backend *b = call->b;
+    const char *key = call->policy_key ? call->policy_key : b->state.policy_key;
+    size_t n = 0;
+
+    if (call->request->command == EAS_OPTIONS)
+        return 0;
+    h[n++] = (struct http_header){"MS-ASProtocolVersion", eas_version_name(b->state.version)};
+    if (call->body.n > 0)
+        h[n++] = (struct http_header){"Content-Type", CONTENT_WBXML};
+    if (call->request->command !=
+        EAS_PING) /* MS-ASPROV 3.1.5.1: on all commands but that one; "0" before there is a key */
+        h[n++] = (struct http_header){"X-MS-PolicyKey", key};
+    if (call->request->multipart && !b->multipart_refused)
+        h[n++] = (struct http_header){"MS-ASAcceptMultiPart", "T"};
+    return n;
+}
+
+#define HEADERS_MAX 4
+
+static bool write_body(struct eas_call *call, struct err *err)
+{
+    struct eas_writer w;
+
+    buf_reset(&call->body);
+    if (!call->request->write)
+        return true;
+    eas_writer_init(&w, &call->body);
+    if (!call->request->write(call->ud, &w, err))
+        return false;
+    if (call->body.failed)
+        return err_set(err, ERR_INVALID, "the request is too large or holds what cannot be sent");
+    return true;
+}
+
+static void send_request(struct eas_call *call, const char *secret)
+{
+    static const struct http_events events = {.on_head = on_head, .on_body = on_body, .on_done = on_done};
+    struct eas_backend *b = call->b;
+    const char *user = login_user(b->config.login);
+    bool options = call->request->command == EAS_OPTIONS;
+    struct http_header headers[HEADERS_MAX];
+    struct http_request_opts opts = {
+        .method = options ? "OPTIONS" : "POST",
+        .headers = headers,
+        .max_answer = call->request->streams ? EAS_STREAM_MAX : EAS_ANSWER_MAX,
+        .stall_s = call->stall_s,
+        .timeout_s = call->timeout_s,
+        .auth = login_auth(b->config.login),
+        .user = login_user(b->config.login),
+        .secret = secret,
+    };
+    struct buf url = BUF_INIT(8192);
+    struct err err = {0};
+
+    stop_attempt(call);
+    call->begun = call->empty = call->answering = call->ended = false;
+    call->http_status = 0;
+    call->err = (struct err){0};
+    if (call->request->rules) {
+        eas_answer_init(&call->answer, *call->request->rules, call->reader ? call->reader : call->ud);
+        call->answer_open = true;
+    }
+    if (!write_body(call, &err)) {
+        finish(call, &err);
+        return;
+    }
+    opts.body = buf_view(&call->body);
+    opts.header_count = add_headers(call, headers);
+    if (options)
+        buf_lit(&url, b->state.url);
+    else
+        eas_http_address(&url, &(struct eas_address){.url = b->state.url,
+                                                     .command = names[call->request->command],
+                                                     .user = user ? user : b->config.email,
+                                                     .device_id = b->state.device_id,
+                                                     .device_type = EAS_DEVICE_TYPE});
+    opts.url = buf_z(&url);
+    call->sent_ms = time_mono_ms();
+    call->http = http_start(b->http, &opts, &events, call);
+    buf_done(&url);
+}
+
+static void on_pass(void *ud, const struct err *err, const char *secret)
+{
+    struct eas_call *call = ud;
+    struct err copy = *err;
+
+    if (copy.code == ERR_NONE)
+        send_request(call, secret);
+    else
+        finish(call, &copy);
+}
+
+static void advance(struct eas_call *call)
+{
+    struct eas_backend *b = call->b;
+    struct login_ask ask = {.offered = call->secret, .parked = call->request->patient, .patience_s = EAS_WAIT_MAX_S};
+    struct err err = {0};
+
+    login_end(&call->pass);
+
+    if (b->wiped && !call->request->setup) {
+        err_set(&err, ERR_POLICY, "the administrator ordered the data of this account to be destroyed");
+        finish(call, &err);
+        return;
+    }
+    if (!call->request->setup && !eas_setup_ready(b)) {
+        eas_setup_wait(b, call);
+        return;
+    }
+    call->pass = login_ask(b->config.login, &ask, on_pass, call);
+}
+
+void eas_call_init(struct eas_call *call, struct eas_backend *b, const struct eas_request *request, void *ud)
+{
+    *call = (struct eas_call){.b = b, .request = request, .ud = ud, .body = BUF_INIT(EAS_REQUEST_MAX)};
+    list_init(&call->link);
+    list_init(&call->waiting);
+    deferred_init(&call->deferred, on_deferred, call);
+}
+
+void eas_call_start(struct eas_call *call)
+{
+    list_append(&call->b->calls, &call->link);
+    loop_defer(call->b->base.loop, &call->deferred);
+}
+
+void eas_stop_calls(struct eas_backend *b)
+{
+    struct err err = {0};
+
+    err_set(&err, ERR_POLICY, "the administrator ordered the data of this account to be destroyed");
+    LIST_EACH(&b->calls, link)
+    {
+        struct eas_call *call = LIST_ITEM(link, struct eas_call, link);
+
+        if (call->request->setup)
+            continue;
+        list_remove(&call->waiting);
+        if (call->timer)
+            timer_stop(call->timer);
+        if (!call->ended)
+            http_abort(&call->http);
+        call->ended = true;
+        login_end(&call->pass);
+        fail_later(call, &err);
+    }
+}
+
+void eas_call_resume(struct eas_call *call, const struct err *err)
+{
+    list_remove(&call->waiting);
+    if (err->code != ERR_NONE)
+        call->err = *err;
+    loop_defer(call->b->base.loop, &call->deferred);
+}
+
+void eas_call_close(struct eas_call *call)
+{
+    if (!call->b)
+        return;
+    list_remove(&call->link);
+    list_remove(&call->waiting);
+    loop_defer_cancel(&call->deferred);
+    timer_free(&call->timer);
+    if (!call->ended)
+        http_abort(&call->http);
+    login_end(&call->pass);
+    stop_attempt(call);
+    buf_done(&call->body);
+    call->b = NULL;
+}

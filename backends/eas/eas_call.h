@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BACKENDS_EAS_CALL_H
+#define BACKENDS_EAS_CALL_H
+/*
+ * One command to the server: address and headers, sign-in, provisioning when the server wants it, throttling, retries,
+ * moves to another server, and the statuses that all commands share. What comes out is either a complete answer, read
+ * by the command's rules, or one error. (MS-ASHTTP; MS-ASCMD 2.2.2)
+ *
+ *   eas_call_start() -- [write() -- rules and part()]* -- done() exactly once, or nothing after eas_call_close()
+ *
+ * done() never comes from inside eas_call_start().
+ * After done(), and whenever the owner dies, eas_call_close(). An answer of 200 without a body is a success with
+ * `empty` set ("no change").
+ *
+ * Every command that goes through here may be sent twice with the same bytes: that is how ActiveSync recovers lost
+ * answers (MS-ASCMD 3.1.5.2: the same SyncKey gives the same answer again; sends carry a ClientId).
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backends/common/login.h"
+#include "backends/eas/eas_answer.h"
+#include "backends/eas/eas_multipart.h"
+#include "bridge/base/buf.h"
+#include "bridge/base/err.h"
+#include "bridge/base/list.h"
+#include "bridge/io/http.h"
+#include "bridge/io/loop.h"
+
+#define EAS_REQUEST_MAX    ((size_t)1 << 20)
+#define EAS_ANSWER_MAX     ((uint64_t)16 << 20) /* bytes of an answer without bodies */
+#define EAS_HOPS_MAX       5                    /* moves (451) without a success in between */
+#define EAS_WAIT_MAX_S     20 /* longest pause inside a command; longer ones are an error with retry_after_s */
+#define EAS_RETRIES_SERVER 3  /* HTTP 500 and statuses that ask for it */
+#define EAS_RETRIES_BUSY   3  /* 502, 503, 504, 429 */
+#define EAS_RETRIES_NET    1  /* connection lost before a complete answer */
+
+struct eas_backend;
+struct eas_call;
+
+enum eas_command {
+    EAS_OPTIONS, /* not a command but the HTTP method: versions, and proof of the credentials */
+    EAS_PROVISION,
+    EAS_SETTINGS,
+    EAS_FOLDER_SYNC,
+    EAS_SYNC,
+    EAS_ITEM_OPERATIONS,
+    EAS_PING,
+    EAS_COMMAND_MAX
+};
+
+struct eas_request {
+    enum eas_command command;
+    const struct eas_rules *rules; /* NULL: the answer's body is not read */
+    bool setup;                    /* part of signing in: does not wait for that to be complete */
+    bool multipart;                /* accepts application/vnd.ms-sync.multipart */
+    bool streams;                  /* the answer carries message bodies: up to EAS_STREAM_MAX bytes */
+    bool patient;                  /* parked: a lost connection is the owner's business, at once */
+    /* Before each attempt: forget what an earlier one read, and write the request. The version is known and policies
+     * are acknowledged by then. False: the call ends with *err. NULL: no body. */
+    bool (*write)(void *ud, struct eas_writer *w, struct err *err);
+    eas_part_fn *part; /* parts from 1 on */
+    void (*done)(void *ud, const struct err *err);
+};
+#define EAS_STREAM_MAX ((uint64_t)2 << 30)
+
+struct eas_call {
+    const struct eas_request *request;
+    struct eas_backend *b;
+    void *ud;               /* of write, part and done */
+    void *reader;           /* of the rules; NULL = ud */
+    unsigned timeout_s;     /* 0 = none but the stall limit */
+    unsigned stall_s;       /* 0 = default */
+    struct str secret;      /* a password to prove instead of the login's own; empty = none */
+    const char *policy_key; /* instead of the account's; NULL = that */
+    /* of the last attempt, for done() */
+    struct eas_answer answer; /* .status: the command's own, below 101 or without a meaning in common */
+    bool empty;               /* 200 without a body */
+    bool begun;               /* part of an answer's body had arrived */
+    int http_status;
+    struct http_request *http; /* during done(): for headers */
+    /* private */
+    struct list link, waiting;
+    struct deferred deferred;
+    struct timer *timer;
+    struct login_pass *pass;
+    struct eas_multipart *multipart;
+    struct buf body;
+    struct err err;
+    bool answering, answer_open, provisioned, ended;
+    unsigned tries_server, tries_busy, tries_net;
+    uint64_t sent_ms;
+};
+
+void eas_call_init(struct eas_call *call, struct eas_backend *b, const struct eas_request *request, void *ud);
+void eas_call_start(struct eas_call *call);
+/* Stops what is under way and frees; harmless twice and on a call that was never started.
+ */
+void eas_call_close(struct eas_call *call);
+
+/* Between setup and its waiting calls: go on, or fail with *err. */
+void eas_call_resume(struct eas_call *call, const struct err *err);
+const char *eas_command_name(enum eas_command command);
+
+#endif

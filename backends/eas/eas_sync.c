@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sync of a mail folder, one page an op (MS-ASCMD 2.2.1.21). A page is what one request brings; the very first one is
+ * preceded by the request with key 0. A lost answer costs nothing: the core asks again with the cursor it has, and the
+ * server repeats itself for the previous SyncKey.
+ */
+#include "backends/eas/eas_backend.h"
+#include "backends/eas/eas_status.h"
+#include "backends/eas/eas_sync_read.h"
+#include "bridge/base/time.h"
+
+/* Sync's own statuses (MS-ASCMD 2.2.3.177.17). */
+enum sync_status {
+    STATUS_OK = 1,
+    STATUS_KEY = 3, /* SyncKey invalid */
+    STATUS_PROTOCOL = 4,
+    STATUS_SERVER = 5,
+    STATUS_GONE = 8,
+    STATUS_QUOTA = 9,
+    STATUS_HIERARCHY = 12,
+    STATUS_INCOMPLETE = 13,
+    STATUS_RETRY = 16
+};
+
+#define BODY_MIME        4
+#define MIME_SUPPORT_ALL 2 /* MIME for all messages, not for S/MIME alone */
+#define MIME_TRUNCATION  5 /* EAS_TRUNCATION bytes; SOGo obeys this one, others the TruncationSize */
+#define STALL_S          120
+#define SERVER_RETRIES   2
+#define RETRY_RETRIES    6
+#define BAD_ANSWERS      3 /* undecodable answers: again, then by ten, then one by one */
+#define WINDOW_CAREFUL   10
+#define FAILURES_STALE   5 /* failed pages in a row before the sync state is given up */
+#define STALE_AN_HOUR    3
+#define HOUR_MS          ((uint64_t)3600 * 1000)
+#define EMPTY_PAGES_MAX  20
+#define FAST_PAGE_MS     2000
+#define SMALL_PAGE       ((uint64_t)4 << 20)
+#define LARGE_PAGE       ((uint64_t)64 << 20)
+
+struct sync_op {
+    struct op op;
+    struct list link; /* b->sync_queue */
+    struct eas_backend *b;
+    struct eas_call call;
+    struct eas_sync_page *page;
+    struct timer *timer;
+    struct str folder_id, cursor, key; /* key empty: to be had by key 0, or not read from the cursor yet */
+    unsigned window;
+    unsigned bad_answers, server_errors, retries, handshakes;
+    bool running, provisioned;
+};
+
+static void ask(struct sync_op *s);
+static void run_queue(struct eas_backend *b);
+
+/* --- ends
+ * --------------------------------------------------------------------------------------------------------------- */
+
+static void leave(struct sync_op *s)
+{
+    struct eas_backend *b = s->b;
+
+    list_remove(&s->link);
+    eas_call_close(&s->call);
+    timer_free(&s->timer);
+    if (s->running) {
+        s->running = false;
+        b->sync_busy = false;
+        run_queue(b);
+    }
+}
+
+static void end(struct sync_op *s, const struct err *err)
+{
+    struct eas_sync_page *page = s->page; /* the reply points into it, and outlives s */
+
+    leave(s);
+    s->op.reply->err = *err;
+    op_finish(&s->op);
+    eas_sync_page_free(&page);
+}
+
+static void fail(struct sync_op *s, enum err_code code, const char *text, int status)
+{
+    struct err err = {0};
+
+    err_set(&err, code, "Sync: %s (status %d)", text, status);
+    err.status = status;
+    end(s, &err);
+}
+
+static void on_timer(void *ud)
+{
+    ask(ud);
+}
+
+static void ask_after(struct sync_op *s, uint64_t after_ms)
+{
+    if (!s->timer)
+        s->timer = timer_new(s->b->base.loop, on_timer, s);
+    timer_start(s->timer, after_ms);
+}
+
+/* --- a good page
+ * -------------------------------------------------------------------------------------------------------- */
+
+static uint64_t page_bytes(const struct eas_sync_page *page)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < page->count; i++) {
+        sum += page->items[i].message ? blob_size(page->items[i].message) : 0;
+        sum += page->items[i].header ? blob_size(page->items[i].header) : 0;
+    }
+    return sum;
+}
+
+/* Larger pages where they came full, quickly and small; smaller ones where the server does not truncate huge messages.
+ */
+static void adapt_window(struct sync_op *s, struct eas_folder *f)
+{
+    uint64_t bytes = page_bytes(s->page), took_ms = time_mono_ms() - s->call.sent_ms;
+
+    if (s->window < EAS_WINDOW_DEFAULT)
+        f->window = s->window * 2 < EAS_WINDOW_DEFAULT ? s->window * 2 : EAS_WINDOW_DEFAULT;
+    else if (bytes > LARGE_PAGE)
+        f->window = WINDOW_CAREFUL;
+    else if (s->page->count >= s->window && took_ms < FAST_PAGE_MS && bytes < SMALL_PAGE)
+        f->window = s->window * 2 < EAS_WINDOW_MAX ? s->window * 2 : EAS_WINDOW_MAX;
+    else
+        f->window = s->window < EAS_WINDOW_MAX ? s->window : EAS_WINDOW_MAX;
+}
+
+/* Is there really more? A server that says so for ever must not keep us busy for ever. */
+static bool has_more(struct sync_op *s, struct eas_folder *f)
+{
+    const struct eas_sync_page *page = s->page;
+
+    if (!page->more)
+        return false;
+    if (page->key.n == 0 || str_eq(page->key, s->key)) {
+        log_warn("eas", s->b->config.name, "Sync: MoreAvailable with an unchanged SyncKey is not believed");
+        return false;
+    }
+    f->empty_pages = page->count == 0 ? f->empty_pages + 1 : 0;
+    if (f->empty_pages <= EMPTY_PAGES_MAX)
+        return true;
+    log_warn("eas", s->b->config.name, "Sync: MoreAvailable %u times without an item is not believed", f->empty_pages);
+    f->empty_pages = 0;
+    return false;
+}
+
+static void note_page(struct sync_op *s, struct eas_folder *f)
+{
+    f->failures = 0;
+    f->synced = true;
+    if (f->woken) {
+        f->woken = false;
+        f->fruitless = s->page->count == 0 ? f->fruitless + 1 : 0;
+    }
+}
+
+static void end_page(struct sync_op *s)
+{
+    struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
+    struct reply *reply = s->op.reply;
+    struct err none = {0};
+
+    reply->items.more = has_more(s, f);
+    reply->items.list = s->page->items;
+    reply->items.count = s->page->count;
+    reply->items.restarted = s->cursor.n == 0;
+    reply->items.cursor = eas_cursor_write(s->b, &s->op.arena, s->page->key.n > 0 ? s->page->key : s->key);
+    note_page(s, f);
+    adapt_window(s, f);
+    end(s, &none);
+}
+
+/* --- statuses
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static void stale(struct sync_op *s, int status)
+{
+    struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
+    uint64_t now = time_mono_ms();
+
+    if (s->cursor.n == 0) { /* on a key that was made just now: once more, then it is a loop */
+        if (s->handshakes < 2) {
+            s->key = STR_NULL;
+            ask(s);
+        } else {
+            fail(s, ERR_PROTOCOL, "the server takes back every new sync state of this folder", status);
+        }
+        return;
+    }
+    if (f->stale_ms == 0 || now - f->stale_ms > HOUR_MS) {
+        f->stale_ms = now;
+        f->stale = 0;
+    }
+    if (++f->stale > STALE_AN_HOUR)
+        fail(s, ERR_PROTOCOL, "the server invalidates the sync state of this folder again and again", status);
+    else
+        fail(s, ERR_STALE, "the sync state is not valid any more", status);
+}
+
+static void server_error(struct sync_op *s, int status)
+{
+    static const uint64_t pauses_ms[SERVER_RETRIES] = {1000, 5000};
+    struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
+
+    if (s->server_errors < SERVER_RETRIES) {
+        ask_after(s, pauses_ms[s->server_errors++]);
+        return;
+    }
+    f->window = f->window > WINDOW_CAREFUL ? WINDOW_CAREFUL : 1;
+    if (++f->failures >= FAILURES_STALE && s->cursor.n > 0) {
+        f->failures = 0;
+        fail(s, ERR_STALE, "the server fails with this sync state again and again", status);
+    } else {
+        fail(s, ERR_OFFLINE, "the server failed", status);
+    }
+}
+
+/* An answer that cannot be used: again, then in smaller pages, until the item that breaks it stands alone. */
+static void bad_answer(struct sync_op *s, const struct err *err)
+{
+    struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
+
+    if (s->window == 1 && s->key.n > 0 && !str_eq(s->page->key, s->key) && eas_sync_page_quarantine(s->page)) {
+        log_warn("eas", s->b->config.name, "Sync: one item broke the answer (%s); it is taken without content",
+                 err->text);
+        s->page->more = true;
+        end_page(s);
+        return;
+    }
+    if (s->key.n > 0 && s->bad_answers < BAD_ANSWERS) {
+        if (s->bad_answers++ > 0)
+            s->window = s->window > WINDOW_CAREFUL ? WINDOW_CAREFUL : 1;
+        ask(s);
+        return;
+    }
+    f->failures++;
+    f->window = s->window;
+    end(s, err);
+}
+
+static void common_status(struct sync_op *s, int status)
+{
+    const struct eas_status *entry = eas_status_find(status);
+    struct err err = {0};
+
+    if (entry && entry->action == EAS_ACTION_PROVISION && !s->provisioned) {
+        s->provisioned = true;
+        s->b->setup.need_policy = true;
+        ask(s);
+        return;
+    }
+    if (entry && entry->code == ERR_STALE) {
+        stale(s, status);
+        return;
+    }
+    eas_status_err(&err, "Sync", status);
+    end(s, &err);
+}
+
+static void bad_status(struct sync_op *s, int status)
+{
+    struct err err = {0};
+
+    switch (status) {
+    case STATUS_KEY:
+        stale(s, status);
+        return;
+    case STATUS_PROTOCOL:
+        err_set(&err, ERR_PROTOCOL, "Sync: the server does not understand the request, or one item (status 4)");
+        bad_answer(s, &err);
+        return;
+    case STATUS_SERVER:
+        server_error(s, status);
+        return;
+    case STATUS_HIERARCHY:
+        s->b->hierarchy = true;
+        fail(s, ERR_NOT_FOUND, "the folders have changed", status);
+        return;
+    case STATUS_GONE:
+        s->b->hierarchy = true;
+        fail(s, ERR_NOT_FOUND, "the folder is gone", status);
+        return;
+    case STATUS_QUOTA:
+        fail(s, ERR_QUOTA, "the mailbox is full", status);
+        return;
+    case STATUS_INCOMPLETE:
+    case STATUS_RETRY:
+        if (s->retries++ < (status == STATUS_RETRY ? RETRY_RETRIES : 1))
+            ask_after(s, 1000);
+        else
+            fail(s, ERR_OFFLINE, "the server asks to try again and again", status);
+        return;
+    default:
+        common_status(s, status);
+    }
+}
+
+/* --- the call
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static void write_options(struct eas_writer *w, unsigned filter)
+{
+    eas_write_open(w, AirSync_Options);
+    eas_write_uint(w, AirSync_FilterType, filter);
+    eas_write_uint(w, AirSync_MIMETruncation, MIME_TRUNCATION);
+    eas_write_uint(w, AirSync_MIMESupport, MIME_SUPPORT_ALL);
+    eas_write_open(w, AirSyncBase_BodyPreference);
+    eas_write_uint(w, AirSyncBase_Type, BODY_MIME);
+    eas_write_uint(w, AirSyncBase_TruncationSize, EAS_TRUNCATION);
+    eas_write_close(w);
+    eas_write_close(w);
+}
+
+static bool write_request(void *ud, struct eas_writer *w, struct err *err)
+{
+    struct sync_op *s = ud;
+
+    if (s->cursor.n > 0 && !eas_cursor_read(s->b, s->cursor, &s->key))
+        return err_set(err, ERR_STALE, "Sync: the sync state is of another protocol version or policy");
+    s->page->options.version = s->b->state.version;
+    eas_sync_page_reset(s->page);
+    eas_write_open(w, AirSync_Sync);
+    eas_write_open(w, AirSync_Collections);
+    eas_write_open(w, AirSync_Collection);
+    eas_write_text(w, AirSync_SyncKey, s->key.n > 0 ? s->key : STR("0"));
+    eas_write_text(w, AirSync_CollectionId, s->folder_id);
+    if (s->key.n > 0) { /* with key 0 there must be none of these */
+        eas_write_uint(w, AirSync_GetChanges, 1);
+        eas_write_uint(w, AirSync_WindowSize, s->window);
+        write_options(w, s->b->state.filter);
+    } else {
+        s->handshakes++;
+    }
+    eas_write_close(w);
+    eas_write_close(w);
+    eas_write_close(w);
+    return true;
+}
+
+/* An answer without a body, or without our collection: nothing has changed. For the first request it means that there
+ * is no such collection (SOGo). */
+static void no_change(struct sync_op *s)
+{
+    s->page->more = false;
+    if (s->key.n == 0)
+        fail(s, ERR_NOT_FOUND, "the server knows no such folder", 0);
+    else
+        end_page(s);
+}
+
+static void on_answer(struct sync_op *s)
+{
+    struct eas_sync_page *page = s->page;
+    int status = s->call.answer.status > STATUS_OK || !page->has_collection ? s->call.answer.status : page->status;
+
+    if (s->call.empty || (!page->has_collection && (status == 0 || status == STATUS_OK)))
+        no_change(s);
+    else if (status != STATUS_OK && status != 0)
+        bad_status(s, status);
+    else if (s->key.n > 0)
+        end_page(s);
+    else if (page->key.n == 0 || str_is(page->key, "0"))
+        fail(s, ERR_PROTOCOL, "the server gives no SyncKey for this folder", status);
+    else {
+        s->key = arena_str(&s->op.arena, page->key);
+        ask(s);
+    }
+}
+
+static void on_done(void *ud, const struct err *err)
+{
+    struct sync_op *s = ud;
+    bool decoding = s->call.answer.wbxml.offset > EAS_HEADER_SIZE; /* else it is a web page, or nothing */
+
+    if (err->code == ERR_NONE)
+        on_answer(s);
+    else if ((err->code == ERR_PROTOCOL || err->code == ERR_TOO_BIG) && s->call.begun && decoding)
+        bad_answer(s, err);
+    else if (err->code == ERR_STALE && s->cursor.n == 0)
+        stale(s, err->status);
+    else {
+        struct eas_folder *f = eas_folder_find(s->b, s->folder_id);
+
+        if (f && err->code == ERR_OFFLINE && (s->call.begun || s->call.http_status == 500)) {
+            f->failures++; /* it may be the size: less the next time */
+            f->window = s->window > WINDOW_CAREFUL ? WINDOW_CAREFUL : 1;
+        }
+        end(s, err);
+    }
+}
+
+static const struct eas_request request = {
+    .command = EAS_SYNC, .rules = &eas_sync_rules, .streams = true, .write = write_request, .done = on_done};
+
+static void ask(struct sync_op *s)
+{
+    eas_call_close(&s->call);
+    eas_call_init(&s->call, s->b, &request, s);
+    s->call.reader = s->page;
+    s->call.stall_s = STALL_S;
+    eas_call_start(&s->call);
+}
+
+static void run_queue(struct eas_backend *b)
+{
+    struct sync_op *s;
+
+    if (b->sync_busy || list_empty(&b->sync_queue))
+        return;
+    s = LIST_ITEM(b->sync_queue.next, struct sync_op, link);
+    list_remove(&s->link);
+    b->sync_busy = true;
+    s->running = true;
+    s->window = eas_folder_get(b, s->folder_id)->window;
+    ask(s);
+}
+
+static void start(struct op *op)
+{
+    struct sync_op *s = (struct sync_op *)op;
+    struct eas_sync_options options = {.tmp_dir = s->b->config.tmp_dir,
+                                       .message_limit = s->b->config.message_limit,
+                                       .truncation = EAS_TRUNCATION,
+                                       .version = s->b->state.version};
+
+    s->page = eas_sync_page_new(&options);
+    list_append(&s->b->sync_queue, &s->link);
+    run_queue(s->b);
+}
+
+static void stop(struct op *op)
+{
+    struct sync_op *s = (struct sync_op *)op;
+
+    leave(s);
+    eas_sync_page_free(&s->page);
+}
+
+struct op *eas_sync(struct backend *base, struct str folder_id, struct str cursor, op_cb *cb, void *ud)
+{
+    static const struct op_class class = {"eas.sync", sizeof(struct sync_op), start, stop};
+    struct eas_backend *b = (struct eas_backend *)base;
+    struct op *op = op_new(b->base.loop, &class, cb, ud);
+    struct sync_op *s = (struct sync_op *)op;
+
+    list_init(&s->link);
+    s->b = b;
+    s->folder_id = arena_str(&op->arena, folder_id);
+    s->cursor = arena_str(&op->arena, cursor);
+    return op;
+}
