@@ -36,6 +36,7 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     list_init(&b->sync_queue);
     list_init(&b->folders);
     eas_setup_init(b);
+    b->second_ms = 1000;
     b->heartbeat_s = HEARTBEAT_START_S;
     b->heartbeat_min_s = HEARTBEAT_MIN_S;
     b->heartbeat_max_s = HEARTBEAT_MAX_S;
@@ -111,8 +112,7 @@ void eas_health(struct eas_backend *b, const struct err *err)
 
 struct eas_folder *eas_folder_find(struct eas_backend *b, struct str id)
 {
-    LIST_EACH(&b->folders, link)
-    {
+    LIST_EACH (&b->folders, link) {
         struct eas_folder *f = LIST_ITEM(link, struct eas_folder, link);
 
         if (str_is(id, f->id))

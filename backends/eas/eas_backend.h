@@ -74,10 +74,11 @@ struct eas_backend {
     struct eas_setup setup;
     struct list calls; /* every call alive: eas_call.link */
     bool wiped;
-    bool upgraded;  /* X-MS-RP: sync states are void; the folders op says so to the core by its full list */
-    bool hierarchy; /* some status said that the folder list changed: the next watch ends at once */
-    unsigned hops;  /* moves since the last success */
-    unsigned busy;  /* 503 and the like in a row, for the back-off */
+    bool upgraded;      /* X-MS-RP: sync states are void; the folders op says so to the core by its full list */
+    bool hierarchy;     /* some status said that the folder list changed: the next watch ends at once */
+    unsigned second_ms; /* how long a second of back-off is: 1000, less in tests */
+    unsigned hops;      /* moves since the last success */
+    unsigned busy;      /* 503 and the like in a row, for the back-off */
     enum err_code health;
     /* Sync: one at a time */
     struct list sync_queue;

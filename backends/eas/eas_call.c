@@ -87,11 +87,12 @@ static void again_after(struct eas_call *call, uint64_t after_ms)
 /* A second, four seconds, ten: with jitter, so that many clients do not come back together. */
 static bool retry(struct eas_call *call, unsigned *tries, unsigned max)
 {
-    static const uint64_t pauses_ms[] = {1000, 4000, 10000};
+    static const uint64_t pauses_s[] = {1, 4, 10};
+    uint64_t pause_ms = pauses_s[*tries < 3 ? *tries : 2] * call->b->second_ms;
 
     if (*tries >= max)
         return false;
-    again_after(call, pauses_ms[*tries < 3 ? *tries : 2] + rand_below(500));
+    again_after(call, pause_ms + rand_below(pause_ms / 4 + 1));
     ++*tries;
     return true;
 }
@@ -522,8 +523,7 @@ void eas_stop_calls(struct eas_backend *b)
     struct err err = {0};
 
     err_set(&err, ERR_POLICY, "the administrator ordered the data of this account to be destroyed");
-    LIST_EACH(&b->calls, link)
-    {
+    LIST_EACH (&b->calls, link) {
         struct eas_call *call = LIST_ITEM(link, struct eas_call, link);
 
         if (call->request->setup)

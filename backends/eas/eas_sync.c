@@ -95,11 +95,11 @@ static void on_timer(void *ud)
     ask(ud);
 }
 
-static void ask_after(struct sync_op *s, uint64_t after_ms)
+static void ask_after(struct sync_op *s, uint64_t after_s)
 {
     if (!s->timer)
         s->timer = timer_new(s->b->base.loop, on_timer, s);
-    timer_start(s->timer, after_ms);
+    timer_start(s->timer, after_s * s->b->second_ms);
 }
 
 /* --- a good page
@@ -206,11 +206,11 @@ static void stale(struct sync_op *s, int status)
 
 static void server_error(struct sync_op *s, int status)
 {
-    static const uint64_t pauses_ms[SERVER_RETRIES] = {1000, 5000};
+    static const uint64_t pauses_s[SERVER_RETRIES] = {1, 5};
     struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
 
     if (s->server_errors < SERVER_RETRIES) {
-        ask_after(s, pauses_ms[s->server_errors++]);
+        ask_after(s, pauses_s[s->server_errors++]);
         return;
     }
     f->window = f->window > WINDOW_CAREFUL ? WINDOW_CAREFUL : 1;
@@ -293,7 +293,7 @@ static void bad_status(struct sync_op *s, int status)
     case STATUS_INCOMPLETE:
     case STATUS_RETRY:
         if (s->retries++ < (status == STATUS_RETRY ? RETRY_RETRIES : 1))
-            ask_after(s, 1000);
+            ask_after(s, 1);
         else
             fail(s, ERR_OFFLINE, "the server asks to try again and again", status);
         return;

@@ -30,7 +30,6 @@ struct eas_synth {
     struct build build;
     struct buf out;
     struct blob *blob;
-    bool building;
 };
 
 static void ask(struct eas_synth *s);
@@ -223,7 +222,6 @@ static void take_item(struct eas_synth *s)
     s->attachments = s->answer.item.attachments;
     s->attachment_count = s->answer.item.attachment_count;
     s->blob = blob_new(b->config.tmp_dir, b->config.message_limit);
-    s->building = true;
     build_init(&s->build, &s->message);
     build_begin(&s->build, &s->out);
     if (flush(s, &err))
@@ -340,8 +338,6 @@ void eas_synth_free(struct eas_synth **s)
     *s = NULL;
     eas_call_close(&o->call);
     eas_fetch_answer_done(&o->answer);
-    if (o->building)
-        build_done(&o->build);
     blob_unref(&o->blob);
     buf_done(&o->body);
     buf_done(&o->out);

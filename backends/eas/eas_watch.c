@@ -149,7 +149,7 @@ static void on_expired(struct watch_op *w)
     if (took_s + EARLY_S >= b->heartbeat_s)
         b->heartbeat_s = clamp(b, b->heartbeat_s + GROW_S);
     else if (took_s + EARLY_S < b->ping_floor_s) /* its own idea of a heartbeat, and a short one */
-        b->ping_next_ms = w->sent_ms + (uint64_t)b->ping_floor_s * 1000;
+        b->ping_next_ms = w->sent_ms + (uint64_t)b->ping_floor_s * b->second_ms;
     ping(w);
 }
 
@@ -180,16 +180,16 @@ static void on_hierarchy(struct watch_op *w)
      * a look at the folders did not help, not again at once. */
     b->ping_synced_only = true;
     if (b->ping_hierarchies++ > 0)
-        b->ping_next_ms = time_mono_ms() + (uint64_t)b->ping_floor_s * 1000;
+        b->ping_next_ms = time_mono_ms() + (uint64_t)b->ping_floor_s * b->second_ms;
     end_hierarchy(w);
 }
 
 static void on_server_error(struct watch_op *w, int status)
 {
-    static const uint64_t pauses_ms[SERVER_RETRIES] = {5000, 30000, 120000};
+    static const uint64_t pauses_s[SERVER_RETRIES] = {5, 30, 120};
 
     if (w->server_errors < SERVER_RETRIES)
-        ping_after(w, pauses_ms[w->server_errors++]);
+        ping_after(w, pauses_s[w->server_errors++] * w->b->second_ms);
     else
         fail(w, ERR_OFFLINE, "the server failed", status);
 }
@@ -239,7 +239,7 @@ static void on_lost(struct watch_op *w, const struct err *err)
     }
     if (time_mono_ms() - w->sent_ms > 1000)
         shrink(b);
-    ping_after(w, (uint64_t)1000 << (2 * w->losses));
+    ping_after(w, (uint64_t)b->second_ms << (2 * w->losses));
 }
 
 static void on_done(void *ud, const struct err *err)
@@ -327,7 +327,7 @@ static void ping(struct watch_op *w)
         return;
     }
     if (count_wanted(w) == 0) { /* nothing to watch for now; a muted folder will be back */
-        ping_after(w, (uint64_t)b->ping_floor_s * 1000);
+        ping_after(w, (uint64_t)b->ping_floor_s * b->second_ms);
         return;
     }
     eas_call_close(&w->call);

@@ -21,7 +21,8 @@
 #include "bridge/base/err.h"
 #include "bridge/base/str.h"
 
-#define EAS_HEADER_SIZE 4  /* bytes before the first token: an answer that is refused within them is not WBXML at all  \
+#define EAS_HEADER_SIZE                                                                                                \
+    4                      /* bytes before the first token: an answer that is refused within them is not WBXML at all  \
                             */
 #define EAS_WBXML_DEPTH 32 /* elements inside each other, in both directions */
 
