@@ -72,7 +72,7 @@ static void add_start(struct buf *line, enum log_level level, const char *area, 
         buf_printf(line, " %-5s ", levels[level].name);
     }
     buf_lit(line, area);
-    if (account)
+    if (account && *account)
         buf_printf(line, "[%.100s]", account);
     buf_lit(line, ": ");
 }
