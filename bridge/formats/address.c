@@ -153,7 +153,9 @@ static enum rfc822_next read_addr_spec(struct parser *p)
     } else if (!had_at) {
         size_t n = p->word.n;
         buf_byte(&p->word, ' ');
-        next = rfc822_phrase(&p->r, &p->word);
+        next = rfc822_skip_blank(&p->r);
+        if (next == RFC822_MORE)
+            next = rfc822_phrase(&p->r, &p->word);
         if (str_trim(buf_view(&p->word)).n > n) {
             p->now.mailbox = STR_NULL;
             p->now.name = arena_str(p->arena, str_trim(buf_view(&p->word)));

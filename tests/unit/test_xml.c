@@ -116,7 +116,8 @@ static void names_text_attributes(void **state)
 {
     (void)state;
     expect(&strict,
-           STR("<?xml version=\"1.0\"?>\n<x:Root xmlns:x='urn:a' xmlns='urn:b'><x:Item Id='a&amp;b&#38;#38;' k=\"&#228;\">one"
+           STR("<?xml version=\"1.0\"?>\n<x:Root xmlns:x='urn:a' xmlns='urn:b'><x:Item Id='a&amp;b&#38;#38;' "
+               "k=\"&#228;\">one"
                "<x:Subject>two &lt;&#x41;<![CDATA[<c>]]></x:Subject>three</x:Item><Mime>abc</Mime><q xmlns=''/>"
                "<Plain xmlns=''>p</Plain><skip><x:Item/>text</skip><!-- c --><?pi x?></x:Root>\n"),
            true,
