@@ -124,7 +124,8 @@ static void on_accept(void *ud, struct conn *conn)
     drop_oldest_stranger(server);
     struct imap_session *s = imap_session_new(server, conn);
     list_append(&server->sessions, &s->link);
-    server->session_n++;
+    if (++server->session_n > server->opts.limits.connections)
+        imap_bye(s, "LIMIT", "Too many connections.", "too many connections");
 }
 
 static struct conn_listen_opts listen_opts(const struct imap_server *server, struct tls_server *tls, bool same_user)

@@ -47,6 +47,7 @@ struct fake {
     } ops[FAKE_MAX];
     unsigned headers, messages, page;
     bool quiet;
+    struct fake_op *reporting; /* the fetch that calls on_item now; NULL when that cancelled it */
     struct list watches; /* struct fake_op */
 };
 
@@ -67,7 +68,6 @@ struct fake_op {
     enum fetch_what what;
     fetched_cb *on_item;
     void *ud;
-    bool *dead; /* set when the op goes away while it reports items */
 };
 
 /* --- the model
@@ -257,13 +257,13 @@ static void fetch_one(struct fake_op *o, size_t i)
 
 static void run_fetch(struct fake_op *o)
 {
-    bool dead = false;
-    o->dead = &dead;
-    for (size_t i = 0; i < o->id_n && !dead; i++)
+    struct fake *f = o->fake;
+    f->reporting = o;
+    for (size_t i = 0; f->reporting && i < o->id_n; i++)
         fetch_one(o, i);
-    if (dead)
+    if (!f->reporting)
         return;
-    o->dead = NULL;
+    f->reporting = NULL;
     op_finish(&o->op);
 }
 
@@ -313,8 +313,8 @@ static void abort_op(struct op *op)
     struct fake_op *o = (struct fake_op *)op;
     timer_free(&o->timer);
     list_remove(&o->link);
-    if (o->dead)
-        *o->dead = true;
+    if (o->fake->reporting == o)
+        o->fake->reporting = NULL;
 }
 
 static const struct op_class fake_class = {"fake", sizeof(struct fake_op), start_op, abort_op};

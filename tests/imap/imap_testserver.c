@@ -117,6 +117,7 @@ static void set_option(struct test *t, struct imap_server_limits *limits, const 
         const char *name;
         size_t at;
     } keys[] = {
+        {"connections=", offsetof(struct imap_server_limits, connections)},
         {"unauthenticated=", offsetof(struct imap_server_limits, unauthenticated)},
         {"per_account=", offsetof(struct imap_server_limits, per_account)},
         {"preauth_timeout_s=", offsetof(struct imap_server_limits, preauth_timeout_s)},

@@ -188,6 +188,15 @@ def test_too_many_of_one_account(start):
     b.ok("NOOP")
 
 
+def test_too_many_at_all(start):
+    s = start("connections=3")
+    a = [s.login() for _ in range(3)]
+    assert b"* BYE" in s.connect().closed()
+    a[0].ok("LOGOUT")
+    s.wait(lambda: s.do("sessions") == "2")
+    s.login().ok("NOOP")
+
+
 def test_timeouts(start):
     s = start("preauth_timeout_s=1", "idle_timeout_s=2")
     stranger, user = s.connect(), s.login()
