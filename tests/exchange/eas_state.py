@@ -56,7 +56,7 @@ class Collection:
         self.device, self.folder_num = device, folder.num
         self.ids = IdMap(str(folder.num))
         self.key = self.previous = None
-        self.have, self.queue, self.position = {}, {}, 0
+        self.have, self.queue, self.position = {}, collections.OrderedDict(), 0
         self.undo, self.applied, self.replay = {}, {}, {}
         self.sticky, self.filter, self.cutoff = None, "0", None
         self.steps = 0
@@ -75,7 +75,7 @@ class Collection:
         self.ids.reset(mode)
         self.have, self.undo, self.applied, self.replay = {}, {}, {}, {}
         self.sticky, self.filter, self.cutoff = None, "0", None
-        self.queue = {item.num: None for item in folder.newest_first()} if self.is_mail else {}
+        self.queue = collections.OrderedDict.fromkeys(i.num for i in folder.newest_first() if self.is_mail)
         self.position = folder_position(folder)
         self.previous, self.key = None, self.new_key()
         self.empty_page = False
@@ -91,7 +91,9 @@ class Collection:
                     self.have.pop(num, None)
                 else:
                     self.have[num] = old
-            self.queue = {**dict.fromkeys(self.undo), **self.queue}
+            for num in reversed(list(self.undo)):
+                self.queue[num] = None
+                self.queue.move_to_end(num, last=False)
             self.replay, self.applied, self.undo = self.applied or self.replay, {}, {}
             self.key, self.previous = key, None
             return True
@@ -155,13 +157,12 @@ class Collection:
     def pending(self, folder, now, kinds=None):
         """True when the next Sync would bring something (of these kinds)."""
         self.ingest(folder, now)
-        for num in list(self.queue):
-            found = self.resolve(folder, num)
-            if found is None:
-                del self.queue[num]
-            elif kinds is None or found[0] in kinds:
-                return True
-        return False
+        while self.queue and self.resolve(folder, next(iter(self.queue))) is None:
+            self.queue.popitem(last=False)
+        if kinds is None or not self.queue:
+            return bool(self.queue)
+        found = (self.resolve(folder, num) for num in self.queue)
+        return any(f is not None and f[0] in kinds for f in found)
 
     def count(self, folder, now):
         self.ingest(folder, now)

@@ -212,18 +212,12 @@ class Sync:
             state.empty_page = True
             return [], True
         state.empty_page = False
-        elements, rest = [], {}
-        queue = iter(list(state.queue))
-        for num in queue:
+        elements = []
+        while state.queue and len(elements) < window and (self.size_left is None or self.size_left > 0):
+            num, _ = state.queue.popitem(last=False)
             found = state.resolve(folder, num)
-            if found is None:
-                continue
-            if len(elements) >= window or (self.size_left is not None and self.size_left <= 0):
-                rest[num] = None
-                rest.update(dict.fromkeys(queue))
-                break
-            elements.append(self.element(state, num, *found, wish))
-        state.queue = rest
+            if found is not None:
+                elements.append(self.element(state, num, *found, wish))
         self.budget -= len(elements)
         return elements, state.pending(folder, now)
 
