@@ -73,8 +73,8 @@ def clean(text):
 
 
 def shown(addresses):
-    return ", ".join(email.utils.formataddr((a.name, a.email), "utf-8") if a.name.isascii() else
-                     f'"{a.name}" <{a.email}>' for a in addresses)
+    """Names are always quoted."""
+    return ", ".join(f'"{email.utils.quote(a.name)}" <{a.email}>' if a.name else a.email for a in addresses)
 
 
 def mail_data(ctx, item, wish, part=None):
