@@ -4,18 +4,20 @@
 /*
  * An operation in flight: answered once, or cancelled, exactly one of the two.
  *
- *   op_new() -- start() runs later, from the loop -- ... -- op_finish() -> cb(ud, reply), then the op and its arena are gone
+ *   op_new() -- start() runs later, from the loop -- ... -- op_finish() -> cb(ud, reply), then the op and its arena are
+ * gone
  *        \-- op_cancel(): abort(), no callback ever, gone            (reads: nobody wants the answer any more)
  *        \-- op_detach(): the holder forgets it, the op runs to its end and its callback with ud = NULL is not called
  *                                                                      (writes: the outcome belongs to the account)
  *
  * Rules
- * 1. Who asked holds the one pointer, clears it first thing in the callback, and cancels it when he dies. Nobody else may.
+ * 1. Who asked holds the one pointer, clears it first thing in the callback, and cancels it when he dies. Nobody else
+ * may.
  * 2. No callback from inside the call that asked: op_new() defers start().
- * 3. A reply is valid during the callback; copy what you keep (blobs: blob_ref). Arguments of a backend call are borrowed for
- *    the call only; the op copies what it needs into its arena.
- * 4. An implementation embeds struct op as the first member, allocates what it needs from op->arena, and ends in op_finish().
- *    After op_finish() or abort() it must have no timer, request or callback left that points to it.
+ * 3. A reply is valid during the callback; copy what you keep (blobs: blob_ref). Arguments of a backend call are
+ * borrowed for the call only; the op copies what it needs into its arena.
+ * 4. An implementation embeds struct op as the first member, allocates what it needs from op->arena, and ends in
+ * op_finish(). After op_finish() or abort() it must have no timer, request or callback left that points to it.
  * 5. Ops of a class without abort cannot be cancelled half-way: op_cancel() on them is op_detach().
  */
 #include <stdbool.h>
@@ -33,10 +35,10 @@ struct reply; /* bridge/backend.h */
 typedef void op_cb(void *ud, const struct reply *reply);
 
 struct op_class {
-    const char *name;                /* "ews.sync": for logs and status */
-    size_t size;                     /* of the embedding struct */
+    const char *name; /* "ews.sync": for logs and status */
+    size_t size;      /* of the embedding struct */
     void (*start)(struct op *op);
-    void (*abort)(struct op *op);    /* stop what is under way; NULL: not abortable */
+    void (*abort)(struct op *op); /* stop what is under way; NULL: not abortable */
 };
 
 struct op {
@@ -54,7 +56,8 @@ struct op {
 
 /* Allocates class->size zeroed bytes; never fails. */
 struct op *op_new(struct loop *loop, const struct op_class *class, op_cb *cb, void *ud);
-/* The same for an answer known at once (an unsupported call, a cached result): finishes from the loop with that error. */
+/* The same for an answer known at once (an unsupported call, a cached result): finishes from the loop with that error.
+ */
 struct op *op_fail(struct loop *loop, const struct err *err, op_cb *cb, void *ud);
 void op_finish(struct op *op);
 /* op->reply->err = *err, then op_finish(). */

@@ -2,9 +2,9 @@
 #ifndef BRIDGE_BASE_BUF_H
 #define BRIDGE_BASE_BUF_H
 /*
- * A growing byte buffer with a hard limit and a sticky failure: write much, test `failed` once. After a failure nothing more
- * is appended, what was there stays. Initialise with BUF_INIT(limit) or buf_init(); buf_done() frees and leaves an empty,
- * usable buffer with the same limit. `p` is not NUL-terminated unless buf_z() is called.
+ * A growing byte buffer with a hard limit and a sticky failure: write much, test `failed` once. After a failure nothing
+ * more is appended, what was there stays. Initialise with BUF_INIT(limit) or buf_init(); buf_done() frees and leaves an
+ * empty, usable buffer with the same limit. `p` is not NUL-terminated unless buf_z() is called.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -25,7 +25,7 @@ struct buf {
 
 void buf_init(struct buf *b, size_t limit);
 void buf_done(struct buf *b);
-void buf_wipe(struct buf *b); /* overwrite what is there, then buf_done: secrets */
+void buf_wipe(struct buf *b);  /* overwrite what is there, then buf_done: secrets */
 void buf_reset(struct buf *b); /* n = 0, failed = false; keeps the memory up to 64 KiB */
 bool buf_add(struct buf *b, const void *p, size_t n);
 bool buf_str(struct buf *b, struct str s);

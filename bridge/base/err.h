@@ -16,12 +16,12 @@
 
 enum err_code {
     ERR_NONE = 0,
-    ERR_AUTH,        /* the server refused the credentials: NEEDS_LOGIN, never retried by itself */
-    ERR_DENIED,      /* signed in, but not allowed (403, ErrorAccessDenied, device blocked): an administrator is needed */
-    ERR_NOT_FOUND,   /* the item, folder or endpoint is not there (any more) */
-    ERR_EXISTS,      /* a name is taken */
-    ERR_CONFLICT,    /* somebody else changed it meanwhile */
-    ERR_INVALID,     /* the caller's request cannot be right (bad name, bad argument) */
+    ERR_AUTH,      /* the server refused the credentials: NEEDS_LOGIN, never retried by itself */
+    ERR_DENIED,    /* signed in, but not allowed (403, ErrorAccessDenied, device blocked): an administrator is needed */
+    ERR_NOT_FOUND, /* the item, folder or endpoint is not there (any more) */
+    ERR_EXISTS,    /* a name is taken */
+    ERR_CONFLICT,  /* somebody else changed it meanwhile */
+    ERR_INVALID,   /* the caller's request cannot be right (bad name, bad argument) */
     ERR_UNSUPPORTED, /* this backend or server version cannot do it */
     ERR_TOO_BIG,     /* over a limit of the server or of ours */
     ERR_QUOTA,       /* the mailbox is full */
@@ -42,8 +42,8 @@ struct err {
     char text[256];         /* one line, no control characters */
 };
 
-/* Set *e (which may be NULL) and return false, so that callers write `return err_set(e, ...)`. Control characters in the
- * result become '?'. */
+/* Set *e (which may be NULL) and return false, so that callers write `return err_set(e, ...)`. Control characters in
+ * the result become '?'. */
 bool err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 bool err_vset(struct err *e, enum err_code code, const char *fmt, va_list ap);
 /* As err_set, from strerror(errno_value); ENOSPC and EDQUOT become ERR_DISK, others `code`. */

@@ -2,8 +2,8 @@
 #ifndef BRIDGE_BASE_LIST_H
 #define BRIDGE_BASE_LIST_H
 /*
- * Intrusive doubly linked ring. Head and links are the same type; an initialised link that is on no list points to itself, so
- * list_remove() on it is harmless and may be called twice.
+ * Intrusive doubly linked ring. Head and links are the same type; an initialised link that is on no list points to
+ * itself, so list_remove() on it is harmless and may be called twice.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,8 +37,10 @@ static inline void list_remove(struct list *l)
     l->next->prev = l->prev;
     list_init(l);
 }
-#define LIST_ITEM(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define LIST_ITEM(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 /* `item` may be removed (and freed) in the body; other items must not. */
-#define LIST_EACH(head, link) for (struct list *link = (head)->next, *link##_n = link->next; link != (head); link = link##_n, link##_n = link->next)
+#define LIST_EACH(head, link)                                                                                          \
+    for (struct list *link = (head)->next, *link##_n = link->next; link != (head);                                     \
+         link = link##_n, link##_n = link->next)
 
 #endif

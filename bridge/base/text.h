@@ -15,7 +15,7 @@
 
 #define TEXT_BASE64_SIZE(n) ((((n) + 2) / 3) * 4)
 
-bool text_base64_add(struct buf *out, struct str in);            /* with padding, no line breaks */
+bool text_base64_add(struct buf *out, struct str in); /* with padding, no line breaks */
 /* Strict: false on any foreign byte or wrong padding. */
 bool text_base64_decode(struct buf *out, struct str in);
 /* Incremental and lenient (white space skipped, missing padding taken): for MimeContent and MIME bodies. */

@@ -2,8 +2,8 @@
 #ifndef BRIDGE_BASE_TIME_H
 #define BRIDGE_BASE_TIME_H
 /*
- * Clocks and the time format of XML and EAS. Timers and durations use the monotonic clock in milliseconds; wall-clock times
- * are seconds or milliseconds since 1970-01-01T00:00:00Z as int64_t. TIME_NONE says "unknown".
+ * Clocks and the time format of XML and EAS. Timers and durations use the monotonic clock in milliseconds; wall-clock
+ * times are seconds or milliseconds since 1970-01-01T00:00:00Z as int64_t. TIME_NONE says "unknown".
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +27,7 @@ void time_to_parts(int64_t wall_s, int zone_minutes, struct time_parts *ret_part
 int64_t time_from_parts(const struct time_parts *parts); /* uses zone_minutes, ignores weekday */
 /* xs:dateTime and EAS forms: 2026-11-23T14:05:11Z, ...11.123Z, ...+01:00, 20261123T140511Z, without zone = UTC. */
 bool time_parse_iso(struct str s, int64_t *ret_wall_ms);
-void time_add_iso(struct buf *out, int64_t wall_s);    /* 2026-11-23T14:05:11Z */
+void time_add_iso(struct buf *out, int64_t wall_s);     /* 2026-11-23T14:05:11Z */
 void time_add_iso_ms(struct buf *out, int64_t wall_ms); /* 2026-11-23T14:05:11.123Z */
 
 #endif

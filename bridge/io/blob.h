@@ -2,8 +2,9 @@
 #ifndef BRIDGE_IO_BLOB_H
 #define BRIDGE_IO_BLOB_H
 /*
- * Bytes of any size: in memory while small, in an unlinked temporary file (O_TMPFILE, mode 0600) once they grow. Written once
- * from front to back, sealed with blob_finish(), read many times by offset. Reference-counted; not shared between threads.
+ * Bytes of any size: in memory while small, in an unlinked temporary file (O_TMPFILE, mode 0600) once they grow.
+ * Written once from front to back, sealed with blob_finish(), read many times by offset. Reference-counted; not shared
+ * between threads.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,7 +31,8 @@ bool blob_read(const struct blob *b, uint64_t offset, void *to, size_t n, struct
 bool blob_view(const struct blob *b, struct str *ret_view);
 /* Feed the content in pieces of up to 64 KiB to fn until it returns false. */
 bool blob_each(const struct blob *b, bool (*fn)(void *ud, struct str piece), void *ud, struct err *err);
-/* Copy into the file `path` by way of path.tmp and rename; mode 0600, no fsync (the cache may be lost, but is never half). */
+/* Copy into the file `path` by way of path.tmp and rename; mode 0600, no fsync (the cache may be lost, but is never
+ * half). */
 bool blob_save(const struct blob *b, const char *path, struct err *err);
 
 #endif

@@ -4,12 +4,13 @@
 /*
  * Listeners and accepted connections, plain or TLS, with back-pressure and limits. After OpenSMTPD's ioev.
  *
- *   accept -> on_accept(conn) -> conn_set_handler -> CONN_DATA ... CONN_DRAINED ... -> CONN_CLOSED (the last event; free there)
+ *   accept -> on_accept(conn) -> conn_set_handler -> CONN_DATA ... CONN_DRAINED ... -> CONN_CLOSED (the last event;
+ * free there)
  *
  * Input: bytes pile up in conn_input() until consumed; above `input_limit` the socket is not read until something is
- * consumed, so a session that has a command running simply does not consume. Output: conn_write() copies and never blocks;
- * when conn_full() a writer stops and goes on at CONN_DRAINED. A handler may call any function of this header; the conn
- * stays valid until CONN_CLOSED has returned. Events never come from inside conn_write() or other calls.
+ * consumed, so a session that has a command running simply does not consume. Output: conn_write() copies and never
+ * blocks; when conn_full() a writer stops and goes on at CONN_DRAINED. A handler may call any function of this header;
+ * the conn stays valid until CONN_CLOSED has returned. Events never come from inside conn_write() or other calls.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -67,7 +68,8 @@ bool conn_write(struct conn *c, struct str bytes); /* false: closed or failed al
  * reference. Writes after it keep their order. */
 bool conn_write_blob(struct conn *c, struct blob *blob, uint64_t offset, uint64_t n);
 bool conn_full(const struct conn *c);
-void conn_set_timeout(struct conn *c, uint64_t ms); /* from now, once; 0 = none. Any input restarts nothing: the session does */
+void conn_set_timeout(struct conn *c,
+                      uint64_t ms); /* from now, once; 0 = none. Any input restarts nothing: the session does */
 /* Send what is queued, then close. `reason` (static text) goes to the debug log. */
 void conn_close(struct conn *c, const char *reason);
 void conn_abort(struct conn *c, const char *reason); /* drop what is queued */

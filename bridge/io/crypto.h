@@ -8,8 +8,8 @@
 #include "bridge/base/buf.h"
 #include "bridge/base/str.h"
 
-#define CRYPTO_HASH_SIZE 32
-#define CRYPTO_KEY_SIZE  32
+#define CRYPTO_HASH_SIZE  32
+#define CRYPTO_KEY_SIZE   32
 #define CRYPTO_SEAL_EXTRA (12 + 16) /* nonce before, tag after */
 
 struct crypto_hash {
@@ -23,7 +23,8 @@ struct crypto_hash crypto_sha256(struct str s);
 struct crypto_hash crypto_hmac_sha256(struct str key, struct str s);
 bool crypto_equal(struct str a, struct str b); /* time depends on the lengths only */
 
-/* AES-256-GCM with a random nonce; `label` is authenticated with it (what the blob is and whose), so that blobs cannot be swapped. */
+/* AES-256-GCM with a random nonce; `label` is authenticated with it (what the blob is and whose), so that blobs cannot
+ * be swapped. */
 void crypto_seal(struct buf *out, const unsigned char key[CRYPTO_KEY_SIZE], struct str label, struct str plain);
 bool crypto_open(struct buf *out, const unsigned char key[CRYPTO_KEY_SIZE], struct str label, struct str sealed);
 

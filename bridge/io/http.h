@@ -2,10 +2,11 @@
 #ifndef BRIDGE_IO_HTTP_H
 #define BRIDGE_IO_HTTP_H
 /*
- * HTTP towards the server: libcurl multi on our loop. One http_client an account: its own connections, cookie jar, proxy, CA
- * and TLS settings; nothing is shared between accounts. HTTP/1.1 only (NTLM is bound to a connection). Redirects are never
- * followed here: a 3xx is an answer like any other (MS servers redirect to error pages, and a replayed body would carry mail and
- * credentials to another host). Certificates are always verified; plain http:// only for a loopback host (tests, local gateways).
+ * HTTP towards the server: libcurl multi on our loop. One http_client an account: its own connections, cookie jar,
+ * proxy, CA and TLS settings; nothing is shared between accounts. HTTP/1.1 only (NTLM is bound to a connection).
+ * Redirects are never followed here: a 3xx is an answer like any other (MS servers redirect to error pages, and a
+ * replayed body would carry mail and credentials to another host). Certificates are always verified; plain http:// only
+ * for a loopback host (tests, local gateways).
  *
  *   http_start() -> [on_head(status)] -> on_body(bytes)* -> on_done(err) exactly once, or nothing after http_abort()
  *
@@ -32,12 +33,12 @@ struct http_client_opts {
     const char *proxy;       /* NULL = environment, "" = none */
     const char *client_cert; /* PEM or NULL */
     const char *client_key;
-    unsigned tls_min;             /* 0x0303 = TLS 1.2 */
-    unsigned max_connections;     /* to one host, parked requests included */
+    unsigned tls_min;         /* 0x0303 = TLS 1.2 */
+    unsigned max_connections; /* to one host, parked requests included */
 };
 struct http_client;
 struct http_client *http_client_new(struct loop *loop, const struct http_client_opts *opts);
-void http_client_free(struct http_client **c); /* aborts what is under way without callbacks */
+void http_client_free(struct http_client **c);              /* aborts what is under way without callbacks */
 void http_client_forget_connections(struct http_client *c); /* after suspend, network change, new credentials */
 void http_client_forget_cookies(struct http_client *c);
 void http_client_add_cookie(struct http_client *c, const char *set_cookie_line);
@@ -58,12 +59,12 @@ struct http_request_opts {
     size_t (*read)(void *ud, char *to, size_t n);
     bool (*rewind)(void *ud);
     enum http_auth auth;
-    const char *user;   /* BASIC, NTLM ("DOMAIN\\user") */
-    const char *secret; /* password or bearer token; libcurl's copy is out of our hands */
-    uint64_t max_answer;       /* bytes after decompression; 0 = 64 MiB */
-    unsigned stall_s;          /* no byte for so long: ERR_OFFLINE; 0 = 60 */
-    unsigned timeout_s;        /* whole request; 0 = none beyond stall */
-    bool no_compression;       /* parked streams: gzip would hold events back */
+    const char *user;    /* BASIC, NTLM ("DOMAIN\\user") */
+    const char *secret;  /* password or bearer token; libcurl's copy is out of our hands */
+    uint64_t max_answer; /* bytes after decompression; 0 = 64 MiB */
+    unsigned stall_s;    /* no byte for so long: ERR_OFFLINE; 0 = 60 */
+    unsigned timeout_s;  /* whole request; 0 = none beyond stall */
+    bool no_compression; /* parked streams: gzip would hold events back */
 };
 struct http_request;
 struct http_events {
@@ -73,14 +74,16 @@ struct http_events {
     /* err->code is ERR_NONE when a complete answer arrived, whatever its status. *req is freed after this returns. */
     void (*on_done)(void *ud, struct http_request *req, const struct err *err);
 };
-struct http_request *http_start(struct http_client *c, const struct http_request_opts *opts, const struct http_events *ev, void *ud);
+struct http_request *http_start(struct http_client *c, const struct http_request_opts *opts,
+                                const struct http_events *ev, void *ud);
 void http_abort(struct http_request **req); /* no callback any more; NULL inside is fine */
 int http_status(const struct http_request *req);
 /* The last answer header of that name (case-insensitive); NULL when absent. Valid until the request ends. */
 const char *http_header(const struct http_request *req, const char *name);
 /* n-th header of that name, from 0: for WWW-Authenticate, MS-ASProtocolVersions. */
 const char *http_header_nth(const struct http_request *req, const char *name, size_t n);
-bool http_request_was_sent(const struct http_request *req); /* the whole body went out: the outcome is unknown if no answer came */
+bool http_request_was_sent(
+    const struct http_request *req); /* the whole body went out: the outcome is unknown if no answer came */
 /* "5", or an HTTP date, as seconds from now; bounded to a day; 0 = absent or senseless. */
 unsigned http_retry_after_s(const struct http_request *req);
 

@@ -2,8 +2,9 @@
 #ifndef BRIDGE_IO_LOOP_H
 #define BRIDGE_IO_LOOP_H
 /*
- * The event loop (libuv), timers, deferred calls, signals and child processes. One loop, one thread. uv types stay inside
- * bridge/io. Handles are freed by their *_free/close call at once from the caller's point of view: no callback comes after it.
+ * The event loop (libuv), timers, deferred calls, signals and child processes. One loop, one thread. uv types stay
+ * inside bridge/io. Handles are freed by their *_free/close call at once from the caller's point of view: no callback
+ * comes after it.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,8 +25,8 @@ void loop_turn(struct loop *loop);
 void loop_free(struct loop *loop);
 struct uv_loop_s *loop_uv(struct loop *loop); /* for bridge/io only */
 
-/* Call fn(ud) once, later in this turn or at the start of the next, never from inside loop_defer(). The link is the caller's;
- * loop_defer_cancel() (harmless when not queued) must be called before it goes away. */
+/* Call fn(ud) once, later in this turn or at the start of the next, never from inside loop_defer(). The link is the
+ * caller's; loop_defer_cancel() (harmless when not queued) must be called before it goes away. */
 struct deferred {
     struct list link; /* list_init'ed by deferred_init */
     void (*fn)(void *ud);
@@ -53,9 +54,10 @@ struct loop_fd;
 struct loop_fd *loop_fd_new(struct loop *loop, int fd, void (*fn)(void *ud), void *ud);
 void loop_fd_free(struct loop_fd **f);
 
-/* Run `/bin/sh -c command` with stdin from /dev/null (or `input`), collect stdout (up to `limit` bytes), stderr goes to ours.
- * fn is called exactly once unless the child is abandoned with child_free() first (which kills it). ok = exit status 0. A
- * child that runs longer than timeout_ms is killed (ERR_OFFLINE). `output` is wiped after fn returns: it may be a password. */
+/* Run `/bin/sh -c command` with stdin from /dev/null (or `input`), collect stdout (up to `limit` bytes), stderr goes to
+ * ours. fn is called exactly once unless the child is abandoned with child_free() first (which kills it). ok = exit
+ * status 0. A child that runs longer than timeout_ms is killed (ERR_OFFLINE). `output` is wiped after fn returns: it
+ * may be a password. */
 struct child;
 typedef void child_cb(void *ud, const struct err *err, struct str output);
 struct child *child_run(struct loop *loop, const char *command, struct str input, size_t limit, uint64_t timeout_ms,

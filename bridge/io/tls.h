@@ -4,8 +4,9 @@
 /*
  * TLS for the listeners (OpenSSL 3, memory BIOs). TLS 1.2 with ECDHE-ECDSA/RSA AEAD suites or 1.3; no renegotiation, no
  * compression, no early data. The client side is libcurl's business (http.h).
- * ALPN (RFC 7301, ALPACA): a client that offers ALPN must offer our protocol or gets alert no_application_protocol, so that a
- * browser never talks to the IMAP or SMTP port; mail clients offer none (seen: curl, mbsync, mutt, Thunderbird 153).
+ * ALPN (RFC 7301, ALPACA): a client that offers ALPN must offer our protocol or gets alert no_application_protocol, so
+ * that a browser never talks to the IMAP or SMTP port; mail clients offer none (seen: curl, mbsync, mutt, Thunderbird
+ * 153).
  */
 #include <stdbool.h>
 
