@@ -32,6 +32,8 @@ def item_operations(ctx, tree):
         else:
             answers.append(E("ItemOperations:Move", E("Status", 3), operation.get("ConversationId")))
     ctx.detail(fetches=len(fetches), multipart=multipart)
+    if ctx.options.eas_fetch_echo == "reversed":
+        answers.reverse()
     answer = E("ItemOperations:ItemOperations", E("Status", 1), E("Response", *sorted(answers, key=answer_place)))
     ctx.multipart = multipart
     return answer
@@ -55,7 +57,7 @@ class Fetch:
         code, fields = (forced, []) if forced else self.fetch()
         found = {e.name: e for e in fields}
         for name in FETCH_ECHOES:
-            if self.request.has(name):
+            if self.request.has(name) and self.ctx.options.eas_fetch_echo != "none":
                 found[name] = self.request.get(name)
         return E("ItemOperations:Fetch", E("Status", code), *[found[name] for name in FETCH_ORDER if name in found])
 

@@ -11,6 +11,7 @@ from wbxml import E
 
 MAX_WINDOW = 512
 DEFAULT_WINDOW = 100
+STRAY = 987654321  # the number of an item that never was
 FILTERS = {"Email": set(FILTER_DAYS), "Calendar": {"0", "4", "5", "6", "7"}, "Tasks": {"0", "8"}}
 CLASSES = {"IPF.Note": "Email", "IPF.Appointment": "Calendar", "IPF.Contact": "Contacts", "IPF.Task": "Tasks",
            "IPF.StickyNote": "Notes"}
@@ -219,6 +220,9 @@ class Sync:
             if found is not None:
                 elements.append(self.element(state, num, *found, wish))
         self.budget -= len(elements)
+        if elements and options.eas_stray_change:
+            stray = E("ServerId", f"{folder.num}:{STRAY}")
+            elements.append(E("AirSync:Change", stray, E("ApplicationData", E("Email:Read", 1))))
         return elements, state.pending(folder, now)
 
     def element(self, state, num, kind, item, wish):
@@ -227,6 +231,8 @@ class Sync:
         if kind in ("Delete", "SoftDelete"):
             state.note(num, None)
             return E(f"AirSync:{kind}", E("ServerId", number))
+        if self.ctx.options.eas_change_as_add:
+            kind = "Add"
         fields = (eas_items.mail_data(self.ctx, item, wish) if kind == "Add"
                   else eas_items.changed_data(self.ctx, item, seen, wish))
         state.note(num, seen_of(item))

@@ -31,6 +31,7 @@ AFTER = {
     "deflate_garbage",
     "content_type",
     "wbxml_length",
+    "multipart",
     "wbxml_unknown",
     "close",
 }
@@ -189,8 +190,19 @@ def spoilt_wbxml(rule, body):
     return None
 
 
+def spoilt_multipart(rule, body):
+    """A multipart answer (MS-ASCMD 2.2.1.1.1) whose table lies; `text` says how."""
+    how = rule.get("text", "length")
+    if how == "count":
+        return b"\xff\xff\xff\x7f" + body[4:]
+    place = {"offset": 12, "length": 16}[how]  # of the first part after the document
+    return body[:place] + b"\xf0\xff\xff\x7f" + body[place + 4 :]
+
+
 def after(rule, headers, body):
     """The spoilt (headers, body) of an answer whose operation was done."""
+    if rule.do == "multipart":
+        return headers, spoilt_multipart(rule, body)
     if body.startswith(WBXML_HEADER):
         spoilt = spoilt_wbxml(rule, body)
         if spoilt is not None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ItemOperations, Ping, sending, searching."""
 import http.client
+import struct
 import threading
 import time
 
@@ -123,6 +124,25 @@ def test_regenerated_mime(exchange, inbox):
     assert first == second != MIXED
     exchange.options(volatile_mime=True)
     assert len({client.fetch(number, [item])[item] for _ in range(3)}) == 3
+
+
+@pytest.mark.parametrize("how", ["count", "offset", "length"])
+def test_multipart_tables_that_lie(exchange, inbox, how):
+    client, number, deliver = inbox
+    item = deliver(message("a"))
+    exchange.fault(op="ItemOperations", do="multipart", text=how)
+    with pytest.raises((EasError, struct.error)):
+        client.fetch(number, [item])
+    assert client.fetch(number, [item])[item] == message("a")
+
+
+def test_how_answers_are_matched(exchange, inbox):
+    client, number, deliver = inbox
+    items = [deliver(message(str(n))) for n in range(3)]
+    for how, expected in (("reversed", items[::-1]), ("none", [None] * 3)):
+        exchange.options(eas_fetch_echo=how)
+        answer = client.command("ItemOperations", client.fetch_tree(number, items))
+        assert [f.value("AirSync:ServerId") for f in answer.all("Response/Fetch")] == expected
 
 
 # Ping

@@ -404,6 +404,15 @@ def test_own_changes_may_be_told_again(three):
     assert [c.value("ServerId") for c in client.sync(inbox).changes] == [ids["one"]]
 
 
+def test_changes_in_other_clothes(three):
+    exchange, client, inbox, ids = three
+    exchange.options(eas_change_as_add=True, eas_stray_change=True)
+    exchange.change("update", message_id="<one@test>", read=True)
+    result = client.sync(inbox)
+    assert [a.value("ServerId") for a in result.adds] == [ids["one"]]
+    assert [c.value("ServerId") for c in result.changes] == [f"{inbox}:987654321"]
+
+
 def test_broken_requests_never_break_the_server(three):
     """Every byte of a Sync changed, and every cut: an answer, and no exception inside."""
     exchange, client, inbox, ids = three
