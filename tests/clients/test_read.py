@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The main job, over EWS and EAS: sign in, list folders, read mail. Everything else builds on it."""
+import email
+import re
+
+import pytest
+
+from bridge import Account, literal
+
+KINDS = ("ews", "eas")
+
+
+@pytest.fixture(scope="module")
+def exchange(module_stage):
+    return module_stage.exchange("--demo", "120")
+
+
+@pytest.fixture(scope="module")
+def bridge(module_stage, exchange):
+    return module_stage.bridge(*[Account(kind, exchange, kind) for kind in KINDS])
+
+
+def as_served(exchange, item):
+    """RFC 5322 lines end in CRLF, whatever the server sends."""
+    return re.sub(rb"\r?\n|\r", b"\r\n", exchange.mime(item["num"], served=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_folders_have_names_and_uses(bridge, exchange, kind):
+    imap = bridge.login(kind)
+    lines = b"\n".join(imap.ok('LIST "" "*" RETURN (SPECIAL-USE)')).decode()
+    assert '"/" INBOX' in lines or '"/" "INBOX"' in lines
+    for use in ("Sent", "Trash", "Drafts"):
+        assert re.search(rf"\\{use}\b", lines), lines
+    names = imap.ok('LIST "" "*"')
+    wanted = [f for f in exchange.folders() if f["class"] == "IPF.Note" and not f["hidden"]]
+    assert len([n for n in names if n.startswith(b"* LIST")]) >= len(wanted) - 1
+    assert "Clients_x002F_Suppliers/Contoso" in lines
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_message_once_with_its_bytes(bridge, exchange, kind):
+    imap = bridge.login(kind)
+    opened = imap.open("INBOX")
+    items = exchange.items("inbox")
+    assert opened["exists"] == len(items)
+    bodies = imap.bodies("1:*")
+    assert sorted(bodies) == sorted(imap.uids())
+    served = sorted(as_served(exchange, i) for i in items)
+    assert sorted(bodies.values()) == served
+    sizes = {uid: int(re.search(rb"RFC822.SIZE (\d+)", line).group(1))
+             for uid, line in imap.fetch("1:*", "(RFC822.SIZE)")}
+    assert all(sizes[uid] >= len(body) for uid, body in bodies.items())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_uids_in_received_order_with_flags(bridge, exchange, kind):
+    imap = bridge.login(kind)
+    imap.open("INBOX", "EXAMINE")
+    items = sorted(exchange.items("inbox"), key=lambda i: i["received"])
+    ids = []
+    for _, line in imap.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"):
+        ids.append(email.message_from_bytes(literal(line)).get("Message-ID"))
+    assert [i for i in ids if i] == [i["message_id"] for i in items if i["message_id"]]
+    flags = imap.flags()
+    assert sum("\\Seen" in f for f in flags.values()) == sum(i["read"] for i in items)
+    assert sum("\\Flagged" in f for f in flags.values()) == sum(i["flag"] == 2 for i in items)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mailboxes_cannot_be_changed_yet(bridge, exchange, kind):
+    imap = bridge.login(kind)
+    opened = imap.open("INBOX")
+    assert "READ-ONLY" in opened["status"]
+    assert any("PERMANENTFLAGS ()" in line for line in opened["lines"])
+    uid = next(u for u, f in imap.flags().items() if "\\Seen" not in f)
+    imap.ok(f"UID FETCH {uid} (BODY[])")
+    assert "\\Seen" not in imap.flags(str(uid))[uid]
+    imap.no(f"UID STORE {uid} +FLAGS (\\Seen)", "CANNOT")
+    imap.no("CREATE new", "CANNOT")
+    imap.no("APPEND INBOX {3+}\r\nabc", "CANNOT")
+
+
+def test_wrong_password_is_refused_and_told_so(bridge):
+    imap = bridge.connect()
+    imap.no('LOGIN ews "wrong"', "AUTHENTICATIONFAILED")
+    imap.no('LOGIN nobody "wrong"', "AUTHENTICATIONFAILED")
+    imap.ok(f'LOGIN ews@bridge.test "{__import__("bridge").LOCAL_PASSWORD}"')
+
+
+def test_other_accounts_are_not_seen(bridge):
+    one, two = bridge.login("ews"), bridge.login("eas")
+    one.open("INBOX")
+    two.open("INBOX")
+    assert one.field("1", "EMAILID") != two.field("1", "EMAILID")
