@@ -418,6 +418,8 @@ static void evaluate(struct ews_call *c, const struct err *transport)
     struct ews_verdict v;
     if (c->answer)
         note_server(c);
+    if (c->opts.ret_fault_flags)
+        *c->opts.ret_fault_flags = fault ? fault->code->flags : 0;
     int status = http_status(c->request);
     if (fault && status != 401) {
         ews_verdict_status(fault, c->opts.operation, true, e->negotiation.confirmed, &v);
@@ -519,6 +521,8 @@ static void send_request(struct ews_call *c, const char *secret)
     c->started_ms = time_mono_ms();
     c->kind = EWS_KIND_UNDECIDED;
     c->has_verdict = c->judged = false;
+    if (c->opts.ret_fault_flags)
+        *c->opts.ret_fault_flags = 0;
     c->read_err = (struct err){0};
     c->split = (struct xml_split){0};
     buf_reset(&c->sample);

@@ -34,6 +34,7 @@ struct ews_call_opts {
      * been read. */
     bool (*on_document)(void *ud);
     unsigned stall_s; /* 0 = the usual */
+    unsigned *ret_fault_flags; /* may be NULL; enum ews_code_flag of the fault it ended with, 0 = none; set before on_done() */
     struct str secret; /* a password somebody offers, to be tried instead of the login's own */
 };
 

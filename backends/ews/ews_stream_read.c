@@ -60,6 +60,7 @@ void ews_events_reset(struct ews_events *e)
 {
     arena_done(&e->arena);
     e->hierarchy = e->closed = e->answered = false;
+    e->told = e->counted = (struct ews_folder_set){0};
     e->beats = e->events = 0;
     e->status = (struct ews_status){0};
 }
@@ -111,20 +112,54 @@ static enum xml_want events_on_start(void *ud, struct xml *x, enum ews_el el, co
     return XML_COLLECT;
 }
 
+static bool set_has(const struct ews_folder_set *set, struct str id)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (str_eq(set->ids[i], id))
+            return true;
+    return false;
+}
+
+static void set_add(struct ews_events *e, struct ews_folder_set *set, struct str id)
+{
+    if (set_has(set, id))
+        return;
+    if (!set->ids)
+        set->ids = arena_array(&e->arena, EWS_EVENT_FOLDERS_MAX, sizeof(*set->ids));
+    if (set->n < EWS_EVENT_FOLDERS_MAX)
+        set->ids[set->n++] = id;
+    else
+        set->full = true;
+}
+
 static void tell_folder(struct ews_events *e, struct str id)
 {
-    if (id.n)
-        e->on_folder(e->ud, id);
+    if (id.n == 0)
+        return;
+    set_add(e, &e->told, id);
+    e->on_folder(e->ud, id);
+}
+
+static void settle_counts(struct ews_events *e)
+{
+    e->hierarchy = e->hierarchy || e->counted.full;
+    for (size_t i = 0; i < e->counted.n; i++) {
+        if (e->told.full || !set_has(&e->told, e->counted.ids[i])) {
+            e->hierarchy = true;
+            e->on_folder(e->ud, e->counted.ids[i]);
+        }
+    }
+    e->counted.n = 0;
 }
 
 static void event_end(struct ews_events *e, enum ews_el el)
 {
     e->events++;
     if (e->is_item) {
-        tell_folder(e, e->parent);
         tell_folder(e, e->old_parent);
-    } else if (el == EL_EVENT_CHANGED && e->counts_only) {
-        tell_folder(e, e->folder); /* a folder whose counts changed: what is in it changed, not the tree */
+        tell_folder(e, e->parent);
+    } else if (el == EL_EVENT_CHANGED && e->counts_only && e->folder.n) {
+        set_add(e, &e->counted, e->folder);
     } else {
         e->hierarchy = true;
     }
@@ -145,6 +180,7 @@ static void events_on_message(void *ud, struct xml *x, size_t index, const struc
 {
     struct ews_events *e = ud;
     (void)x;
+    settle_counts(e);
     if (index > 0 && e->status.code && e->status.code->err != ERR_NONE)
         return; /* an error stays */
     e->answered = true;

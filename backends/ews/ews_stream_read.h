@@ -21,7 +21,12 @@ extern const struct ews_reader ews_subscribe_reader; /* ud: struct ews_subscribe
 /* count 0: all folders of the own mailbox. */
 void ews_subscribe_write(struct xml_writer *w, const struct str *folder_ids, size_t count);
 
-/* One envelope of the stream. */
+#define EWS_EVENT_FOLDERS_MAX 64 /* folders of one envelope told apart in this way */
+
+/*
+ * One envelope of the stream. Exchange tells of a folder whose counts changed with each item that changes in it, in the same words
+ * as of one that was renamed; so such an event is taken for a change of the tree only when nothing happened in that folder.
+ */
 struct ews_events {
     void (*on_folder)(void *ud, struct str folder_id); /* something in it changed */
     void *ud;
@@ -36,6 +41,11 @@ struct ews_events {
     struct arena arena;
     struct str folder, parent, old_parent;
     bool is_item, counts_only;
+    struct ews_folder_set {
+        struct str *ids;
+        size_t n;
+        bool full;
+    } told, counted; /* folders with changed items; with changed counts */
 };
 extern const struct ews_reader ews_events_reader;
 void ews_events_reset(struct ews_events *e); /* keeps callback and memory */

@@ -56,6 +56,7 @@ struct ews_watch {
     unsigned barren, shorts;
     uint64_t opened_ms;
     bool lost;
+    unsigned fault_flags;
 };
 
 static void stream(struct ews_watch *w);
@@ -175,6 +176,7 @@ static void on_subscribed(void *ud, const struct err *err)
         return;
     }
     buf_reset(&w->subscribed.id);
+    flags |= w->fault_flags;
     if (flags & EWS_CODE_NO_STREAM || e.code == ERR_INVALID || e.code == ERR_UNSUPPORTED) {
         log_warn("ews", w->ews->config.name, "no push, looking for changes from time to time: %s", e.text);
         rest(w);
@@ -194,6 +196,7 @@ static void subscribe(struct ews_watch *w)
                                          .reader = &ews_subscribe_reader,
                                          .reader_ud = &w->subscribed,
                                          .on_done = on_subscribed,
+                                         .ret_fault_flags = &w->fault_flags,
                                          .ud = w,
                                          .affinity = true,
                                      });
@@ -269,12 +272,13 @@ static void on_stream_done(void *ud, const struct err *err)
     if (!w->waiting && !timer_active(w->linger)) {
         return; /* nobody is interested: the next watch() goes on with this subscription */
     }
+    w->lost = w->lost || (w->fault_flags & EWS_CODE_RESUBSCRIBE);
     bool is_short = time_mono_ms() - w->opened_ms < SHORT_MS;
     w->shorts = is_short ? w->shorts + 1 : 0;
     if (err->code == ERR_AUTH || err->code == ERR_DENIED || err->code == ERR_THROTTLED ||
-        (err->code == ERR_OFFLINE && w->documents == 0)) {
+        (err->code == ERR_OFFLINE && w->documents == 0 && !w->lost)) {
         fail_waiting(w, err);
-    } else if (w->documents == 0 && ++w->barren >= BARREN_MAX) {
+    } else if (w->documents == 0 && !w->lost && ++w->barren >= BARREN_MAX) {
         log_warn("ews", w->ews->config.name, "no push, connections break off%s%s", err->code ? ": " : "", err->text);
         rest(w);
     } else if (w->lost || w->documents == 0) {
@@ -302,6 +306,7 @@ static void stream(struct ews_watch *w)
                                          .reader_ud = &w->events,
                                          .on_done = on_stream_done,
                                          .on_document = on_document,
+                                         .ret_fault_flags = &w->fault_flags,
                                          .ud = w,
                                          .affinity = true,
                                          .stall_s = t->stream_minutes * 60 + t->stream_grace_s,

@@ -118,6 +118,8 @@ class Driver:
 
     def stop(self):
         """Ends it in good order: nothing may be alive, and the sanitizers must be content."""
+        if self.errors.closed:
+            return
         if self.process.poll() is None:
             self.send("quit")
             end = self.wait("end")
@@ -130,8 +132,9 @@ class Driver:
         assert "ERROR: " not in text and "runtime error" not in text, text[-5000:]
 
     def kill(self):
-        self.process.kill()
-        self.process.wait()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
     def __enter__(self):
         return self

@@ -731,8 +731,17 @@ static void test_events(void **state)
           EVENTS(EVENT("NewMailEvent", ID("ItemId", "i") ID("ParentFolderId", "inbox"))
                  EVENT("MovedEvent", ID("ItemId", "i") ID("ParentFolderId", "to") ID("OldItemId", "j")
                        ID("OldParentFolderId", "from"))
-                 EVENT("ModifiedEvent", ID("FolderId", "inbox") ID("ParentFolderId", "root") "<t:UnreadCount>3</t:UnreadCount>")),
-          "15.1.2507 NoError beats=0 events=3 folders: inbox to from inbox");
+                 EVENT("ModifiedEvent", ID("FolderId", "inbox") ID("ParentFolderId", "root") "<t:UnreadCount>3</t:UnreadCount>")
+                 EVENT("ModifiedEvent", ID("FolderId", "to") ID("ParentFolderId", "root") "<t:UnreadCount>4</t:UnreadCount>")),
+          "15.1.2507 NoError beats=0 events=4 folders: inbox from to");
+    /* A folder's counts change with what is in it, before or after; alone, the folder itself may have changed. */
+    check(&e.run,
+          EVENTS(EVENT("ModifiedEvent", ID("FolderId", "inbox") "<t:UnreadCount>3</t:UnreadCount>")
+                 EVENT("DeletedEvent", ID("ItemId", "i") ID("ParentFolderId", "inbox"))
+                 EVENT("ModifiedEvent", ID("FolderId", "inbox") "<t:UnreadCount>2</t:UnreadCount>")),
+          "15.1.2507 NoError beats=0 events=3 folders: inbox");
+    check(&e.run, EVENTS(EVENT("ModifiedEvent", ID("FolderId", "renamed") "<t:UnreadCount>3</t:UnreadCount>")),
+          "15.1.2507 NoError hierarchy beats=0 events=1 folders: renamed");
     check(&e.run, EVENTS(EVENT("CreatedEvent", ID("FolderId", "new") ID("ParentFolderId", "root"))),
           "15.1.2507 NoError hierarchy beats=0 events=1 folders:");
     check(&e.run, EVENTS(EVENT("ModifiedEvent", ID("FolderId", "renamed") ID("ParentFolderId", "root"))),
