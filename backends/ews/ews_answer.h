@@ -3,13 +3,13 @@
 #define EWS_ANSWER_H
 /*
  * Reading one SOAP document from Exchange: envelope, version header, fault, and the row of response messages every EWS
- * operation answers with (MS-OXWSCDATA 2.2.4.57). What is in the messages goes to the reader of the operation as it comes;
- * nothing is held. Pure: bytes in, calls out.
+ * operation answers with (MS-OXWSCDATA 2.2.4.57). What is in the messages goes to the reader of the operation as it
+ * comes; nothing is held. Pure: bytes in, calls out.
  *
  *     ews_answer_new(&reader, ud) -- ews_answer_feed()* -- ews_answer_finish() -- look at result -- ews_answer_free()
  *
- * A reader sees the elements inside a response message only, the message's own start (EL_RESPONSE_MESSAGE) included, and
- * on_message() when it ends. Elements that are not in the table (ews_xml.h) are skipped with all that is in them.
+ * A reader sees the elements inside a response message only, the message's own start (EL_RESPONSE_MESSAGE) included,
+ * and on_message() when it ends. Elements that are not in the table (ews_xml.h) are skipped with all that is in them.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@
 #include "bridge/base/str.h"
 #include "bridge/formats/xml.h"
 
-#define EWS_ANSWER_MESSAGES_MAX 4096        /* response messages in one answer */
+#define EWS_ANSWER_MESSAGES_MAX 4096          /* response messages in one answer */
 #define EWS_ANSWER_TEXT_MAX     (1024 * 1024) /* collected text of one element: a SyncState is the longest */
 #define EWS_BACKOFF_MAX_MS      (30 * 60 * 1000)
 
@@ -47,7 +47,7 @@ struct ews_reader {
 struct ews_answer;
 
 struct ews_answer *ews_answer_new(const struct ews_reader *reader, void *ud); /* the reader must outlive it */
-void ews_answer_free(struct ews_answer *a);                                  /* NULL is fine */
+void ews_answer_free(struct ews_answer *a);                                   /* NULL is fine */
 /* Asked before on_message(): false keeps the message from the reader. */
 typedef bool ews_answer_filter(void *ud, const struct ews_status *status);
 void ews_answer_set_filter(struct ews_answer *a, ews_answer_filter *filter, void *ud);

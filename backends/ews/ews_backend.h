@@ -13,28 +13,29 @@
 #include "bridge/base/list.h"
 #include "bridge/io/http.h"
 
-#define EWS_SYNC_PAGE       512 /* MaxSyncChangesReturnedType, MS-OXWSSYNC 2.2.5.1 */
-#define EWS_SYNC_PAGE_MIN   32
-#define EWS_HEADER_BATCH    50
-#define EWS_MESSAGE_BATCH   10
-#define EWS_MESSAGE_BYTES   (8 * 1024 * 1024)
-#define EWS_FETCH_PARALLEL  4
-#define EWS_CALLS_MAX       5 /* at once, besides the parked one; Exchange 2010 lets a user have 10, shared with his other programs */
-#define EWS_SYNC_CALLS_MAX  2 /* ConcurrentSyncCalls of Exchange 2016 */
-#define EWS_MESSAGE_LIMIT   (UINT64_C(512) << 20) /* where the configuration sets none */
+#define EWS_SYNC_PAGE      512 /* MaxSyncChangesReturnedType, MS-OXWSSYNC 2.2.5.1 */
+#define EWS_SYNC_PAGE_MIN  32
+#define EWS_HEADER_BATCH   50
+#define EWS_MESSAGE_BATCH  10
+#define EWS_MESSAGE_BYTES  (8 * 1024 * 1024)
+#define EWS_FETCH_PARALLEL 4
+#define EWS_CALLS_MAX                                                                                                  \
+    5 /* at once, besides the parked one; Exchange 2010 lets a user have 10, shared with his other programs */
+#define EWS_SYNC_CALLS_MAX 2                     /* ConcurrentSyncCalls of Exchange 2016 */
+#define EWS_MESSAGE_LIMIT  (UINT64_C(512) << 20) /* where the configuration sets none */
 
 /* Times that tests shorten. */
 struct ews_tuning {
     struct ews_patience patience;
-    unsigned stall_s;            /* no byte of an answer for so long */
-    unsigned slow_ms;            /* an attempt that failed after so long asked for too much */
-    unsigned stream_minutes;     /* ConnectionTimeout, 1 to 30 */
-    unsigned stream_grace_s;     /* the server's own end of a parked request may be late by this */
-    unsigned stream_gap_ms;      /* least time between two answers of watch() */
-    unsigned stream_linger_ms;   /* how long the stream stays open when nobody watches */
-    unsigned stream_retry_ms;    /* where streaming does not work: look everywhere so often */
-    unsigned stream_again_ms;    /* ... and try streaming again after this */
-    unsigned auth_pause_ms;      /* before the second try after a 401 to good credentials */
+    unsigned stall_s;          /* no byte of an answer for so long */
+    unsigned slow_ms;          /* an attempt that failed after so long asked for too much */
+    unsigned stream_minutes;   /* ConnectionTimeout, 1 to 30 */
+    unsigned stream_grace_s;   /* the server's own end of a parked request may be late by this */
+    unsigned stream_gap_ms;    /* least time between two answers of watch() */
+    unsigned stream_linger_ms; /* how long the stream stays open when nobody watches */
+    unsigned stream_retry_ms;  /* where streaming does not work: look everywhere so often */
+    unsigned stream_again_ms;  /* ... and try streaming again after this */
+    unsigned auth_pause_ms;    /* before the second try after a 401 to good credentials */
 };
 
 struct ews_watch;

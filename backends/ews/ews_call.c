@@ -26,8 +26,8 @@ struct ews_call {
     struct timer *pause;
     struct deferred step;
     struct ews_retries retries;
-    bool slow;          /* the attempt before took too long */
-    size_t documents;   /* read so far, of a parked request */
+    bool slow;        /* the attempt before took too long */
+    size_t documents; /* read so far, of a parked request */
     /* the attempt */
     struct login_pass *pass;
     bool judged; /* the login knows how its secret was taken */
@@ -48,7 +48,8 @@ static void step(void *ud);
 static void run_queue(struct ews *e);
 static void evaluate(struct ews_call *c, const struct err *transport);
 
-/* --- life ------------------------------------------------------------------------------------------------------------------ */
+/* --- life
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void attempt_end(struct ews_call *c)
 {
@@ -137,7 +138,8 @@ static void finish(struct ews_call *c, const struct err *err)
     on_done(ud, &copy);
 }
 
-/* --- trying again ------------------------------------------------------------------------------------------------------------- */
+/* --- trying again
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void queue(struct ews_call *c)
 {
@@ -171,7 +173,8 @@ static void throttle(struct ews_call *c, unsigned ms)
 static void try_again(struct ews_call *c, const struct ews_verdict *v)
 {
     unsigned pause_ms;
-    bool again = ews_retries_next(&c->retries, &c->ews->tuning.patience, v, (uint32_t)rand_below(UINT32_MAX), &pause_ms);
+    bool again =
+        ews_retries_next(&c->retries, &c->ews->tuning.patience, v, (uint32_t)rand_below(UINT32_MAX), &pause_ms);
     struct err err = v->err;
     if (v->action == EWS_BUSY)
         throttle(c, pause_ms);
@@ -217,8 +220,8 @@ static void lower_version(struct ews_call *c, const struct ews_verdict *v)
     queue(c);
 }
 
-/* 401. With credentials that have worked it may be a symptom of throttling, or the password has just changed: whether one more
- * try is sensible, or could lock the account, is the login's to say. */
+/* 401. With credentials that have worked it may be a symptom of throttling, or the password has just changed: whether
+ * one more try is sensible, or could lock the account, is the login's to say. */
 static void refused(struct ews_call *c, const struct ews_verdict *v)
 {
     c->judged = true;
@@ -256,7 +259,8 @@ static void act(struct ews_call *c, const struct ews_verdict *v)
     }
 }
 
-/* --- reading the answer ----------------------------------------------------------------------------------------------------------- */
+/* --- reading the answer
+ * ----------------------------------------------------------------------------------------------------------- */
 
 /* Too many at once for this user: fewer from now on. */
 static void note_connection_count(struct ews_call *c, const struct ews_status *status)
@@ -381,7 +385,9 @@ static bool on_body(void *ud, struct http_request *req, struct str bytes)
     return leave_callback(c) && go_on;
 }
 
-/* --- judging it ----------------------------------------------------------------------------------------------------------------------- */
+/* --- judging it
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
 
 static void judge_http(struct ews_call *c, struct ews_verdict *ret_verdict)
 {
@@ -465,7 +471,9 @@ static void on_http_done(void *ud, struct http_request *req, const struct err *e
     leave_callback(c);
 }
 
-/* --- asking ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- asking
+ * ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 /* False: nothing to ask. */
 static bool write_envelope(struct ews_call *c, struct buf *out)
@@ -565,8 +573,7 @@ static bool may_run(const struct ews *e, const struct ews_call *c)
 
 static void run_queue(struct ews *e)
 {
-    LIST_EACH(&e->queue, link)
-    {
+    LIST_EACH (&e->queue, link) {
         struct ews_call *c = LIST_ITEM(link, struct ews_call, queue_link);
         if (!may_run(e, c))
             continue;

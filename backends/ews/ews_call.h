@@ -2,15 +2,17 @@
 #ifndef EWS_CALL_H
 #define EWS_CALL_H
 /*
- * One SOAP call. Everything that has to happen around the request happens here and nowhere else: waiting for its turn and for
- * the end of a throttle, credentials, envelope and HTTP headers, schema version, HTTP status, faults, trying again.
+ * One SOAP call. Everything that has to happen around the request happens here and nowhere else: waiting for its turn
+ * and for the end of a throttle, credentials, envelope and HTTP headers, schema version, HTTP status, faults, trying
+ * again.
  *
- *     ews_call_start() -- [write() -> request -> reader...]* -- on_done() exactly once, or nothing after ews_call_abort()
+ *     ews_call_start() -- [write() -> request -> reader...]* -- on_done() exactly once, or nothing after
+ * ews_call_abort()
  *
- * write() begins each attempt: it has to put the reader's state back and write the body's one element; what was dealt with in
- * an earlier attempt it may leave out. Errors in response messages that are worth another try do not reach the reader's
- * on_message(); the attempt ends, and the next write() comes. on_done() with ERR_NONE: a complete answer was read.
- * No callback from inside ews_call_start(). ews_call_abort() may be called from any callback.
+ * write() begins each attempt: it has to put the reader's state back and write the body's one element; what was dealt
+ * with in an earlier attempt it may leave out. Errors in response messages that are worth another try do not reach the
+ * reader's on_message(); the attempt ends, and the next write() comes. on_done() with ERR_NONE: a complete answer was
+ * read. No callback from inside ews_call_start(). ews_call_abort() may be called from any callback.
  */
 #include <stdbool.h>
 
@@ -30,12 +32,13 @@ struct ews_call_opts {
     bool batch;    /* each response message speaks for one item */
     bool sync;     /* counts against the limit of concurrent synchronisations */
     bool affinity; /* subscriptions live on one server */
-    /* A parked request whose answer is many documents: called after each; false ends the call well. No second try once one has
-     * been read. */
+    /* A parked request whose answer is many documents: called after each; false ends the call well. No second try once
+     * one has been read. */
     bool (*on_document)(void *ud);
-    unsigned stall_s; /* 0 = the usual */
-    unsigned *ret_fault_flags; /* may be NULL; enum ews_code_flag of the fault it ended with, 0 = none; set before on_done() */
-    struct str secret; /* a password somebody offers, to be tried instead of the login's own */
+    unsigned stall_s;          /* 0 = the usual */
+    unsigned *ret_fault_flags; /* may be NULL; enum ews_code_flag of the fault it ended with, 0 = none; set before
+                                  on_done() */
+    struct str secret;         /* a password somebody offers, to be tried instead of the login's own */
 };
 
 struct ews_call *ews_call_start(struct ews *e, const struct ews_call_opts *opts);

@@ -4,8 +4,9 @@
 #include <stddef.h>
 
 /*
- * In the order of strcmp(). Codes that speak of a wrong request are ERR_INVALID: they would be our mistake. ERR_NOT_FOUND makes
- * the core forget an item or a folder, so a mailbox that cannot be reached or an id in a wrong form is never that.
+ * In the order of strcmp(). Codes that speak of a wrong request are ERR_INVALID: they would be our mistake.
+ * ERR_NOT_FOUND makes the core forget an item or a folder, so a mailbox that cannot be reached or an id in a wrong form
+ * is never that.
  */
 static const struct ews_code codes[] = {
     // clang-format off

@@ -2,8 +2,8 @@
 #ifndef EWS_CODES_H
 #define EWS_CODES_H
 /*
- * The ResponseCode of an EWS answer (MS-OXWSCDATA 2.2.5.24 ResponseCodeType): what it means to the rest of the program and
- * what the backend does about it by itself. One table, sorted by name.
+ * The ResponseCode of an EWS answer (MS-OXWSCDATA 2.2.5.24 ResponseCodeType): what it means to the rest of the program
+ * and what the backend does about it by itself. One table, sorted by name.
  */
 #include <stdbool.h>
 
@@ -11,9 +11,10 @@
 #include "bridge/base/str.h"
 
 enum ews_code_flag {
-    EWS_CODE_BUSY = 1 << 0,        /* the account is throttled: everybody waits */
-    EWS_CODE_RETRY = 1 << 1,       /* goes away by itself: worth another try, also for one item of a batch */
-    EWS_CODE_RETRY_ALONE = 1 << 2, /* may go away when it answers the whole request; about one item of a batch it is final */
+    EWS_CODE_BUSY = 1 << 0,  /* the account is throttled: everybody waits */
+    EWS_CODE_RETRY = 1 << 1, /* goes away by itself: worth another try, also for one item of a batch */
+    EWS_CODE_RETRY_ALONE =
+        1 << 2, /* may go away when it answers the whole request; about one item of a batch it is final */
     EWS_CODE_VERSION = 1 << 3,     /* RequestServerVersion too new */
     EWS_CODE_MOVED = 1 << 4,       /* another server has the mailbox now: routing cookies are void */
     EWS_CODE_RESUBSCRIBE = 1 << 5, /* the subscription is lost, with events perhaps */
@@ -28,7 +29,8 @@ struct ews_code {
     unsigned flags;
 };
 
-/* Never NULL: a code that is not in the table is one named "" with ERR_PROTOCOL. A namespace prefix ("a:") is ignored. */
+/* Never NULL: a code that is not in the table is one named "" with ERR_PROTOCOL. A namespace prefix ("a:") is ignored.
+ */
 const struct ews_code *ews_code_find(struct str name);
 
 #endif

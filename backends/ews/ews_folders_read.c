@@ -3,15 +3,16 @@
 
 #include <string.h>
 
-/* --- the roles ---------------------------------------------------------------------------------------------------------- */
+/* --- the roles
+ * ---------------------------------------------------------------------------------------------------------- */
 
 const struct ews_role ews_roles[EWS_ROLE_COUNT] = {
-    {"msgfolderroot", USE_NONE, false, false},  {"inbox", USE_INBOX, false, false},
-    {"drafts", USE_DRAFTS, false, false},       {"sentitems", USE_SENT, false, false},
-    {"deleteditems", USE_TRASH, false, false},  {"junkemail", USE_JUNK, false, false},
-    {"outbox", USE_OUTBOX, false, false},       {"syncissues", USE_NONE, true, true},
-    {"conflicts", USE_NONE, true, true},        {"localfailures", USE_NONE, true, true},
-    {"serverfailures", USE_NONE, true, true},   {"recipientcache", USE_NONE, true, true},
+    {"msgfolderroot", USE_NONE, false, false}, {"inbox", USE_INBOX, false, false},
+    {"drafts", USE_DRAFTS, false, false},      {"sentitems", USE_SENT, false, false},
+    {"deleteditems", USE_TRASH, false, false}, {"junkemail", USE_JUNK, false, false},
+    {"outbox", USE_OUTBOX, false, false},      {"syncissues", USE_NONE, true, true},
+    {"conflicts", USE_NONE, true, true},       {"localfailures", USE_NONE, true, true},
+    {"serverfailures", USE_NONE, true, true},  {"recipientcache", USE_NONE, true, true},
 };
 
 void ews_roles_init(struct ews_roles_found *r, struct arena *arena)
@@ -74,7 +75,8 @@ void ews_roles_write(struct xml_writer *w, struct ews_roles_found *r, bool is_15
     xml_close(w);
 }
 
-/* --- the tree ----------------------------------------------------------------------------------------------------------- */
+/* --- the tree
+ * ----------------------------------------------------------------------------------------------------------- */
 
 void ews_tree_init(struct ews_tree *t, struct arena *arena)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Header blocks and messages, many in one request. Each answer is matched to its question by place and by id: a message under
- * another one's UID would be wrong for ever. Items without MIME are rebuilt afterwards, one by one.
+ * Header blocks and messages, many in one request. Each answer is matched to its question by place and by id: a message
+ * under another one's UID would be wrong for ever. Items without MIME are rebuilt afterwards, one by one.
  */
 #include <string.h>
 
@@ -27,7 +27,7 @@ struct fetch_op {
     struct str *ids;
     enum item_state *states;
     struct ews_status *failures; /* of the failed ones */
-    size_t *asked; /* index into ids of each id of the current request */
+    size_t *asked;               /* index into ids of each id of the current request */
     size_t count, asked_count, answers;
     size_t rebuilding;
     struct ews_items items; /* FETCH_HEADER */
@@ -35,7 +35,8 @@ struct fetch_op {
     bool *alive;            /* somewhere on the stack while on_item runs: cleared when the op goes */
 };
 
-/* --- telling ---------------------------------------------------------------------------------------------------------------- */
+/* --- telling
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /* False when the op was cancelled by what it told. */
 static bool tell(struct fetch_op *f, struct fetched *item)
@@ -82,8 +83,8 @@ static bool match(struct fetch_op *f, size_t place, struct str id, size_t *ret_i
 }
 
 /*
- * An error has no id with it: its place is all there is, and that is worth something only when the answer turns out to have as
- * many places as the question. Until then it is kept; "not found" under the wrong id would lose a message.
+ * An error has no id with it: its place is all there is, and that is worth something only when the answer turns out to
+ * have as many places as the question. Until then it is kept; "not found" under the wrong id would lose a message.
  */
 static void keep_error(struct fetch_op *f, size_t place, const struct ews_status *status)
 {
@@ -110,7 +111,8 @@ static bool settle_errors(struct fetch_op *f)
     return true;
 }
 
-/* --- headers ---------------------------------------------------------------------------------------------------------------- */
+/* --- headers
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static void on_header(void *ud, size_t place, const struct ews_status *status, struct ews_props *props)
 {
@@ -138,7 +140,8 @@ static void on_header(void *ud, size_t place, const struct ews_status *status, s
     blob_unref(&content);
 }
 
-/* --- messages ----------------------------------------------------------------------------------------------------------------- */
+/* --- messages
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void on_mime(void *ud, size_t place, const struct ews_status *status, struct str id, struct blob *content,
                     const struct err *problem)
@@ -159,7 +162,8 @@ static void on_mime(void *ud, size_t place, const struct ews_status *status, str
     }
 }
 
-/* --- rebuilding ------------------------------------------------------------------------------------------------------------------ */
+/* --- rebuilding
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void rebuild_next(struct fetch_op *f);
 
@@ -196,7 +200,9 @@ static void rebuild_next(struct fetch_op *f)
     finish(f, &err);
 }
 
-/* --- the op -------------------------------------------------------------------------------------------------------------------------- */
+/* --- the op
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool write_request(void *ud, struct xml_writer *w, bool slow)
 {

@@ -5,7 +5,8 @@
 
 #include "bridge/backend.h"
 
-/* --- base64 to bytes ------------------------------------------------------------------------------------------------------ */
+/* --- base64 to bytes
+ * ------------------------------------------------------------------------------------------------------ */
 
 #define PIECE_MAX (48 * 1024) /* base64 decoded at a time */
 
@@ -34,7 +35,9 @@ void ews_decoder_feed(struct ews_decoder *d, struct str base64)
     }
 }
 
-/* --- MIME ------------------------------------------------------------------------------------------------------------------- */
+/* --- MIME
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool mime_add_lines(struct ews_mime *m)
 {
@@ -140,7 +143,8 @@ const struct ews_reader ews_mime_reader = {
     .max_bytes = UINT64_C(4) << 30, /* the messages have limits of their own */
 };
 
-/* --- properties -------------------------------------------------------------------------------------------------------------- */
+/* --- properties
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static enum xml_want items_on_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
 {
@@ -178,7 +182,8 @@ const struct ews_reader ews_items_reader = {
     .max_elements = 1000000, /* 50 messages with some thousand recipients each */
 };
 
-/* --- an attachment ------------------------------------------------------------------------------------------------------------ */
+/* --- an attachment
+ * ------------------------------------------------------------------------------------------------------------ */
 
 void ews_attachment_content_init(struct ews_attachment_content *c, bool (*sink)(void *ud, struct str bytes), void *ud)
 {
@@ -193,7 +198,8 @@ void ews_attachment_content_done(struct ews_attachment_content *c)
     ews_decoder_done(&c->decoder);
 }
 
-static enum xml_want attachment_on_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
+static enum xml_want attachment_on_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs,
+                                         size_t n)
 {
     (void)ud;
     (void)attrs;
@@ -203,7 +209,8 @@ static enum xml_want attachment_on_start(void *ud, struct xml *x, enum ews_el el
     case EL_CONTENT:
         return parent == EL_FILE_ATTACHMENT && xml_parent(x, 3) == EL_RESPONSE_MESSAGE ? XML_STREAM : XML_SKIP;
     case EL_MIME_CONTENT:
-        return xml_parent(x, 2) == EL_ITEM_ATTACHMENT && xml_parent(x, 4) == EL_RESPONSE_MESSAGE ? XML_STREAM : XML_SKIP;
+        return xml_parent(x, 2) == EL_ITEM_ATTACHMENT && xml_parent(x, 4) == EL_RESPONSE_MESSAGE ? XML_STREAM
+                                                                                                 : XML_SKIP;
     case EL_RESPONSE_MESSAGE:
     case EL_ATTACHMENTS:
     case EL_FILE_ATTACHMENT:
@@ -241,7 +248,8 @@ const struct ews_reader ews_attachment_reader = {
     .max_bytes = UINT64_C(1) << 30,
 };
 
-/* --- requests ------------------------------------------------------------------------------------------------------------------ */
+/* --- requests
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 void ews_items_write_begin(struct xml_writer *w, enum ews_get what)
 {

@@ -2,11 +2,11 @@
 #ifndef EWS_ITEMS_READ_H
 #define EWS_ITEMS_READ_H
 /*
- * GetItem (MS-OXWSCORE 3.1.4.4) in its three uses, and GetAttachment (MS-OXWSATT 3.1.4.3). Pure but for the blobs. Content is
- * decoded while it arrives and never held as a whole.
+ * GetItem (MS-OXWSCORE 3.1.4.4) in its three uses, and GetAttachment (MS-OXWSATT 3.1.4.3). Pure but for the blobs.
+ * Content is decoded while it arrives and never held as a whole.
  *
- * Readers tell of each response message through `on_item`, with its place in the answer; what was read for it is valid in the
- * call. The id is the server's and has to be compared with the one that was asked for.
+ * Readers tell of each response message through `on_item`, with its place in the answer; what was read for it is valid
+ * in the call. The id is the server's and has to be compared with the one that was asked for.
  */
 #include "backends/ews/ews_answer.h"
 #include "backends/ews/ews_props.h"
@@ -14,7 +14,8 @@
 #include "bridge/formats/eol.h"
 #include "bridge/io/blob.h"
 
-/* --- base64 to bytes ------------------------------------------------------------------------------------------------------ */
+/* --- base64 to bytes
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct ews_decoder {
     struct text_base64 base64;
@@ -28,7 +29,9 @@ void ews_decoder_init(struct ews_decoder *d, bool (*sink)(void *ud, struct str b
 void ews_decoder_done(struct ews_decoder *d);
 void ews_decoder_feed(struct ews_decoder *d, struct str base64);
 
-/* --- MIME ------------------------------------------------------------------------------------------------------------------- */
+/* --- MIME
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 struct ews_mime {
     /* set by the caller */
@@ -47,10 +50,12 @@ struct ews_mime {
 };
 void ews_mime_init(struct ews_mime *m, const char *tmp_dir, uint64_t limit);
 void ews_mime_done(struct ews_mime *m);
-/* on_item: content is a finished blob; NULL without an error of the item's own in err: the server has no MIME for it. */
+/* on_item: content is a finished blob; NULL without an error of the item's own in err: the server has no MIME for it.
+ */
 extern const struct ews_reader ews_mime_reader;
 
-/* --- properties -------------------------------------------------------------------------------------------------------------- */
+/* --- properties
+ * -------------------------------------------------------------------------------------------------------------- */
 
 struct ews_items {
     void (*on_item)(void *ud, size_t index, const struct ews_status *status, struct ews_props *props);
@@ -59,7 +64,8 @@ struct ews_items {
 };
 extern const struct ews_reader ews_items_reader; /* ud: struct ews_items, props initialised */
 
-/* --- an attachment ------------------------------------------------------------------------------------------------------------ */
+/* --- an attachment
+ * ------------------------------------------------------------------------------------------------------------ */
 
 struct ews_attachment_content {
     bool (*sink)(void *ud, struct str bytes);
@@ -74,7 +80,8 @@ void ews_attachment_content_init(struct ews_attachment_content *c, bool (*sink)(
 void ews_attachment_content_done(struct ews_attachment_content *c);
 extern const struct ews_reader ews_attachment_reader;
 
-/* --- requests ------------------------------------------------------------------------------------------------------------------ */
+/* --- requests
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 enum ews_get { EWS_GET_HEADER, EWS_GET_MIME, EWS_GET_PARTS };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proving that the credentials work: GetFolder of the mailbox's root. ConvertId of its id then tells the primary address
- * (MS-OXWSCVTID: AlternateId/@Mailbox), which is more reliable than asking the directory; without that answer it stays unknown.
+ * Proving that the credentials work: GetFolder of the mailbox's root. ConvertId of its id then tells the primary
+ * address (MS-OXWSCVTID: AlternateId/@Mailbox), which is more reliable than asking the directory; without that answer
+ * it stays unknown.
  */
 #include <string.h>
 
@@ -19,7 +20,8 @@ struct login_op {
     struct str root_id, mailbox;
 };
 
-/* --- reading -------------------------------------------------------------------------------------------------------------- */
+/* --- reading
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static enum xml_want on_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
 {
@@ -44,7 +46,8 @@ static void on_message(void *ud, struct xml *x, size_t index, const struct ews_s
 
 static const struct ews_reader reader = {.on_start = on_start, .on_message = on_message, .max_bytes = 1 << 20};
 
-/* --- the end ---------------------------------------------------------------------------------------------------------------- */
+/* --- the end
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static void answer(struct login_op *l)
 {

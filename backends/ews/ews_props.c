@@ -42,7 +42,8 @@ void ews_props_done(struct ews_props *p)
     buf_done(&p->body);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------------ */
+/* --- reading
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static bool is_item(int el)
 {
@@ -70,7 +71,8 @@ static bool address_field(int el, enum ews_address_field *ret_field)
     return false;
 }
 
-enum xml_want ews_props_start(struct ews_props *p, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
+enum xml_want ews_props_start(struct ews_props *p, struct xml *x, enum ews_el el, const struct xml_attr *attrs,
+                              size_t n)
 {
     int parent = xml_parent(x, 1);
     switch (el) {
@@ -264,15 +266,16 @@ void ews_props_end(struct ews_props *p, struct xml *x, enum ews_el el, struct st
         end_property(p, text);
 }
 
-/* --- asking ------------------------------------------------------------------------------------------------------------- */
+/* --- asking
+ * ------------------------------------------------------------------------------------------------------------- */
 
 void ews_props_write_header_fields(struct xml_writer *w)
 {
     static const char *const fields[] = {
-        "item:Subject",          "item:DateTimeSent",     "item:DateTimeReceived",     "item:DateTimeCreated",
-        "item:Importance",       "item:InReplyTo",        "message:Sender",            "message:ToRecipients",
-        "message:CcRecipients",  "message:BccRecipients", "message:From",              "message:InternetMessageId",
-        "message:References",    "message:ReplyTo",
+        "item:Subject",         "item:DateTimeSent",     "item:DateTimeReceived", "item:DateTimeCreated",
+        "item:Importance",      "item:InReplyTo",        "message:Sender",        "message:ToRecipients",
+        "message:CcRecipients", "message:BccRecipients", "message:From",          "message:InternetMessageId",
+        "message:References",   "message:ReplyTo",
     };
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         ews_write_field(w, fields[i]);
@@ -287,7 +290,8 @@ void ews_props_write_body_fields(struct xml_writer *w)
     ews_write_field(w, "item:Attachments");
 }
 
-/* --- making ------------------------------------------------------------------------------------------------------------- */
+/* --- making
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void repair_address(struct ews_addresses *list, struct str smtp)
 {
@@ -313,7 +317,8 @@ void ews_props_message(struct ews_props *p, struct build_message *ret_message)
     memset(m, 0, sizeof(*m));
     repair_address(&p->addresses[EWS_FROM], p->from_smtp);
     repair_address(&p->addresses[EWS_SENDER], p->sender_smtp);
-    struct build_addresses *const to[EWS_ADDRESS_FIELDS] = {&m->from, &m->sender, &m->to, &m->cc, &m->bcc, &m->reply_to};
+    struct build_addresses *const to[EWS_ADDRESS_FIELDS] = {&m->from, &m->sender, &m->to,
+                                                            &m->cc,   &m->bcc,    &m->reply_to};
     for (size_t i = 0; i < EWS_ADDRESS_FIELDS; i++)
         *to[i] = (struct build_addresses){p->addresses[i].items, p->addresses[i].n};
     if (m->from.n == 0)
@@ -321,7 +326,9 @@ void ews_props_message(struct ews_props *p, struct build_message *ret_message)
     bool tells_nothing = p->addresses[EWS_FROM].n == 0 || (m->sender.n && m->sender.items[0].spec.n == 0);
     if (tells_nothing || same_address(&p->addresses[EWS_FROM], &p->addresses[EWS_SENDER]))
         m->sender = (struct build_addresses){NULL, 0}; /* RFC 5322 3.6.2 */
-    int64_t date_ms = p->sent_ms != TIME_NONE ? p->sent_ms : p->received_ms != TIME_NONE ? p->received_ms : p->created_ms;
+    int64_t date_ms = p->sent_ms != TIME_NONE       ? p->sent_ms
+                      : p->received_ms != TIME_NONE ? p->received_ms
+                                                    : p->created_ms;
     m->date_s = date_ms == TIME_NONE ? TIME_NONE : date_ms / 1000;
     m->subject = p->subject;
     m->message_id = angled(&p->arena, p->message_id);
@@ -357,7 +364,8 @@ bool ews_headers_clean(struct str raw, struct buf *out)
     struct str rest = raw, line;
     struct str block = STR_NULL;
     bool has_message_id = false;
-    /* The first line may be one of Exchange's own, and blank lines may stand around it; the block ends at the next one. */
+    /* The first line may be one of Exchange's own, and blank lines may stand around it; the block ends at the next one.
+     */
     while (rest.n) {
         struct str before = rest;
         line = next_line(&rest);

@@ -2,11 +2,11 @@
 #ifndef EWS_PROPS_H
 #define EWS_PROPS_H
 /*
- * The properties of one item, as GetItem gives them, and what is made of them: a header block, or the frame of a message that
- * has no MIME on the server. Pure.
+ * The properties of one item, as GetItem gives them, and what is made of them: a header block, or the frame of a
+ * message that has no MIME on the server. Pure.
  *
- * A reader forwards what it sees inside an item to ews_props_start / _text / _end. One struct serves many items, one after the
- * other: ews_props_reset() before each.
+ * A reader forwards what it sees inside an item to ews_props_start / _text / _end. One struct serves many items, one
+ * after the other: ews_props_reset() before each.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -58,7 +58,8 @@ void ews_props_init(struct ews_props *p);
 void ews_props_reset(struct ews_props *p);
 void ews_props_done(struct ews_props *p);
 
-enum xml_want ews_props_start(struct ews_props *p, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n);
+enum xml_want ews_props_start(struct ews_props *p, struct xml *x, enum ews_el el, const struct xml_attr *attrs,
+                              size_t n);
 void ews_props_text(struct ews_props *p, struct xml *x, struct str piece);
 void ews_props_end(struct ews_props *p, struct xml *x, enum ews_el el, struct str text);
 
@@ -72,8 +73,8 @@ bool ews_props_header(struct ews_props *p, struct buf *out, bool *ret_built);
 void ews_props_message(struct ews_props *p, struct build_message *ret_message);
 
 /*
- * A PidTagTransportMessageHeaders value (MS-OXOMSG 2.2.1.61) as a header block without the empty line, with CRLF. False when it
- * is not one: without a Message-ID it is known to be a fragment.
+ * A PidTagTransportMessageHeaders value (MS-OXOMSG 2.2.1.61) as a header block without the empty line, with CRLF. False
+ * when it is not one: without a Message-ID it is known to be a fragment.
  */
 bool ews_headers_clean(struct str raw, struct buf *out);
 

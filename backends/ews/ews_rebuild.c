@@ -24,8 +24,8 @@ struct ews_rebuild {
     struct buf out;
     struct blob *blob;
     struct err err;
-    /* The attachment under way. It is fetched into a blob of its own first: an answer that breaks off must not leave half of it
-     * in the message. */
+    /* The attachment under way. It is fetched into a blob of its own first: an answer that breaks off must not leave
+     * half of it in the message. */
     size_t next;
     struct ews_attachment_content content;
     struct blob *attachment;
@@ -72,7 +72,8 @@ static bool write_out(struct ews_rebuild *r)
     return ok;
 }
 
-/* --- attachments ---------------------------------------------------------------------------------------------------------- */
+/* --- attachments
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static void next_attachment(struct ews_rebuild *r);
 
@@ -177,7 +178,8 @@ static void next_attachment(struct ews_rebuild *r)
     finish(r, &r->err);
 }
 
-/* --- the frame -------------------------------------------------------------------------------------------------------------- */
+/* --- the frame
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void on_item(void *ud, size_t index, const struct ews_status *status, struct ews_props *props)
 {

@@ -5,7 +5,8 @@
 
 #include "bridge/backend.h"
 
-/* --- Subscribe ------------------------------------------------------------------------------------------------------------ */
+/* --- Subscribe
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void subscribe_on_end(void *ud, struct xml *x, enum ews_el el, struct str text)
 {
@@ -34,7 +35,7 @@ const struct ews_reader ews_subscribe_reader = {
 
 void ews_subscribe_write(struct xml_writer *w, const struct str *folder_ids, size_t count)
 {
-    static const char *const events[] = {"CopiedEvent",  "CreatedEvent", "DeletedEvent",
+    static const char *const events[] = {"CopiedEvent",   "CreatedEvent", "DeletedEvent",
                                          "ModifiedEvent", "MovedEvent",   "NewMailEvent"};
     xml_open(w, "m:Subscribe");
     xml_open(w, "m:StreamingSubscriptionRequest");
@@ -54,7 +55,8 @@ void ews_subscribe_write(struct xml_writer *w, const struct str *folder_ids, siz
     xml_close(w);
 }
 
-/* --- GetStreamingEvents ----------------------------------------------------------------------------------------------------- */
+/* --- GetStreamingEvents
+ * ----------------------------------------------------------------------------------------------------- */
 
 void ews_events_reset(struct ews_events *e)
 {

@@ -2,14 +2,14 @@
 #ifndef EWS_STREAM_READ_H
 #define EWS_STREAM_READ_H
 /*
- * Subscribe and GetStreamingEvents (MS-OXWSNTIF 3.1.4.3, 3.1.4.5): requests and answers. Pure. Events only say where something
- * happened; what it was is found by synchronising.
+ * Subscribe and GetStreamingEvents (MS-OXWSNTIF 3.1.4.3, 3.1.4.5): requests and answers. Pure. Events only say where
+ * something happened; what it was is found by synchronising.
  */
 #include "backends/ews/ews_answer.h"
 #include "bridge/base/arena.h"
 #include "bridge/base/buf.h"
 
-#define EWS_SUBSCRIPTION_ID_MAX 4096
+#define EWS_SUBSCRIPTION_ID_MAX   4096
 #define EWS_SUBSCRIBE_FOLDERS_MAX 100 /* folders named in a subscription to another mailbox */
 
 struct ews_subscribed {
@@ -24,8 +24,9 @@ void ews_subscribe_write(struct xml_writer *w, const struct str *folder_ids, siz
 #define EWS_EVENT_FOLDERS_MAX 64 /* folders of one envelope told apart in this way */
 
 /*
- * One envelope of the stream. Exchange tells of a folder whose counts changed with each item that changes in it, in the same words
- * as of one that was renamed; so such an event is taken for a change of the tree only when nothing happened in that folder.
+ * One envelope of the stream. Exchange tells of a folder whose counts changed with each item that changes in it, in the
+ * same words as of one that was renamed; so such an event is taken for a change of the tree only when nothing happened
+ * in that folder.
  */
 struct ews_events {
     void (*on_folder)(void *ud, struct str folder_id); /* something in it changed */

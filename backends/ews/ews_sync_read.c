@@ -6,7 +6,8 @@
 
 #include "bridge/base/time.h"
 
-/* PidTagMessageFlags (MS-OXCMSG 2.2.1.6), PidTagLastVerbExecuted (MS-OXOMSG 2.2.1.41), PidTagFlagStatus (MS-OXOFLAG 2.2.1.1) */
+/* PidTagMessageFlags (MS-OXCMSG 2.2.1.6), PidTagLastVerbExecuted (MS-OXOMSG 2.2.1.41), PidTagFlagStatus
+ * (MS-OXOFLAG 2.2.1.1) */
 enum { MSGFLAG_READ = 0x01, MSGFLAG_UNSENT = 0x08 };
 enum { VERB_REPLY = 102, VERB_REPLY_ALL = 103, VERB_FORWARD = 104 };
 enum { FLAG_STATUS_FLAGGED = 2 };
@@ -217,7 +218,7 @@ const struct ews_reader ews_page_reader = {
 
 void ews_sync_write(struct xml_writer *w, const struct ews_sync_request *r)
 {
-    static const char *const fields[] = {"item:ItemClass", "item:Subject", "item:DateTimeReceived",  "item:Size",
+    static const char *const fields[] = {"item:ItemClass",  "item:Subject",   "item:DateTimeReceived",    "item:Size",
                                          "item:Categories", "message:IsRead", "message:InternetMessageId"};
     static const uint32_t properties[] = {EWS_TAG_MSG_FLAGS, EWS_TAG_FLAG_STATUS, EWS_TAG_LAST_VERB};
     xml_open(w, "m:SyncFolderItems");

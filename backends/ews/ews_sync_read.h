@@ -6,8 +6,8 @@
  *
  *     struct ews_page page; ews_page_init(&page, &arena); read an answer with ews_page_reader; look at page.
  *
- * Only items that can be shown as messages are listed; contacts, tasks and the like that lie in a mail folder are counted in
- * `skipped`, but deletions and read changes of unknown ids are listed (nobody can tell what they were).
+ * Only items that can be shown as messages are listed; contacts, tasks and the like that lie in a mail folder are
+ * counted in `skipped`, but deletions and read changes of unknown ids are listed (nobody can tell what they were).
  */
 #include "backends/ews/ews_answer.h"
 #include "bridge/backend.h"

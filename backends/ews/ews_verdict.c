@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-/* --- HTTP ---------------------------------------------------------------------------------------------------------------- */
+/* --- HTTP
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     int status;
@@ -15,7 +16,8 @@ static const struct {
     {400, EWS_FAIL, ERR_PROTOCOL, false, "the server calls the request malformed"},
     {401, EWS_AUTH, ERR_AUTH, false, "the server refused the credentials"},
     {403, EWS_FAIL, ERR_DENIED, false,
-     "EWS is not allowed for this account: blocked for the organisation, the program or the licence. An administrator can allow "
+     "EWS is not allowed for this account: blocked for the organisation, the program or the licence. An administrator "
+     "can allow "
      "it; Exchange Online has ended EWS, use backend = eas there"},
     {404, EWS_FAIL, ERR_OFFLINE, false, "there is no EWS at this address; is url right? Has the mailbox moved?"},
     {405, EWS_FAIL, ERR_PROTOCOL, false, "there is no EWS at this address; is url right?"},
@@ -56,16 +58,18 @@ static void redirect(const struct ews_http_answer *a, struct ews_verdict *v)
         struct str to = str_from(a->location);
         size_t query = str_find_byte(to, '?');
         to = str_sub(to, 0, query == (size_t)-1 ? 120 : query < 120 ? query : 120);
-        err_set(&v->err, ERR_PROTOCOL, "HTTP %d: redirected to %.*s, not followed; is url right?", a->status, STR_ARG(to));
+        err_set(&v->err, ERR_PROTOCOL, "HTTP %d: redirected to %.*s, not followed; is url right?", a->status,
+                STR_ARG(to));
     }
 }
 
 static void page_instead(const struct ews_http_answer *a, struct ews_verdict *v)
 {
     if (ews_body_is_html(a->sample)) {
-        err_set(&v->err, ERR_PROTOCOL,
-                "HTTP %d: a web page came instead of an answer: a sign-in page of this network, a proxy, or a wrong url",
-                a->status);
+        err_set(
+            &v->err, ERR_PROTOCOL,
+            "HTTP %d: a web page came instead of an answer: a sign-in page of this network, a proxy, or a wrong url",
+            a->status);
         return;
     }
     v->action = EWS_RETRY;
@@ -111,7 +115,8 @@ void ews_verdict_http(const struct ews_http_answer *a, struct ews_verdict *ret_v
     v->err.retry_after_s = v->pause_ms / 1000;
 }
 
-/* --- EWS ------------------------------------------------------------------------------------------------------------------ */
+/* --- EWS
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 void ews_verdict_status(const struct ews_status *s, const char *operation, bool alone, bool confirmed,
                         struct ews_verdict *ret_verdict)
@@ -134,7 +139,8 @@ void ews_verdict_status(const struct ews_status *s, const char *operation, bool 
     }
 }
 
-/* --- what kind of body ------------------------------------------------------------------------------------------------------ */
+/* --- what kind of body
+ * ------------------------------------------------------------------------------------------------------ */
 
 static struct str skip_blanks(struct str s)
 {
@@ -165,7 +171,8 @@ enum ews_kind ews_body_kind(struct str begin, bool final)
     return EWS_KIND_XML;
 }
 
-/* --- trying again ----------------------------------------------------------------------------------------------------------- */
+/* --- trying again
+ * ----------------------------------------------------------------------------------------------------------- */
 
 bool ews_retries_next(struct ews_retries *r, const struct ews_patience *p, const struct ews_verdict *v, uint32_t dice,
                       unsigned *ret_pause_ms)

@@ -2,8 +2,8 @@
 #ifndef EWS_VERDICT_H
 #define EWS_VERDICT_H
 /*
- * What to do about an answer that is not the one hoped for: an HTTP status, a page of HTML, a SOAP fault, an error in a response
- * message. Pure tables; ews_call carries it out.
+ * What to do about an answer that is not the one hoped for: an HTTP status, a page of HTML, a SOAP fault, an error in a
+ * response message. Pure tables; ews_call carries it out.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,14 +32,14 @@ struct ews_http_answer {
     int status;
     unsigned retry_after_s;
     const char *location, *diagnostics, *cas_error; /* Location, X-MS-Diagnostics, X-CasErrorCode; NULL = absent */
-    struct str sample;                               /* the first bytes of the body */
+    struct str sample;                              /* the first bytes of the body */
 };
 #define EWS_SAMPLE_MAX 4096
 
 /* For an answer that held no SOAP fault: any status, also 200 with something that is no SOAP. */
 void ews_verdict_http(const struct ews_http_answer *a, struct ews_verdict *ret_verdict);
-/* For a fault, or a response message with an error. alone: it speaks for the whole request; confirmed: the schema version is
- * known to be accepted. */
+/* For a fault, or a response message with an error. alone: it speaks for the whole request; confirmed: the schema
+ * version is known to be accepted. */
 void ews_verdict_status(const struct ews_status *s, const char *operation, bool alone, bool confirmed,
                         struct ews_verdict *ret_verdict);
 
@@ -48,13 +48,14 @@ enum ews_kind { EWS_KIND_UNDECIDED, EWS_KIND_XML, EWS_KIND_OTHER };
 enum ews_kind ews_body_kind(struct str begin, bool final);
 bool ews_body_is_html(struct str sample);
 
-/* --- trying again ------------------------------------------------------------------------------------------------------- */
+/* --- trying again
+ * ------------------------------------------------------------------------------------------------------- */
 
 struct ews_patience {
-    unsigned tries;        /* attempts of a request in all, the first included */
-    unsigned first_ms;     /* pause before the second; each further one is four times as long */
-    unsigned busy_ms;      /* pause when the server is busy and does not say for how long; doubles */
-    unsigned wait_max_ms;  /* all pauses of one call together */
+    unsigned tries;       /* attempts of a request in all, the first included */
+    unsigned first_ms;    /* pause before the second; each further one is four times as long */
+    unsigned busy_ms;     /* pause when the server is busy and does not say for how long; doubles */
+    unsigned wait_max_ms; /* all pauses of one call together */
 };
 #define EWS_PATIENCE ((struct ews_patience){.tries = 3, .first_ms = 500, .busy_ms = 2000, .wait_max_ms = 20000})
 
@@ -63,8 +64,9 @@ struct ews_retries {
     unsigned busy;   /* attempts answered "busy" */
     uint64_t waited_ms;
 };
-/* After a verdict of EWS_RETRY or EWS_BUSY: how long to wait before the next try, with up to a quarter more by `dice` (a random
- * number); false: give up. *ret_pause_ms is set in either case: it is how long the server wants to be left alone. */
+/* After a verdict of EWS_RETRY or EWS_BUSY: how long to wait before the next try, with up to a quarter more by `dice`
+ * (a random number); false: give up. *ret_pause_ms is set in either case: it is how long the server wants to be left
+ * alone. */
 bool ews_retries_next(struct ews_retries *r, const struct ews_patience *p, const struct ews_verdict *v, uint32_t dice,
                       unsigned *ret_pause_ms);
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-static const char *const names[EWS_VERSION_COUNT] = {"Exchange2010", "Exchange2010_SP1", "Exchange2010_SP2", "Exchange2013",
-                                                     "Exchange2013_SP1"};
+static const char *const names[EWS_VERSION_COUNT] = {"Exchange2010", "Exchange2010_SP1", "Exchange2010_SP2",
+                                                     "Exchange2013", "Exchange2013_SP1"};
 
 /* The best schema of a build; the last row that is not newer than the server counts. */
 static const struct {
@@ -52,7 +52,8 @@ static bool find_version(struct str name, enum ews_version *ret_version)
 /* "NOW CEILING MAJOR.MINOR.BUILD" */
 void ews_negotiation_save(const struct ews_negotiation *n, struct buf *out)
 {
-    buf_printf(out, "%s %s %u.%u.%u", names[n->now], names[n->ceiling], n->server.major, n->server.minor, n->server.build);
+    buf_printf(out, "%s %s %u.%u.%u", names[n->now], names[n->ceiling], n->server.major, n->server.minor,
+               n->server.build);
 }
 
 void ews_negotiation_init(struct ews_negotiation *n, struct str saved)
@@ -74,8 +75,8 @@ void ews_negotiation_init(struct ews_negotiation *n, struct str saved)
 
 bool ews_negotiation_seen(struct ews_negotiation *n, struct ews_server server)
 {
-    /* Behind one name there may be servers of different builds: the newest seen counts, and a refusal by an older one stays
-     * until a build appears that was not there when it happened. */
+    /* Behind one name there may be servers of different builds: the newest seen counts, and a refusal by an older one
+     * stays until a build appears that was not there when it happened. */
     if (server.major < 14 || compare(server, n->server) <= 0)
         return false;
     n->server = server;

@@ -2,9 +2,10 @@
 #ifndef EWS_VERSION_H
 #define EWS_VERSION_H
 /*
- * Which schema version to ask for (t:RequestServerVersion, MS-OXWSCDATA 2.2.3.9). Starts low, goes up to what the server's build
- * has, one down whenever a version is refused, and never above a refused one until the server is updated. What the server
- * calls its version in words is never sent back: it may be a name that requests must not use. Pure.
+ * Which schema version to ask for (t:RequestServerVersion, MS-OXWSCDATA 2.2.3.9). Starts low, goes up to what the
+ * server's build has, one down whenever a version is refused, and never above a refused one until the server is
+ * updated. What the server calls its version in words is never sent back: it may be a name that requests must not use.
+ * Pure.
  */
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Push. One streaming subscription an account and one parked request, which live longer than the watch() ops that wait for them:
- * what happens between two ops is kept and answered at once.
+ * Push. One streaming subscription an account and one parked request, which live longer than the watch() ops that wait
+ * for them: what happens between two ops is kept and answered at once.
  *
  *     IDLE -> SUBSCRIBING -> STREAMING <-> (connection ended as agreed: ask again)
  *       ^          |             |
@@ -18,8 +18,9 @@
 #include "bridge/base/time.h"
 
 #define DIRTY_MAX 500 /* folders remembered; more: everything */
-#define BARREN_MAX 3  /* streams in a row that ended without any document: something between us and the server breaks them */
-#define SHORT_MS   10000 /* a stream that ends sooner was not worth opening: the next one waits */
+#define BARREN_MAX                                                                                                     \
+    3 /* streams in a row that ended without any document: something between us and the server breaks them */
+#define SHORT_MS 10000 /* a stream that ends sooner was not worth opening: the next one waits */
 
 enum state { STATE_IDLE, STATE_SUBSCRIBING, STATE_STREAMING, STATE_PAUSED, STATE_RESTING };
 
@@ -47,12 +48,12 @@ struct ews_watch {
     /* folders of a subscription to another mailbox */
     char **folders;
     size_t folder_count;
-    uint64_t told_ms;       /* when the last answer was given */
-    uint64_t tried_ms;      /* when streaming was last tried */
-    uint64_t beat_ms;       /* last sign of life, and the longest time between two */
+    uint64_t told_ms;  /* when the last answer was given */
+    uint64_t tried_ms; /* when streaming was last tried */
+    uint64_t beat_ms;  /* last sign of life, and the longest time between two */
     uint64_t beat_longest_ms;
     unsigned beats;
-    size_t documents;       /* in the stream that is open */
+    size_t documents; /* in the stream that is open */
     unsigned barren, shorts;
     uint64_t opened_ms;
     bool lost;
@@ -62,7 +63,8 @@ struct ews_watch {
 static void stream(struct ews_watch *w);
 static void rest(struct ews_watch *w);
 
-/* --- what has happened --------------------------------------------------------------------------------------------------- */
+/* --- what has happened
+ * --------------------------------------------------------------------------------------------------- */
 
 static void forget_dirty(struct ews_watch *w)
 {
@@ -92,7 +94,8 @@ static bool has_news(const struct ews_watch *w)
     return w->dirty_count || w->hierarchy || w->everything;
 }
 
-/* --- telling it ------------------------------------------------------------------------------------------------------------ */
+/* --- telling it
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void tell(struct ews_watch *w)
 {
@@ -139,7 +142,8 @@ static void fail_waiting(struct ews_watch *w, const struct err *err)
         op_finish_err(&o->op, err);
 }
 
-/* --- subscribing ------------------------------------------------------------------------------------------------------------ */
+/* --- subscribing
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static bool write_subscribe(void *ud, struct xml_writer *x, bool slow)
 {
@@ -202,7 +206,8 @@ static void subscribe(struct ews_watch *w)
                                      });
 }
 
-/* --- the stream --------------------------------------------------------------------------------------------------------------- */
+/* --- the stream
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static bool write_stream(void *ud, struct xml_writer *x, bool slow)
 {
@@ -215,8 +220,8 @@ static bool write_stream(void *ud, struct xml_writer *x, bool slow)
     return true;
 }
 
-/* Exchange sends a sign of life every so often, but not everywhere. Where it does, its absence tells of a dead connection
- * long before the request's own end. */
+/* Exchange sends a sign of life every so often, but not everywhere. Where it does, its absence tells of a dead
+ * connection long before the request's own end. */
 static void feel_pulse(struct ews_watch *w)
 {
     uint64_t now = time_mono_ms();
@@ -324,7 +329,8 @@ static void on_pulse(void *ud)
     stream(w);
 }
 
-/* --- without push ----------------------------------------------------------------------------------------------------------------- */
+/* --- without push
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void on_rest(void *ud)
 {
@@ -370,7 +376,9 @@ static void on_linger(void *ud)
     }
 }
 
-/* --- the op --------------------------------------------------------------------------------------------------------------------------- */
+/* --- the op
+ * ---------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void forget_folders(struct ews_watch *w)
 {

@@ -2,9 +2,9 @@
 #ifndef EWS_XML_H
 #define EWS_XML_H
 /*
- * The vocabulary of EWS (MS-OXWSCDATA, MS-OXWSCORE, MS-OXWSSYNC, MS-OXWSNTIF) as far as this backend speaks it: one table of
- * element names for every reader, and the pieces requests are written from. Prefixes used in requests: s soap, m messages,
- * t types.
+ * The vocabulary of EWS (MS-OXWSCDATA, MS-OXWSCORE, MS-OXWSSYNC, MS-OXWSNTIF) as far as this backend speaks it: one
+ * table of element names for every reader, and the pieces requests are written from. Prefixes used in requests: s soap,
+ * m messages, t types.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -115,13 +115,13 @@ bool ews_xml_bool(struct str text);
 /* The tag of a MAPI property as EWS prints it, "0xe07" or "3591" (MS-OXWSXPROP 2.1.5); 0 when it is none. */
 uint32_t ews_xml_property_tag(struct str text);
 
-#define EWS_TAG_HIDDEN       0x10F4u /* PidTagAttributeHidden */
-#define EWS_TAG_MSG_FLAGS    0x0E07u /* PidTagMessageFlags */
-#define EWS_TAG_FLAG_STATUS  0x1090u /* PidTagFlagStatus */
-#define EWS_TAG_LAST_VERB    0x1081u /* PidTagLastVerbExecuted */
-#define EWS_TAG_HEADERS      0x007Du /* PidTagTransportMessageHeaders */
-#define EWS_TAG_SENDER_SMTP  0x5D01u /* PidTagSenderSmtpAddress */
-#define EWS_TAG_FROM_SMTP    0x5D02u /* PidTagSentRepresentingSmtpAddress */
+#define EWS_TAG_HIDDEN      0x10F4u /* PidTagAttributeHidden */
+#define EWS_TAG_MSG_FLAGS   0x0E07u /* PidTagMessageFlags */
+#define EWS_TAG_FLAG_STATUS 0x1090u /* PidTagFlagStatus */
+#define EWS_TAG_LAST_VERB   0x1081u /* PidTagLastVerbExecuted */
+#define EWS_TAG_HEADERS     0x007Du /* PidTagTransportMessageHeaders */
+#define EWS_TAG_SENDER_SMTP 0x5D01u /* PidTagSenderSmtpAddress */
+#define EWS_TAG_FROM_SMTP   0x5D02u /* PidTagSentRepresentingSmtpAddress */
 
 /* <t:FieldURI FieldURI="..."/> */
 void ews_write_field(struct xml_writer *w, const char *uri);

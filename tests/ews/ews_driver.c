@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Drives the EWS backend by itself, without core or store: commands on stdin, one a line; JSON objects on stdout, one a line.
+ * Drives the EWS backend by itself, without core or store: commands on stdin, one a line; JSON objects on stdout, one a
+ * line.
  *
- *   ews_driver --url URL --user NAME --password-file FILE --email ADDRESS [--persist DIR] [--out DIR] [--mailbox ADDRESS]
+ *   ews_driver --url URL --user NAME --password-file FILE --email ADDRESS [--persist DIR] [--out DIR] [--mailbox
+ * ADDRESS]
  *              [--impersonate] [--passthrough] [--fast] [--limit BYTES] [--stream-minutes N]
  *
  *   login [PASSWORD]          folders [CURSOR]           sync FOLDER [CURSOR]      one page
@@ -58,7 +60,8 @@ struct driver {
     struct buf json;
 };
 
-/* --- JSON --------------------------------------------------------------------------------------------------------------- */
+/* --- JSON
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void json_string(struct buf *b, struct str s)
 {
@@ -113,7 +116,8 @@ static void done(struct driver *d)
     next_command(d);
 }
 
-/* --- answers ------------------------------------------------------------------------------------------------------------- */
+/* --- answers
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void on_login(void *ud, const struct reply *r)
 {
@@ -290,7 +294,8 @@ static void on_slot(void *ud, const struct reply *r)
 
 static void more_slots(struct driver *d)
 {
-    size_t batch = d->what == FETCH_HEADER ? d->backend->limits.fetch_header_batch : d->backend->limits.fetch_message_batch;
+    size_t batch =
+        d->what == FETCH_HEADER ? d->backend->limits.fetch_header_batch : d->backend->limits.fetch_message_batch;
     for (size_t i = 0; i < d->backend->limits.fetch_parallel && i < PARALLEL && d->next < d->last; i++) {
         struct slot *s = &d->slots[i];
         if (s->op)
@@ -329,7 +334,8 @@ static void on_watch(void *ud, const struct reply *r)
     end(d);
 }
 
-/* --- commands ------------------------------------------------------------------------------------------------------------ */
+/* --- commands
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static struct str word(struct str *rest)
 {
@@ -421,7 +427,8 @@ static void on_input(void *ud)
     next_command(d);
 }
 
-/* --- what the account would lend ----------------------------------------------------------------------------------------- */
+/* --- what the account would lend
+ * ----------------------------------------------------------------------------------------- */
 
 static bool persist_put(void *ud, struct str key, struct str value, struct err *err)
 {
@@ -478,37 +485,75 @@ int main(int argc, char **argv)
 {
     enum { URL = 1, USER, PASSWORD, EMAIL, PERSIST, OUT, MAILBOX, IMPERSONATE, PASSTHROUGH, FAST, LIMIT, MINUTES, CA };
     static const struct option options[] = {
-        {"url", 1, NULL, URL},          {"user", 1, NULL, USER},
-        {"password-file", 1, NULL, PASSWORD}, {"email", 1, NULL, EMAIL},
-        {"persist", 1, NULL, PERSIST},  {"out", 1, NULL, OUT},
-        {"mailbox", 1, NULL, MAILBOX},  {"impersonate", 0, NULL, IMPERSONATE},
-        {"passthrough", 0, NULL, PASSTHROUGH}, {"fast", 0, NULL, FAST},
-        {"limit", 1, NULL, LIMIT},      {"stream-minutes", 1, NULL, MINUTES},
-        {"ca-file", 1, NULL, CA},       {NULL, 0, NULL, 0},
+        {"url", 1, NULL, URL},
+        {"user", 1, NULL, USER},
+        {"password-file", 1, NULL, PASSWORD},
+        {"email", 1, NULL, EMAIL},
+        {"persist", 1, NULL, PERSIST},
+        {"out", 1, NULL, OUT},
+        {"mailbox", 1, NULL, MAILBOX},
+        {"impersonate", 0, NULL, IMPERSONATE},
+        {"passthrough", 0, NULL, PASSTHROUGH},
+        {"fast", 0, NULL, FAST},
+        {"limit", 1, NULL, LIMIT},
+        {"stream-minutes", 1, NULL, MINUTES},
+        {"ca-file", 1, NULL, CA},
+        {NULL, 0, NULL, 0},
     };
     struct driver d = {.loop = loop_new()};
     struct login_opts login = {.name = "test", .auth = HTTP_AUTH_BASIC, .source = LOGIN_FILE, .max_requests = 8};
-    struct backend_config config = {.name = "test", .user_agent = "ews_driver", .tls_min = 0x0303, .tmp_dir = "/tmp",
-                                    .message_limit = UINT64_C(200) << 20, .loop = d.loop,
+    struct backend_config config = {.name = "test",
+                                    .user_agent = "ews_driver",
+                                    .tls_min = 0x0303,
+                                    .tmp_dir = "/tmp",
+                                    .message_limit = UINT64_C(200) << 20,
+                                    .loop = d.loop,
                                     .host = {&d, persist_put, persist_get, NULL, on_health}};
     bool fast = false;
     unsigned minutes = 0;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (o) {
-        case URL: config.url = optarg; break;
-        case USER: login.user = optarg; break;
-        case PASSWORD: login.command_or_file = optarg; break;
-        case EMAIL: config.email = optarg; break;
-        case PERSIST: d.persist_dir = optarg; break;
-        case OUT: d.out_dir = optarg; break;
-        case MAILBOX: config.mailbox = optarg; break;
-        case IMPERSONATE: config.impersonate = true; break;
-        case PASSTHROUGH: login.source = LOGIN_PASSTHROUGH; break;
-        case FAST: fast = true; break;
-        case LIMIT: config.message_limit = strtoull(optarg, NULL, 10); break;
-        case MINUTES: minutes = (unsigned)atoi(optarg); break;
-        case CA: config.ca_file = optarg; break;
-        default: return 2;
+        case URL:
+            config.url = optarg;
+            break;
+        case USER:
+            login.user = optarg;
+            break;
+        case PASSWORD:
+            login.command_or_file = optarg;
+            break;
+        case EMAIL:
+            config.email = optarg;
+            break;
+        case PERSIST:
+            d.persist_dir = optarg;
+            break;
+        case OUT:
+            d.out_dir = optarg;
+            break;
+        case MAILBOX:
+            config.mailbox = optarg;
+            break;
+        case IMPERSONATE:
+            config.impersonate = true;
+            break;
+        case PASSTHROUGH:
+            login.source = LOGIN_PASSTHROUGH;
+            break;
+        case FAST:
+            fast = true;
+            break;
+        case LIMIT:
+            config.message_limit = strtoull(optarg, NULL, 10);
+            break;
+        case MINUTES:
+            minutes = (unsigned)atoi(optarg);
+            break;
+        case CA:
+            config.ca_file = optarg;
+            break;
+        default:
+            return 2;
         }
     }
     log_set_level(LOG_LEVEL_DEBUG);

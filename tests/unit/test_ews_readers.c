@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The readers of EWS answers. Each document is read whole, byte by byte and in two pieces cut at every place, with the same
- * result; and each of its beginnings is refused as incomplete.
+ * The readers of EWS answers. Each document is read whole, byte by byte and in two pieces cut at every place, with the
+ * same result; and each of its beginnings is refused as incomplete.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,37 +19,40 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* --- documents ------------------------------------------------------------------------------------------------------------ */
+/* --- documents
+ * ------------------------------------------------------------------------------------------------------------ */
 
-#define HEAD                                                                                                                 \
-    "<?xml version=\"1.0\" encoding=\"utf-8\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Header>"  \
-    "<h:ServerVersionInfo MajorVersion=\"15\" MinorVersion=\"1\" MajorBuildNumber=\"2507\" MinorBuildNumber=\"6\" "           \
-    "Version=\"V2017_07_11\" xmlns:h=\"http://schemas.microsoft.com/exchange/services/2006/types\" "                        \
+#define HEAD                                                                                                           \
+    "<?xml version=\"1.0\" encoding=\"utf-8\"?><s:Envelope "                                                           \
+    "xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Header>"                                                 \
+    "<h:ServerVersionInfo MajorVersion=\"15\" MinorVersion=\"1\" MajorBuildNumber=\"2507\" MinorBuildNumber=\"6\" "    \
+    "Version=\"V2017_07_11\" xmlns:h=\"http://schemas.microsoft.com/exchange/services/2006/types\" "                   \
     "xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\"/></s:Header><s:Body>"
 #define TAIL "</s:Body></s:Envelope>"
-#define NS                                                                                                                   \
-    " xmlns:m=\"http://schemas.microsoft.com/exchange/services/2006/messages\" "                                            \
+#define NS                                                                                                             \
+    " xmlns:m=\"http://schemas.microsoft.com/exchange/services/2006/messages\" "                                       \
     "xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\""
-#define ANSWER(op, messages)                                                                                                 \
+#define ANSWER(op, messages)                                                                                           \
     HEAD "<m:" op "Response" NS "><m:ResponseMessages>" messages "</m:ResponseMessages></m:" op "Response>" TAIL
-#define OK(op, content)                                                                                                      \
-    "<m:" op "ResponseMessage ResponseClass=\"Success\"><m:ResponseCode>NoError</m:ResponseCode>" content "</m:" op           \
+#define OK(op, content)                                                                                                \
+    "<m:" op "ResponseMessage ResponseClass=\"Success\"><m:ResponseCode>NoError</m:ResponseCode>" content "</m:" op    \
     "ResponseMessage>"
-#define BAD(op, code, text, content)                                                                                         \
-    "<m:" op "ResponseMessage ResponseClass=\"Error\"><m:MessageText>" text "</m:MessageText><m:ResponseCode>" code           \
+#define BAD(op, code, text, content)                                                                                   \
+    "<m:" op "ResponseMessage ResponseClass=\"Error\"><m:MessageText>" text "</m:MessageText><m:ResponseCode>" code    \
     "</m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>" content "</m:" op "ResponseMessage>"
-#define PROPERTY(tag, type, value)                                                                                           \
-    "<t:ExtendedProperty><t:ExtendedFieldURI PropertyTag=\"" tag "\" PropertyType=\"" type "\"/><t:Value>" value              \
+#define PROPERTY(tag, type, value)                                                                                     \
+    "<t:ExtendedProperty><t:ExtendedFieldURI PropertyTag=\"" tag "\" PropertyType=\"" type "\"/><t:Value>" value       \
     "</t:Value></t:ExtendedProperty>"
 
-/* --- running a reader ------------------------------------------------------------------------------------------------------ */
+/* --- running a reader
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct run {
     const struct ews_reader *reader;
     void *ud;
-    void (*begin)(struct run *run);                /* before each document */
+    void (*begin)(struct run *run);                     /* before each document */
     void (*describe)(struct run *run, struct buf *out); /* what was read */
-    struct buf log;                                /* of callbacks */
+    struct buf log;                                     /* of callbacks */
     bool quiet;
 };
 
@@ -77,7 +80,8 @@ static char *read_doc(struct run *run, struct str doc, size_t first, size_t piec
         buf_printf(&out, "%u.%u.%u ", server.major, server.minor, server.build);
     const struct ews_status *fault = ews_answer_fault(a);
     if (fault)
-        buf_printf(&out, "fault %s(%s) '%s' %u ", fault->name, err_name(fault->code->err), fault->text, fault->backoff_ms);
+        buf_printf(&out, "fault %s(%s) '%s' %u ", fault->name, err_name(fault->code->err), fault->text,
+                   fault->backoff_ms);
     if (ok && !fault)
         run->describe(run, &out);
     ews_answer_free(a);
@@ -119,7 +123,8 @@ static void check_start(struct run *run, const char *doc, const char *expected)
     free(whole);
 }
 
-/* --- SyncFolderItems ---------------------------------------------------------------------------------------------------------- */
+/* --- SyncFolderItems
+ * ---------------------------------------------------------------------------------------------------------- */
 
 struct page_run {
     struct run run;
@@ -158,9 +163,10 @@ static void page_describe(struct run *run, struct buf *out)
     }
 }
 
-#define SYNC(last, changes)                                                                                                   \
-    ANSWER("SyncFolderItems", OK("SyncFolderItems", "<m:SyncState>H4sIA=</m:SyncState><m:IncludesLastItemInRange>" last         \
-                                                    "</m:IncludesLastItemInRange><m:Changes>" changes "</m:Changes>"))
+#define SYNC(last, changes)                                                                                            \
+    ANSWER("SyncFolderItems",                                                                                          \
+           OK("SyncFolderItems", "<m:SyncState>H4sIA=</m:SyncState><m:IncludesLastItemInRange>" last                   \
+                                 "</m:IncludesLastItemInRange><m:Changes>" changes "</m:Changes>"))
 
 static struct page_run page_run_new(void)
 {
@@ -177,19 +183,23 @@ static void test_sync(void **state)
     check(&p.run,
           SYNC("false",
                "<t:Create><t:Message><t:ItemId Id=\"A+/=\" ChangeKey=\"C1\"/><t:ItemClass>IPM.Note</t:ItemClass>"
-               "<t:Subject>Gr&#xFC;&#223;e &amp; mehr</t:Subject><t:DateTimeReceived>2026-01-05T07:49:55Z</t:DateTimeReceived>"
-               "<t:Size>4711</t:Size><t:Categories><t:String>Red</t:String><t:String>To Do</t:String><t:String>3</t:String>"
-               "</t:Categories>" PROPERTY("0xe07", "Integer", "1") PROPERTY("0x1090", "Integer", "2")
-                   PROPERTY("4225", "Integer", "103")
-               "<t:InternetMessageId>&lt;a@b&gt;</t:InternetMessageId><t:IsRead>true</t:IsRead></t:Message></t:Create>"),
+               "<t:Subject>Gr&#xFC;&#223;e &amp; "
+               "mehr</t:Subject><t:DateTimeReceived>2026-01-05T07:49:55Z</t:DateTimeReceived>"
+               "<t:Size>4711</t:Size><t:Categories><t:String>Red</t:String><t:String>To "
+               "Do</t:String><t:String>3</t:String>"
+               "</t:Categories>" PROPERTY("0xe07", "Integer", "1") PROPERTY("0x1090", "Integer", "2") PROPERTY(
+                   "4225", "Integer", "103") "<t:InternetMessageId>&lt;a@b&gt;</t:InternetMessageId><t:IsRead>true</"
+                                             "t:IsRead></t:Message></t:Create>"),
           "15.1.2507 NoError cursor=H4sIA= more=1 skipped=0\n"
           "A+/=/C1 7/1f size=4711 at=1767599395000 id=<a@b> subject=Grüße & mehr categories=3 [Red] [To Do] [3]");
     check(&p.run,
-          SYNC("true", "<t:ReadFlagChange><t:ItemId Id=\"B\" ChangeKey=\"C2\"/><t:IsRead>false</t:IsRead></t:ReadFlagChange>"
-                       "<t:Delete><t:ItemId Id=\"C\" ChangeKey=\"C3\"/></t:Delete>"
-                       "<t:Create><t:Contact><t:ItemId Id=\"D\"/></t:Contact></t:Create>"
-                       "<t:Create><t:Hologram><t:ItemId Id=\"E\"/></t:Hologram></t:Create>"),
-          "15.1.2507 NoError cursor=H4sIA= more=0 skipped=1\nB/C2 0/1 size=0 id= subject=\n-C/C3 0/0 size=0 id= subject=");
+          SYNC("true",
+               "<t:ReadFlagChange><t:ItemId Id=\"B\" ChangeKey=\"C2\"/><t:IsRead>false</t:IsRead></t:ReadFlagChange>"
+               "<t:Delete><t:ItemId Id=\"C\" ChangeKey=\"C3\"/></t:Delete>"
+               "<t:Create><t:Contact><t:ItemId Id=\"D\"/></t:Contact></t:Create>"
+               "<t:Create><t:Hologram><t:ItemId Id=\"E\"/></t:Hologram></t:Create>"),
+          "15.1.2507 NoError cursor=H4sIA= more=0 skipped=1\nB/C2 0/1 size=0 id= subject=\n-C/C3 0/0 size=0 id= "
+          "subject=");
     arena_done(&p.arena);
 }
 
@@ -200,10 +210,11 @@ static void test_sync_drafts(void **state)
     p.run.ud = &p.page;
     /* A draft that is edited changes its bytes; a message whose follow-up flag went away does not, and says so. */
     check(&p.run,
-          SYNC("true", "<t:Update><t:Message><t:ItemId Id=\"A\" ChangeKey=\"2\"/>" PROPERTY("0xe07", "Integer", "9")
-                       "</t:Message></t:Update>"
-                       "<t:Update><t:Item><t:ItemId Id=\"B\" ChangeKey=\"2\"/>" PROPERTY("0xE07", "Integer", "0")
-                           PROPERTY("0x1081", "Integer", "104") "</t:Item></t:Update>"),
+          SYNC("true", "<t:Update><t:Message><t:ItemId Id=\"A\" ChangeKey=\"2\"/>" PROPERTY(
+                           "0xe07", "Integer", "9") "</t:Message></t:Update>"
+                                                    "<t:Update><t:Item><t:ItemId Id=\"B\" ChangeKey=\"2\"/>" PROPERTY(
+                                                        "0xE07", "Integer", "0")
+                                                        PROPERTY("0x1081", "Integer", "104") "</t:Item></t:Update>"),
           "15.1.2507 NoError cursor=H4sIA= more=0 skipped=0\n"
           "A/2 11/1f size=0 id= subject= categories=0 changed\n"
           "B/2 8/1f size=0 id= subject= categories=0");
@@ -227,12 +238,13 @@ static void test_sync_errors(void **state)
     check(&p.run, HEAD TAIL, "15.1.2507 unanswered");
     check(&p.run,
           SYNC("true", "<t:Create><t:Message><t:ItemId Id=\"A\"/><t:DateTimeReceived>yesterday</t:DateTimeReceived>"
-                       "<t:Size>-3</t:Size>" PROPERTY("0xe07", "Integer", "x") PROPERTY("", "Integer", "2")
-                       "</t:Message></t:Create><t:Create><t:Message/></t:Create><t:Delete/>"),
+                       "<t:Size>-3</t:Size>" PROPERTY("0xe07", "Integer", "x") PROPERTY(
+                           "", "Integer", "2") "</t:Message></t:Create><t:Create><t:Message/></t:Create><t:Delete/>"),
           "15.1.2507 NoError cursor=H4sIA= more=0 skipped=0\nA/ 0/e size=0 id= subject= categories=0");
     /* Control characters that XML forbids are dropped, the rest stays. */
     check(&p.run,
-          SYNC("true", "<t:Create><t:Message><t:ItemId Id=\"A\"/><t:Subject>a&#x1F;b&#x0;c</t:Subject></t:Message></t:Create>"),
+          SYNC("true",
+               "<t:Create><t:Message><t:ItemId Id=\"A\"/><t:Subject>a&#x1F;b&#x0;c</t:Subject></t:Message></t:Create>"),
           "15.1.2507 NoError cursor=H4sIA= more=0 skipped=0\nA/ 0/e size=0 id= subject=abc categories=0");
     arena_done(&p.arena);
 }
@@ -245,27 +257,28 @@ static void test_envelopes(void **state)
     /* Other prefixes, none at all, a byte order mark, faults of both generations. */
     check(&p.run,
           "\xEF\xBB\xBF<Envelope xmlns=\"http://schemas.xmlsoap.org/soap/envelope/\"><Body>"
-          "<SyncFolderItemsResponse xmlns=\"http://schemas.microsoft.com/exchange/services/2006/messages\"><ResponseMessages>"
+          "<SyncFolderItemsResponse "
+          "xmlns=\"http://schemas.microsoft.com/exchange/services/2006/messages\"><ResponseMessages>"
           "<SyncFolderItemsResponseMessage><ResponseCode>NoError</ResponseCode><SyncState>S</SyncState>"
           "</SyncFolderItemsResponseMessage></ResponseMessages></SyncFolderItemsResponse></Body></Envelope>",
           "NoError cursor=S more=0 skipped=0");
     check(&p.run,
-          HEAD "<s:Fault><faultcode xmlns:a=\"http://schemas.microsoft.com/exchange/services/2006/types\">a:ErrorServerBusy"
-               "</faultcode><faultstring xml:lang=\"en-US\">The server\ncannot service this request.</faultstring><detail>"
-               "<e:ResponseCode xmlns:e=\"http://schemas.microsoft.com/exchange/services/2006/errors\">ErrorServerBusy"
-               "</e:ResponseCode><e:Message xmlns:e=\"http://schemas.microsoft.com/exchange/services/2006/errors\">x</e:Message>"
-               "<t:MessageXml xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\">"
-               "<t:Value Name=\"BackOffMilliseconds\">297749</t:Value></t:MessageXml></detail></s:Fault>" TAIL,
+          HEAD
+          "<s:Fault><faultcode xmlns:a=\"http://schemas.microsoft.com/exchange/services/2006/types\">a:ErrorServerBusy"
+          "</faultcode><faultstring xml:lang=\"en-US\">The server\ncannot service this request.</faultstring><detail>"
+          "<e:ResponseCode xmlns:e=\"http://schemas.microsoft.com/exchange/services/2006/errors\">ErrorServerBusy"
+          "</e:ResponseCode><e:Message "
+          "xmlns:e=\"http://schemas.microsoft.com/exchange/services/2006/errors\">x</e:Message>"
+          "<t:MessageXml xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\">"
+          "<t:Value Name=\"BackOffMilliseconds\">297749</t:Value></t:MessageXml></detail></s:Fault>" TAIL,
           "15.1.2507 fault ErrorServerBusy(throttled) 'The server?cannot service this request.' 297749 ");
-    check(&p.run,
-          HEAD "<s:Fault><faultcode>s:Client</faultcode><faultstring>No.</faultstring></s:Fault>" TAIL,
+    check(&p.run, HEAD "<s:Fault><faultcode>s:Client</faultcode><faultstring>No.</faultstring></s:Fault>" TAIL,
           "15.1.2507 fault Client(protocol) 'No.' 0 ");
     /* An inner code counts, a time to wait with it. */
     check(&p.run,
-          ANSWER("SyncFolderItems",
-                 BAD("SyncFolderItems", "ErrorInternalServerError", "oops",
-                     "<m:MessageXml><t:Value Name=\"InnerErrorMessageText\">x</t:Value><t:Value "
-                     "Name=\"InnerErrorResponseCode\">ErrorServerBusy</t:Value></m:MessageXml>")),
+          ANSWER("SyncFolderItems", BAD("SyncFolderItems", "ErrorInternalServerError", "oops",
+                                        "<m:MessageXml><t:Value Name=\"InnerErrorMessageText\">x</t:Value><t:Value "
+                                        "Name=\"InnerErrorResponseCode\">ErrorServerBusy</t:Value></m:MessageXml>")),
           "15.1.2507 ErrorServerBusy cursor= more=0 skipped=0");
     /* What is no SOAP at all. */
     check_start(&p.run, "<html><body>Sign in</body></html>", "protocol");
@@ -288,7 +301,8 @@ static void test_hostile(void **state)
     check_start(&p.run, buf_z(&doc), "too-big");
     /* an id longer than any real one */
     buf_reset(&doc);
-    buf_lit(&doc, HEAD "<m:R" NS "><m:ResponseMessages><m:SyncFolderItemsResponseMessage><m:Changes><t:Delete><t:ItemId Id=\"");
+    buf_lit(&doc, HEAD "<m:R" NS
+                       "><m:ResponseMessages><m:SyncFolderItemsResponseMessage><m:Changes><t:Delete><t:ItemId Id=\"");
     buf_fill(&doc, 'A', BACKEND_ID_MAX + 1);
     buf_lit(&doc, "\"/></t:Delete></m:Changes></m:SyncFolderItemsResponseMessage></m:ResponseMessages></m:R>" TAIL);
     check_start(&p.run, buf_z(&doc), "protocol");
@@ -310,7 +324,9 @@ static void test_hostile(void **state)
     arena_done(&p.arena);
 }
 
-/* --- folders -------------------------------------------------------------------------------------------------------------------- */
+/* --- folders
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 struct tree_run {
     struct run run;
@@ -337,13 +353,16 @@ static void tree_describe(struct run *run, struct buf *out)
     for (size_t i = 0; i < t->count; i++) {
         const struct folder_info *f = &t->list[i];
         buf_printf(out, "\n%s%.*s in %.*s '%.*s' %s%s%s", f->gone ? "-" : "", STR_ARG(f->id), STR_ARG(f->parent_id),
-                   STR_ARG(f->name), kinds[f->kind], f->hidden ? " hidden" : "", f->use == USE_ARCHIVE ? " archive" : "");
+                   STR_ARG(f->name), kinds[f->kind], f->hidden ? " hidden" : "",
+                   f->use == USE_ARCHIVE ? " archive" : "");
     }
 }
 
-#define FOLDER(change, element, id, name, class, more)                                                                        \
-    "<t:" change "><t:" element "><t:FolderId Id=\"" id "\" ChangeKey=\"x\"/><t:ParentFolderId Id=\"R\" ChangeKey=\"x\"/>"     \
-    "<t:FolderClass>" class "</t:FolderClass><t:DisplayName>" name "</t:DisplayName>" more "</t:" element "></t:" change ">"
+#define FOLDER(change, element, id, name, class, more)                                                                 \
+    "<t:" change "><t:" element "><t:FolderId Id=\"" id                                                                \
+    "\" ChangeKey=\"x\"/><t:ParentFolderId Id=\"R\" ChangeKey=\"x\"/>"                                                 \
+    "<t:FolderClass>" class "</t:FolderClass><t:DisplayName>" name "</t:DisplayName>" more "</t:" element              \
+                            "></t:" change ">"
 
 static void test_folders(void **state)
 {
@@ -353,19 +372,23 @@ static void test_folders(void **state)
     check(&t.run,
           ANSWER("SyncFolderHierarchy",
                  OK("SyncFolderHierarchy",
-                    "<m:SyncState>S1</m:SyncState><m:IncludesLastFolderInRange>true</m:IncludesLastFolderInRange><m:Changes>"
-                    FOLDER("Create", "Folder", "A", "Posteingang", "IPF.Note", "")
-                    FOLDER("Update", "Folder", "B", "a/b &lt;c&gt;", "IPF.Note.Sub", PROPERTY("0x10f4", "Boolean", "true"))
-                    FOLDER("Create", "Folder", "C", "Notizen", "IPF.StickyNote", "")
-                    FOLDER("Create", "CalendarFolder", "D", "Kalender", "IPF.Appointment", "")
-                    FOLDER("Create", "ContactsFolder", "E", "Kontakte", "IPF.Contact.RecipientCache", "")
-                    FOLDER("Create", "TasksFolder", "F", "Aufgaben", "IPF.Task", "")
-                    FOLDER("Create", "SearchFolder", "G", "Suche", "IPF.Note", "")
-                    FOLDER("Create", "Folder", "H", "IMAP", "", PROPERTY("0x10f4", "Boolean", "false"))
-                    FOLDER("Create", "Folder", "I", "Archiv", "IPF.Note", "<t:DistinguishedFolderId>archive"
-                    "</t:DistinguishedFolderId>")
-                    "<t:Delete><t:FolderId Id=\"Z\"/></t:Delete></m:Changes>")),
-          "15.1.2507 NoError cursor=S1 more=0\nA in R 'Posteingang' mail\nB in R 'a/b <c>' mail hidden\nC in R 'Notizen' other\n"
+                    "<m:SyncState>S1</m:SyncState><m:IncludesLastFolderInRange>true</"
+                    "m:IncludesLastFolderInRange><m:Changes>" FOLDER("Create", "Folder", "A", "Posteingang", "IPF.Note",
+                                                                     "") FOLDER("Update", "Folder", "B",
+                                                                                "a/b &lt;c&gt;", "IPF.Note.Sub",
+                                                                                PROPERTY("0x10f4", "Boolean", "true"))
+                        FOLDER("Create", "Folder", "C", "Notizen", "IPF.StickyNote", "")
+                            FOLDER("Create", "CalendarFolder", "D", "Kalender", "IPF.Appointment", "")
+                                FOLDER("Create", "ContactsFolder", "E", "Kontakte", "IPF.Contact.RecipientCache", "")
+                                    FOLDER("Create", "TasksFolder", "F", "Aufgaben", "IPF.Task", "")
+                                        FOLDER("Create", "SearchFolder", "G", "Suche", "IPF.Note", "") FOLDER(
+                                            "Create", "Folder", "H", "IMAP", "", PROPERTY("0x10f4", "Boolean", "false"))
+                                            FOLDER("Create", "Folder", "I", "Archiv", "IPF.Note",
+                                                   "<t:DistinguishedFolderId>archive"
+                                                   "</t:DistinguishedFolderId>") "<t:Delete><t:FolderId "
+                                                                                 "Id=\"Z\"/></t:Delete></m:Changes>")),
+          "15.1.2507 NoError cursor=S1 more=0\nA in R 'Posteingang' mail\nB in R 'a/b <c>' mail hidden\nC in R "
+          "'Notizen' other\n"
           "D in R 'Kalender' calendar\nE in R 'Kontakte' contacts\nF in R 'Aufgaben' tasks\nG in R 'Suche' other\n"
           "H in R 'IMAP' mail\nI in R 'Archiv' mail archive\n-Z in  '' mail");
     check(&t.run, ANSWER("SyncFolderHierarchy", BAD("SyncFolderHierarchy", "ErrorInvalidSyncStateData", "x", "")),
@@ -387,8 +410,10 @@ static void test_roles(void **state)
     (void)state;
     struct tree_run t = {.run = {.reader = &ews_roles_reader, .begin = tree_begin, .describe = roles_describe}};
     t.run.ud = &t.roles;
-#define FOUND(id) OK("GetFolder", "<m:Folders><t:Folder><t:FolderId Id=\"" id "\" ChangeKey=\"x\"/></t:Folder></m:Folders>")
-    check(&t.run, ANSWER("GetFolder", FOUND("R") BAD("GetFolder", "ErrorFolderNotFound", "x", "<m:Folders/>") FOUND("D")),
+#define FOUND(id)                                                                                                      \
+    OK("GetFolder", "<m:Folders><t:Folder><t:FolderId Id=\"" id "\" ChangeKey=\"x\"/></t:Folder></m:Folders>")
+    check(&t.run,
+          ANSWER("GetFolder", FOUND("R") BAD("GetFolder", "ErrorFolderNotFound", "x", "<m:Folders/>") FOUND("D")),
           "15.1.2507 answered=3 root=ok msgfolderroot=R drafts=D");
     check(&t.run, ANSWER("GetFolder", BAD("GetFolder", "ErrorNonExistentMailbox", "x", "<m:Folders/>") FOUND("I")),
           "15.1.2507 answered=2 root=ErrorNonExistentMailbox inbox=I");
@@ -398,7 +423,9 @@ static void test_roles(void **state)
     arena_done(&t.arena);
 }
 
-/* --- GetItem --------------------------------------------------------------------------------------------------------------------- */
+/* --- GetItem
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 struct mime_run {
     struct run run;
@@ -449,7 +476,7 @@ static void log_describe(struct run *run, struct buf *out)
 }
 
 #define ITEM(element, content) OK("GetItem", "<m:Items><t:" element ">" content "</t:" element "></m:Items>")
-#define MIME(text) "<t:MimeContent CharacterSet=\"UTF-8\">" text "</t:MimeContent>"
+#define MIME(text)             "<t:MimeContent CharacterSet=\"UTF-8\">" text "</t:MimeContent>"
 
 static void test_mime(void **state)
 {
@@ -458,26 +485,29 @@ static void test_mime(void **state)
     check(&m.run,
           ANSWER("GetItem",
                  ITEM("Message", MIME("QTogYg0KDQpjDQo=") "<t:ItemId Id=\"I1\" ChangeKey=\"x\"/>")
-                 ITEM("MeetingRequest", MIME("\n  QTog\r\n  YgoK\r\n Yw") "<t:ItemId Id=\"I2\"/>") /* folded, unpadded, bare LF */
-                 BAD("GetItem", "ErrorItemNotFound", "gone", "<m:Items/>")
-                 ITEM("CalendarItem", "<t:ItemId Id=\"I4\"/>")
-                 ITEM("Message", MIME("") "<t:ItemId Id=\"I5\"/>")
-                 ITEM("Message", "<t:ItemId Id=\"I6\"/>" MIME("Cgo6IHg=")) /* blank lines in front */),
-          "15.1.2507 0 NoError I1 - A: b\\r\\n\\r\\nc\\r\\n\n1 NoError I2 - A: b\\r\\n\\r\\nc\\r\\n\n2 ErrorItemNotFound  - \n"
+                     ITEM("MeetingRequest",
+                          MIME("\n  QTog\r\n  YgoK\r\n Yw") "<t:ItemId Id=\"I2\"/>") /* folded, unpadded, bare LF */
+                 BAD("GetItem", "ErrorItemNotFound", "gone", "<m:Items/>") ITEM("CalendarItem", "<t:ItemId Id=\"I4\"/>")
+                     ITEM("Message", MIME("") "<t:ItemId Id=\"I5\"/>")
+                         ITEM("Message", "<t:ItemId Id=\"I6\"/>" MIME("Cgo6IHg=")) /* blank lines in front */),
+          "15.1.2507 0 NoError I1 - A: b\\r\\n\\r\\nc\\r\\n\n1 NoError I2 - A: b\\r\\n\\r\\nc\\r\\n\n2 "
+          "ErrorItemNotFound  - \n"
           "3 NoError I4 - \n4 NoError I5 - \n5 NoError I6 - : x\\r\\n\n");
     /* Over the limit: this one, not its neighbours. 160 bytes of it. */
     check(&m.run,
-          ANSWER("GetItem",
-                 ITEM("Message", MIME("QTogYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYm"
-                                      "JiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJi")
-                                 "<t:ItemId Id=\"I1\"/>")
-                 ITEM("Message", MIME("QTogYg0K") "<t:ItemId Id=\"I2\"/>")),
+          ANSWER("GetItem", ITEM("Message", MIME("QTogYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiY"
+                                                 "mJiYmJiYmJiYmJiYmJiYm"
+                                                 "JiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJ"
+                                                 "iYmJiYmJiYmJiYmJi") "<t:ItemId Id=\"I1\"/>")
+                                ITEM("Message", MIME("QTogYg0K") "<t:ItemId Id=\"I2\"/>")),
           "15.1.2507 0 NoError I1 too-big \n1 NoError I2 - A: b\\r\\n\n");
     /* MimeContent where it does not belong: two of them, and one of an attached item. */
     check(&m.run,
-          ANSWER("GetItem", ITEM("Message", MIME("QTogYg0K") MIME("QjogYw0K")
-                                 "<t:ItemId Id=\"I1\"/><t:Attachments><t:ItemAttachment><t:Message>" MIME("QzogZA0K")
-                                 "<t:ItemId Id=\"X\"/></t:Message></t:ItemAttachment></t:Attachments>")),
+          ANSWER("GetItem",
+                 ITEM("Message",
+                      MIME("QTogYg0K")
+                          MIME("QjogYw0K") "<t:ItemId Id=\"I1\"/><t:Attachments><t:ItemAttachment><t:Message>" MIME(
+                              "QzogZA0K") "<t:ItemId Id=\"X\"/></t:Message></t:ItemAttachment></t:Attachments>")),
           "15.1.2507 0 NoError I1 - A: b\\r\\n\n");
     ews_mime_done(&m.mime);
     buf_done(&m.run.log);
@@ -506,8 +536,9 @@ static void on_header(void *ud, size_t index, const struct ews_status *status, s
                STR_ARG(buf_view(&props->body)), props->attachment_count);
     for (size_t i = 0; i < props->attachment_count; i++) {
         const struct ews_attachment *a = &props->attachments[i];
-        buf_printf(&run->log, " %.*s '%.*s' %.*s %.*s%s%s\n", STR_ARG(a->id), STR_ARG(a->name), STR_ARG(a->content_type),
-                   STR_ARG(a->content_id), a->is_inline ? " inline" : "", a->is_item ? " item" : "");
+        buf_printf(&run->log, " %.*s '%.*s' %.*s %.*s%s%s\n", STR_ARG(a->id), STR_ARG(a->name),
+                   STR_ARG(a->content_type), STR_ARG(a->content_id), a->is_inline ? " inline" : "",
+                   a->is_item ? " item" : "");
     }
     buf_done(&out);
 }
@@ -524,24 +555,28 @@ static void header_begin(struct run *run)
     run->ud = &h->items;
 }
 
-#define MAILBOX(name, address, type)                                                                                          \
-    "<t:Mailbox><t:Name>" name "</t:Name><t:EmailAddress>" address "</t:EmailAddress><t:RoutingType>" type                    \
+#define MAILBOX(name, address, type)                                                                                   \
+    "<t:Mailbox><t:Name>" name "</t:Name><t:EmailAddress>" address "</t:EmailAddress><t:RoutingType>" type             \
     "</t:RoutingType></t:Mailbox>"
 
 static void test_headers(void **state)
 {
     (void)state;
     struct header_run h = {.run = {.reader = &ews_items_reader, .begin = header_begin, .describe = log_describe}};
-    check(&h.run,
-          ANSWER("GetItem",
-                 ITEM("Message", "<t:ItemId Id=\"I1\"/><t:Subject>Hi</t:Subject>" PROPERTY("0x7d", "String",
-                      "Microsoft Mail Internet Headers Version 2.0&#xD;\nReceived: x&#xD;\n\ty&#xD;\nMessage-ID: &lt;a@b&gt;"
-                      "&#xD;\nFrom: c@d&#xD;\n&#xD;\n"))
-                 ITEM("Message", "<t:ItemId Id=\"I2\"/>" PROPERTY("0x7d", "String", "message-id: &lt;a@b&gt;")
-                      "<t:From>" MAILBOX("Bob", "b@example.com", "SMTP") "</t:From>")),
-          "15.1.2507 0 NoError I1 given Received: x\\r\\n\ty\\r\\nMessage-ID: <a@b>\\r\\nFrom: c@d\\r\\n\\r\\n body=0/0: "
-          "attachments=0\n"
-          "1 NoError I2 given message-id: <a@b>\\r\\nFrom: Bob <b@example.com>\\r\\n\\r\\n body=0/0: attachments=0\n");
+    check(
+        &h.run,
+        ANSWER("GetItem", ITEM("Message", "<t:ItemId Id=\"I1\"/><t:Subject>Hi</t:Subject>" PROPERTY(
+                                              "0x7d", "String",
+                                              "Microsoft Mail Internet Headers Version 2.0&#xD;\nReceived: "
+                                              "x&#xD;\n\ty&#xD;\nMessage-ID: &lt;a@b&gt;"
+                                              "&#xD;\nFrom: c@d&#xD;\n&#xD;\n"))
+                              ITEM("Message", "<t:ItemId Id=\"I2\"/>" PROPERTY(
+                                                  "0x7d", "String",
+                                                  "message-id: &lt;a@b&gt;") "<t:From>" MAILBOX("Bob", "b@example.com",
+                                                                                                "SMTP") "</t:From>")),
+        "15.1.2507 0 NoError I1 given Received: x\\r\\n\ty\\r\\nMessage-ID: <a@b>\\r\\nFrom: c@d\\r\\n\\r\\n body=0/0: "
+        "attachments=0\n"
+        "1 NoError I2 given message-id: <a@b>\\r\\nFrom: Bob <b@example.com>\\r\\n\\r\\n body=0/0: attachments=0\n");
     ews_props_done(&h.items.props);
     buf_done(&h.run.log);
 }
@@ -551,20 +586,61 @@ static void test_built_headers(void **state)
     (void)state;
     struct header_run h = {.run = {.reader = &ews_items_reader, .begin = header_begin, .describe = log_describe}};
     h.run.begin(&h.run);
-    char *got = read_doc(&h.run, str_from(ANSWER("GetItem",
-        ITEM("Message", "<t:ItemId Id=\"I1\"/><t:Subject>Hi</t:Subject><t:InReplyTo>&lt;r@s&gt;</t:InReplyTo>"
-             "<t:DateTimeSent>2026-01-05T07:49:55Z</t:DateTimeSent>" PROPERTY("0x5d02", "String", "boss@example.com")
-             "<t:Sender>" MAILBOX("Clerk", "/O=ORG/OU=X/CN=CLERK", "EX") "</t:Sender><t:ToRecipients>"
-             MAILBOX("A", "a@example.com", "SMTP") MAILBOX("Team", "/O=ORG/CN=TEAM", "EX") MAILBOX("", "", "")
-             "</t:ToRecipients><t:CcRecipients>" MAILBOX("", "c@example.com", "SMTP") "</t:CcRecipients><t:BccRecipients>"
-             MAILBOX("", "d@example.com", "SMTP") "</t:BccRecipients><t:From>" MAILBOX("Boss", "/O=ORG/CN=BOSS", "EX")
-             "</t:From><t:InternetMessageId>m@n</t:InternetMessageId><t:References>&lt;q@s&gt;</t:References>"
-             "<t:ReplyTo>" MAILBOX("", "e@example.com", "SMTP") "</t:ReplyTo>"
-             PROPERTY("0x7d", "String", "Received: a fragment")))), 1, 7);
+    char *got = read_doc(
+        &h.run,
+        str_from(ANSWER(
+            "GetItem",
+            ITEM("Message",
+                 "<t:ItemId Id=\"I1\"/><t:Subject>Hi</t:Subject><t:InReplyTo>&lt;r@s&gt;</t:InReplyTo>"
+                 "<t:DateTimeSent>2026-01-05T07:49:55Z</t:DateTimeSent>" PROPERTY(
+                     "0x5d02", "String",
+                     "boss@example.com") "<t:Sender>" MAILBOX("Clerk", "/O=ORG/OU=X/CN=CLERK",
+                                                              "EX") "</t:Sender><t:ToRecipients>" MAILBOX("A",
+                                                                                                          "a@example."
+                                                                                                          "com",
+                                                                                                          "SMTP")
+                     MAILBOX("Team", "/O=ORG/CN=TEAM", "EX")
+                         MAILBOX("", "", "") "</t:ToRecipients><t:CcRecipients>" MAILBOX("", "c@example.com", "SMTP") "</t:CcRecipients><t:BccRecipients>" MAILBOX(
+                             "", "d@example.com",
+                             "SMTP") "</t:BccRecipients><t:From>" MAILBOX("Boss", "/O=ORG/CN=BOSS",
+                                                                          "EX") "</t:From><t:InternetMessageId>m@n</"
+                                                                                "t:InternetMessageId><t:References>&lt;"
+                                                                                "q@s&gt;</t:References>"
+                                                                                "<t:ReplyTo>" MAILBOX(
+                                                                                    "", "e@example.com",
+                                                                                    "SMTP") "</t:ReplyTo>" PROPERTY("0x"
+                                                                                                                    "7"
+                                                                                                                    "d",
+                                                                                                                    "St"
+                                                                                                                    "ri"
+                                                                                                                    "n"
+                                                                                                                    "g",
+                                                                                                                    "Re"
+                                                                                                                    "ce"
+                                                                                                                    "iv"
+                                                                                                                    "ed"
+                                                                                                                    ": "
+                                                                                                                    "a "
+                                                                                                                    "fr"
+                                                                                                                    "ag"
+                                                                                                                    "me"
+                                                                                                                    "n"
+                                                                                                                    "t")))),
+        1, 7);
     static const char *const wanted[] = {
-        "built ", "From: Boss <boss@example.com>", "To: A <a@example.com>", "Team", "Cc: <c@example.com>", "Bcc: <d@example.com>",
-        "Reply-To: <e@example.com>", "Subject: Hi", "Date: Mon, 5 Jan 2026 07:49:55 +0000", "Message-ID: <m@n>",
-        "In-Reply-To: <r@s>", "References: <q@s>", "\\r\\n\\r\\n",
+        "built ",
+        "From: Boss <boss@example.com>",
+        "To: A <a@example.com>",
+        "Team",
+        "Cc: <c@example.com>",
+        "Bcc: <d@example.com>",
+        "Reply-To: <e@example.com>",
+        "Subject: Hi",
+        "Date: Mon, 5 Jan 2026 07:49:55 +0000",
+        "Message-ID: <m@n>",
+        "In-Reply-To: <r@s>",
+        "References: <q@s>",
+        "\\r\\n\\r\\n",
     };
     for (size_t i = 0; i < COUNT(wanted); i++)
         if (!strstr(got, wanted[i]))
@@ -581,18 +657,21 @@ static void test_parts(void **state)
 {
     (void)state;
     struct header_run h = {.run = {.reader = &ews_items_reader, .begin = header_begin, .describe = log_describe}};
-    check(&h.run,
-          ANSWER("GetItem",
-                 ITEM("Message", "<t:ItemId Id=\"I1\"/><t:Body BodyType=\"HTML\">&lt;p&gt;x</t:Body><t:Attachments>"
-                      "<t:FileAttachment><t:AttachmentId Id=\"A1\"/><t:Name>a.png</t:Name><t:ContentType>image/png"
-                      "</t:ContentType><t:ContentId>c1</t:ContentId><t:Size>3</t:Size><t:IsInline>true</t:IsInline>"
-                      "</t:FileAttachment><t:ItemAttachment><t:AttachmentId Id=\"A2\"/><t:Name>Fwd</t:Name><t:Message>"
-                      "<t:ItemId Id=\"X\"/><t:Subject>inner</t:Subject></t:Message></t:ItemAttachment>"
-                      "<t:ReferenceAttachment><t:AttachmentId Id=\"A3\"/></t:ReferenceAttachment></t:Attachments>"
-                      PROPERTY("0x7d", "String", "Message-ID: &lt;a@b&gt;\nFrom: x"))
-                 BAD("GetItem", "ErrorCorruptData", "x", "<m:Items/>")),
-          "15.1.2507 0 NoError I1 given Message-ID: <a@b>\\r\\nFrom: x\\r\\n\\r\\n body=1/1:<p>x attachments=2\n"
-          " A1 'a.png' image/png c1 inline\n A2 'Fwd'   item\n1 ErrorCorruptData   body=0/0: attachments=0\n");
+    check(
+        &h.run,
+        ANSWER(
+            "GetItem",
+            ITEM("Message",
+                 "<t:ItemId Id=\"I1\"/><t:Body BodyType=\"HTML\">&lt;p&gt;x</t:Body><t:Attachments>"
+                 "<t:FileAttachment><t:AttachmentId Id=\"A1\"/><t:Name>a.png</t:Name><t:ContentType>image/png"
+                 "</t:ContentType><t:ContentId>c1</t:ContentId><t:Size>3</t:Size><t:IsInline>true</t:IsInline>"
+                 "</t:FileAttachment><t:ItemAttachment><t:AttachmentId Id=\"A2\"/><t:Name>Fwd</t:Name><t:Message>"
+                 "<t:ItemId Id=\"X\"/><t:Subject>inner</t:Subject></t:Message></t:ItemAttachment>"
+                 "<t:ReferenceAttachment><t:AttachmentId Id=\"A3\"/></t:ReferenceAttachment></t:Attachments>" PROPERTY(
+                     "0x7d", "String", "Message-ID: &lt;a@b&gt;\nFrom: x"))
+                BAD("GetItem", "ErrorCorruptData", "x", "<m:Items/>")),
+        "15.1.2507 0 NoError I1 given Message-ID: <a@b>\\r\\nFrom: x\\r\\n\\r\\n body=1/1:<p>x attachments=2\n"
+        " A1 'a.png' image/png c1 inline\n A2 'Fwd'   item\n1 ErrorCorruptData   body=0/0: attachments=0\n");
     ews_props_done(&h.items.props);
     buf_done(&h.run.log);
 }
@@ -622,7 +701,9 @@ static void test_headers_clean(void **state)
     }
 }
 
-/* --- attachments -------------------------------------------------------------------------------------------------------------------- */
+/* --- attachments
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 struct attachment_run {
     struct run run;
@@ -669,13 +750,16 @@ static void test_attachments(void **state)
                                      "<t:FileAttachment><t:Content>eHh4</t:Content></t:FileAttachment></t:Attachments>"
                                      "</t:Message></t:ItemAttachment></m:Attachments>")),
           "15.1.2507 NoError:A: b\r\n");
-    check(&a.run, ANSWER("GetAttachment", BAD("GetAttachment", "ErrorAttachmentSizeLimitExceeded", "x", "<m:Attachments/>")),
+    check(&a.run,
+          ANSWER("GetAttachment", BAD("GetAttachment", "ErrorAttachmentSizeLimitExceeded", "x", "<m:Attachments/>")),
           "15.1.2507 ErrorAttachmentSizeLimitExceeded:");
     ews_attachment_content_done(&a.content);
     buf_done(&a.run.log);
 }
 
-/* --- notifications -------------------------------------------------------------------------------------------------------------------- */
+/* --- notifications
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 struct events_run {
     struct run run;
@@ -701,8 +785,8 @@ static void events_begin(struct run *run)
 static void events_describe(struct run *run, struct buf *out)
 {
     struct ews_events *e = &((struct events_run *)run)->events;
-    buf_printf(out, "%s%s%s beats=%zu events=%zu folders:", e->answered ? e->status.name : "?", e->closed ? " closed" : "",
-               e->hierarchy ? " hierarchy" : "", e->beats, e->events);
+    buf_printf(out, "%s%s%s beats=%zu events=%zu folders:", e->answered ? e->status.name : "?",
+               e->closed ? " closed" : "", e->hierarchy ? " hierarchy" : "", e->beats, e->events);
     buf_str(out, buf_view(&run->log));
 }
 
@@ -712,33 +796,35 @@ static void subscribed_describe(struct run *run, struct buf *out)
     buf_printf(out, "%s %s", s->answered ? s->status.name : "?", buf_z(&s->id));
 }
 
-#define EVENTS(content)                                                                                                       \
-    ANSWER("GetStreamingEvents", OK("GetStreamingEvents", "<m:Notifications><m:Notification><t:SubscriptionId>s"                \
-                                                          "</t:SubscriptionId>" content "</m:Notification></m:Notifications>"))
+#define EVENTS(content)                                                                                                \
+    ANSWER("GetStreamingEvents",                                                                                       \
+           OK("GetStreamingEvents", "<m:Notifications><m:Notification><t:SubscriptionId>s"                             \
+                                    "</t:SubscriptionId>" content "</m:Notification></m:Notifications>"))
 #define EVENT(name, content) "<t:" name "><t:TimeStamp>2026-01-05T07:49:55Z</t:TimeStamp>" content "</t:" name ">"
-#define ID(element, id) "<t:" element " Id=\"" id "\" ChangeKey=\"x\"/>"
+#define ID(element, id)      "<t:" element " Id=\"" id "\" ChangeKey=\"x\"/>"
 
 static void test_events(void **state)
 {
     (void)state;
     struct events_run e = {.run = {.reader = &ews_events_reader, .begin = events_begin, .describe = events_describe}};
     e.run.ud = &e.events;
-    check(&e.run,
-          ANSWER("GetStreamingEvents", OK("GetStreamingEvents", "<m:ConnectionStatus>OK</m:ConnectionStatus>")),
+    check(&e.run, ANSWER("GetStreamingEvents", OK("GetStreamingEvents", "<m:ConnectionStatus>OK</m:ConnectionStatus>")),
           "15.1.2507 NoError beats=0 events=0 folders:");
     check(&e.run, EVENTS(EVENT("StatusEvent", "")), "15.1.2507 NoError beats=1 events=0 folders:");
     check(&e.run,
           EVENTS(EVENT("NewMailEvent", ID("ItemId", "i") ID("ParentFolderId", "inbox"))
-                 EVENT("MovedEvent", ID("ItemId", "i") ID("ParentFolderId", "to") ID("OldItemId", "j")
-                       ID("OldParentFolderId", "from"))
-                 EVENT("ModifiedEvent", ID("FolderId", "inbox") ID("ParentFolderId", "root") "<t:UnreadCount>3</t:UnreadCount>")
-                 EVENT("ModifiedEvent", ID("FolderId", "to") ID("ParentFolderId", "root") "<t:UnreadCount>4</t:UnreadCount>")),
+                     EVENT("MovedEvent", ID("ItemId", "i") ID("ParentFolderId", "to") ID("OldItemId", "j")
+                                             ID("OldParentFolderId", "from"))
+                         EVENT("ModifiedEvent",
+                               ID("FolderId", "inbox") ID("ParentFolderId", "root") "<t:UnreadCount>3</t:UnreadCount>")
+                             EVENT("ModifiedEvent", ID("FolderId", "to") ID(
+                                                        "ParentFolderId", "root") "<t:UnreadCount>4</t:UnreadCount>")),
           "15.1.2507 NoError beats=0 events=4 folders: inbox from to");
     /* A folder's counts change with what is in it, before or after; alone, the folder itself may have changed. */
     check(&e.run,
           EVENTS(EVENT("ModifiedEvent", ID("FolderId", "inbox") "<t:UnreadCount>3</t:UnreadCount>")
-                 EVENT("DeletedEvent", ID("ItemId", "i") ID("ParentFolderId", "inbox"))
-                 EVENT("ModifiedEvent", ID("FolderId", "inbox") "<t:UnreadCount>2</t:UnreadCount>")),
+                     EVENT("DeletedEvent", ID("ItemId", "i") ID("ParentFolderId", "inbox"))
+                         EVENT("ModifiedEvent", ID("FolderId", "inbox") "<t:UnreadCount>2</t:UnreadCount>")),
           "15.1.2507 NoError beats=0 events=3 folders: inbox");
     check(&e.run, EVENTS(EVENT("ModifiedEvent", ID("FolderId", "renamed") "<t:UnreadCount>3</t:UnreadCount>")),
           "15.1.2507 NoError hierarchy beats=0 events=1 folders: renamed");
@@ -753,8 +839,7 @@ static void test_events(void **state)
           ANSWER("GetStreamingEvents",
                  BAD("GetStreamingEvents", "ErrorSubscriptionNotFound", "x",
                      "<m:ErrorSubscriptionIds><t:SubscriptionId>s</t:SubscriptionId></m:ErrorSubscriptionIds>"
-                     "<m:ConnectionStatus>Closed</m:ConnectionStatus>")
-                 OK("GetStreamingEvents", "")),
+                     "<m:ConnectionStatus>Closed</m:ConnectionStatus>") OK("GetStreamingEvents", "")),
           "15.1.2507 ErrorSubscriptionNotFound closed beats=0 events=0 folders:");
     e.run.reader = &ews_subscribe_reader;
     e.run.describe = subscribed_describe;
@@ -768,15 +853,17 @@ static void test_events(void **state)
     buf_done(&e.run.log);
 }
 
-/* --- property tags ----------------------------------------------------------------------------------------------------------------------- */
+/* --- property tags
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
 
 static void test_property_tags(void **state)
 {
     static const struct {
         const char *text;
         uint32_t tag;
-    } rows[] = {{"0xe07", 0xe07}, {"0x0E07", 0xe07}, {"0X0e07", 0xe07}, {"3591", 0xe07}, {"", 0},   {"0x", 0},
-                {"0xg", 0},       {"12a", 0},        {"0x123456789", 0}, {"-1", 0},      {"7d", 0}, {"125", 0x7d}};
+    } rows[] = {{"0xe07", 0xe07}, {"0x0E07", 0xe07}, {"0X0e07", 0xe07},  {"3591", 0xe07}, {"", 0},   {"0x", 0},
+                {"0xg", 0},       {"12a", 0},        {"0x123456789", 0}, {"-1", 0},       {"7d", 0}, {"125", 0x7d}};
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++)
         assert_int_equal(ews_xml_property_tag(str_from(rows[i].text)), rows[i].tag);
@@ -785,11 +872,11 @@ static void test_property_tags(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sync),          cmocka_unit_test(test_sync_drafts),   cmocka_unit_test(test_sync_errors),
-        cmocka_unit_test(test_envelopes),     cmocka_unit_test(test_hostile),       cmocka_unit_test(test_folders),
-        cmocka_unit_test(test_roles),         cmocka_unit_test(test_mime),          cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_built_headers), cmocka_unit_test(test_parts),         cmocka_unit_test(test_headers_clean),
-        cmocka_unit_test(test_attachments),   cmocka_unit_test(test_events),        cmocka_unit_test(test_property_tags),
+        cmocka_unit_test(test_sync),          cmocka_unit_test(test_sync_drafts), cmocka_unit_test(test_sync_errors),
+        cmocka_unit_test(test_envelopes),     cmocka_unit_test(test_hostile),     cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_roles),         cmocka_unit_test(test_mime),        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_built_headers), cmocka_unit_test(test_parts),       cmocka_unit_test(test_headers_clean),
+        cmocka_unit_test(test_attachments),   cmocka_unit_test(test_events),      cmocka_unit_test(test_property_tags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* --- codes --------------------------------------------------------------------------------------------------------------- */
+/* --- codes
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void test_codes(void **state)
 {
@@ -61,7 +62,8 @@ static void test_codes(void **state)
     }
 }
 
-/* --- versions -------------------------------------------------------------------------------------------------------------- */
+/* --- versions
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void test_version_of_builds(void **state)
 {
@@ -137,8 +139,15 @@ static void test_version_saved(void **state)
     assert_false(ews_negotiation_seen(&again, n.server));
     buf_done(&out);
     static const char *const broken[] = {
-        "", "x", "Exchange2013", "Exchange2013 Exchange2013", "Exchange2013 Exchange2013 15.1", "V2_10 Exchange2013 15.1.1",
-        "Exchange2013_SP1 Exchange2010 15.1.1", "Exchange2013 Exchange2013 15.1.x", "Exchange2013 Exchange2013 -1.1.1",
+        "",
+        "x",
+        "Exchange2013",
+        "Exchange2013 Exchange2013",
+        "Exchange2013 Exchange2013 15.1",
+        "V2_10 Exchange2013 15.1.1",
+        "Exchange2013_SP1 Exchange2010 15.1.1",
+        "Exchange2013 Exchange2013 15.1.x",
+        "Exchange2013 Exchange2013 -1.1.1",
     };
     for (size_t i = 0; i < COUNT(broken); i++) {
         ews_negotiation_init(&again, str_from(broken[i]));
@@ -147,7 +156,8 @@ static void test_version_saved(void **state)
     }
 }
 
-/* --- HTTP ------------------------------------------------------------------------------------------------------------------ */
+/* --- HTTP
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void test_http(void **state)
 {
@@ -164,9 +174,11 @@ static void test_http(void **state)
         {200, 0, NULL, "hello", EWS_RETRY, ERR_PROTOCOL, 0, "no XML"},
         {200, 0, NULL, "<!DOCTYPE html><html><body>Sign in", EWS_FAIL, ERR_PROTOCOL, 0, "web page"},
         {200, 0, NULL, "\r\n<HTML>", EWS_FAIL, ERR_PROTOCOL, 0, "web page"},
-        {302, 0, "/ews/genericerrorpage.htm?aspxerrorpath=/ews/exchange.asmx", "", EWS_RETRY, ERR_OFFLINE, 0, "error page"},
+        {302, 0, "/ews/genericerrorpage.htm?aspxerrorpath=/ews/exchange.asmx", "", EWS_RETRY, ERR_OFFLINE, 0,
+         "error page"},
         {302, 0, "https://tmg/internalsite/internalerror.asp?x", "", EWS_FAIL, ERR_PROTOCOL, 0, "gateway"},
-        {302, 0, "https://mail.example.com/owa/?token=secret", "", EWS_FAIL, ERR_PROTOCOL, 0, "https://mail.example.com/owa/"},
+        {302, 0, "https://mail.example.com/owa/?token=secret", "", EWS_FAIL, ERR_PROTOCOL, 0,
+         "https://mail.example.com/owa/"},
         {307, 0, NULL, "", EWS_FAIL, ERR_PROTOCOL, 0, "not followed"},
         {400, 0, NULL, "", EWS_FAIL, ERR_PROTOCOL, 0, ""},
         {401, 0, NULL, "", EWS_AUTH, ERR_AUTH, 0, "credentials"},
@@ -221,7 +233,8 @@ static void test_status(void **state)
     } rows[] = {
         {"ErrorServerBusy", 0, true, true, EWS_BUSY, ERR_THROTTLED},
         {"ErrorServerBusy", 297749, true, true, EWS_BUSY, ERR_THROTTLED},
-        {"ErrorInternalServerError", 5000, true, true, EWS_BUSY, ERR_THROTTLED}, /* a pause is asked for whatever the name */
+        {"ErrorInternalServerError", 5000, true, true, EWS_BUSY,
+         ERR_THROTTLED}, /* a pause is asked for whatever the name */
         {"ErrorInternalServerError", 0, true, true, EWS_RETRY, ERR_OFFLINE},
         {"ErrorInternalServerError", 0, false, true, EWS_FAIL, ERR_OFFLINE},
         {"ErrorInternalServerTransientError", 0, false, true, EWS_RETRY, ERR_OFFLINE},
@@ -268,7 +281,8 @@ static void test_body_kind(void **state)
         assert_int_equal(ews_body_kind(str_from(rows[i].begin), rows[i].final), rows[i].kind);
 }
 
-/* --- pauses ------------------------------------------------------------------------------------------------------------------ */
+/* --- pauses
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void test_retries(void **state)
 {
@@ -320,10 +334,14 @@ static void test_retries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_codes),           cmocka_unit_test(test_version_of_builds),
-        cmocka_unit_test(test_version_refused), cmocka_unit_test(test_version_saved),
-        cmocka_unit_test(test_http),            cmocka_unit_test(test_status),
-        cmocka_unit_test(test_body_kind),       cmocka_unit_test(test_retries),
+        cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_version_of_builds),
+        cmocka_unit_test(test_version_refused),
+        cmocka_unit_test(test_version_saved),
+        cmocka_unit_test(test_http),
+        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_body_kind),
+        cmocka_unit_test(test_retries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
