@@ -48,8 +48,7 @@ static void step(void *ud);
 static void run_queue(struct ews *e);
 static void evaluate(struct ews_call *c, const struct err *transport);
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- life ---------------------------------------------------------------------------------------- */
 
 static void attempt_end(struct ews_call *c)
 {
@@ -138,8 +137,7 @@ static void finish(struct ews_call *c, const struct err *err)
     on_done(ud, &copy);
 }
 
-/* --- trying again
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- trying again -------------------------------------------------------------------------------- */
 
 static void queue(struct ews_call *c)
 {
@@ -259,8 +257,7 @@ static void act(struct ews_call *c, const struct ews_verdict *v)
     }
 }
 
-/* --- reading the answer
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- reading the answer -------------------------------------------------------------------------- */
 
 /* Too many at once for this user: fewer from now on. */
 static void note_connection_count(struct ews_call *c, const struct ews_status *status)
@@ -385,9 +382,7 @@ static bool on_body(void *ud, struct http_request *req, struct str bytes)
     return leave_callback(c) && go_on;
 }
 
-/* --- judging it
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- judging it ---------------------------------------------------------------------------------- */
 
 static void judge_http(struct ews_call *c, struct ews_verdict *ret_verdict)
 {
@@ -471,9 +466,7 @@ static void on_http_done(void *ud, struct http_request *req, const struct err *e
     leave_callback(c);
 }
 
-/* --- asking
- * ----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- asking -------------------------------------------------------------------------------------- */
 
 /* False: nothing to ask. */
 static bool write_envelope(struct ews_call *c, struct buf *out)

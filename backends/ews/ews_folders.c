@@ -20,8 +20,7 @@ struct folders_op {
     struct ews_roles_found found;
 };
 
-/* --- the answer
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the answer ---------------------------------------------------------------------------------- */
 
 static void set_role(struct ews *e, struct folder_info *f)
 {
@@ -72,8 +71,7 @@ static void answer(struct folders_op *f)
     op_finish(&f->op);
 }
 
-/* --- which folder has which role
- * ------------------------------------------------------------------------------------------ */
+/* --- which folder has which role ----------------------------------------------------------------- */
 
 static bool write_roles(void *ud, struct xml_writer *w, bool slow)
 {
@@ -121,8 +119,7 @@ static void ask_roles(struct folders_op *f)
                                      });
 }
 
-/* --- the tree
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- the tree ------------------------------------------------------------------------------------ */
 
 static bool write_tree(void *ud, struct xml_writer *w, bool slow)
 {

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* --- the roles
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the roles ----------------------------------------------------------------------------------- */
 
 const struct ews_role ews_roles[EWS_ROLE_COUNT] = {
     {"msgfolderroot", USE_NONE, false, false}, {"inbox", USE_INBOX, false, false},
@@ -75,8 +74,7 @@ void ews_roles_write(struct xml_writer *w, struct ews_roles_found *r, bool is_15
     xml_close(w);
 }
 
-/* --- the tree
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- the tree ------------------------------------------------------------------------------------ */
 
 void ews_tree_init(struct ews_tree *t, struct arena *arena)
 {

@@ -11,8 +11,7 @@
 
 #define EWS_FOLDERS_MAX 20000 /* folders of one mailbox */
 
-/* --- the roles
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the roles ----------------------------------------------------------------------------------- */
 
 struct ews_role {
     const char *name; /* DistinguishedFolderId */
@@ -36,8 +35,7 @@ extern const struct ews_reader ews_roles_reader; /* ud: struct ews_roles_found *
 /* Writes GetFolder for all roles the schema has; mailbox NULL = the own one. */
 void ews_roles_write(struct xml_writer *w, struct ews_roles_found *r, bool is_15, const char *mailbox);
 
-/* --- the tree
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- the tree ------------------------------------------------------------------------------------ */
 
 struct ews_tree {
     /* the result; pages add up */

@@ -35,8 +35,7 @@ struct fetch_op {
     bool *alive;            /* somewhere on the stack while on_item runs: cleared when the op goes */
 };
 
-/* --- telling
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- telling ------------------------------------------------------------------------------------- */
 
 /* False when the op was cancelled by what it told. */
 static bool tell(struct fetch_op *f, struct fetched *item)
@@ -111,8 +110,7 @@ static bool settle_errors(struct fetch_op *f)
     return true;
 }
 
-/* --- headers
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- headers ------------------------------------------------------------------------------------- */
 
 static void on_header(void *ud, size_t place, const struct ews_status *status, struct ews_props *props)
 {
@@ -140,8 +138,7 @@ static void on_header(void *ud, size_t place, const struct ews_status *status, s
     blob_unref(&content);
 }
 
-/* --- messages
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- messages ------------------------------------------------------------------------------------ */
 
 static void on_mime(void *ud, size_t place, const struct ews_status *status, struct str id, struct blob *content,
                     const struct err *problem)
@@ -162,8 +159,7 @@ static void on_mime(void *ud, size_t place, const struct ews_status *status, str
     }
 }
 
-/* --- rebuilding
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- rebuilding ---------------------------------------------------------------------------------- */
 
 static void rebuild_next(struct fetch_op *f);
 
@@ -200,9 +196,7 @@ static void rebuild_next(struct fetch_op *f)
     finish(f, &err);
 }
 
-/* --- the op
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the op -------------------------------------------------------------------------------------- */
 
 static bool write_request(void *ud, struct xml_writer *w, bool slow)
 {

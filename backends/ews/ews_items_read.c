@@ -5,8 +5,7 @@
 
 #include "bridge/backend.h"
 
-/* --- base64 to bytes
- * ------------------------------------------------------------------------------------------------------ */
+/* --- base64 to bytes ----------------------------------------------------------------------------- */
 
 #define PIECE_MAX (48 * 1024) /* base64 decoded at a time */
 
@@ -35,9 +34,7 @@ void ews_decoder_feed(struct ews_decoder *d, struct str base64)
     }
 }
 
-/* --- MIME
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- MIME ---------------------------------------------------------------------------------------- */
 
 static bool mime_add_lines(struct ews_mime *m)
 {
@@ -143,8 +140,7 @@ const struct ews_reader ews_mime_reader = {
     .max_bytes = UINT64_C(4) << 30, /* the messages have limits of their own */
 };
 
-/* --- properties
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- properties ---------------------------------------------------------------------------------- */
 
 static enum xml_want items_on_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
 {
@@ -182,8 +178,7 @@ const struct ews_reader ews_items_reader = {
     .max_elements = 1000000, /* 50 messages with some thousand recipients each */
 };
 
-/* --- an attachment
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- an attachment ------------------------------------------------------------------------------- */
 
 void ews_attachment_content_init(struct ews_attachment_content *c, bool (*sink)(void *ud, struct str bytes), void *ud)
 {
@@ -248,8 +243,7 @@ const struct ews_reader ews_attachment_reader = {
     .max_bytes = UINT64_C(1) << 30,
 };
 
-/* --- requests
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- requests ------------------------------------------------------------------------------------ */
 
 void ews_items_write_begin(struct xml_writer *w, enum ews_get what)
 {

@@ -14,8 +14,7 @@
 #include "bridge/formats/eol.h"
 #include "bridge/io/blob.h"
 
-/* --- base64 to bytes
- * ------------------------------------------------------------------------------------------------------ */
+/* --- base64 to bytes ----------------------------------------------------------------------------- */
 
 struct ews_decoder {
     struct text_base64 base64;
@@ -29,9 +28,7 @@ void ews_decoder_init(struct ews_decoder *d, bool (*sink)(void *ud, struct str b
 void ews_decoder_done(struct ews_decoder *d);
 void ews_decoder_feed(struct ews_decoder *d, struct str base64);
 
-/* --- MIME
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- MIME ---------------------------------------------------------------------------------------- */
 
 struct ews_mime {
     /* set by the caller */
@@ -54,8 +51,7 @@ void ews_mime_done(struct ews_mime *m);
  */
 extern const struct ews_reader ews_mime_reader;
 
-/* --- properties
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- properties ---------------------------------------------------------------------------------- */
 
 struct ews_items {
     void (*on_item)(void *ud, size_t index, const struct ews_status *status, struct ews_props *props);
@@ -64,8 +60,7 @@ struct ews_items {
 };
 extern const struct ews_reader ews_items_reader; /* ud: struct ews_items, props initialised */
 
-/* --- an attachment
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- an attachment ------------------------------------------------------------------------------- */
 
 struct ews_attachment_content {
     bool (*sink)(void *ud, struct str bytes);
@@ -80,8 +75,7 @@ void ews_attachment_content_init(struct ews_attachment_content *c, bool (*sink)(
 void ews_attachment_content_done(struct ews_attachment_content *c);
 extern const struct ews_reader ews_attachment_reader;
 
-/* --- requests
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- requests ------------------------------------------------------------------------------------ */
 
 enum ews_get { EWS_GET_HEADER, EWS_GET_MIME, EWS_GET_PARTS };
 

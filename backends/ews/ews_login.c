@@ -20,8 +20,7 @@ struct login_op {
     struct str root_id, mailbox;
 };
 
-/* --- reading
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------- */
 
 static enum xml_want on_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
 {
@@ -46,8 +45,7 @@ static void on_message(void *ud, struct xml *x, size_t index, const struct ews_s
 
 static const struct ews_reader reader = {.on_start = on_start, .on_message = on_message, .max_bytes = 1 << 20};
 
-/* --- the end
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------------- */
 
 static void answer(struct login_op *l)
 {

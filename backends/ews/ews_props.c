@@ -42,8 +42,7 @@ void ews_props_done(struct ews_props *p)
     buf_done(&p->body);
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- reading ------------------------------------------------------------------------------------- */
 
 static bool is_item(int el)
 {
@@ -266,8 +265,7 @@ void ews_props_end(struct ews_props *p, struct xml *x, enum ews_el el, struct st
         end_property(p, text);
 }
 
-/* --- asking
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- asking -------------------------------------------------------------------------------------- */
 
 void ews_props_write_header_fields(struct xml_writer *w)
 {
@@ -290,8 +288,7 @@ void ews_props_write_body_fields(struct xml_writer *w)
     ews_write_field(w, "item:Attachments");
 }
 
-/* --- making
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- making -------------------------------------------------------------------------------------- */
 
 static void repair_address(struct ews_addresses *list, struct str smtp)
 {

@@ -72,8 +72,7 @@ static bool write_out(struct ews_rebuild *r)
     return ok;
 }
 
-/* --- attachments
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- attachments --------------------------------------------------------------------------------- */
 
 static void next_attachment(struct ews_rebuild *r);
 
@@ -178,8 +177,7 @@ static void next_attachment(struct ews_rebuild *r)
     finish(r, &r->err);
 }
 
-/* --- the frame
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- the frame ----------------------------------------------------------------------------------- */
 
 static void on_item(void *ud, size_t index, const struct ews_status *status, struct ews_props *props)
 {

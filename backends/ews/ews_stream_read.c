@@ -5,8 +5,7 @@
 
 #include "bridge/backend.h"
 
-/* --- Subscribe
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- Subscribe ----------------------------------------------------------------------------------- */
 
 static void subscribe_on_end(void *ud, struct xml *x, enum ews_el el, struct str text)
 {
@@ -55,8 +54,7 @@ void ews_subscribe_write(struct xml_writer *w, const struct str *folder_ids, siz
     xml_close(w);
 }
 
-/* --- GetStreamingEvents
- * ----------------------------------------------------------------------------------------------------- */
+/* --- GetStreamingEvents -------------------------------------------------------------------------- */
 
 void ews_events_reset(struct ews_events *e)
 {

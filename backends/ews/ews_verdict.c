@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* --- HTTP
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- HTTP ---------------------------------------------------------------------------------------- */
 
 static const struct {
     int status;
@@ -115,8 +114,7 @@ void ews_verdict_http(const struct ews_http_answer *a, struct ews_verdict *ret_v
     v->err.retry_after_s = v->pause_ms / 1000;
 }
 
-/* --- EWS
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- EWS ----------------------------------------------------------------------------------------- */
 
 void ews_verdict_status(const struct ews_status *s, const char *operation, bool alone, bool confirmed,
                         struct ews_verdict *ret_verdict)
@@ -139,8 +137,7 @@ void ews_verdict_status(const struct ews_status *s, const char *operation, bool 
     }
 }
 
-/* --- what kind of body
- * ------------------------------------------------------------------------------------------------------ */
+/* --- what kind of body --------------------------------------------------------------------------- */
 
 static struct str skip_blanks(struct str s)
 {
@@ -171,8 +168,7 @@ enum ews_kind ews_body_kind(struct str begin, bool final)
     return EWS_KIND_XML;
 }
 
-/* --- trying again
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- trying again -------------------------------------------------------------------------------- */
 
 bool ews_retries_next(struct ews_retries *r, const struct ews_patience *p, const struct ews_verdict *v, uint32_t dice,
                       unsigned *ret_pause_ms)

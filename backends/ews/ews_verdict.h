@@ -48,8 +48,7 @@ enum ews_kind { EWS_KIND_UNDECIDED, EWS_KIND_XML, EWS_KIND_OTHER };
 enum ews_kind ews_body_kind(struct str begin, bool final);
 bool ews_body_is_html(struct str sample);
 
-/* --- trying again
- * ------------------------------------------------------------------------------------------------------- */
+/* --- trying again -------------------------------------------------------------------------------- */
 
 struct ews_patience {
     unsigned tries;       /* attempts of a request in all, the first included */

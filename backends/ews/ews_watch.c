@@ -63,8 +63,7 @@ struct ews_watch {
 static void stream(struct ews_watch *w);
 static void rest(struct ews_watch *w);
 
-/* --- what has happened
- * --------------------------------------------------------------------------------------------------- */
+/* --- what has happened --------------------------------------------------------------------------- */
 
 static void forget_dirty(struct ews_watch *w)
 {
@@ -94,8 +93,7 @@ static bool has_news(const struct ews_watch *w)
     return w->dirty_count || w->hierarchy || w->everything;
 }
 
-/* --- telling it
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- telling it ---------------------------------------------------------------------------------- */
 
 static void tell(struct ews_watch *w)
 {
@@ -142,8 +140,7 @@ static void fail_waiting(struct ews_watch *w, const struct err *err)
         op_finish_err(&o->op, err);
 }
 
-/* --- subscribing
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- subscribing --------------------------------------------------------------------------------- */
 
 static bool write_subscribe(void *ud, struct xml_writer *x, bool slow)
 {
@@ -206,8 +203,7 @@ static void subscribe(struct ews_watch *w)
                                      });
 }
 
-/* --- the stream
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- the stream ---------------------------------------------------------------------------------- */
 
 static bool write_stream(void *ud, struct xml_writer *x, bool slow)
 {
@@ -329,8 +325,7 @@ static void on_pulse(void *ud)
     stream(w);
 }
 
-/* --- without push
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- without push -------------------------------------------------------------------------------- */
 
 static void on_rest(void *ud)
 {
@@ -376,9 +371,7 @@ static void on_linger(void *ud)
     }
 }
 
-/* --- the op
- * ---------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the op -------------------------------------------------------------------------------------- */
 
 static void forget_folders(struct ews_watch *w)
 {

@@ -60,8 +60,7 @@ struct driver {
     struct buf json;
 };
 
-/* --- JSON
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- JSON ---------------------------------------------------------------------------------------- */
 
 static void json_string(struct buf *b, struct str s)
 {
@@ -116,8 +115,7 @@ static void done(struct driver *d)
     next_command(d);
 }
 
-/* --- answers
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------------- */
 
 static void on_login(void *ud, const struct reply *r)
 {
@@ -334,8 +332,7 @@ static void on_watch(void *ud, const struct reply *r)
     end(d);
 }
 
-/* --- commands
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- commands ------------------------------------------------------------------------------------ */
 
 static struct str word(struct str *rest)
 {
@@ -427,8 +424,7 @@ static void on_input(void *ud)
     next_command(d);
 }
 
-/* --- what the account would lend
- * ----------------------------------------------------------------------------------------- */
+/* --- what the account would lend ----------------------------------------------------------------- */
 
 static bool persist_put(void *ud, struct str key, struct str value, struct err *err)
 {
@@ -481,112 +477,112 @@ static void go_fast(struct ews *e)
     e->tuning.auth_pause_ms = 50;
 }
 
+struct options {
+    struct login_opts login;
+    struct backend_config config;
+    bool fast;
+    unsigned minutes;
+};
+
+static bool read_options(int argc, char **argv, struct driver *d, struct options *o)
+{
+    static const struct option options[] = {
+        {"url", 1, NULL, 'u'},         {"user", 1, NULL, 'n'},    {"password-file", 1, NULL, 'p'},
+        {"email", 1, NULL, 'e'},       {"persist", 1, NULL, 's'}, {"out", 1, NULL, 'o'},
+        {"mailbox", 1, NULL, 'm'},     {"limit", 1, NULL, 'l'},   {"stream-minutes", 1, NULL, 't'},
+        {"ca-file", 1, NULL, 'c'},     {"fast", 0, NULL, 'f'},    {"impersonate", 0, NULL, 'i'},
+        {"passthrough", 0, NULL, 'P'}, {NULL, 0, NULL, 0},
+    };
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        const struct {
+            int option;
+            const char **to;
+        } strings[] = {
+            {'u', &o->config.url},  {'n', &o->login.user}, {'p', &o->login.command_or_file}, {'e', &o->config.email},
+            {'s', &d->persist_dir}, {'o', &d->out_dir},    {'m', &o->config.mailbox},        {'c', &o->config.ca_file},
+        };
+        bool found = false;
+        for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+            if (strings[i].option == c) {
+                *strings[i].to = optarg;
+                found = true;
+            }
+        }
+        if (c == 'l')
+            o->config.message_limit = strtoull(optarg, NULL, 10);
+        else if (c == 't')
+            o->minutes = (unsigned)strtoul(optarg, NULL, 10);
+        else if (c == 'f')
+            o->fast = true;
+        else if (c == 'i')
+            o->config.impersonate = true;
+        else if (c == 'P')
+            o->login.source = LOGIN_PASSTHROUGH;
+        else if (!found)
+            return false;
+    }
+    return true;
+}
+
+static void init(struct driver *d, struct options *o)
+{
+    *d = (struct driver){.loop = loop_new()};
+    buf_init(&d->line, 64 << 20);
+    buf_init(&d->json, 64 << 20);
+    *o = (struct options){
+        .login = {.name = "test", .auth = HTTP_AUTH_BASIC, .source = LOGIN_FILE, .max_requests = 8},
+        .config = {.name = "test",
+                   .user_agent = "ews_driver",
+                   .tls_min = 0x0303,
+                   .tmp_dir = "/tmp",
+                   .message_limit = UINT64_C(200) << 20,
+                   .loop = d->loop,
+                   .host = {d, persist_put, persist_get, NULL, on_health}},
+    };
+}
+
+static void stop(struct driver *d)
+{
+    op_cancel(&d->op);
+    op_cancel(&d->watch);
+    for (size_t i = 0; i < PARALLEL; i++)
+        op_cancel(&d->slots[i].op);
+    begin(d, "end");
+    buf_printf(&d->json, ",\"ops\":%zu", op_live_count());
+    d->backend->ops->close(d->backend);
+    end(d);
+    login_free(&d->login);
+    loop_fd_free(&d->input);
+    loop_free(d->loop);
+    arena_done(&d->arena);
+    mem_free(d->ids);
+    mem_free(d->cursor);
+    buf_done(&d->line);
+    buf_done(&d->json);
+}
+
 int main(int argc, char **argv)
 {
-    enum { URL = 1, USER, PASSWORD, EMAIL, PERSIST, OUT, MAILBOX, IMPERSONATE, PASSTHROUGH, FAST, LIMIT, MINUTES, CA };
-    static const struct option options[] = {
-        {"url", 1, NULL, URL},
-        {"user", 1, NULL, USER},
-        {"password-file", 1, NULL, PASSWORD},
-        {"email", 1, NULL, EMAIL},
-        {"persist", 1, NULL, PERSIST},
-        {"out", 1, NULL, OUT},
-        {"mailbox", 1, NULL, MAILBOX},
-        {"impersonate", 0, NULL, IMPERSONATE},
-        {"passthrough", 0, NULL, PASSTHROUGH},
-        {"fast", 0, NULL, FAST},
-        {"limit", 1, NULL, LIMIT},
-        {"stream-minutes", 1, NULL, MINUTES},
-        {"ca-file", 1, NULL, CA},
-        {NULL, 0, NULL, 0},
-    };
-    struct driver d = {.loop = loop_new()};
-    struct login_opts login = {.name = "test", .auth = HTTP_AUTH_BASIC, .source = LOGIN_FILE, .max_requests = 8};
-    struct backend_config config = {.name = "test",
-                                    .user_agent = "ews_driver",
-                                    .tls_min = 0x0303,
-                                    .tmp_dir = "/tmp",
-                                    .message_limit = UINT64_C(200) << 20,
-                                    .loop = d.loop,
-                                    .host = {&d, persist_put, persist_get, NULL, on_health}};
-    bool fast = false;
-    unsigned minutes = 0;
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (o) {
-        case URL:
-            config.url = optarg;
-            break;
-        case USER:
-            login.user = optarg;
-            break;
-        case PASSWORD:
-            login.command_or_file = optarg;
-            break;
-        case EMAIL:
-            config.email = optarg;
-            break;
-        case PERSIST:
-            d.persist_dir = optarg;
-            break;
-        case OUT:
-            d.out_dir = optarg;
-            break;
-        case MAILBOX:
-            config.mailbox = optarg;
-            break;
-        case IMPERSONATE:
-            config.impersonate = true;
-            break;
-        case PASSTHROUGH:
-            login.source = LOGIN_PASSTHROUGH;
-            break;
-        case FAST:
-            fast = true;
-            break;
-        case LIMIT:
-            config.message_limit = strtoull(optarg, NULL, 10);
-            break;
-        case MINUTES:
-            minutes = (unsigned)atoi(optarg);
-            break;
-        case CA:
-            config.ca_file = optarg;
-            break;
-        default:
-            return 2;
-        }
-    }
-    log_set_level(LOG_LEVEL_DEBUG);
-    buf_init(&d.line, 64 << 20);
-    buf_init(&d.json, 64 << 20);
+    struct driver d;
+    struct options o;
     struct err err = {0};
-    config.login = d.login = login_new(d.loop, &login);
-    d.backend = ews_ops.open(&config, &err);
+    init(&d, &o);
+    if (!read_options(argc, argv, &d, &o))
+        return 2;
+    log_set_level(LOG_LEVEL_DEBUG);
+    o.config.login = d.login = login_new(d.loop, &o.login);
+    d.backend = ews_ops.open(&o.config, &err);
     if (!d.backend) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    if (fast)
-        go_fast((struct ews *)d.backend);
-    if (minutes)
-        ((struct ews *)d.backend)->tuning.stream_minutes = minutes;
+    struct ews *e = (struct ews *)d.backend;
+    if (o.fast)
+        go_fast(e);
+    if (o.minutes)
+        e->tuning.stream_minutes = o.minutes;
     d.input = loop_fd_new(d.loop, STDIN_FILENO, on_input, &d);
     loop_run(d.loop);
-    op_cancel(&d.op);
-    op_cancel(&d.watch);
-    for (size_t i = 0; i < PARALLEL; i++)
-        op_cancel(&d.slots[i].op);
-    begin(&d, "end");
-    buf_printf(&d.json, ",\"ops\":%zu", op_live_count());
-    d.backend->ops->close(d.backend);
-    end(&d);
-    login_free(&d.login);
-    loop_fd_free(&d.input);
-    loop_free(d.loop);
-    arena_done(&d.arena);
-    mem_free(d.ids);
-    mem_free(d.cursor);
-    buf_done(&d.line);
-    buf_done(&d.json);
+    stop(&d);
     return 0;
 }
