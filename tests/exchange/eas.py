@@ -26,63 +26,99 @@ from wbxml import E, WbxmlError
 PATH = "/Microsoft-Server-ActiveSync"
 WBXML_TYPE = "application/vnd.ms-sync.wbxml"
 MULTIPART_TYPE = "application/vnd.ms-sync.multipart"
-COMMANDS = {**eas_sync.COMMANDS, **eas_folders.COMMANDS, **eas_fetch.COMMANDS, **eas_ping.COMMANDS, **eas_send.COMMANDS,
-            **eas_provision.COMMANDS, **eas_search.COMMANDS}
+COMMANDS = {
+    **eas_sync.COMMANDS,
+    **eas_folders.COMMANDS,
+    **eas_fetch.COMMANDS,
+    **eas_ping.COMMANDS,
+    **eas_send.COMMANDS,
+    **eas_provision.COMMANDS,
+    **eas_search.COMMANDS,
+}
 # Namespace of each command's root element; its Status is there, too.
-ROOTS = {"Sync": "AirSync", "FolderSync": "FolderHierarchy", "FolderCreate": "FolderHierarchy",
-         "FolderUpdate": "FolderHierarchy", "FolderDelete": "FolderHierarchy", "MoveItems": "Move",
-         "GetItemEstimate": "GetItemEstimate", "ItemOperations": "ItemOperations", "Ping": "Ping",
-         "Provision": "Provision", "Settings": "Settings", "SendMail": "ComposeMail", "SmartReply": "ComposeMail",
-         "SmartForward": "ComposeMail", "Search": "Search", "Find": "Find"}
+ROOTS = {
+    "Sync": "AirSync",
+    "FolderSync": "FolderHierarchy",
+    "FolderCreate": "FolderHierarchy",
+    "FolderUpdate": "FolderHierarchy",
+    "FolderDelete": "FolderHierarchy",
+    "MoveItems": "Move",
+    "GetItemEstimate": "GetItemEstimate",
+    "ItemOperations": "ItemOperations",
+    "Ping": "Ping",
+    "Provision": "Provision",
+    "Settings": "Settings",
+    "SendMail": "ComposeMail",
+    "SmartReply": "ComposeMail",
+    "SmartForward": "ComposeMail",
+    "Search": "Search",
+    "Find": "Find",
+}
 MAY_BE_EMPTY = {"Sync", "Ping", "Provision"}
 SINCE = {"Find": "16.1", "Settings": "12.0", "ItemOperations": "12.0", "Provision": "12.0"}
 # HTTP status that takes the place of a common status up to 12.1 (MS-ASCMD 2.2.4); 400 for the others
-OLD_HTTP = {"140": 449, "142": 449, "143": 449, "144": 449, "110": 503, "111": 503, "112": 403, "113": 507, "125": 403,
-            "126": 403, "127": 403, "128": 403, "129": 403, "130": 403, "131": 403, "177": 403}
+OLD_HTTP = {
+    "140": 449,
+    "142": 449,
+    "143": 449,
+    "144": 449,
+    "110": 503,
+    "111": 503,
+    "112": 403,
+    "113": 507,
+    "125": 403,
+    "126": 403,
+    "127": 403,
+    "128": 403,
+    "129": 403,
+    "130": 403,
+    "131": 403,
+    "177": 403,
+}
 NO_POLICY_CHECK = {"Provision", "Ping"}
 OPTIONS = {
     "eas_versions": ["2.5", "12.0", "12.1", "14.0", "14.1", "16.0", "16.1"],
-    "eas_options": "normal",          # bare: 200 without headers; duplicate: MS-ASProtocolCommands twice
-    "eas_provision": "required",      # required; none: no policy, key 0 is good
-    "eas_policy": {},                 # elements of EASProvisionDoc that differ from the harmless default
-    "eas_policy_serial": 1,           # another value: every device must refresh its policy (143 or 449)
+    "eas_options": "normal",  # bare: 200 without headers; duplicate: MS-ASProtocolCommands twice
+    "eas_provision": "required",  # required; none: no policy, key 0 is good
+    "eas_policy": {},  # elements of EASProvisionDoc that differ from the harmless default
+    "eas_policy_serial": 1,  # another value: every device must refresh its policy (143 or 449)
     "eas_allow_nonprovisionable": False,
-    "eas_third_party_ok": False,      # Status 4 in the acknowledgement
+    "eas_third_party_ok": False,  # Status 4 in the acknowledgement
     "eas_require_device_info": True,  # 165 without
     "eas_require_policy_header": True,  # 403 without X-MS-PolicyKey, as Exchange 2010 has it
-    "eas_provision_status": True,     # False: Provision without the top-level Status (Tencent)
-    "eas_wipe": "",                   # device, account: remote wipe is asked of every device
-    "eas_wipe_repeat": False,         # ... again after it was acknowledged (Exchange 2007, 2010)
-    "eas_cookies": True,              # 16.x: the cookie must come back
-    "eas_rp": "",                     # MS-ASProtocolVersions after a server upgrade: X-MS-RP once for each device
-    "eas_item_ids": "stable",         # stable, remint, reuse: what ServerIds of items are after key 0
-    "eas_truncate": "both",           # both, size, level, never: what limits MIME
-    "eas_empty_sync": True,           # nothing new: an empty answer
-    "eas_more_empty": False,          # before each page one without items but with MoreAvailable
-    "eas_wbxml": "plain",             # verbose: the same with every redundancy that WBXML allows
-    "eas_data_opaque": False,         # AirSyncBase:Data as OPAQUE instead of STR_I
-    "eas_top_status": False,          # a Status beside Collections even where all is well
-    "eas_more_last": False,           # MoreAvailable after Commands
-    "eas_echo_success": False,        # Responses also for accepted Changes and Deletes, as SOGo has them
-    "eas_change_as_add": False,       # a change of a known item comes as Add
-    "eas_stray_change": False,        # each page ends with a Change of an item the client never saw
-    "eas_fetch_echo": "normal",       # ItemOperations: normal; none: without ServerIds; reversed: in another order
-    "eas_echo_own": False,            # the client's own changes are told again
-    "eas_full_changes": False,        # a Change carries the whole item
-    "eas_flag_needs_dates": False,    # a follow-up flag without dates is invalid (6)
-    "eas_max_response_bytes": 0,      # a page ends early above this size
-    "eas_attachments": True,          # list attachments in Sync
-    "eas_rough_sizes": True,          # EstimatedDataSize is above the real size
+    "eas_provision_status": True,  # False: Provision without the top-level Status (Tencent)
+    "eas_wipe": "",  # device, account: remote wipe is asked of every device
+    "eas_wipe_repeat": False,  # ... again after it was acknowledged (Exchange 2007, 2010)
+    "eas_cookies": True,  # 16.x: the cookie must come back
+    "eas_rp": "",  # MS-ASProtocolVersions after a server upgrade: X-MS-RP once for each device
+    "eas_item_ids": "stable",  # stable, remint, reuse: what ServerIds of items are after key 0
+    "eas_truncate": "both",  # both, size, level, never: what limits MIME
+    "eas_empty_sync": True,  # nothing new: an empty answer
+    "eas_more_empty": False,  # before each page one without items but with MoreAvailable
+    "eas_wbxml": "plain",  # verbose: the same with every redundancy that WBXML allows
+    "eas_data_opaque": False,  # AirSyncBase:Data as OPAQUE instead of STR_I
+    "eas_top_status": False,  # a Status beside Collections even where all is well
+    "eas_more_last": False,  # MoreAvailable after Commands
+    "eas_echo_success": False,  # Responses also for accepted Changes and Deletes, as SOGo has them
+    "eas_change_as_add": False,  # a change of a known item comes as Add
+    "eas_stray_change": False,  # each page ends with a Change of an item the client never saw
+    "eas_fetch_echo": "normal",  # ItemOperations: normal; none: without ServerIds; reversed: in another order
+    "eas_echo_own": False,  # the client's own changes are told again
+    "eas_full_changes": False,  # a Change carries the whole item
+    "eas_flag_needs_dates": False,  # a follow-up flag without dates is invalid (6)
+    "eas_max_response_bytes": 0,  # a page ends early above this size
+    "eas_attachments": True,  # list attachments in Sync
+    "eas_rough_sizes": True,  # EstimatedDataSize is above the real size
     "eas_delay_add_s": 0.0,
     "eas_heartbeat_min": 60,
     "eas_heartbeat_max": 3540,
     "eas_ping_max_folders": 200,
-    "eas_ping_reports": "all",        # all, adds: what wakes a Ping
-    "eas_ping_false": False,          # every Ping reports changes at once, true or not
-    "eas_ping_folder": "text",        # text, nested: Folder or Folder/Id in the answer
-    "eas_ping_needs_sync": False,     # 7 for a folder that was never synced (Z-Push)
-    "eas_move_echo": True,            # a move is told again by the next syncs
-    "eas_ri_folder": True,            # the recipient cache (type 19) is listed
+    "eas_ping_reports": "all",  # all, adds: what wakes a Ping
+    "eas_ping_false": False,  # every Ping reports changes at once, true or not
+    "eas_ping_folder": "text",  # text, nested: Folder or Folder/Id in the answer
+    "eas_ping_needs_sync": False,  # 7 for a folder that was never synced (Z-Push)
+    "eas_move_echo": True,  # a move is told again by the next syncs
+    "eas_ri_folder": True,  # the recipient cache (type 19) is listed
     "eas_max_send_bytes": 10485760,
     "eas_limits": {"sync": 200, "fetch": 100, "move": 1000, "collections": 300},
 }
@@ -188,9 +224,14 @@ class Half:
         if how == "bare":
             return Response(200, b"", {"x-proxyerrormessage": "The network is busy."})
         commands = ",".join(sorted(COMMANDS))
-        headers = {"MS-Server-ActiveSync": "15.1", "MS-ASProtocolVersions": ",".join(self.app.options.eas_versions),
-                   "MS-ASProtocolCommands": [commands] * (2 if how == "duplicate" else 1), "Allow": "OPTIONS,POST",
-                   "Public": "OPTIONS,POST", "Cache-Control": "private"}
+        headers = {
+            "MS-Server-ActiveSync": "15.1",
+            "MS-ASProtocolVersions": ",".join(self.app.options.eas_versions),
+            "MS-ASProtocolCommands": [commands] * (2 if how == "duplicate" else 1),
+            "Allow": "OPTIONS,POST",
+            "Public": "OPTIONS,POST",
+            "Cache-Control": "private",
+        }
         return Response(200, b"", headers)
 
     # The request line and headers
@@ -352,8 +393,9 @@ class Half:
         rp = self.app.options.eas_rp
         if rp and ctx.device.rp_seen != rp:
             ctx.device.rp_seen = rp
-            response.headers.update({"X-MS-RP": rp, "MS-ASProtocolVersions": rp,
-                                     "MS-ASProtocolCommands": ",".join(sorted(COMMANDS))})
+            response.headers.update(
+                {"X-MS-RP": rp, "MS-ASProtocolVersions": rp, "MS-ASProtocolCommands": ",".join(sorted(COMMANDS))}
+            )
         return response
 
     def report(self):
@@ -381,21 +423,28 @@ def describe(tree, user):
         collections = tree.all("Collections/Collection")
         ids = [c.value("CollectionId", "") for c in collections]
         commands = [c for collection in collections for c in collection.all("Commands")]
-        found = {"folders": [kinds.get(i, i) for i in ids], "folder": kinds.get(ids[0], ids[0]) if ids else None,
-                 "key0": any(c.value("SyncKey") == "0" for c in collections),
-                 "commands": [e.tag for c in commands for e in c.elements]}
+        found = {
+            "folders": [kinds.get(i, i) for i in ids],
+            "folder": kinds.get(ids[0], ids[0]) if ids else None,
+            "key0": any(c.value("SyncKey") == "0" for c in collections),
+            "commands": [e.tag for c in commands for e in c.elements],
+        }
     elif tree.name == "ItemOperations:ItemOperations":
         fetches = tree.all("Fetch")
         found = {"ids": [f.value("AirSync:ServerId") or f.value("AirSyncBase:FileReference") for f in fetches]}
     elif tree.name == "Ping:Ping":
-        found = {"heartbeat": tree.value("HeartbeatInterval"),
-                 "folders": [kinds.get(f.value("Id"), f.value("Id")) for f in tree.all("Folders/Folder")]}
+        found = {
+            "heartbeat": tree.value("HeartbeatInterval"),
+            "folders": [kinds.get(f.value("Id"), f.value("Id")) for f in tree.all("Folders/Folder")],
+        }
     elif tree.name == "FolderHierarchy:FolderSync":
         found = {"key0": tree.value("SyncKey") == "0"}
     elif tree.name == "Provision:Provision":
-        found = {"phase": 2 if tree.has("Policies/Policy/PolicyKey") else 1,
-                 "ack": tree.value("Policies/Policy/Status"),
-                 "wipe_ack": [w.tag for w in tree.elements if w.tag.endswith("RemoteWipe")]}
+        found = {
+            "phase": 2 if tree.has("Policies/Policy/PolicyKey") else 1,
+            "ack": tree.value("Policies/Policy/Status"),
+            "wipe_ack": [w.tag for w in tree.elements if w.tag.endswith("RemoteWipe")],
+        }
     return found
 
 

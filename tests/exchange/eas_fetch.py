@@ -105,11 +105,14 @@ class Fetch:
             first, last = (int(n) for n in found.groups()) if found else (1, 0)
             if first > last or first >= len(data):
                 return BAD_RANGE, []
-            data = data[first:last + 1]
+            data = data[first : last + 1]
             fields += [E("ItemOperations:Range", f"{first}-{first + len(data) - 1}")]
             fields += [E("ItemOperations:Total", len(part.data))]
-        content = (E("ItemOperations:Part", self.part(data)) if self.part
-                   else E("ItemOperations:Data", base64.b64encode(data).decode()))
+        content = (
+            E("ItemOperations:Part", self.part(data))
+            if self.part
+            else E("ItemOperations:Data", base64.b64encode(data).decode())
+        )
         kind = E("AirSyncBase:ContentType", part.content_type)
         return "1", [E("ItemOperations:Properties", *fields, kind, content)]
 

@@ -6,12 +6,35 @@ from eas_sync import class_of, find_folder
 from model import ModelError
 from wbxml import E
 
-TYPES = {"inbox": 2, "drafts": 3, "deleteditems": 4, "sentitems": 5, "outbox": 6, "tasks": 7, "calendar": 8,
-         "contacts": 9, "notes": 10, "journal": 11}
-USER_TYPES = (("IPF.Note", 12), ("IPF.Appointment", 13), ("IPF.Contact", 14), ("IPF.Task", 15), ("IPF.Journal", 16),
-              ("IPF.StickyNote", 17))
-CREATED = {"1": "IPF.Note", "12": "IPF.Note", "13": "IPF.Appointment", "14": "IPF.Contact", "15": "IPF.Task",
-           "16": "IPF.Journal", "17": "IPF.StickyNote"}
+TYPES = {
+    "inbox": 2,
+    "drafts": 3,
+    "deleteditems": 4,
+    "sentitems": 5,
+    "outbox": 6,
+    "tasks": 7,
+    "calendar": 8,
+    "contacts": 9,
+    "notes": 10,
+    "journal": 11,
+}
+USER_TYPES = (
+    ("IPF.Note", 12),
+    ("IPF.Appointment", 13),
+    ("IPF.Contact", 14),
+    ("IPF.Task", 15),
+    ("IPF.Journal", 16),
+    ("IPF.StickyNote", 17),
+)
+CREATED = {
+    "1": "IPF.Note",
+    "12": "IPF.Note",
+    "13": "IPF.Appointment",
+    "14": "IPF.Contact",
+    "15": "IPF.Task",
+    "16": "IPF.Journal",
+    "17": "IPF.StickyNote",
+}
 RI_FOLDER = ("0", "Recipient Information Cache", 19)
 
 
@@ -65,8 +88,12 @@ def folder_sync(ctx, tree):
             if number.isdigit():
                 device.collections.pop(int(number), None)
         ctx.detail(changes=len(changes))
-        return E("FolderHierarchy:FolderSync", E("Status", 1), E("SyncKey", device.folder_key),
-                 E("Changes", E("Count", len(changes)), *changes))
+        return E(
+            "FolderHierarchy:FolderSync",
+            E("Status", 1),
+            E("SyncKey", device.folder_key),
+            E("Changes", E("Count", len(changes)), *changes),
+        )
 
 
 def folder_changes(before, now):
@@ -79,8 +106,13 @@ def folder_changes(before, now):
 
 def described(kind, number, folder):
     parent, name, type_number = folder
-    return E(f"FolderHierarchy:{kind}", E("ServerId", number), E("ParentId", parent), E("DisplayName", name),
-             E("Type", type_number))
+    return E(
+        f"FolderHierarchy:{kind}",
+        E("ServerId", number),
+        E("ParentId", parent),
+        E("DisplayName", name),
+        E("Type", type_number),
+    )
 
 
 def changing(ctx, tree, work):
@@ -167,6 +199,7 @@ def folder_delete(ctx, tree):
 
 # Moving
 
+
 def move_items(ctx, tree):
     moves = tree.all("Move")
     if len(moves) > ctx.options.eas_limits["move"]:
@@ -238,5 +271,11 @@ def counted(ctx, collection, folder, state):
     return state.count(folder, ctx.now())
 
 
-COMMANDS = {"FolderSync": folder_sync, "FolderCreate": folder_create, "FolderUpdate": folder_update,
-            "FolderDelete": folder_delete, "MoveItems": move_items, "GetItemEstimate": estimate}
+COMMANDS = {
+    "FolderSync": folder_sync,
+    "FolderCreate": folder_create,
+    "FolderUpdate": folder_update,
+    "FolderDelete": folder_delete,
+    "MoveItems": move_items,
+    "GetItemEstimate": estimate,
+}

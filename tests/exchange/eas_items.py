@@ -151,7 +151,11 @@ def native_type(item, info):
 def changed_data(ctx, item, seen, wish):
     """What a Change carries: only the read flag, the flag and the categories where nothing else is different."""
     same = (seen.source, seen.overrides, seen.received, seen.draft) == (
-        item.source, item.overrides, item.received, item.draft)
+        item.source,
+        item.overrides,
+        item.received,
+        item.draft,
+    )
     if not same or ctx.options.eas_full_changes:
         return mail_data(ctx, item, wish)
     fields = []
@@ -168,6 +172,7 @@ def changed_data(ctx, item, seen, wish):
 
 
 # Bodies
+
 
 def served(ctx, item):
     return ctx.app.store.served_mime(ctx.options, item)
@@ -227,13 +232,18 @@ def text_body(item, kind):
 
 # Attachments
 
+
 def attachment_list(ctx, item, info):
     if info.content_type not in ("multipart/mixed", "multipart/related") or not ctx.options.eas_attachments:
         return []
     found = []
     for index, part in enumerate(listed_parts(ctx, item)):
-        fields = [E("DisplayName", clean(part.name or "attachment")), E("FileReference", file_reference(item, index)),
-                  E("Method", 5 if part.is_message else 1), E("EstimatedDataSize", part.data)]
+        fields = [
+            E("DisplayName", clean(part.name or "attachment")),
+            E("FileReference", file_reference(item, index)),
+            E("Method", 5 if part.is_message else 1),
+            E("EstimatedDataSize", part.data),
+        ]
         fields += [E("ContentId", clean(part.content_id))] if part.content_id else []
         fields += [E("IsInline", 1)] if part.inline else []
         found.append(E("AirSyncBase:Attachment", *fields))

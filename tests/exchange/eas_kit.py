@@ -12,9 +12,28 @@ from eas_client import EasClient, EasError, options_mime
 from standin import PASSWORD, USER, Standin
 from wbxml import E, decode, encode
 
-__all__ = ["E", "EasClient", "EasError", "PASSWORD", "USER", "collection_of", "connect", "decode", "encode", "exchange",
-           "fresh", "inbox_of", "message", "options_mime", "raises_http", "raises_status", "running", "subjects",
-           "sync_tree", "three"]
+__all__ = [
+    "E",
+    "EasClient",
+    "EasError",
+    "PASSWORD",
+    "USER",
+    "collection_of",
+    "connect",
+    "decode",
+    "encode",
+    "exchange",
+    "fresh",
+    "inbox_of",
+    "message",
+    "options_mime",
+    "raises_http",
+    "raises_status",
+    "running",
+    "subjects",
+    "sync_tree",
+    "three",
+]
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ def park(ctx, watched, seconds):
             return watched
         return [s for s in watched if s.key and s.pending(folders[s.folder_num], ctx.now(), kinds)]
 
-    ctx.request.app.leave(ctx.request)     # parked: no longer counted as under way
+    ctx.request.app.leave(ctx.request)  # parked: no longer counted as under way
     found = ctx.mailbox.wait(look, seconds)
     if found == "gone":
         ctx.detail(gone=True)

@@ -5,22 +5,60 @@ from wbxml import E, SPANS, VERSIONS
 POLICY_TYPE = "MS-EAS-Provisioning-WBXML"
 # What a server without any wish sends: everything allowed, nothing required.
 HARMLESS = {
-    "DevicePasswordEnabled": "0", "AlphanumericDevicePasswordRequired": "0", "PasswordRecoveryEnabled": "0",
-    "RequireStorageCardEncryption": "0", "AttachmentsEnabled": "1", "MinDevicePasswordLength": "",
-    "MaxInactivityTimeDeviceLock": "", "MaxDevicePasswordFailedAttempts": "", "MaxAttachmentSize": "",
-    "AllowSimpleDevicePassword": "1", "DevicePasswordExpiration": "", "DevicePasswordHistory": "0",
-    "AllowStorageCard": "1", "AllowCamera": "1", "RequireDeviceEncryption": "0", "AllowUnsignedApplications": "1",
-    "AllowUnsignedInstallationPackages": "1", "MinDevicePasswordComplexCharacters": "1", "AllowWiFi": "1",
-    "AllowTextMessaging": "1", "AllowPOPIMAPEmail": "1", "AllowBluetooth": "2", "AllowIrDA": "1",
-    "RequireManualSyncWhenRoaming": "0", "AllowDesktopSync": "1", "MaxCalendarAgeFilter": "0", "AllowHTMLEmail": "1",
-    "MaxEmailAgeFilter": "0", "MaxEmailBodyTruncationSize": "-1", "MaxEmailHTMLBodyTruncationSize": "-1",
-    "RequireSignedSMIMEMessages": "0", "RequireEncryptedSMIMEMessages": "0", "RequireSignedSMIMEAlgorithm": "0",
-    "RequireEncryptionSMIMEAlgorithm": "0", "AllowSMIMEEncryptionAlgorithmNegotiation": "2", "AllowSMIMESoftCerts": "1",
-    "AllowBrowser": "1", "AllowConsumerEmail": "1", "AllowRemoteDesktop": "1", "AllowInternetSharing": "1",
-    "UnapprovedInROMApplicationList": "", "ApprovedApplicationList": "",
+    "DevicePasswordEnabled": "0",
+    "AlphanumericDevicePasswordRequired": "0",
+    "PasswordRecoveryEnabled": "0",
+    "RequireStorageCardEncryption": "0",
+    "AttachmentsEnabled": "1",
+    "MinDevicePasswordLength": "",
+    "MaxInactivityTimeDeviceLock": "",
+    "MaxDevicePasswordFailedAttempts": "",
+    "MaxAttachmentSize": "",
+    "AllowSimpleDevicePassword": "1",
+    "DevicePasswordExpiration": "",
+    "DevicePasswordHistory": "0",
+    "AllowStorageCard": "1",
+    "AllowCamera": "1",
+    "RequireDeviceEncryption": "0",
+    "AllowUnsignedApplications": "1",
+    "AllowUnsignedInstallationPackages": "1",
+    "MinDevicePasswordComplexCharacters": "1",
+    "AllowWiFi": "1",
+    "AllowTextMessaging": "1",
+    "AllowPOPIMAPEmail": "1",
+    "AllowBluetooth": "2",
+    "AllowIrDA": "1",
+    "RequireManualSyncWhenRoaming": "0",
+    "AllowDesktopSync": "1",
+    "MaxCalendarAgeFilter": "0",
+    "AllowHTMLEmail": "1",
+    "MaxEmailAgeFilter": "0",
+    "MaxEmailBodyTruncationSize": "-1",
+    "MaxEmailHTMLBodyTruncationSize": "-1",
+    "RequireSignedSMIMEMessages": "0",
+    "RequireEncryptedSMIMEMessages": "0",
+    "RequireSignedSMIMEAlgorithm": "0",
+    "RequireEncryptionSMIMEAlgorithm": "0",
+    "AllowSMIMEEncryptionAlgorithmNegotiation": "2",
+    "AllowSMIMESoftCerts": "1",
+    "AllowBrowser": "1",
+    "AllowConsumerEmail": "1",
+    "AllowRemoteDesktop": "1",
+    "AllowInternetSharing": "1",
+    "UnapprovedInROMApplicationList": "",
+    "ApprovedApplicationList": "",
 }
-INFO_FIELDS = ("Model", "IMEI", "FriendlyName", "OS", "OSLanguage", "PhoneNumber", "UserAgent", "EnableOutboundSMS",
-               "MobileOperator")
+INFO_FIELDS = (
+    "Model",
+    "IMEI",
+    "FriendlyName",
+    "OS",
+    "OSLanguage",
+    "PhoneNumber",
+    "UserAgent",
+    "EnableOutboundSMS",
+    "MobileOperator",
+)
 
 
 def directive_of(ctx):
@@ -123,6 +161,7 @@ def acknowledged(ctx, policy, info):
 
 # Settings
 
+
 def settings(ctx, tree):
     answers = [SETTERS[e.tag](ctx, e) for e in tree.elements]
     return E("Settings:Settings", E("Status", 1), *answers)
@@ -158,6 +197,11 @@ def rights_management(ctx, e):
     return E("Settings:RightsManagementInformation", E("Status", 1), E("Get"))
 
 
-SETTERS = {"DeviceInformation": device_information, "UserInformation": user_information, "Oof": oof,
-           "DevicePassword": device_password, "RightsManagementInformation": rights_management}
+SETTERS = {
+    "DeviceInformation": device_information,
+    "UserInformation": user_information,
+    "Oof": oof,
+    "DevicePassword": device_password,
+    "RightsManagementInformation": rights_management,
+}
 COMMANDS = {"Provision": provision, "Settings": settings}

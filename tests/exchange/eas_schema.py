@@ -182,8 +182,19 @@ ANSWERS = {
 }
 
 # Sync's status for a malformed request is its own 4, and so on; everything else answers 103 (InvalidXML).
-MALFORMED = {"Sync": "4", "FolderSync": "10", "FolderCreate": "10", "FolderUpdate": "10", "FolderDelete": "10",
-             "Ping": "4", "ItemOperations": "2", "Provision": "2", "Settings": "2", "Search": "2", "Find": "2"}
+MALFORMED = {
+    "Sync": "4",
+    "FolderSync": "10",
+    "FolderCreate": "10",
+    "FolderUpdate": "10",
+    "FolderDelete": "10",
+    "Ping": "4",
+    "ItemOperations": "2",
+    "Provision": "2",
+    "Settings": "2",
+    "Search": "2",
+    "Find": "2",
+}
 
 
 def parse(rules):

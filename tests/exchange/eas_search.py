@@ -37,7 +37,7 @@ def search(ctx, tree):
         first, last = page(store.value("Options/Range"), len(hits))
         if hits and first >= len(hits):
             return searched(store_answer(END_OF_RANGE))
-        results = [result(ctx, item, wish) for item in hits[first:last + 1]]
+        results = [result(ctx, item, wish) for item in hits[first : last + 1]]
     if not results:
         return searched(store_answer("1", E("Search:Result")))
     reach = E("Search:Range", f"{first}-{first + len(results) - 1}")
@@ -97,8 +97,13 @@ def find_text(ctx, folders, text, after=None, before=None):
 def result(ctx, item, wish):
     folder = ctx.mailbox.folders[item.folder]
     fields = eas_items.mail_data(ctx, item, wish)
-    return E("Search:Result", E("AirSync:Class", class_of(folder)), E("LongId", f"L{item.num}"),
-             E("AirSync:CollectionId", folder.num), E("Properties", *fields))
+    return E(
+        "Search:Result",
+        E("AirSync:Class", class_of(folder)),
+        E("LongId", f"L{item.num}"),
+        E("AirSync:CollectionId", folder.num),
+        E("Properties", *fields),
+    )
 
 
 def find(ctx, tree):
@@ -113,19 +118,31 @@ def find(ctx, tree):
     with ctx.mailbox.lock:
         hits = find_text(ctx, folders, text)
         first, last = page(criterion.value("Options/Range"), len(hits))
-        results = [found_item(ctx, item) for item in hits[first:last + 1]]
+        results = [found_item(ctx, item) for item in hits[first : last + 1]]
     reach = [E("Range", f"{first}-{first + len(results) - 1}")] if results else []
-    return E("Find:Find", E("Status", 1), E("Response", E("ItemOperations:Store", "Mailbox"), E("Status", 1), *results,
-                                            *reach, E("Total", len(hits))))
+    return E(
+        "Find:Find",
+        E("Status", 1),
+        E("Response", E("ItemOperations:Store", "Mailbox"), E("Status", 1), *results, *reach, E("Total", len(hits))),
+    )
 
 
 def found_item(ctx, item):
     info, folder = ctx.mailbox.props(item), ctx.mailbox.folders[item.folder]
     state = ctx.device.collection(folder)
-    fields = [E("Email:Subject", eas_items.clean(info.subject or "")), E("Email:From", eas_items.shown(info.from_[:1])),
-              E("Email:DateReceived", eas_items.stamp(item.received)), E("Email:Read", int(item.read))]
-    return E("Find:Result", E("AirSync:Class", "Email"), E("AirSync:ServerId", state.ids.id_of(item.num, state.mode)),
-             E("AirSync:CollectionId", folder.num), E("Properties", *fields))
+    fields = [
+        E("Email:Subject", eas_items.clean(info.subject or "")),
+        E("Email:From", eas_items.shown(info.from_[:1])),
+        E("Email:DateReceived", eas_items.stamp(item.received)),
+        E("Email:Read", int(item.read)),
+    ]
+    return E(
+        "Find:Result",
+        E("AirSync:Class", "Email"),
+        E("AirSync:ServerId", state.ids.id_of(item.num, state.mode)),
+        E("AirSync:CollectionId", folder.num),
+        E("Properties", *fields),
+    )
 
 
 COMMANDS = {"Search": search, "Find": find}

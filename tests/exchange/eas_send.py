@@ -84,9 +84,24 @@ def with_original(raw, original):
     inner = re.findall(rb"(?im)^(content-[a-z-]+:.*\r\n(?:[ \t].*\r\n)*)", header)
     outer = re.sub(rb"(?im)^(content-[a-z-]+|mime-version):.*\r\n(?:[ \t].*\r\n)*", b"", header)
     mark = b"_000_standin_original_"
-    return (outer + b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="' + mark + b'"\r\n\r\n--' + mark
-            + b"\r\n" + b"".join(inner) + b"\r\n" + body + b"\r\n--" + mark
-            + b"\r\nContent-Type: message/rfc822\r\n\r\n" + original.mime() + b"\r\n--" + mark + b"--\r\n")
+    return (
+        outer
+        + b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="'
+        + mark
+        + b'"\r\n\r\n--'
+        + mark
+        + b"\r\n"
+        + b"".join(inner)
+        + b"\r\n"
+        + body
+        + b"\r\n--"
+        + mark
+        + b"\r\nContent-Type: message/rfc822\r\n\r\n"
+        + original.mime()
+        + b"\r\n--"
+        + mark
+        + b"--\r\n"
+    )
 
 
 COMMANDS = {"SendMail": send, "SmartReply": send, "SmartForward": send}

@@ -16,8 +16,16 @@ Seen = collections.namedtuple("Seen", "read flag categories verb source override
 
 
 def seen_of(item):
-    return Seen(item.read, item.flag, tuple(item.categories), item.last_verb, item.source, item.overrides,
-                item.received, item.draft)
+    return Seen(
+        item.read,
+        item.flag,
+        tuple(item.categories),
+        item.last_verb,
+        item.source,
+        item.overrides,
+        item.received,
+        item.draft,
+    )
 
 
 class IdMap:
@@ -227,8 +235,16 @@ class Device:
 
     def report(self):
         return {
-            "user": self.user.name, "id": self.id, "type": self.type, "agent": self.agent, "version": self.version,
-            "policy_key": self.policy_key, "policy_status": self.policy_status, "info": self.info,
-            "wipe_sent": self.wipe_sent, "wipe_acks": self.wipe_acks, "folder_key": self.folder_key,
+            "user": self.user.name,
+            "id": self.id,
+            "type": self.type,
+            "agent": self.agent,
+            "version": self.version,
+            "policy_key": self.policy_key,
+            "policy_status": self.policy_status,
+            "info": self.info,
+            "wipe_sent": self.wipe_sent,
+            "wipe_acks": self.wipe_acks,
+            "folder_key": self.folder_key,
             "folders": {str(n): {"key": c.key, "items": len(c.have)} for n, c in self.collections.items()},
         }

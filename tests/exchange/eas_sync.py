@@ -13,8 +13,13 @@ MAX_WINDOW = 512
 DEFAULT_WINDOW = 100
 STRAY = 987654321  # the number of an item that never was
 FILTERS = {"Email": set(FILTER_DAYS), "Calendar": {"0", "4", "5", "6", "7"}, "Tasks": {"0", "8"}}
-CLASSES = {"IPF.Note": "Email", "IPF.Appointment": "Calendar", "IPF.Contact": "Contacts", "IPF.Task": "Tasks",
-           "IPF.StickyNote": "Notes"}
+CLASSES = {
+    "IPF.Note": "Email",
+    "IPF.Appointment": "Calendar",
+    "IPF.Contact": "Contacts",
+    "IPF.Task": "Tasks",
+    "IPF.StickyNote": "Notes",
+}
 TASK_DATES = ("StartDate", "UtcStartDate", "DueDate", "UtcDueDate")
 
 
@@ -122,8 +127,11 @@ class Sync:
     def park(self, collections, seconds):
         """A hanging Sync: until something was added, or the time is up."""
         ctx = self.ctx
-        watched = [ctx.device.collection(f) for f in (find_folder(ctx, c.value("CollectionId")) for c in collections)
-                   if f not in (None, "RI")]
+        watched = [
+            ctx.device.collection(f)
+            for f in (find_folder(ctx, c.value("CollectionId")) for c in collections)
+            if f not in (None, "RI")
+        ]
 
         def changed():
             if ctx.request.client_gone():
@@ -180,8 +188,16 @@ class Sync:
             return answer_of(request.value("CollectionId"), "1", state.key, cls=self.old_class(folder))
         state.step()
         ctx.detail(sent=ctx.request.detail.get("sent", 0) + len(changes), more=more)
-        return answer_of(request.value("CollectionId"), "1", state.key, changes, responses, more,
-                         self.old_class(folder), ctx.options.eas_more_last)
+        return answer_of(
+            request.value("CollectionId"),
+            "1",
+            state.key,
+            changes,
+            responses,
+            more,
+            self.old_class(folder),
+            ctx.options.eas_more_last,
+        )
 
     def wish(self, request, folder, state):
         """Options are sticky, and a block replaces the one before."""
@@ -233,8 +249,11 @@ class Sync:
             return E(f"AirSync:{kind}", E("ServerId", number))
         if self.ctx.options.eas_change_as_add:
             kind = "Add"
-        fields = (eas_items.mail_data(self.ctx, item, wish) if kind == "Add"
-                  else eas_items.changed_data(self.ctx, item, seen, wish))
+        fields = (
+            eas_items.mail_data(self.ctx, item, wish)
+            if kind == "Add"
+            else eas_items.changed_data(self.ctx, item, seen, wish)
+        )
         state.note(num, seen_of(item))
         element = E(f"AirSync:{kind}", E("ServerId", number), E("ApplicationData", *fields))
         if self.size_left is not None:

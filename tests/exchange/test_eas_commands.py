@@ -9,6 +9,7 @@ from eas_kit import *
 
 # The client's commands
 
+
 def test_changes_by_the_client(three):
     exchange, client, inbox, ids = three
     flag = E("Email:Flag", E("Status", 2), E("FlagType", "Flag for follow up"))
@@ -109,13 +110,12 @@ def test_adds(exchange, fresh):
     plain = E("ApplicationData", E("Email:Subject", "s"), E("AirSyncBase:Body", E("Type", 1), E("Data", "text")))
     older = fresh("16.0")
     older.sync(drafts)
-    wrong, right = older.sync(
-        drafts, commands=[add, E("AirSync:Add", E("ClientId", "c2"), plain)]
-    ).responses.elements
+    wrong, right = older.sync(drafts, commands=[add, E("AirSync:Add", E("ClientId", "c2"), plain)]).responses.elements
     assert (wrong.value("Status"), right.value("Status")) == ("6", "1")
 
 
 # Scripts
+
 
 @pytest.mark.parametrize("code", [5, 8, 12, 13, 16, 110, 134, 177])
 def test_status_of_the_whole_by_rule(three, code):

@@ -31,10 +31,14 @@ def inbox(exchange, fresh):
 
 # ItemOperations
 
+
 def test_status_of_each_fetch(inbox):
     client, number, deliver = inbox
-    good, broken, dead = deliver(message("a")), deliver(message("b"), traits=["mime-error"]), deliver(
-        message("c"), traits=["dead"])
+    good, broken, dead = (
+        deliver(message("a")),
+        deliver(message("b"), traits=["mime-error"]),
+        deliver(message("c"), traits=["dead"]),
+    )
     found = client.fetch(number, [good, f"{number}:99999", broken, dead, "nonsense"])
     assert found == {good: message("a"), f"{number}:99999": "6", broken: "14", dead: "6", "nonsense": "6"}
 
@@ -146,6 +150,7 @@ def test_how_answers_are_matched(exchange, inbox):
 
 
 # Ping
+
 
 @pytest.fixture
 def pinging(exchange, inbox):
@@ -292,6 +297,7 @@ def test_a_hanging_sync(pinging):
 
 # Sending
 
+
 @pytest.mark.parametrize("version", ["12.1", "14.1", "16.1"])
 def test_sending(exchange, fresh, version):
     client = fresh(version)
@@ -326,8 +332,11 @@ def test_the_same_client_id_is_sent_once(exchange, fresh):
 
 def test_messages_that_cannot_be_sent(exchange, fresh):
     client = fresh()
-    for code, mime in (("119", message("x").replace(b"To:", b"X-To:")), ("107", b"not a message"),
-                       ("122", message("big", size=200000))):
+    for code, mime in (
+        ("119", message("x").replace(b"To:", b"X-To:")),
+        ("107", b"not a message"),
+        ("122", message("big", size=200000)),
+    ):
         exchange.options(eas_max_send_bytes=100000)
         with raises_status(code):
             client.send_mail(mime)
@@ -344,8 +353,14 @@ def test_replies_and_forwards(exchange, inbox):
     source = E("Source", E("FolderId", number), E("ItemId", item))
     for command, verb in (("SmartReply", 102), ("SmartForward", 104)):
         for replace in (E("ReplaceMime"), None):
-            tree = E(f"ComposeMail:{command}", E("ClientId", f"{command}{replace}"[:40]), source, E("SaveInSentItems"),
-                     replace, E("Mime", message("answer")))
+            tree = E(
+                f"ComposeMail:{command}",
+                E("ClientId", f"{command}{replace}"[:40]),
+                source,
+                E("SaveInSentItems"),
+                replace,
+                E("Mime", message("answer")),
+            )
             assert client.command(command, tree) is None
             sent = exchange.mime(exchange.items("sentitems")[-1]["num"])
             assert (b"Subject: question" in sent) == (replace is None)
@@ -356,6 +371,7 @@ def test_replies_and_forwards(exchange, inbox):
 
 
 # Searching
+
 
 @pytest.fixture
 def searching(exchange, inbox):

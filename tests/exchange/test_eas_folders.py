@@ -136,9 +136,13 @@ def test_moves(moving):
 
 def test_moves_that_fail(moving):
     exchange, client, inbox, target, item = moving
-    for code, arguments in (("1", (f"{inbox}:99999", inbox, target)), ("1", (item, "99999", target)),
-                            ("2", (item, inbox, "99999")), ("4", (item, inbox, inbox)),
-                            ("2", (item, inbox, client.folder(type="calendar").id))):
+    for code, arguments in (
+        ("1", (f"{inbox}:99999", inbox, target)),
+        ("1", (item, "99999", target)),
+        ("2", (item, inbox, "99999")),
+        ("4", (item, inbox, inbox)),
+        ("2", (item, inbox, client.folder(type="calendar").id)),
+    ):
         with raises_status(code):
             client.move(*arguments)
     exchange.fault(op="MoveItems", do="eas_status", eas="item", code=7)

@@ -110,10 +110,10 @@ def test_the_cookie_must_come_back_on_16(exchange, fresh):
     assert client.cookies
     client.cookies = {}
     client.close()
-    client.folder_sync("0")             # a program that was just started has none
+    client.folder_sync("0")  # a program that was just started has none
     client.cookies = {}
     with raises_http(400):
-        client.folder_sync("0")         # but it was given one on this connection
+        client.folder_sync("0")  # but it was given one on this connection
     old = fresh("14.1")
     old.cookies = {}
     for _ in range(3):

@@ -9,6 +9,7 @@ DAY = 86400
 
 # Keys
 
+
 def test_key_zero_brings_a_key_and_nothing_else(exchange, fresh):
     exchange.deliver(subject="x")
     client = fresh()
@@ -118,6 +119,7 @@ def test_ids_after_key_zero(three, mode):
 
 # Windows
 
+
 def test_windows(exchange, fresh):
     exchange.corpus(230, kinds="small")
     client = fresh()
@@ -181,6 +183,7 @@ def test_nothing_new_is_an_empty_answer(three):
 
 # What the server tells
 
+
 def test_changes_carry_only_what_changed(three):
     exchange, client, inbox, ids = three
     by_id = {i["message_id"]: i["num"] for i in exchange.items()}
@@ -220,7 +223,7 @@ def test_what_came_and_went_is_not_told(three):
 
 
 def test_properties(exchange, fresh):
-    head = "From: =?utf-8?Q?J=C3=B6rg?= <j@example.com>\r\nTo: a@x.example, \"B, C\" <b@x.example>\r\n"
+    head = 'From: =?utf-8?Q?J=C3=B6rg?= <j@example.com>\r\nTo: a@x.example, "B, C" <b@x.example>\r\n'
     head += "Cc: c@x.example\r\n"
     head += "Reply-To: r@x.example\r\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\nImportance: high\r\n\r\nbody\r\n"
     exchange.deliver(head.encode(), received=1767600000, last_verb=103, categories=["C1"])
@@ -246,6 +249,7 @@ def test_other_classes_are_empty(fresh):
 
 
 # Options
+
 
 def body_of(item):
     return item.get("ApplicationData/AirSyncBase:Body")
@@ -330,12 +334,19 @@ def test_filter_and_soft_delete(exchange, fresh):
 
 # Requests that are malformed
 
+
 def test_order_and_presence_in_a_collection(three):
     _, client, inbox, _ = three
     key, number = E("AirSync:SyncKey", client.keys[inbox]), E("AirSync:CollectionId", inbox)
     window, changes = E("AirSync:WindowSize", 10), E("AirSync:GetChanges")
-    for fields in ((number, key), (key, number, window, changes), (key,), (key, number, number),
-                   (E("AirSync:Class", "Email"), key, number), (key, number, E("AirSync:ServerId", "1"))):
+    for fields in (
+        (number, key),
+        (key, number, window, changes),
+        (key,),
+        (key, number, number),
+        (E("AirSync:Class", "Email"), key, number),
+        (key, number, E("AirSync:ServerId", "1")),
+    ):
         with raises_status("4"):
             client.checked("Sync", sync_tree(*fields))
     assert collection_of(client, sync_tree(key, number, changes, window)) is None
@@ -380,6 +391,7 @@ def test_drafts_below_16_are_a_violation(exchange, fresh):
 
 
 # Other servers' ways
+
 
 def test_the_same_in_more_words(exchange, fresh):
     exchange.deliver(message("long", "x" * 500))
