@@ -105,8 +105,7 @@ static void drop_oldest_stranger(struct imap_server *server)
 {
     unsigned n = 0;
     struct imap_session *oldest = NULL;
-    LIST_EACH(&server->sessions, link)
-    {
+    LIST_EACH (&server->sessions, link) {
         struct imap_session *s = LIST_ITEM(link, struct imap_session, link);
         if (s->state != IMAP_STATE_NOT_AUTHENTICATED || s->ending)
             continue;
@@ -177,8 +176,7 @@ size_t imap_server_sessions(const struct imap_server *server)
 size_t imap_server_account_sessions(const struct imap_server *server, const struct account *account)
 {
     size_t n = 0;
-    LIST_EACH(&server->sessions, link)
-    {
+    LIST_EACH (&server->sessions, link) {
         const struct imap_session *s = LIST_ITEM(link, struct imap_session, link);
         n += s->account == account && !s->ending;
     }
@@ -222,8 +220,8 @@ void imap_server_shutdown(struct imap_server *server)
     server->closing = true;
     if (server->session_n == 0)
         loop_defer(server->opts.loop, &server->empty);
-    LIST_EACH(&server->sessions, link)
-    imap_bye(LIST_ITEM(link, struct imap_session, link), NULL, "exbridge is shutting down.", "shutdown");
+    LIST_EACH (&server->sessions, link)
+        imap_bye(LIST_ITEM(link, struct imap_session, link), NULL, "exbridge is shutting down.", "shutdown");
 }
 
 void imap_server_free(struct imap_server **s)
@@ -234,8 +232,8 @@ void imap_server_free(struct imap_server **s)
     *s = NULL;
     close_listeners(server);
     server->closing = false;
-    LIST_EACH(&server->sessions, link)
-    imap_session_drop(LIST_ITEM(link, struct imap_session, link));
+    LIST_EACH (&server->sessions, link)
+        imap_session_drop(LIST_ITEM(link, struct imap_session, link));
     loop_defer_cancel(&server->empty);
     charset_cache_free(server->charsets);
     mem_free(server);
