@@ -148,11 +148,11 @@ static bool is_searchable(const struct mime_part *p)
 }
 
 bool imap_scan_message(struct imap_scan *s, const struct mime_part *root, const struct imap_reader *reader,
-                       struct str folded_needle, bool *ret_found)
+                       bool headers, struct str folded_needle, bool *ret_found)
 {
     bool found = folded_needle.n == 0;
     for (const struct mime_part *p = root; p && !found;) {
-        if (p != root && !scan_part_header(s, p, reader, folded_needle, &found))
+        if (headers && p != root && !scan_part_header(s, p, reader, folded_needle, &found))
             return false;
         if (!found && is_searchable(p) && !scan_body(s, p, reader, folded_needle, &found))
             return false;

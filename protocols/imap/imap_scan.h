@@ -26,9 +26,9 @@ void imap_scan_done(struct imap_scan *s);
 bool imap_scan_field(struct imap_scan *s, struct str header_block, struct str name, struct str folded_needle);
 /* Is it anywhere in a header block ("Name: value")? */
 bool imap_scan_header(struct imap_scan *s, struct str header_block, struct str folded_needle);
-/* Is it in the body: in a text part, or in a header of a part (those of messages inside included)? False: could not be
- * read. */
-bool imap_scan_message(struct imap_scan *s, const struct mime_part *root, const struct imap_reader *reader,
+/* Is it in a text part? headers: or in the header of a part (those of messages inside included, the message's own not).
+ * False: could not be read. */
+bool imap_scan_message(struct imap_scan *s, const struct mime_part *root, const struct imap_reader *reader, bool headers,
                        struct str folded_needle, bool *ret_found);
 
 #endif

@@ -285,7 +285,7 @@ static enum truth match_text(struct imap_searcher *s, struct imap_search_message
         return UNKNOWN;
     }
     bool found;
-    if (!imap_scan_message(&s->scan, m->structure, m->reader, k->folded, &found)) {
+    if (!imap_scan_message(&s->scan, m->structure, m->reader, header, k->folded, &found)) {
         s->failed = true;
         return UNKNOWN;
     }

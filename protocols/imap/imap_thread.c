@@ -344,10 +344,8 @@ static void order_by_latest(struct forest *f)
             root[path[--depth]] = top;
         const struct imap_thread_entry *e = f->nodes[i].entry;
         struct node *t = &f->nodes[top];
-        if (e && (e->date_s > t->date_s || (e->date_s == t->date_s && e->seq > t->seq))) {
+        if (e && e->date_s > t->date_s)
             t->date_s = e->date_s;
-            t->seq = e->seq;
-        }
     }
     if (f->order_n - f->roots_at > 1)
         qsort_r(f->order + f->roots_at, f->order_n - f->roots_at, sizeof(*f->order), compare_nodes, f);

@@ -29,16 +29,18 @@ def available():
 
 
 class Dovecot:
-    """messages: bytes objects; message i has sequence number i + 1."""
+    """messages: bytes objects; message i has sequence number i + 1. arrived(number): its INTERNALDATE; flags(number): Maildir letters."""
 
-    def __init__(self, messages):
+    def __init__(self, messages, arrived=lambda number: 1_704_067_200 + number * 3600, flags=lambda number: ""):
         self.home = tempfile.mkdtemp(prefix="exbridge-dovecot-")  # not below pytest's, which only its owner may enter
         os.makedirs(f"{self.home}/mail/cur")
         for name in ("mail/new", "mail/tmp", "run", "state"):
             os.makedirs(f"{self.home}/{name}", exist_ok=True)
         for i, message in enumerate(messages):
-            with open(f"{self.home}/mail/cur/{1_700_000_000 + i}.M{i}P1.test:2,", "wb") as file:
+            path = f"{self.home}/mail/cur/{1_600_000_000 + i}.M{i}P1.test:2,{flags(i + 1)}"
+            with open(path, "wb") as file:
                 file.write(message)
+            os.utime(path, (arrived(i + 1), arrived(i + 1)))
         with open(f"{self.home}/dovecot.conf", "w", encoding="ascii") as file:
             file.write(CONF.format(home=self.home))
         user = pwd.getpwuid(os.geteuid())
@@ -48,7 +50,7 @@ class Dovecot:
             subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", self.home], check=True)
             options = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         self.process = subprocess.Popen([IMAP, "-c", f"{self.home}/dovecot.conf"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        env={"USER": user.pw_name, "HOME": self.home, "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
+                                        env={"USER": user.pw_name, "HOME": self.home, "TZ": "UTC", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
                                         cwd=self.home, **options)
         greeting = self.process.stdout.readline()
         assert greeting.startswith(b"* PREAUTH"), greeting
