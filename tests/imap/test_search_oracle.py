@@ -98,6 +98,7 @@ def tangled(seed):
     """A dozen messages that refer to each other, to themselves and to nothing, share ids, and share subjects."""
     rnd = random.Random(seed)
     count = rnd.randrange(2, 14)
+    days = rnd.sample(range(1, 29), count)
     out = []
     for i in range(count):
         ids = [b"<%d@x>" % rnd.randrange(count + 4) for _ in range(rnd.choice([0, 0, 1, 1, 2, 3, 5]))]
@@ -108,11 +109,12 @@ def tangled(seed):
             head.append(rnd.choice([b"References: ", b"References: ", b"In-Reply-To: "]) + b" ".join(ids))
         if rnd.random() < 0.9:
             head.append(b"Subject: " + rnd.choice([b"", b"", b"Re: ", b"Fwd: "]) + rnd.choice([b"a", b"b", b"c", b"d", b"e", b"f", b""]))
-        head.append(b"Date: %d Jan 2024 00:00:00 +0000" % rnd.randrange(1, 29))
+        head.append(b"Date: %d Jan 2024 00:00:00 +0000" % (days[i] if seed % 2 else rnd.randrange(1, 29)))
         out.append(b"\r\n".join(head) + b"\r\n\r\nx\r\n")
     return out
 
 
 @pytest.mark.parametrize("seed", range(100))
 def test_thread_of_tangled_messages(tmp_path, seed):
-    compare(tmp_path, tangled(seed), THREADS[:3])
+    # REFS says nothing about threads whose latest messages have the same date, which even seeds have.
+    compare(tmp_path, tangled(seed), THREADS[:3] if seed % 2 else [THREADS[0], THREADS[2]])
