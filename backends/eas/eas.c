@@ -25,6 +25,8 @@ static void add_anchor_cookie(struct eas_backend *b)
     buf_done(&line);
 }
 
+static void load_synced(struct eas_backend *b);
+
 static struct backend *open_backend(const struct backend_config *config, struct err *err)
 {
     struct eas_backend *b = MEM_NEW(struct eas_backend);
@@ -35,6 +37,7 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     list_init(&b->calls);
     list_init(&b->sync_queue);
     list_init(&b->folders);
+    list_init(&b->watches);
     eas_setup_init(b);
     b->second_ms = 1000;
     b->heartbeat_s = HEARTBEAT_START_S;
@@ -55,6 +58,7 @@ static struct backend *open_backend(const struct backend_config *config, struct 
                                                                        .tls_min = config->tls_min,
                                                                        .max_connections = EAS_CONNECTIONS});
     add_anchor_cookie(b);
+    load_synced(b);
     eas_apply_version(b);
     return &b->base;
 }
@@ -94,6 +98,8 @@ void eas_new_epoch(struct eas_backend *b)
     struct err err = {0};
 
     b->state.epoch++;
+    LIST_EACH (&b->folders, link)
+        LIST_ITEM(link, struct eas_folder, link)->synced = false;
     if (!eas_state_save(&b->state, &b->config, &err))
         log_error("eas", b->config.name, "%s", err.text);
 }
@@ -142,8 +148,56 @@ struct eas_folder *eas_folder_get(struct eas_backend *b, struct str id)
     return f;
 }
 
-/* --- cursors
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- which folders have been synchronised ------------------------------------------------------------------------ */
+
+#define SYNCED_KEY STR("eas.synced")
+#define SYNCED_MAX                                                                                                     \
+    ((size_t)256 * 1024) /* bytes of the record; folders beyond are watched after their first page of a run */
+
+static void write_partnership(const struct eas_backend *b, struct buf *out)
+{
+    buf_printf(out, "%s %u %u\n", eas_version_name(b->state.version), b->state.epoch, b->state.filter);
+}
+
+void eas_folder_synced(struct eas_backend *b, struct eas_folder *f)
+{
+    struct buf record = BUF_INIT(SYNCED_MAX);
+    struct err err = {0};
+
+    if (f->synced)
+        return;
+    f->synced = true;
+    write_partnership(b, &record);
+    LIST_EACH (&b->folders, link) {
+        const struct eas_folder *one = LIST_ITEM(link, struct eas_folder, link);
+
+        if (one->synced && !strchr(one->id, '\n') && record.n + strlen(one->id) + 1 < SYNCED_MAX)
+            buf_printf(&record, "%s\n", one->id);
+    }
+    if (!b->config.host.persist_put(b->config.host.ud, SYNCED_KEY, buf_view(&record), &err))
+        log_warn("eas", b->config.name, "%s", err.text); /* costs a Sync after the next start, no more */
+    buf_done(&record);
+    eas_watch_refresh(b, str_from(f->id));
+}
+
+static void load_synced(struct eas_backend *b)
+{
+    struct buf record = BUF_INIT(SYNCED_MAX), partnership = BUF_INIT(128);
+    struct str rest, line;
+
+    write_partnership(b, &partnership);
+    if (b->config.host.persist_get(b->config.host.ud, SYNCED_KEY, &record) &&
+        str_starts(buf_view(&record), buf_view(&partnership))) {
+        rest = str_skip(buf_view(&record), partnership.n);
+        while (str_cut(&rest, '\n', &line))
+            if (line.n > 0)
+                eas_folder_get(b, line)->synced = true;
+    }
+    buf_done(&record);
+    buf_done(&partnership);
+}
+
+/* --- cursors ----------------------------------------------------------------------------------------------------- */
 
 bool eas_cursor_read(const struct eas_backend *b, struct str cursor, struct str *ret_key)
 {

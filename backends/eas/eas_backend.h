@@ -90,7 +90,7 @@ struct eas_backend {
     unsigned heartbeat_s, heartbeat_min_s, heartbeat_max_s;
     unsigned ping_folders_max; /* 0 = no limit known */
     unsigned ping_floor_s;     /* average time between two Pings is not less */
-    bool ping_synced_only;
+    struct list watches;       /* parked, or about to be */
     unsigned ping_hierarchies; /* status 7 in a row */
     uint64_t ping_next_ms;     /* no Ping before */
     struct list folders;
@@ -101,6 +101,10 @@ struct eas_backend {
 struct eas_folder *eas_folder_get(struct eas_backend *b, struct str id);
 struct eas_folder *eas_folder_find(struct eas_backend *b, struct str id);
 
+/* A page of this folder was had: Ping may name it from now on, after a restart too. */
+void eas_folder_synced(struct eas_backend *b, struct eas_folder *f);
+/* ... and a Ping that is parked without it starts anew. */
+void eas_watch_refresh(struct eas_backend *b, struct str folder_id);
 /* After a wipe: everything that is under way ends with ERR_POLICY. */
 void eas_stop_calls(struct eas_backend *b);
 /* Tell the account when signing in or provisioning fails or works again. */

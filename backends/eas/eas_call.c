@@ -27,8 +27,7 @@ const char *eas_command_name(enum eas_command command)
 
 static void advance(struct eas_call *call);
 
-/* --- ends
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- ends -------------------------------------------------------------------------------------------------------- */
 
 static void stop_attempt(struct eas_call *call)
 {
@@ -81,8 +80,7 @@ static void again_after(struct eas_call *call, uint64_t after_ms)
     timer_start(call->timer, after_ms);
 }
 
-/* --- what to do with an outcome
- * ----------------------------------------------------------------------------------------- */
+/* --- what to do with an outcome ---------------------------------------------------------------------------------- */
 
 /* A second, four seconds, ten: with jitter, so that many clients do not come back together. */
 static bool retry(struct eas_call *call, unsigned *tries, unsigned max)
@@ -240,8 +238,7 @@ static void on_http_error(struct eas_call *call, const struct eas_http_status *s
     fail(call, status->code, status->text, call->http_status);
 }
 
-/* --- answers
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- answers ----------------------------------------------------------------------------------------------------- */
 
 /* The statuses that all commands share. False: the command's own, or none. */
 static bool common_status(struct eas_call *call)
@@ -371,6 +368,7 @@ static void on_done(void *ud, struct http_request *http, const struct err *err)
 {
     struct eas_call *call = ud;
     struct err copy = call->err.code != ERR_NONE ? call->err : *err;
+    bool lost = call->err.code == ERR_NONE && (err->code == ERR_OFFLINE || err->code == ERR_PROTOCOL);
 
     (void)http;
     call->err = (struct err){0};
@@ -381,13 +379,12 @@ static void on_done(void *ud, struct http_request *http, const struct err *err)
         on_success(call);
     else if (copy.code == ERR_NONE)
         on_http_error(call, eas_http_status_find(call->http_status));
-    else if (copy.code != ERR_OFFLINE || !retry(call, &call->tries_net, call->request->patient ? 0 : EAS_RETRIES_NET))
+    else if (!lost || !retry(call, &call->tries_net, call->request->patient ? 0 : EAS_RETRIES_NET))
         finish(call, &copy);
     /* The call may be gone by now. */
 }
 
-/* --- requests
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- requests ---------------------------------------------------------------------------------------------------- */
 
 static size_t add_headers(struct eas_call *call, struct http_header *h)
 {
@@ -448,6 +445,7 @@ static void send_request(struct eas_call *call, const char *secret)
     stop_attempt(call);
     call->begun = call->empty = call->answering = call->ended = false;
     call->http_status = 0;
+    call->http = NULL;
     call->err = (struct err){0};
     if (call->request->rules) {
         eas_answer_init(&call->answer, *call->request->rules, call->reader ? call->reader : call->ud);

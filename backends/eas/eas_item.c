@@ -6,8 +6,7 @@
 #define HEADER_SCAN_MAX                                                                                                \
     ((uint64_t)1024 * 1024) /* a truncated message whose header is longer is fetched whole instead */
 
-/* --- bodies
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- bodies ------------------------------------------------------------------------------------------------------ */
 
 enum line_ends { LINE_ENDS_UNKNOWN, LINE_ENDS_KEPT, LINE_ENDS_CONVERTED };
 
@@ -142,8 +141,7 @@ void eas_item_content(struct eas_item *item, uint64_t truncation, struct blob **
     blob_unref(&blob);
 }
 
-/* --- properties
- * --------------------------------------------------------------------------------------------------------- */
+/* --- properties -------------------------------------------------------------------------------------------------- */
 
 void eas_item_begin(struct eas_item *item)
 {

@@ -45,8 +45,7 @@ struct fetch_op {
 
 static void next(struct fetch_op *f);
 
-/* --- results
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- results ----------------------------------------------------------------------------------------------------- */
 
 /* False: the op was cancelled by the callback; do not touch it again. */
 static bool deliver(struct fetch_op *f, size_t index, const struct err *err, enum fetch_what what, struct blob *content,
@@ -81,8 +80,7 @@ static void end(struct fetch_op *f, const struct err *err)
     op_finish(&f->op);
 }
 
-/* --- one answered item
- * -------------------------------------------------------------------------------------------------- */
+/* --- one answered item ------------------------------------------------------------------------------------------- */
 
 static bool deliver_message(struct fetch_op *f, size_t index, struct eas_fetched *fetched, struct blob *blob)
 {
@@ -151,8 +149,7 @@ static void take_all(struct fetch_op *f)
     next(f);
 }
 
-/* --- failures of a whole request
- * ---------------------------------------------------------------------------------------- */
+/* --- failures of a whole request --------------------------------------------------------------------------------- */
 
 /* The one item that the server chokes on. SOGo says 501 of an item that is gone. */
 static void give_up_one(struct fetch_op *f, const struct err *err)
@@ -216,8 +213,7 @@ static void on_done(void *ud, const struct err *err)
         take_all(f);
 }
 
-/* --- requests
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- requests ---------------------------------------------------------------------------------------------------- */
 
 static void write_fetch(const struct fetch_op *f, const struct wanted *item, struct eas_writer *w)
 {

@@ -132,8 +132,7 @@ struct str eas_policy_text(const struct eas_policy *policy, struct arena *arena,
     return result;
 }
 
-/* --- the answer
- * --------------------------------------------------------------------------------------------------------- */
+/* --- the answer -------------------------------------------------------------------------------------------------- */
 
 static bool on_wipe(void *ud, struct err *err)
 {

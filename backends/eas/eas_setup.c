@@ -19,8 +19,7 @@
 
 static void next_step(struct eas_backend *b);
 
-/* --- the end of a run
- * --------------------------------------------------------------------------------------------------- */
+/* --- the end of a run -------------------------------------------------------------------------------------------- */
 
 static void end_run(struct eas_backend *b, const struct err *err)
 {
@@ -57,8 +56,7 @@ static void save_and_go_on(struct eas_backend *b)
         end_run(b, &err);
 }
 
-/* --- requests
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- requests ---------------------------------------------------------------------------------------------------- */
 
 static void write_device(struct eas_backend *b, struct eas_writer *w)
 {
@@ -83,8 +81,7 @@ static void start(struct eas_backend *b, enum eas_setup_step step, const struct 
     b->setup.step = step;
 }
 
-/* --- OPTIONS and device information
- * ---------------------------------------------------------------------------------------- */
+/* --- OPTIONS and device information ------------------------------------------------------------------------------ */
 
 static void on_options(void *ud, const struct err *err)
 {
@@ -164,8 +161,7 @@ static void tell_device(struct eas_backend *b)
     eas_call_start(&b->setup.call);
 }
 
-/* --- remote wipe (MS-ASPROV 3.1.5.1.2.2)
- * ------------------------------------------------------------------------------------ */
+/* --- remote wipe (MS-ASPROV 3.1.5.1.2.2) ------------------------------------------------------------------------- */
 
 static void on_wiped(void *ud, const struct err *err)
 {
@@ -213,8 +209,7 @@ static void wipe(struct eas_backend *b)
     eas_stop_calls(b);
 }
 
-/* --- policies
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- policies ---------------------------------------------------------------------------------------------------- */
 
 static void end_unmet(struct eas_backend *b, const char *what)
 {
@@ -414,8 +409,7 @@ static void provision(struct eas_backend *b)
     end_run(b, &err);
 }
 
-/* --- the run
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the run ----------------------------------------------------------------------------------------------------- */
 
 static void next_step(struct eas_backend *b)
 {

@@ -46,8 +46,7 @@ unsigned eas_version_choose(struct str list, unsigned sticky)
     return best;
 }
 
-/* --- the record: lines of "name value"
- * ---------------------------------------------------------------------------------- */
+/* --- the record: lines of "name value" --------------------------------------------------------------------------- */
 
 static void set_text(char *to, size_t size, struct str value)
 {

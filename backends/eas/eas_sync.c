@@ -54,8 +54,7 @@ struct sync_op {
 static void ask(struct sync_op *s);
 static void run_queue(struct eas_backend *b);
 
-/* --- ends
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- ends -------------------------------------------------------------------------------------------------------- */
 
 static void leave(struct sync_op *s)
 {
@@ -102,8 +101,7 @@ static void ask_after(struct sync_op *s, uint64_t after_s)
     timer_start(s->timer, after_s * s->b->second_ms);
 }
 
-/* --- a good page
- * -------------------------------------------------------------------------------------------------------- */
+/* --- a good page ------------------------------------------------------------------------------------------------- */
 
 static uint64_t page_bytes(const struct eas_sync_page *page)
 {
@@ -154,7 +152,7 @@ static bool has_more(struct sync_op *s, struct eas_folder *f)
 static void note_page(struct sync_op *s, struct eas_folder *f)
 {
     f->failures = 0;
-    f->synced = true;
+    eas_folder_synced(s->b, f);
     if (f->woken) {
         f->woken = false;
         f->fruitless = s->page->count == 0 ? f->fruitless + 1 : 0;
@@ -177,8 +175,7 @@ static void end_page(struct sync_op *s)
     end(s, &none);
 }
 
-/* --- statuses
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- statuses ---------------------------------------------------------------------------------------------------- */
 
 static void stale(struct sync_op *s, int status)
 {
@@ -302,8 +299,7 @@ static void bad_status(struct sync_op *s, int status)
     }
 }
 
-/* --- the call
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- the call ---------------------------------------------------------------------------------------------------- */
 
 static void write_options(struct eas_writer *w, unsigned filter)
 {

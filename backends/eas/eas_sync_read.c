@@ -4,6 +4,7 @@
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 
+#define ESTIMATE_SLACK 1024
 #define VERB_REPLY     1
 #define VERB_REPLY_ALL 2
 #define VERB_FORWARD   3
@@ -133,11 +134,10 @@ static void take_content(struct eas_sync_page *page, bool is_add)
         info->size_estimate = page->item.estimated;
     eas_item_content(&page->item, page->options.truncation, &info->header, &info->message);
     if (info->message) {
-        page->whole_bodies++;
         info->size_estimate = blob_size(info->message);
         info->size_exact = true;
-    } else if (info->header) {
-        page->cut_bodies++;
+    } else if (info->header && info->size_estimate <= page->options.truncation + ESTIMATE_SLACK) {
+        info->size_estimate = 0; /* the size of the piece, not of the message (SOGo) */
     }
 }
 

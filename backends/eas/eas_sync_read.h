@@ -34,7 +34,6 @@ struct eas_sync_page {
     struct str key;
     struct item_info current, *items;
     size_t count, size;
-    uint64_t whole_bodies, cut_bodies; /* how many came complete, or truncated: does this server truncate? */
 };
 
 extern const struct eas_rules eas_sync_rules; /* ud is the page */

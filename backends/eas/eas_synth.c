@@ -52,8 +52,7 @@ static bool flush(struct eas_synth *s, struct err *err)
     return ok;
 }
 
-/* --- attachments
- * -------------------------------------------------------------------------------------------------------- */
+/* --- attachments ------------------------------------------------------------------------------------------------- */
 
 struct feed {
     struct eas_synth *s;
@@ -139,8 +138,7 @@ static void take_attachment(struct eas_synth *s)
         next_attachment(s);
 }
 
-/* --- the item
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- the item ---------------------------------------------------------------------------------------------------- */
 
 static struct build_addresses addresses(struct arena *arena, struct str value)
 {

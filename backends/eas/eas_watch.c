@@ -34,6 +34,7 @@ enum ping_status {
 
 struct watch_op {
     struct op op;
+    struct list link; /* b->watches */
     struct eas_backend *b;
     struct eas_call call;
     struct eas_ping_answer answer;
@@ -48,11 +49,11 @@ struct watch_op {
 
 static void ping(struct watch_op *w);
 
-/* --- ends
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- ends -------------------------------------------------------------------------------------------------------- */
 
 static void leave(struct watch_op *w)
 {
+    list_remove(&w->link);
     eas_call_close(&w->call);
     timer_free(&w->timer);
     arena_done(&w->arena);
@@ -61,20 +62,18 @@ static void leave(struct watch_op *w)
 static void end(struct watch_op *w, const struct err *err)
 {
     struct reply *reply = w->op.reply;
+    struct arena arena;
 
     reply->err = *err;
     if (err->code == ERR_NONE) {
         reply->watch.count = w->answer.count;
         reply->watch.folder_ids = w->answer.ids;
     }
-    eas_call_close(&w->call);
-    timer_free(&w->timer);
-    {
-        struct arena arena = w->arena; /* the ids live in it */
-
-        op_finish(&w->op);
-        arena_done(&arena);
-    }
+    arena = w->arena; /* the ids live in it */
+    w->arena = (struct arena){0};
+    leave(w);
+    op_finish(&w->op);
+    arena_done(&arena);
 }
 
 static void end_hierarchy(struct watch_op *w)
@@ -108,8 +107,7 @@ static void ping_after(struct watch_op *w, uint64_t after_ms)
     timer_start(w->timer, after_ms);
 }
 
-/* --- heartbeat
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- heartbeat --------------------------------------------------------------------------------------------------- */
 
 static unsigned clamp(const struct eas_backend *b, unsigned heartbeat_s)
 {
@@ -136,8 +134,7 @@ static void set_bound(struct eas_backend *b, int bound_s)
     b->heartbeat_s = clamp(b, (unsigned)bound_s);
 }
 
-/* --- answers
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- answers ----------------------------------------------------------------------------------------------------- */
 
 static void on_expired(struct watch_op *w)
 {
@@ -176,9 +173,7 @@ static void on_hierarchy(struct watch_op *w)
 {
     struct eas_backend *b = w->b;
 
-    /* A server that says this of folders that were never synchronised says it for ever: name the others alone. And when
-     * a look at the folders did not help, not again at once. */
-    b->ping_synced_only = true;
+    /* When a look at the folders did not help, not again at once. */
     if (b->ping_hierarchies++ > 0)
         b->ping_next_ms = time_mono_ms() + (uint64_t)b->ping_floor_s * b->second_ms;
     end_hierarchy(w);
@@ -228,7 +223,8 @@ static void on_status(struct watch_op *w, int status)
     }
 }
 
-/* The connection went away. Before the heartbeat was over: something on the way does not like it so long. */
+/* The connection went away, or the answer was no answer. Before the heartbeat was over: something on the way does not
+ * like it so long. */
 static void on_lost(struct watch_op *w, const struct err *err)
 {
     struct eas_backend *b = w->b;
@@ -246,7 +242,7 @@ static void on_done(void *ud, const struct err *err)
 {
     struct watch_op *w = ud;
 
-    if (err->code == ERR_OFFLINE && err->retry_after_s == 0)
+    if ((err->code == ERR_OFFLINE && err->retry_after_s == 0) || err->code == ERR_PROTOCOL)
         on_lost(w, err);
     else if (err->code != ERR_NONE)
         end(w, err);
@@ -254,19 +250,15 @@ static void on_done(void *ud, const struct err *err)
         on_status(w, w->call.empty ? STATUS_EXPIRED : w->call.answer.status);
 }
 
-/* --- the request
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the request ------------------------------------------------------------------------------------------------- */
 
 static bool is_wanted(struct watch_op *w, struct str id)
 {
-    const struct eas_backend *b = w->b;
     struct eas_folder *f = eas_folder_find(w->b, id);
     uint64_t now = time_mono_ms();
 
-    if (b->ping_synced_only && (!f || !f->synced))
+    if (!f || !f->synced) /* servers call it an error, or never say anything */
         return false;
-    if (!f)
-        return true;
     if (f->fruitless >= FRUITLESS_MAX) { /* it cries wolf: not for a while; the safety poll looks after it */
         f->fruitless = 0;
         f->muted_until_ms = now + MUTED_MS;
@@ -337,6 +329,19 @@ static void ping(struct watch_op *w)
     eas_call_start(&w->call);
 }
 
+void eas_watch_refresh(struct eas_backend *b, struct str folder_id)
+{
+    LIST_EACH (&b->watches, link) {
+        struct watch_op *w = LIST_ITEM(link, struct watch_op, link);
+
+        for (size_t i = 0; i < w->count && w->op.started; i++)
+            if (str_eq(w->folder_ids[i], folder_id)) {
+                ping_after(w, 0);
+                break;
+            }
+    }
+}
+
 static void start(struct op *op)
 {
     ping((struct watch_op *)op);
@@ -354,6 +359,7 @@ struct op *eas_watch(struct backend *base, const struct str *folder_ids, size_t 
     struct watch_op *w = (struct watch_op *)op;
 
     w->b = (struct eas_backend *)base;
+    list_append(&w->b->watches, &w->link);
     w->count = count < EAS_PING_FOLDERS_MAX ? count : EAS_PING_FOLDERS_MAX;
     w->folder_ids = arena_array(&op->arena, w->count, sizeof(struct str));
     for (size_t i = 0; i < w->count; i++)

@@ -149,8 +149,7 @@ bool eas_wbxml_end(const struct eas_wbxml *d, struct err *err)
     return d->state == TRAILER ? true : bad(d, err, "the document is cut short");
 }
 
-/* --- encoder
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- encoder ----------------------------------------------------------------------------------------------------- */
 
 void eas_writer_init(struct eas_writer *w, struct buf *out)
 {

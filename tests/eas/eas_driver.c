@@ -55,8 +55,7 @@ struct driver {
 static void next_command(struct driver *d);
 static void next_batch(struct driver *d);
 
-/* --- JSON
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- JSON -------------------------------------------------------------------------------------------------------- */
 
 static void json_string(struct buf *b, struct str s)
 {
@@ -142,8 +141,7 @@ static void json_blob(struct driver *d, const char *key, const struct blob *blob
     buf_byte(&d->json, '}');
 }
 
-/* --- answers
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- answers ----------------------------------------------------------------------------------------------------- */
 
 static void on_login(void *ud, const struct reply *r)
 {
@@ -347,8 +345,7 @@ static void on_watch(void *ud, const struct reply *r)
     end(d);
 }
 
-/* --- commands
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- commands ---------------------------------------------------------------------------------------------------- */
 
 static struct str word(struct str *rest)
 {
@@ -459,8 +456,7 @@ static void on_input(void *ud)
     next_command(d);
 }
 
-/* --- what the account would lend
- * ---------------------------------------------------------------------------------------- */
+/* --- what the account would lend --------------------------------------------------------------------------------- */
 
 static bool persist_put(void *ud, struct str key, struct str value, struct err *err)
 {

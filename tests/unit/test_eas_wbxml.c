@@ -227,8 +227,7 @@ static void test_an_event_stops_the_decoder(void **state)
     buf_done(&l.out);
 }
 
-/* --- encoder
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- encoder ----------------------------------------------------------------------------------------------------- */
 
 static void test_encoder(void **state)
 {
@@ -301,8 +300,7 @@ static void test_encoder_limits(void **state)
     buf_done(&out);
 }
 
-/* --- rules
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- rules ------------------------------------------------------------------------------------------------------- */
 
 static bool take_key(void *ud, struct str text, struct err *err)
 {
@@ -421,8 +419,7 @@ static void test_token_table(void **state)
 }
 
 #ifdef TEST_HAVE_WBXML
-/* --- the oracle: libwbxml2, in a process of its own, because some inputs abort it
- * -------------------------------------- */
+/* --- the oracle: libwbxml2, in a process of its own, because some inputs abort it -------------------------------- */
 
 static bool oracle_decode(struct str doc, struct buf *xml)
 {

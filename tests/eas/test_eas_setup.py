@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Versions, policies, remote wipe, moves: what happens before and around the commands."""
+import os
+
+import pytest
+
+PASSWORD = {"DevicePasswordEnabled": "1", "MinDevicePasswordLength": "6", "RequireDeviceEncryption": "1"}
+
+
+def commands(exchange, since=0):
+    return [e.get("op") for e in exchange.log(since)]
+
+
+def test_version_is_sticky(exchange, driver):
+    exchange.options(eas_versions=["14.1"])
+    d = driver(exchange)
+    cursor = d.sync(d.folder())["cursor"]
+    d.stop()
+    exchange.options(eas_versions=["14.1", "16.1"])
+    d = driver(exchange)
+    assert "14.1" in d.login()["server"]
+    inbox = d.folder()
+    assert d.sync(inbox, cursor)["err"] == "none"
+    exchange.options(eas_versions=["16.1"])
+    assert "16.1" in d.login()["server"]
+    answer = d.sync(inbox, cursor)
+    assert answer["err"] == "stale"
+    assert d.sync(inbox)["restarted"]
+    assert len(exchange.devices()) == 1
+
+
+@pytest.mark.parametrize("versions, err", [(["2.5"], "unsupported"), (["2.5", "12.0"], "unsupported")])
+def test_no_common_version(exchange, driver, versions, err):
+    exchange.options(eas_versions=versions)
+    d = driver(exchange)
+    assert d.login()["err"] == err
+    assert d.folders()["err"] == err
+
+
+def test_options_without_headers_is_no_success(exchange, driver):
+    exchange.options(eas_options="bare")
+    assert driver(exchange).login()["err"] == "protocol"
+
+
+def test_device_information(exchange, driver):
+    d = driver(exchange)
+    d.folders()
+    device = exchange.devices()[0]
+    assert device["id"].isalnum() and len(device["id"]) == 32
+    assert device["info"]["Model"] == "exbridge" and device["info"]["UserAgent"]
+    assert exchange.violations() == []
+
+
+@pytest.mark.parametrize("version", ["12.1", "14.0", "14.1", "16.1"])
+@pytest.mark.parametrize("options", [{"eas_provision": "none"}, {}, {"eas_provision_status": False}])
+def test_harmless_policy(exchange, driver, version, options):
+    exchange.options(eas_versions=[version], **options)
+    d = driver(exchange, "--provision", "ask")
+    assert d.folders()["err"] == "none"
+    if not options:
+        assert exchange.devices()[0]["policy_key"] not in (None, "", "0")
+    d.stop()
+    mark = exchange.mark()
+    d = driver(exchange)
+    assert d.folders()["err"] == "none"
+    assert commands(exchange, mark) == ["FolderSync"]
+    assert exchange.violations() == []
+
+
+@pytest.mark.parametrize("answer, allowed, err, status", [
+    ("ask", True, "policy", None), ("accept", True, "none", "2"), ("refuse", True, "none", "3"),
+    ("ask", False, "policy", None), ("accept", False, "policy", "2"), ("refuse", False, "policy", "3")])
+def test_unmet_policy(exchange, driver, answer, allowed, err, status):
+    exchange.options(eas_policy=PASSWORD, eas_allow_nonprovisionable=allowed)
+    d = driver(exchange, "--provision", answer)
+    got = d.folders()
+    assert got["err"] == err, got
+    told = [e["detail"].get("policy_status") for e in exchange.log() if e.get("op") == "Provision" and e.get("detail")]
+    if status is not None and any(told):
+        assert status in [str(t) for t in told]
+    if err == "policy":
+        assert d.wait("health")["err"] == "policy"
+    if answer == "ask":
+        assert "password" in got["text"] and "encryption" in got["text"]
+        for _ in range(5):
+            assert d.folders()["err"] == "policy"
+        assert commands(exchange).count("Provision") <= 4
+
+
+@pytest.mark.parametrize("version, code", [("14.1", 143), ("16.1", 143), ("16.1", 142), ("16.1", 144), ("12.1", 143)])
+@pytest.mark.parametrize("op", ["Sync", "FolderSync", "ItemOperations"])
+def test_policy_refresh(exchange, driver, version, code, op):
+    exchange.options(eas_versions=[version])
+    d = driver(exchange)
+    folders = d.folders()
+    inbox = next(f["id"] for f in folders["list"] if f["use"] == "inbox")
+    items, last, _ = d.sync_all(inbox)
+    exchange.fault(protocol="eas", op=op, do="policy", code=code)
+    if op == "Sync":
+        assert d.sync(inbox, last["cursor"])["err"] == "none"
+    elif op == "FolderSync":
+        assert d.folders(folders["cursor"])["err"] == "none"
+    else:
+        got, end = d.fetch(inbox, "message", *list(items)[:3])
+        assert end["err"] == "none" and all(e["err"] == "none" for e in got.values())
+    assert exchange.violations() == []
+
+
+def test_endless_policy_refresh_ends(exchange, driver):
+    d = driver(exchange)
+    inbox = d.folder()
+    exchange.fault(protocol="eas", op="Sync", do="policy", times=0)
+    mark = exchange.mark()
+    for _ in range(4):
+        assert d.sync(inbox)["err"] == "policy"
+    assert commands(exchange, mark).count("Provision") <= 4
+    assert commands(exchange, mark).count("Sync") <= 8
+
+
+def test_one_provisioning_for_all(exchange, driver):
+    d = driver(exchange)
+    inbox = d.folder()
+    _, last, _ = d.sync_all(inbox)
+    exchange.options(eas_policy_serial=2, delay_s=0.05)
+    mark = exchange.mark()
+    d.send("begin-sync", inbox, last["cursor"])
+    d.send("watch", inbox)
+    assert d.folders()["err"] == "none"
+    assert d.wait("sync")["err"] == "none"
+    assert commands(exchange, mark).count("Provision") == 2
+    d.send("unwatch")
+
+
+def test_age_filter_is_obeyed(exchange, driver):
+    d = driver(exchange)
+    inbox = d.folder()
+    before, last, _ = d.sync_all(inbox)
+    exchange.options(eas_policy={"MaxEmailAgeFilter": "2"}, eas_policy_serial=2)
+    answer = d.sync(inbox, last["cursor"])
+    assert answer["err"] == "stale"
+    items, _, _ = d.sync_all(inbox)
+    assert len(items) <= len(before)
+    log = [e for e in exchange.log() if e.get("op") == "Sync"]
+    assert log and exchange.violations() == []
+
+
+@pytest.mark.parametrize("version, kind", [("12.1", "device"), ("14.1", "device"), ("16.1", "device"), ("16.1", "account")])
+@pytest.mark.parametrize("repeat", [False, True])
+def test_wipe(exchange, driver, version, kind, repeat):
+    exchange.options(eas_versions=[version])
+    d = driver(exchange)
+    inbox = d.folder()
+    _, last, _ = d.sync_all(inbox)
+    exchange.options(eas_wipe=kind, eas_wipe_repeat=repeat)
+    d.watch(inbox)
+    assert d.sync(inbox, last["cursor"])["err"] == "policy"
+    assert len(d.seen("wipe")) == 1
+    assert d.wait("watch")["err"] == "policy"
+    assert d.folders()["err"] == "policy"
+    assert d.sync(inbox, last["cursor"])["err"] == "policy"
+    acks = exchange.devices()[0]["wipe_acks"]
+    assert len(acks) == 1 and acks[0][1] == "1"
+    assert acks[0][0] == ("AccountOnlyRemoteWipe" if kind == "account" else "RemoteWipe")
+    assert d.seen("wipe") == []
+
+
+def test_server_upgrade(exchange, driver):
+    exchange.options(eas_versions=["14.1"])
+    d = driver(exchange)
+    folders = d.folders()
+    inbox = next(f["id"] for f in folders["list"] if f["use"] == "inbox")
+    _, last, _ = d.sync_all(inbox)
+    exchange.options(eas_versions=["14.1", "16.1"], eas_rp="14.1,16.1")
+    assert d.sync(inbox, last["cursor"])["err"] == "stale"
+    assert d.sync(inbox, last["cursor"])["err"] == "stale"
+    d.watch(inbox)
+    assert d.wait("watch")["hierarchy"]
+    again = d.folders(folders["cursor"])
+    assert again["full"] and again["err"] == "none"
+    assert d.sync(inbox)["restarted"]
+
+
+def test_moved_to_another_server(exchange, driver):
+    d = driver(exchange)
+    inbox = d.folder()
+    to = exchange.eas_url.replace("127.0.0.1", "localhost")
+    exchange.fault(protocol="eas", op="Sync", do="status", status=451, headers={"X-MS-Location": to})
+    items, _, _ = d.sync_all(inbox)
+    assert len(items) == 30
+    d.stop()
+    with open(os.path.join(d.persist, "eas.state")) as file:
+        assert f"url {to}" in file.read()
+    d = driver(exchange)
+    assert d.folders()["err"] == "none"
+
+
+@pytest.mark.parametrize("to", ["http://evil.example.com/", "ftp://127.0.0.1/", "https://user@host/", "", "//x"])
+def test_moves_that_are_not_followed(exchange, driver, to):
+    d = driver(exchange)
+    inbox = d.folder()
+    exchange.fault(protocol="eas", op="Sync", do="status", status=451, headers={"X-MS-Location": to} if to else {})
+    assert d.sync(inbox)["err"] in ("protocol", "offline")
+    assert d.sync(inbox)["err"] == "none"
+
+
+def test_moves_in_a_circle_end(exchange, driver):
+    d = driver(exchange)
+    inbox = d.folder()
+    exchange.fault(protocol="eas", op="Sync", do="status", status=451, headers={"X-MS-Location": exchange.eas_url}, times=0)
+    assert d.sync(inbox)["err"] == "protocol"
+    assert len(exchange.log()) < 20
+
+
+def test_password_changes(exchange, driver):
+    d = driver(exchange)
+    inbox = d.folder()
+    exchange.call("POST", "password", {"user": "alice@example.com", "password": "new"})
+    assert d.sync(inbox)["err"] == "auth"
+    assert [h["err"] for h in d.seen("health")][-1] == "auth"
+    requests = len(exchange.log())
+    assert d.sync(inbox)["err"] == "auth"
+    assert len(exchange.log()) <= requests + 1
+    d.set_password("new")
+    d.stop()
+    d = driver(exchange, password="new")
+    assert d.sync(inbox)["err"] == "none"

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Push by Ping: what wakes it, how it adapts, what it survives."""
+import time
+
+import pytest
+
+
+def ready(driver, exchange, *args):
+    d = driver(exchange, *args)
+    inbox = d.folder()
+    _, last, _ = d.sync_all(inbox)
+    return d, inbox, last["cursor"]
+
+
+def parked(exchange, d, timeout=10):
+    """Wait until a Ping is at the server."""
+    end = time.monotonic() + timeout
+    before = exchange.counts().get("eas:Ping", 0)
+    while time.monotonic() < end:
+        status = exchange.call("GET", "status")
+        if status.get("parked") or exchange.counts().get("eas:Ping", 0) > before:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"no Ping: {status}")
+
+
+@pytest.mark.parametrize("nested", ["text", "nested"])
+@pytest.mark.parametrize("version", ["12.1", "14.1", "16.1"])
+def test_new_mail(exchange, driver, version, nested):
+    exchange.options(eas_versions=[version], eas_ping_folder=nested)
+    d, inbox, cursor = ready(driver, exchange)
+    sent = d.folder("sent")
+    d.watch(inbox, sent)
+    time.sleep(0.3)
+    assert d.seen("watch") == []
+    exchange.deliver(subject="new")
+    answer = d.wait("watch", 5)
+    assert answer["folders"] == [inbox] and not answer["hierarchy"] and not answer["everything"]
+    assert len(d.sync(inbox, cursor)["list"]) == 1
+    assert exchange.violations() == []
+
+
+def test_what_came_between_is_found(exchange, driver):
+    d, inbox, cursor = ready(driver, exchange)
+    exchange.deliver(subject="before")
+    d.watch(inbox)
+    assert d.wait("watch", 5)["folders"] == [inbox]
+
+
+def test_heartbeat_bounds(exchange, driver):
+    exchange.options(eas_heartbeat_min=100, eas_heartbeat_max=300)
+    d, inbox, _ = ready(driver, exchange)
+    d.watch(inbox)
+    time.sleep(0.3)
+    exchange.deliver(subject="new")
+    assert d.wait("watch", 5)["heartbeat"] == 300
+    assert exchange.counts()["eas:Ping"] == 2
+
+
+def test_heartbeat_grows(exchange, driver):
+    exchange.options(eas_heartbeat_min=1)
+    d, inbox, _ = ready(driver, exchange, "--heartbeat", 1)
+    d.watch(inbox)
+    time.sleep(1.6)
+    exchange.deliver(subject="new")
+    assert d.wait("watch", 5)["heartbeat"] == 301
+
+
+def test_too_many_folders(exchange, driver):
+    exchange.options(eas_ping_max_folders=1)
+    d, inbox, _ = ready(driver, exchange)
+    d.watch(inbox, d.folder("sent"), d.folder("trash"))
+    time.sleep(0.3)
+    exchange.deliver(subject="new")
+    assert d.wait("watch", 5)["folders"] == [inbox]
+
+
+def test_folder_list_changes(exchange, driver):
+    d, inbox, _ = ready(driver, exchange)
+    d.watch(inbox)
+    time.sleep(0.2)
+    exchange.folder("create", name="Fresh")
+    if not d.seen("watch"):
+        exchange.fault(protocol="eas", op="Ping", do="eas_status", code=7)
+        d.send("unwatch")
+        d.watch(inbox)
+    assert d.wait("watch", 5)["hierarchy"]
+
+
+def test_folders_are_named_once_they_are_synchronised(exchange, driver):
+    exchange.options(eas_ping_needs_sync=True)
+    d, inbox, _ = ready(driver, exchange)
+    sent = d.folder("sent")
+    d.watch(inbox, sent)
+    time.sleep(0.3)
+    d.sync_all(sent)
+    time.sleep(0.3)
+    exchange.deliver(subject="new", folder="sentitems")
+    assert d.wait("watch", 5)["folders"] == [sent]
+    d.stop()
+    d = driver(exchange)
+    d.watch(inbox, sent)
+    assert d.wait("watch", 5)["folders"] == [sent]
+    assert exchange.violations() == []
+
+
+def test_false_alarms_are_muted(exchange, driver):
+    exchange.options(eas_ping_false=True)
+    d, inbox, cursor = ready(driver, exchange)
+    for _ in range(3):
+        d.watch(inbox)
+        assert d.wait("watch", 5)["folders"] == [inbox]
+        cursor = d.sync(inbox, cursor)["cursor"]
+    mark = exchange.mark()
+    d.watch(inbox)
+    time.sleep(0.5)
+    assert d.seen("watch") == [] and exchange.counts(mark).get("eas:Ping", 0) == 0
+    d.send("unwatch")
+
+
+@pytest.mark.parametrize("code", [3, 8])
+def test_statuses_that_pass(exchange, driver, code):
+    d, inbox, _ = ready(driver, exchange)
+    exchange.fault(protocol="eas", op="Ping", do="eas_status", code=code, times=2)
+    d.watch(inbox)
+    time.sleep(1.5)
+    assert d.seen("watch") == []
+    exchange.deliver(subject="new")
+    assert d.wait("watch", 5)["folders"] == [inbox]
+
+
+@pytest.mark.parametrize("fault", [
+    {"do": "reset_before"}, {"do": "close_before"}, {"do": "cut", "bytes": 3}, {"do": "lose"}, {"do": "status", "status": 500},
+    {"do": "status", "status": 502}])
+def test_lost_connections(exchange, driver, fault):
+    d, inbox, _ = ready(driver, exchange)
+    exchange.fault(protocol="eas", op="Ping", times=1, **fault)
+    exchange.deliver(subject="new")
+    d.watch(inbox)
+    answer = d.wait("watch", 20)
+    assert answer["err"] == "none" and answer["folders"] == [inbox] or answer["err"] in ("offline", "throttled")
+
+
+@pytest.mark.parametrize("fault, err", [
+    ({"do": "status", "status": 503, "headers": {"Retry-After": "77"}}, "throttled"),
+    ({"do": "eas_status", "code": 4}, "protocol"), ({"do": "eas_status", "code": 8}, "offline"),
+    ({"do": "eas_status", "code": 129}, "denied"), ({"do": "html"}, "protocol"), ({"do": "garbage"}, "protocol"),
+    ({"do": "reset_before"}, "offline"), ({"do": "nest"}, "protocol"), ({"do": "wbxml_length"}, "protocol")])
+def test_what_ends_a_watch(exchange, driver, fault, err):
+    d, inbox, _ = ready(driver, exchange)
+    exchange.deliver(subject="new")
+    exchange.fault(protocol="eas", op="Ping", times=0, **fault)
+    d.watch(inbox)
+    answer = d.wait("watch", 25)
+    assert answer["err"] == err
+    if fault.get("status") == 503:
+        assert answer["retry_after"] == 77
+
+
+def test_nothing_is_sent_while_nothing_happens(exchange, driver):
+    d, inbox, _ = ready(driver, exchange)
+    d.watch(inbox)
+    time.sleep(0.5)
+    mark = exchange.mark()
+    time.sleep(1.5)
+    assert exchange.counts(mark) == {}
+    d.send("unwatch")
+
+
+def test_early_expiry_is_paced(exchange, driver):
+    """A server that ends every Ping at once (SOGo's default is 10 s) is not asked in a loop."""
+    d, inbox, _ = ready(driver, exchange)
+    mark = exchange.mark()
+    exchange.fault(protocol="eas", op="Ping", do="eas_status", code=1, times=0)
+    d.watch(inbox)
+    time.sleep(2.5)  # 20 ms a second: a minute is 1.2 s
+    assert 2 <= exchange.counts(mark)["eas:Ping"] <= 4
+    d.send("unwatch")
