@@ -19,7 +19,8 @@
 #define SWEEP_MS    (60 * 1000)
 #define SWEEP_ITEMS 500 /* dropped items a sweep: short transactions */
 
-/* --- host services of the backend ---------------------------------------------------------------------------------------- */
+/* --- host services of the backend
+ * ---------------------------------------------------------------------------------------- */
 
 static bool host_put(void *ud, struct str key, struct str value, struct err *err)
 {
@@ -38,8 +39,8 @@ static void marker_path(const struct account *a, struct buf *out)
     buf_printf(out, "%s/wiped", a->opts.state_dir);
 }
 
-/* MS-ASPROV 3.1.5.2: destroy what came from the server. The marker comes first and outlives a crash; what it finds is erased at the
- * next start. Nothing outside the account's own two directories is touched. */
+/* MS-ASPROV 3.1.5.2: destroy what came from the server. The marker comes first and outlives a crash; what it finds is
+ * erased at the next start. Nothing outside the account's own two directories is touched. */
 static void host_wipe(void *ud, const char *why)
 {
     struct account *a = ud;
@@ -58,14 +59,16 @@ static void host_wipe(void *ud, const char *why)
     }
     buf_done(&path);
     a->wiped = true;
-    log_error("account", account_name(a), "wiped by order of the server (%s): local state and cache are destroyed", why);
+    log_error("account", account_name(a), "wiped by order of the server (%s): local state and cache are destroyed",
+              why);
     struct err err = {0};
     err_set(&err, ERR_POLICY, "wiped by the administrator: %s", why);
     account_set_health(a, &err);
-    /* We may be inside one of their ops, which still has to acknowledge the order: they stop, but are freed with the account. */
+    /* We may be inside one of their ops, which still has to acknowledge the order: they stop, but are freed with the
+     * account. */
     sync_stop(a->sync);
     content_engine_stop(a->content);
-    LIST_EACH(&a->mailboxes, l)
+    LIST_EACH (&a->mailboxes, l)
         mailbox_folder_gone(mailbox_of_link(l));
     account_folders_done(a);
     a->folders_known = false;
@@ -97,7 +100,8 @@ void account_set_health(struct account *a, const struct err *err)
         log_error("account", account_name(a), "%s", err->text);
 }
 
-/* --- opening --------------------------------------------------------------------------------------------------------------- */
+/* --- opening
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static bool make_directories(const char *dir, struct err *err)
 {
@@ -149,11 +153,13 @@ static bool open_state(struct account *a, struct err *err)
     if (!a->store)
         return false;
     if (rebuilt)
-        log_error("store", account_name(a), "state.db was damaged and is kept aside; begun anew with a higher UIDVALIDITY");
+        log_error("store", account_name(a),
+                  "state.db was damaged and is kept aside; begun anew with a higher UIDVALIDITY");
     unsigned char key[CRYPTO_KEY_SIZE];
     if (a->opts.encrypt && !load_key(a, key, err))
         return false;
-    a->cache = cache_open(a->loop, a->opts.cache_dir, store_epoch(a->store), a->opts.encrypt ? key : NULL, a->opts.cache_limit, err);
+    a->cache = cache_open(a->loop, a->opts.cache_dir, store_epoch(a->store), a->opts.encrypt ? key : NULL,
+                          a->opts.cache_limit, err);
     mem_wipe(key, sizeof(key));
     return a->cache != NULL;
 }
@@ -212,7 +218,8 @@ static bool was_wiped(const struct account *a)
 static bool open_wiped(struct account *a)
 {
     a->wiped = true;
-    err_set(&a->health, ERR_POLICY, "wiped by the administrator; to use the account again remove %s/wiped and sign in anew", a->opts.state_dir);
+    err_set(&a->health, ERR_POLICY,
+            "wiped by the administrator; to use the account again remove %s/wiped and sign in anew", a->opts.state_dir);
     store_remove_files(a->opts.state_dir);
     cache_file_remove_tree(a->opts.cache_dir);
     log_error("account", account_name(a), "%s", a->health.text);
@@ -272,7 +279,8 @@ void accounts_free(struct accounts **a)
     *a = NULL;
 }
 
-/* --- questions --------------------------------------------------------------------------------------------------------------- */
+/* --- questions
+ * --------------------------------------------------------------------------------------------------------------- */
 
 size_t accounts_count(const struct accounts *a)
 {

@@ -2,9 +2,9 @@
 #ifndef BRIDGE_ACCOUNT_H
 #define BRIDGE_ACCOUNT_H
 /*
- * Accounts at run time: one mailbox on one server, with its backend, store, cache, sync engine and folders. Protocols find an
- * account by signing in, then work on its folders (here), mailboxes (mailbox.h) and message content (content.h). They never
- * see server ids or the backend.
+ * Accounts at run time: one mailbox on one server, with its backend, store, cache, sync engine and folders. Protocols
+ * find an account by signing in, then work on its folders (here), mailboxes (mailbox.h) and message content
+ * (content.h). They never see server ids or the backend.
  *
  * All functions run on the loop thread. An account lives as long as the process (a wiped one stays as a tombstone).
  */
@@ -26,7 +26,7 @@ enum account_prefetch { PREFETCH_NONE, PREFETCH_HEADERS, PREFETCH_RECENT, PREFET
 
 /* Made by main from the configuration. Strings must outlive the account. */
 struct account_opts {
-    const char *name;  /* section name */
+    const char *name; /* section name */
     const char *email;
     const char *state_dir; /* of this account: state.db lives here; made if missing, mode 0700 */
     const char *cache_dir;
@@ -43,8 +43,8 @@ struct account_opts {
 
 struct accounts *accounts_new(struct loop *loop);
 void accounts_free(struct accounts **a); /* closes all */
-/* Opens state.db (creating or repairing it), the cache and the backend, and starts the sync engine. ERR_DISK when the state
- * directory cannot be used; nothing is lost then. */
+/* Opens state.db (creating or repairing it), the cache and the backend, and starts the sync engine. ERR_DISK when the
+ * state directory cannot be used; nothing is lost then. */
 struct account *account_open(struct accounts *a, const struct account_opts *opts, struct err *err);
 size_t accounts_count(const struct accounts *a);
 struct account *accounts_at(const struct accounts *a, size_t i);
@@ -57,27 +57,31 @@ const struct backend_limits *account_limits(const struct account *a);
 /* What is wrong with the server side now (code ERR_NONE = all is well): shown by status, and as one ALERT a session. */
 const struct err *account_health(const struct account *a);
 
-/* --- signing in ---------------------------------------------------------------------------------------------------- */
+/* --- signing in ----------------------------------------------------------------------------------------------------
+ */
 /*
- * `name` is the account's e-mail address (ASCII case ignored) or its section name. Local password: compared in constant time.
- * Passthrough: the password goes to Exchange, once; when the server cannot be asked, the last password it accepted in this
- * process's life is compared instead. Failures answer after one second; more than 10 a minute slow everybody down.
- * err codes: ERR_AUTH (wrong name or password, indistinguishable), ERR_OFFLINE/ERR_THROTTLED (passthrough, server away),
- * ERR_POLICY (wiped account). Exactly one callback, or none after account_login_cancel().
+ * `name` is the account's e-mail address (ASCII case ignored) or its section name. Local password: compared in constant
+ * time. Passthrough: the password goes to Exchange, once; when the server cannot be asked, the last password it
+ * accepted in this process's life is compared instead. Failures answer after one second; more than 10 a minute slow
+ * everybody down. err codes: ERR_AUTH (wrong name or password, indistinguishable), ERR_OFFLINE/ERR_THROTTLED
+ * (passthrough, server away), ERR_POLICY (wiped account). Exactly one callback, or none after account_login_cancel().
  */
 struct account_login;
 typedef void account_login_cb(void *ud, struct account *account, const struct err *err);
-struct account_login *account_login(struct accounts *a, struct str name, struct str password, account_login_cb *cb, void *ud);
+struct account_login *account_login(struct accounts *a, struct str name, struct str password, account_login_cb *cb,
+                                    void *ud);
 void account_login_cancel(struct account_login **l);
 
-/* --- folders ------------------------------------------------------------------------------------------------------- */
+/* --- folders -------------------------------------------------------------------------------------------------------
+ */
 /*
- * A folder as clients see it. `name` is the full IMAP path in UTF-8, NFC, separator '/', with a '/' inside a display name
- * written _x002F_ (and a literal "_x" as _x005F_x); INBOX is "INBOX"; equal names get a stable suffix. Only folders of kind mail
- * are listed by account_folder_*(); a parent that is not a mail folder appears with selectable = false.
+ * A folder as clients see it. `name` is the full IMAP path in UTF-8, NFC, separator '/', with a '/' inside a display
+ * name written _x002F_ (and a literal "_x" as _x005F_x); INBOX is "INBOX"; equal names get a stable suffix. Only
+ * folders of kind mail are listed by account_folder_*(); a parent that is not a mail folder appears with selectable =
+ * false.
  */
 struct folder {
-    int64_t pk;          /* of the store; never reused */
+    int64_t pk;           /* of the store; never reused */
     struct str server_id; /* for bridge/ only */
     struct str name;
     enum folder_use use;
@@ -85,7 +89,7 @@ struct folder {
     bool subscribed;
     bool has_children;
     uint32_t uidvalidity; /* 0 when not selectable */
-    struct list link;    /* private */
+    struct list link;     /* private */
 };
 
 /* Wait until the folder list is known (at once when state.db has one). Calls back with the error when the very first
@@ -95,8 +99,8 @@ typedef void waiter_cb(void *ud, const struct err *err);
 struct waiter *account_wait_folders(struct account *a, waiter_cb *cb, void *ud);
 void waiter_cancel(struct waiter **w);
 
-/* Mail folders in the order of their names (INBOX first, bytewise after). The array and its folders are valid until control
- * returns to the loop; remember pk or name, not pointers. */
+/* Mail folders in the order of their names (INBOX first, bytewise after). The array and its folders are valid until
+ * control returns to the loop; remember pk or name, not pointers. */
 const struct folder *const *account_folders(const struct account *a, size_t *ret_count);
 const struct folder *account_folder_by_name(const struct account *a, struct str name); /* INBOX in any case; NULL */
 const struct folder *account_folder_by_pk(const struct account *a, int64_t pk);

@@ -16,7 +16,8 @@ struct waiter {
     struct deferred later; /* the answer is known already */
 };
 
-/* --- waiting ---------------------------------------------------------------------------------------------------------------- */
+/* --- waiting
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static void on_later(void *ud)
 {
@@ -72,7 +73,8 @@ void account_wake_waiters(struct account *a, const struct err *err)
     }
 }
 
-/* --- the list --------------------------------------------------------------------------------------------------------------- */
+/* --- the list
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static const struct store_folder *by_server_id(const struct store_folder *list, size_t n, struct str id)
 {
@@ -125,12 +127,14 @@ static bool contains(const struct str *names, size_t n, struct str name)
 static bool holds_mail(const struct store_folder *list, size_t n, const struct store_folder *parent, unsigned depth)
 {
     for (size_t i = 0; depth < FOLDER_DEPTH_MAX && i < n; i++)
-        if (str_eq(list[i].parent_id, parent->server_id) && (is_mail(&list[i]) || holds_mail(list, n, &list[i], depth + 1)))
+        if (str_eq(list[i].parent_id, parent->server_id) &&
+            (is_mail(&list[i]) || holds_mail(list, n, &list[i], depth + 1)))
             return true;
     return false;
 }
 
-static struct folder *make(struct account *a, struct arena *arena, const struct store_folder *list, size_t n, const struct store_folder *f)
+static struct folder *make(struct account *a, struct arena *arena, const struct store_folder *list, size_t n,
+                           const struct store_folder *f)
 {
     struct buf path = {0};
     struct folder *to = NULL;
@@ -164,7 +168,8 @@ static bool apply_subscriptions(struct account *a, struct arena *arena, struct f
 {
     struct str *yes = NULL, *no = NULL;
     size_t yes_n = 0, no_n = 0;
-    if (!store_subscriptions(a->store, true, arena, &yes, &yes_n, err) || !store_subscriptions(a->store, false, arena, &no, &no_n, err))
+    if (!store_subscriptions(a->store, true, arena, &yes, &yes_n, err) ||
+        !store_subscriptions(a->store, false, arena, &no, &no_n, err))
         return false;
     a->lost = arena_array(arena, yes_n + 1, sizeof(*a->lost));
     a->lost_count = 0;
@@ -237,8 +242,8 @@ const struct folder *account_folder_by_name(const struct account *a, struct str 
         if (inbox ? str_is(f, "INBOX") : str_eq(f, below))
             return a->folders[i];
         /* RFC 9051 5.1: INBOX in any case, also as the first part of a path. */
-        if (!inbox && f.n == name.n && f.n > 6 && str_case_starts(name, STR("INBOX/")) && str_starts(f, STR("INBOX/")) &&
-            str_eq(str_skip(f, 6), str_skip(name, 6)))
+        if (!inbox && f.n == name.n && f.n > 6 && str_case_starts(name, STR("INBOX/")) &&
+            str_starts(f, STR("INBOX/")) && str_eq(str_skip(f, 6), str_skip(name, 6)))
             return a->folders[i];
     }
     return NULL;

@@ -11,7 +11,7 @@
 #include "bridge/sync.h"
 
 #define FAIL_DELAY_MS      1000
-#define FAIL_SLOW_DELAY_MS 5000        /* once more than FAIL_FAST_MAX failed within a minute */
+#define FAIL_SLOW_DELAY_MS 5000 /* once more than FAIL_FAST_MAX failed within a minute */
 #define FAIL_FAST_MAX      10
 #define FAIL_WINDOW_MS     (60 * 1000)
 #define PASSWORD_MAX       1024        /* bytes */
@@ -30,7 +30,8 @@ struct account_login {
     struct err err;
 };
 
-/* High-entropy or not, the hash lives in memory only and is salted for this process; it spares us keeping the password. */
+/* High-entropy or not, the hash lives in memory only and is salted for this process; it spares us keeping the password.
+ */
 static struct crypto_hash hash_of(const struct accounts *all, struct str password)
 {
     return crypto_hmac_sha256(str_of(all->salt, sizeof(all->salt)), password);
@@ -93,7 +94,8 @@ static void fail_now(struct account_login *l, const struct err *err)
     loop_defer(l->all->loop, &l->answer);
 }
 
-/* --- a local password --------------------------------------------------------------------------------------------------------- */
+/* --- a local password
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void compare_local(struct account_login *l)
 {
@@ -171,7 +173,8 @@ static void check_local(struct account_login *l)
 {
     struct account *a = l->account;
     struct err err = {0};
-    /* The file is read each time: a new password counts at once. The command may ask somebody, so its answer is kept. */
+    /* The file is read each time: a new password counts at once. The command may ask somebody, so its answer is kept.
+     */
     if (a->opts.local_password_file && !read_local_file(a, &err)) {
         log_error("account", account_name(a), "%s", err.text);
         fail_now(l, &err);
@@ -189,10 +192,12 @@ static void check_local(struct account_login *l)
     }
     list_append(&a->logins, &l->link);
     if (!a->local_command)
-        a->local_command = child_run(a->loop, a->opts.local_password_command, STR_NULL, PASSWORD_MAX, COMMAND_MS, on_local_command, a);
+        a->local_command =
+            child_run(a->loop, a->opts.local_password_command, STR_NULL, PASSWORD_MAX, COMMAND_MS, on_local_command, a);
 }
 
-/* --- passthrough --------------------------------------------------------------------------------------------------------------- */
+/* --- passthrough
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void on_upstream(void *ud, const struct reply *reply)
 {
@@ -224,7 +229,8 @@ static void check_upstream(struct account_login *l, struct str password)
     l->op = backend_login(a->backend, password, on_upstream, l);
 }
 
-/* --- the call ------------------------------------------------------------------------------------------------------------------ */
+/* --- the call
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static struct account *find_account(const struct accounts *all, struct str name)
 {
@@ -241,7 +247,8 @@ static struct account *find_account(const struct accounts *all, struct str name)
     return found;
 }
 
-struct account_login *account_login(struct accounts *all, struct str name, struct str password, account_login_cb *cb, void *ud)
+struct account_login *account_login(struct accounts *all, struct str name, struct str password, account_login_cb *cb,
+                                    void *ud)
 {
     struct account_login *l = MEM_NEW(struct account_login);
     l->all = all;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BRIDGE_ACCOUNT_PRIVATE_H
 #define BRIDGE_ACCOUNT_PRIVATE_H
-/* The inside of an account, for the core's own files (account*, mailbox, view, content*, sync*): protocols and backends never see it. */
+/* The inside of an account, for the core's own files (account*, mailbox, view, content*, sync*): protocols and backends
+ * never see it. */
 #include "bridge/account.h"
 #include "bridge/base/arena.h"
 #include "bridge/cache.h"
@@ -43,7 +44,7 @@ struct account {
     struct crypto_hash local_hash;
     bool local_known;
     struct child *local_command;
-    struct list logins; /* struct account_login waiting for the local password */
+    struct list logins;               /* struct account_login waiting for the local password */
     struct crypto_hash accepted_hash; /* passthrough: the last one the server accepted */
     bool accepted_known;
 };

@@ -38,19 +38,23 @@ struct op *backend_flag(struct backend *b, const struct flag_request *request, o
     return b->ops->flag ? b->ops->flag(b, request, cb, ud) : unsupported(b, "changing flags", cb, ud);
 }
 
-struct op *backend_move(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count, op_cb *cb, void *ud)
+struct op *backend_move(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,
+                        op_cb *cb, void *ud)
 {
     return b->ops->move ? b->ops->move(b, from_id, to_id, ids, count, cb, ud) : unsupported(b, "moving", cb, ud);
 }
 
-struct op *backend_copy(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count, op_cb *cb, void *ud)
+struct op *backend_copy(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,
+                        op_cb *cb, void *ud)
 {
     return b->ops->copy ? b->ops->copy(b, from_id, to_id, ids, count, cb, ud) : unsupported(b, "copying", cb, ud);
 }
 
-struct op *backend_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent, op_cb *cb, void *ud)
+struct op *backend_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent,
+                          op_cb *cb, void *ud)
 {
-    return b->ops->remove ? b->ops->remove(b, folder_id, ids, count, permanent, cb, ud) : unsupported(b, "deleting", cb, ud);
+    return b->ops->remove ? b->ops->remove(b, folder_id, ids, count, permanent, cb, ud)
+                          : unsupported(b, "deleting", cb, ud);
 }
 
 struct op *backend_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud)
@@ -65,12 +69,15 @@ struct op *backend_send(struct backend *b, const struct send_request *request, o
 
 struct op *backend_folder_create(struct backend *b, struct str parent_id, struct str name, op_cb *cb, void *ud)
 {
-    return b->ops->folder_create ? b->ops->folder_create(b, parent_id, name, cb, ud) : unsupported(b, "making folders", cb, ud);
+    return b->ops->folder_create ? b->ops->folder_create(b, parent_id, name, cb, ud)
+                                 : unsupported(b, "making folders", cb, ud);
 }
 
-struct op *backend_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb, void *ud)
+struct op *backend_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
+                                 void *ud)
 {
-    return b->ops->folder_change ? b->ops->folder_change(b, id, parent_id, name, cb, ud) : unsupported(b, "renaming folders", cb, ud);
+    return b->ops->folder_change ? b->ops->folder_change(b, id, parent_id, name, cb, ud)
+                                 : unsupported(b, "renaming folders", cb, ud);
 }
 
 struct op *backend_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud)

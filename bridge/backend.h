@@ -4,18 +4,19 @@
 /*
  * THE contract between the core and the servers' protocols (EWS, EAS, and the scripted one of the tests).
  *
- * A backend speaks server ids, RFC 5322 and iCalendar. It never sees UIDs, sequence numbers, MODSEQ, the store or a client. The
- * core (bridge/sync, bridge/content) calls it; protocols do not.
+ * A backend speaks server ids, RFC 5322 and iCalendar. It never sees UIDs, sequence numbers, MODSEQ, the store or a
+ * client. The core (bridge/sync, bridge/content) calls it; protocols do not.
  *
- * Life: open() makes a backend for one account and does not talk to anybody. Then any number of ops, in any order, several at
- * once; a backend that must serialise (EAS: one Sync at a time) queues inside. close() comes when no op is alive any more.
+ * Life: open() makes a backend for one account and does not talk to anybody. Then any number of ops, in any order,
+ * several at once; a backend that must serialise (EAS: one Sync at a time) queues inside. close() comes when no op is
+ * alive any more.
  *
  * Sign-in, token refresh, version and policy negotiation, throttling, back-off and retries happen inside the backend
- * (ews_call / eas_call), whenever an op needs them. An op fails only when that has been tried: its error is what the account's
- * state becomes. The core retries by its own slow schedule, never at once.
+ * (ews_call / eas_call), whenever an op needs them. An op fails only when that has been tried: its error is what the
+ * account's state becomes. The core retries by its own slow schedule, never at once.
  *
- * To add an operation: its function below with a comment, its answer in struct reply, a capability bit when a server may lack
- * it; NULL in a table means ERR_UNSUPPORTED (callers use the backend_*() wrappers at the end, which check).
+ * To add an operation: its function below with a comment, its answer in struct reply, a capability bit when a server
+ * may lack it; NULL in a table means ERR_UNSUPPORTED (callers use the backend_*() wrappers at the end, which check).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +30,8 @@
 #include "bridge/io/loop.h"
 #include "bridge/op.h"
 
-/* --- what a server has ---------------------------------------------------------------------------------------------- */
+/* --- what a server has ----------------------------------------------------------------------------------------------
+ */
 
 enum folder_kind { FOLDER_MAIL, FOLDER_CALENDAR, FOLDER_TASKS, FOLDER_CONTACTS, FOLDER_OTHER };
 
@@ -46,7 +48,7 @@ struct folder_info {
     bool gone;   /* deleted on the server; only id is set */
 };
 
-#define BACKEND_ID_MAX     1024         /* bytes of a server id */
+#define BACKEND_ID_MAX     1024          /* bytes of a server id */
 #define BACKEND_CURSOR_MAX (1024 * 1024) /* bytes of a sync state */
 
 enum item_flag {
@@ -55,7 +57,7 @@ enum item_flag {
     ITEM_ANSWERED = 1 << 2,
     ITEM_FORWARDED = 1 << 3, /* $Forwarded */
     ITEM_DRAFT = 1 << 4,
-    ITEM_DELETED = 1 << 5,   /* \Deleted, where the server can hold it */
+    ITEM_DELETED = 1 << 5, /* \Deleted, where the server can hold it */
     ITEM_JUNK = 1 << 6,
     ITEM_MDN_SENT = 1 << 7
 };
@@ -72,27 +74,29 @@ struct item_info {
     bool categories_known;
     const struct str *categories; /* UTF-8, as the server has them */
     size_t category_count;
-    int64_t received_ms;   /* TIME_NONE = not told */
+    int64_t received_ms;    /* TIME_NONE = not told */
     uint64_t size_estimate; /* the server's idea of the size in bytes, unpadded; 0 = not told */
     bool size_exact;        /* size_estimate is the exact size of the MIME that fetch will give */
     struct str message_id;  /* with or without <>; empty = not told */
     struct str subject;     /* decoded UTF-8, for matching after a lost sync state; empty = not told */
-    /* Content that came along at no extra cost (EAS Type 4 truncated). header: the raw header block including the empty line.
-     * message: the complete MIME. Either may be NULL. Owned by the reply; blob_ref to keep. */
+    /* Content that came along at no extra cost (EAS Type 4 truncated). header: the raw header block including the empty
+     * line. message: the complete MIME. Either may be NULL. Owned by the reply; blob_ref to keep. */
     struct blob *header;
     struct blob *message;
 };
 
-/* --- what is asked ---------------------------------------------------------------------------------------------------- */
+/* --- what is asked
+ * ---------------------------------------------------------------------------------------------------- */
 
 enum fetch_what {
-    FETCH_HEADER,  /* the header block, as close to the original as the server has it */
-    FETCH_MESSAGE  /* the whole message, RFC 5322 with CRLF */
+    FETCH_HEADER, /* the header block, as close to the original as the server has it */
+    FETCH_MESSAGE /* the whole message, RFC 5322 with CRLF */
 };
 
-/* One item's content has arrived (err->code ERR_NONE: `content` is a finished blob; blob_ref to keep) or failed (ERR_NOT_FOUND: gone
- * from the server; others: this item only). Comes between start and the final callback, once for each item asked at most;
- * items not mentioned when the op ends share its error. For FETCH_HEADER `message` may come instead when the server gave all. */
+/* One item's content has arrived (err->code ERR_NONE: `content` is a finished blob; blob_ref to keep) or failed
+ * (ERR_NOT_FOUND: gone from the server; others: this item only). Comes between start and the final callback, once for
+ * each item asked at most; items not mentioned when the op ends share its error. For FETCH_HEADER `message` may come
+ * instead when the server gave all. */
 struct fetched {
     size_t index; /* into the request's ids */
     const struct err *err;
@@ -110,7 +114,8 @@ struct fetch_request {
     fetched_cb *on_item; /* called with the op's ud */
 };
 
-/* --- answers ------------------------------------------------------------------------------------------------------------ */
+/* --- answers
+ * ------------------------------------------------------------------------------------------------------------ */
 
 struct reply {
     struct err err; /* code ERR_NONE = done */
@@ -127,22 +132,23 @@ struct reply {
             size_t count;
             struct str cursor; /* to be committed together with the list */
             bool more;
-            bool restarted; /* the backend had to begin anew (cursor was empty): items not mentioned until !more are gone */
+            bool restarted; /* the backend had to begin anew (cursor was empty): items not mentioned until !more are
+                               gone */
         } items;
         struct {
             const struct str *folder_ids; /* where something may have changed */
             size_t count;
-            bool hierarchy; /* the folder list may have changed */
+            bool hierarchy;  /* the folder list may have changed */
             bool everything; /* events were lost: look everywhere */
         } watch;
         struct {
-            struct str user; /* as the server calls the signed-in person (primary address), or empty */
+            struct str user;   /* as the server calls the signed-in person (primary address), or empty */
             struct str server; /* "Exchange 15.2 (EWS Exchange2013_SP1)": for status and logs */
         } login;
         struct { /* flag, move, copy, remove: one result an item, in the order asked */
             const struct err *each;
-            const struct str *new_ids;  /* move, copy; empty where unknown */
-            const struct str *changes;  /* the new ChangeKey, or empty */
+            const struct str *new_ids; /* move, copy; empty where unknown */
+            const struct str *changes; /* the new ChangeKey, or empty */
             size_t count;
         } items_done;
         struct { /* append, folder_create, folder_move */
@@ -152,33 +158,35 @@ struct reply {
     };
 };
 
-/* --- one account's backend ---------------------------------------------------------------------------------------------- */
+/* --- one account's backend
+ * ---------------------------------------------------------------------------------------------- */
 
 enum backend_cap {
-    CAP_COPY = 1 << 0,        /* copy() */
-    CAP_APPEND = 1 << 1,      /* append() to any mail folder */
+    CAP_COPY = 1 << 0,         /* copy() */
+    CAP_APPEND = 1 << 1,       /* append() to any mail folder */
     CAP_APPEND_DRAFT = 1 << 2, /* append() to the drafts folder only */
-    CAP_KEYWORDS = 1 << 3,    /* categories can be read and set */
-    CAP_ANSWERED = 1 << 4,    /* ITEM_ANSWERED/FORWARDED can be set by flag() */
-    CAP_DELETED = 1 << 5,     /* ITEM_DELETED is kept by the server */
-    CAP_PUSH_ALL = 1 << 6     /* watch() reports every change, not additions alone */
+    CAP_KEYWORDS = 1 << 3,     /* categories can be read and set */
+    CAP_ANSWERED = 1 << 4,     /* ITEM_ANSWERED/FORWARDED can be set by flag() */
+    CAP_DELETED = 1 << 5,      /* ITEM_DELETED is kept by the server */
+    CAP_PUSH_ALL = 1 << 6      /* watch() reports every change, not additions alone */
 };
 
 struct backend_limits {
-    unsigned sync_page;            /* items in a page, for progress texts */
-    unsigned fetch_header_batch;   /* ids in one FETCH_HEADER */
-    unsigned fetch_message_batch;  /* ids in one FETCH_MESSAGE */
-    uint64_t fetch_message_bytes;  /* stop filling a FETCH_MESSAGE batch above this (estimated) */
-    unsigned fetch_parallel;       /* fetch ops worth running at once */
-    unsigned write_batch;          /* ids in one flag/move/remove */
-    uint64_t message_max;          /* bytes of a message that can be sent or appended; 0 = unknown */
+    unsigned sync_page;           /* items in a page, for progress texts */
+    unsigned fetch_header_batch;  /* ids in one FETCH_HEADER */
+    unsigned fetch_message_batch; /* ids in one FETCH_MESSAGE */
+    uint64_t fetch_message_bytes; /* stop filling a FETCH_MESSAGE batch above this (estimated) */
+    unsigned fetch_parallel;      /* fetch ops worth running at once */
+    unsigned write_batch;         /* ids in one flag/move/remove */
+    uint64_t message_max;         /* bytes of a message that can be sent or appended; 0 = unknown */
 };
 
 /* What the account lends its backend. Functions are called on the loop thread, never after close(). */
 struct backend_host {
     void *ud;
-    /* Small state that must outlive a crash (policy key, device id, negotiated version, an EAS batch on the wire, a send in
-     * flight): opaque bytes by key, committed with synchronous=FULL before put returns. An empty value deletes. */
+    /* Small state that must outlive a crash (policy key, device id, negotiated version, an EAS batch on the wire, a
+     * send in flight): opaque bytes by key, committed with synchronous=FULL before put returns. An empty value deletes.
+     */
     bool (*persist_put)(void *ud, struct str key, struct str value, struct err *err);
     bool (*persist_get)(void *ud, struct str key, struct buf *out); /* false: no such key */
     /* The server orders the account's data destroyed (remote wipe): marks it durably, then erases state and cache. */
@@ -191,18 +199,18 @@ struct login; /* backends/common/login.h: credentials, throttle and lock-out gua
 
 /* Filled by main from the configuration; strings live as long as the backend. */
 struct backend_config {
-    const char *name;    /* the account's section name: logs */
+    const char *name; /* the account's section name: logs */
     const char *email;
-    const char *url;     /* endpoint */
+    const char *url; /* endpoint */
     struct login *login;
     const char *mailbox; /* another mailbox, or NULL */
     bool impersonate;    /* with mailbox: impersonation instead of delegation */
     const char *user_agent;
     const char *ca_file, *proxy, *client_cert, *client_key;
     unsigned tls_min;
-    const char *tmp_dir; /* for blobs */
-    int provision;       /* enum provision_answer */
-    uint64_t message_limit; /* largest message accepted from the server */
+    const char *tmp_dir;                  /* for blobs */
+    int provision;                        /* enum provision_answer */
+    uint64_t message_limit;               /* largest message accepted from the server */
     const char *junk_name, *archive_name; /* special-use.junk / .archive: display names, or NULL (EAS cannot tell) */
     struct loop *loop;
     struct backend_host host;
@@ -218,35 +226,41 @@ struct backend_ops {
     struct backend *(*open)(const struct backend_config *config, struct err *err);
     void (*close)(struct backend *b);
 
-    /* Prove that the credentials work; for passthrough, `secret` is the password a client offered (kept in memory by the login when
-     * accepted). Empty secret: use what the login has. reply.login */
+    /* Prove that the credentials work; for passthrough, `secret` is the password a client offered (kept in memory by
+     * the login when accepted). Empty secret: use what the login has. reply.login */
     struct op *(*login)(struct backend *b, struct str secret, op_cb *cb, void *ud);
     /* Changes of the folder hierarchy since `cursor` (empty: all). reply.folders */
     struct op *(*folders)(struct backend *b, struct str cursor, op_cb *cb, void *ud);
-    /* One page of changes of a mail folder since `cursor` (empty: from the start). reply.items. ERR_STALE: cursor unusable, begin with an
-     * empty one. ERR_NOT_FOUND: the folder is gone. */
+    /* One page of changes of a mail folder since `cursor` (empty: from the start). reply.items. ERR_STALE: cursor
+     * unusable, begin with an empty one. ERR_NOT_FOUND: the folder is gone. */
     struct op *(*sync)(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);
     struct op *(*fetch)(struct backend *b, const struct fetch_request *request, op_cb *cb, void *ud);
-    /* Ends when something may have changed since the last watch() ended (the first call: since it began). Holds one parked
-     * request; renewals are internal. `folder_ids`: the folders of interest, most important first. reply.watch */
+    /* Ends when something may have changed since the last watch() ended (the first call: since it began). Holds one
+     * parked request; renewals are internal. `folder_ids`: the folders of interest, most important first. reply.watch
+     */
     struct op *(*watch)(struct backend *b, const struct str *folder_ids, size_t count, op_cb *cb, void *ud);
 
     /* Writing (write-through: an answer without error means the server confirmed). reply.items_done */
     struct op *(*flag)(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud);
-    struct op *(*move)(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count, op_cb *cb, void *ud);
-    struct op *(*copy)(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count, op_cb *cb, void *ud);
-    struct op *(*remove)(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent, op_cb *cb, void *ud);
+    struct op *(*move)(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,
+                       op_cb *cb, void *ud);
+    struct op *(*copy)(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,
+                       op_cb *cb, void *ud);
+    struct op *(*remove)(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent,
+                         op_cb *cb, void *ud);
     /* Unknown outcomes are resolved inside where the server gives evidence; else ERR_OFFLINE. reply.created */
     struct op *(*append)(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
     struct op *(*send)(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
-    struct op *(*folder_create)(struct backend *b, struct str parent_id, struct str name, op_cb *cb, void *ud); /* reply.created */
-    struct op *(*folder_change)(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb, void *ud);
+    struct op *(*folder_create)(struct backend *b, struct str parent_id, struct str name, op_cb *cb,
+                                void *ud); /* reply.created */
+    struct op *(*folder_change)(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
+                                void *ud);
     struct op *(*folder_remove)(struct backend *b, struct str id, op_cb *cb, void *ud);
 };
 
 struct backend {
     const struct backend_ops *ops;
-    unsigned caps;                /* may grow or shrink with the negotiated version; read when needed */
+    unsigned caps; /* may grow or shrink with the negotiated version; read when needed */
     struct backend_limits limits;
     struct loop *loop;
 };
@@ -291,13 +305,17 @@ struct op *backend_sync(struct backend *b, struct str folder_id, struct str curs
 struct op *backend_fetch(struct backend *b, const struct fetch_request *request, op_cb *cb, void *ud);
 struct op *backend_watch(struct backend *b, const struct str *folder_ids, size_t count, op_cb *cb, void *ud);
 struct op *backend_flag(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud);
-struct op *backend_move(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count, op_cb *cb, void *ud);
-struct op *backend_copy(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count, op_cb *cb, void *ud);
-struct op *backend_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent, op_cb *cb, void *ud);
+struct op *backend_move(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,
+                        op_cb *cb, void *ud);
+struct op *backend_copy(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,
+                        op_cb *cb, void *ud);
+struct op *backend_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent,
+                          op_cb *cb, void *ud);
 struct op *backend_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
 struct op *backend_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
 struct op *backend_folder_create(struct backend *b, struct str parent_id, struct str name, op_cb *cb, void *ud);
-struct op *backend_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb, void *ud);
+struct op *backend_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
+                                 void *ud);
 struct op *backend_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
 
 #endif

@@ -13,8 +13,8 @@
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
-#include "bridge/db.h"
 #include "bridge/cache_file.h"
+#include "bridge/db.h"
 
 #define CACHE_VERSION 1
 #define EVICT_SHARE   20 /* one part in so many is evicted when the limit is reached */
@@ -38,7 +38,8 @@ struct cache {
     uint64_t limit, bytes;
 };
 
-/* --- opening --------------------------------------------------------------------------------------------------------------- */
+/* --- opening
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void path_in(const struct cache *c, struct buf *out, const char *name)
 {
@@ -95,7 +96,8 @@ static void on_commit(void *ud)
         log_warn("cache", NULL, "%s: %s (the content will be fetched again)", c->dir, err.text);
 }
 
-struct cache *cache_open(struct loop *loop, const char *dir, const char *epoch, const unsigned char *key, uint64_t limit, struct err *err)
+struct cache *cache_open(struct loop *loop, const char *dir, const char *epoch, const unsigned char *key,
+                         uint64_t limit, struct err *err)
 {
     struct cache *c = MEM_NEW(struct cache);
     c->loop = loop;
@@ -108,7 +110,8 @@ struct cache *cache_open(struct loop *loop, const char *dir, const char *epoch, 
     }
     struct buf path = {0};
     path_in(c, &path, "cache.db");
-    bool ok = db_open(&c->db, buf_z(&path), false, NULL) && db_user_version(&c->db) == CACHE_VERSION && right_epoch(c, epoch);
+    bool ok =
+        db_open(&c->db, buf_z(&path), false, NULL) && db_user_version(&c->db) == CACHE_VERSION && right_epoch(c, epoch);
     ok = ok || begin_anew(c, epoch, err);
     /* Read through the page cache of the system, not through memory of ours. */
     ok = ok && db_exec(&c->db, "PRAGMA mmap_size = 1073741824", err);
@@ -148,7 +151,8 @@ uint64_t cache_bytes(const struct cache *c)
     return c->bytes;
 }
 
-/* --- rows ------------------------------------------------------------------------------------------------------------------ */
+/* --- rows
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static bool writing(struct cache *c, struct err *err)
 {
@@ -167,7 +171,8 @@ static struct str row_label(char *to, size_t size, const char *table, int64_t pk
 }
 
 /* Bind `bytes`, sealed if need be; `sealed` keeps them alive until the statement has run. */
-static void bind_bytes(struct cache *c, struct sqlite3_stmt *q, int i, const char *table, int64_t pk, struct str bytes, struct buf *sealed)
+static void bind_bytes(struct cache *c, struct sqlite3_stmt *q, int i, const char *table, int64_t pk, struct str bytes,
+                       struct buf *sealed)
 {
     if (!c->sealed) {
         db_bind_blob(q, i, bytes);
@@ -178,7 +183,8 @@ static void bind_bytes(struct cache *c, struct sqlite3_stmt *q, int i, const cha
     db_bind_blob(q, i, buf_view(sealed));
 }
 
-static bool take_bytes(struct cache *c, const char *table, int64_t pk, struct str stored, struct arena *arena, struct str *ret)
+static bool take_bytes(struct cache *c, const char *table, int64_t pk, struct str stored, struct arena *arena,
+                       struct str *ret)
 {
     if (!c->sealed) {
         *ret = arena_str(arena, stored);
@@ -290,7 +296,8 @@ static bool drop_renderings(struct cache *c, int64_t pk, struct err *err)
 }
 _Static_assert(CACHE_RENDERINGS == 8, "drop_renderings() has the number in its text");
 
-/* --- messages -------------------------------------------------------------------------------------------------------------- */
+/* --- messages
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void message_path(const struct cache *c, int64_t pk, struct buf *out)
 {
@@ -378,7 +385,8 @@ static void evict(struct cache *c)
 
 static bool put_message_row(struct cache *c, int64_t pk, uint64_t size, uint64_t sum, struct err *err)
 {
-    struct sqlite3_stmt *q = db_prepare(&c->db, "INSERT OR REPLACE INTO message (pk, size, sum, used) VALUES (?1, ?2, ?3, ?4)", err);
+    struct sqlite3_stmt *q =
+        db_prepare(&c->db, "INSERT OR REPLACE INTO message (pk, size, sum, used) VALUES (?1, ?2, ?3, ?4)", err);
     if (!q)
         return false;
     db_bind_int(q, 1, pk);
@@ -388,7 +396,8 @@ static bool put_message_row(struct cache *c, int64_t pk, uint64_t size, uint64_t
     return db_run(&c->db, q, err);
 }
 
-bool cache_put_message(struct cache *c, int64_t pk, const struct blob *message, struct str header, struct str structure, struct err *err)
+bool cache_put_message(struct cache *c, int64_t pk, const struct blob *message, struct str header, struct str structure,
+                       struct err *err)
 {
     if (cache_has_message(c, pk))
         return true;

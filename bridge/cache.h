@@ -2,10 +2,11 @@
 #ifndef BRIDGE_CACHE_H
 #define BRIDGE_CACHE_H
 /*
- * What can be fetched again: header blocks, structures, complete messages, renderings. One directory an account; anybody may
- * delete it at any time, while we run too: then everything is simply "not here". Small things are rows of cache.db (SQLite,
- * synchronous = OFF), messages are files messages/XX/PK, written to a temporary name and renamed; length and checksum are verified
- * before a byte is served. Names are numbers of ours, never a server's or a client's string.
+ * What can be fetched again: header blocks, structures, complete messages, renderings. One directory an account;
+ * anybody may delete it at any time, while we run too: then everything is simply "not here". Small things are rows of
+ * cache.db (SQLite, synchronous = OFF), messages are files messages/XX/PK, written to a temporary name and renamed;
+ * length and checksum are verified before a byte is served. Names are numbers of ours, never a server's or a client's
+ * string.
  *
  * With a key everything is sealed (AES-256-GCM, labelled with what it is and whose), rows and files alike.
  * Items are named by the store's pk.
@@ -21,9 +22,11 @@
 
 struct cache;
 
-/* epoch: of state.db; a cache of another epoch is emptied (pks mean something else). key: 32 bytes or NULL. limit: bytes of messages
- * kept, 0 = no limit; the least recently used go first. A damaged cache.db is deleted and begun anew. */
-struct cache *cache_open(struct loop *loop, const char *dir, const char *epoch, const unsigned char *key, uint64_t limit, struct err *err);
+/* epoch: of state.db; a cache of another epoch is emptied (pks mean something else). key: 32 bytes or NULL. limit:
+ * bytes of messages kept, 0 = no limit; the least recently used go first. A damaged cache.db is deleted and begun anew.
+ */
+struct cache *cache_open(struct loop *loop, const char *dir, const char *epoch, const unsigned char *key,
+                         uint64_t limit, struct err *err);
 void cache_close(struct cache **c);
 const char *cache_tmp_dir(const struct cache *c); /* for blobs on their way in */
 
@@ -35,9 +38,10 @@ bool cache_put_header(struct cache *c, int64_t pk, struct str header, bool exact
 bool cache_has_message(struct cache *c, int64_t pk);
 /* NULL: not here (or damaged: then it is forgotten). */
 struct blob *cache_message(struct cache *c, int64_t pk);
-/* The complete message with its header and packed structure; renderings made from an inexact header go. Does nothing when a message is there
- * already: the first one is the message for ever. */
-bool cache_put_message(struct cache *c, int64_t pk, const struct blob *message, struct str header, struct str structure, struct err *err);
+/* The complete message with its header and packed structure; renderings made from an inexact header go. Does nothing
+ * when a message is there already: the first one is the message for ever. */
+bool cache_put_message(struct cache *c, int64_t pk, const struct blob *message, struct str header, struct str structure,
+                       struct err *err);
 bool cache_structure(struct cache *c, int64_t pk, struct arena *arena, struct str *ret_packed);
 
 #define CACHE_RENDERINGS 8

@@ -130,7 +130,8 @@ static int open_tmp(const char *path, struct buf *tmp)
     return open(buf_z(tmp), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-bool cache_file_write(const char *path, const unsigned char *key, int64_t pk, const struct blob *b, uint64_t *ret_sum, struct err *err)
+bool cache_file_write(const char *path, const unsigned char *key, int64_t pk, const struct blob *b, uint64_t *ret_sum,
+                      struct err *err)
 {
     struct buf tmp = {0};
     struct writer w = {.fd = open_tmp(path, &tmp), .key = key, .pk = pk};
@@ -176,7 +177,8 @@ static bool read_all(int fd, void *to, size_t n, uint64_t offset)
     return true;
 }
 
-static bool read_frames(int fd, uint64_t file_size, const unsigned char *key, int64_t pk, struct blob *to, struct sum *sum)
+static bool read_frames(int fd, uint64_t file_size, const unsigned char *key, int64_t pk, struct blob *to,
+                        struct sum *sum)
 {
     struct buf sealed = {0}, plain = {0};
     uint64_t at = 0, frame = 0;
@@ -203,12 +205,13 @@ static bool read_frames(int fd, uint64_t file_size, const unsigned char *key, in
     return ok;
 }
 
-static struct blob *open_sealed(int fd, uint64_t file_size, const unsigned char *key, int64_t pk, uint64_t size, uint64_t sum,
-                                const char *tmp_dir)
+static struct blob *open_sealed(int fd, uint64_t file_size, const unsigned char *key, int64_t pk, uint64_t size,
+                                uint64_t sum, const char *tmp_dir)
 {
     struct blob *b = blob_new(tmp_dir, size);
     struct sum s = {0};
-    bool ok = read_frames(fd, file_size, key, pk, b, &s) && blob_finish(b, NULL) && blob_size(b) == size && sum_done(&s, size) == sum;
+    bool ok = read_frames(fd, file_size, key, pk, b, &s) && blob_finish(b, NULL) && blob_size(b) == size &&
+              sum_done(&s, size) == sum;
     close(fd);
     if (!ok)
         blob_unref(&b);
@@ -232,7 +235,8 @@ static struct blob *open_small(int fd, uint64_t size, uint64_t sum)
     return b;
 }
 
-struct blob *cache_file_read(const char *path, const unsigned char *key, int64_t pk, uint64_t size, uint64_t sum, const char *tmp_dir)
+struct blob *cache_file_read(const char *path, const unsigned char *key, int64_t pk, uint64_t size, uint64_t sum,
+                             const char *tmp_dir)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

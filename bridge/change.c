@@ -11,7 +11,8 @@
 
 #define CONFLICT_ROUNDS 3 /* re-read and try again so many times when somebody else changes the same items */
 
-/* --- life ---------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 void change_free(struct change *c)
 {
@@ -87,7 +88,8 @@ void changes_done(struct account *a)
         change_free(LIST_ITEM(a->changes.next, struct change, link));
 }
 
-/* --- helpers -------------------------------------------------------------------------------------------------------------- */
+/* --- helpers
+ * -------------------------------------------------------------------------------------------------------------- */
 
 void change_find(struct change *c, const uint32_t *uids, size_t count)
 {
@@ -145,7 +147,8 @@ struct str change_join(struct arena *arena, const struct str *categories, size_t
     return joined;
 }
 
-/* --- flags ------------------------------------------------------------------------------------------------------------------ */
+/* --- flags
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 /* What the server can hold; the rest of what clients may set lives in the store alone. */
 static unsigned server_flags(unsigned caps)
@@ -376,7 +379,8 @@ static void flags_begin(struct change *c)
         change_end(c, &err);
 }
 
-struct change *change_flags(struct mailbox *m, const uint32_t *uids, size_t count, const struct change_flags *what, change_cb *cb, void *ud)
+struct change *change_flags(struct mailbox *m, const uint32_t *uids, size_t count, const struct change_flags *what,
+                            change_cb *cb, void *ud)
 {
     struct change *c = change_new(mailbox_account(m), m, cb, ud);
     struct str *keywords = arena_array(&c->arena, what->keyword_count + 1, sizeof(*keywords));

@@ -2,11 +2,12 @@
 #ifndef BRIDGE_CHANGE_H
 #define BRIDGE_CHANGE_H
 /*
- * Changing mail and folders, written through: a result without error means the server confirmed and the outcome (new ids, UIDs) is
- * committed. One request for a set of messages as far as the backend's batches go; messages fail one by one.
+ * Changing mail and folders, written through: a result without error means the server confirmed and the outcome (new
+ * ids, UIDs) is committed. One request for a set of messages as far as the backend's batches go; messages fail one by
+ * one.
  *
- * A change belongs to the account, not to the session that asked for it: when the session dies it calls change_detach() and the
- * change runs to its end. Exactly one callback, never from inside the call, none after change_detach().
+ * A change belongs to the account, not to the session that asked for it: when the session dies it calls change_detach()
+ * and the change runs to its end. Exactly one callback, never from inside the call, none after change_detach().
  *
  * Capabilities (account_caps) say what the server can do; asking for more answers ERR_UNSUPPORTED and changes nothing.
  */
@@ -39,17 +40,21 @@ enum change_mode { CHANGE_ADD, CHANGE_REMOVE, CHANGE_REPLACE };
 struct change_flags {
     enum change_mode mode;
     unsigned flags;             /* enum item_flag bits */
-    const struct str *keywords; /* IMAP keywords as clients write them, without those that are flags of ours ($Forwarded, $Junk, $MDNSent) */
+    const struct str *keywords; /* IMAP keywords as clients write them, without those that are flags of ours
+                                   ($Forwarded, $Junk, $MDNSent) */
     size_t keyword_count;
     bool has_unchanged_since;
     uint64_t unchanged_since; /* RFC 7162 */
 };
 /* Messages that have the wanted flags already cost no request. */
-struct change *change_flags(struct mailbox *m, const uint32_t *uids, size_t count, const struct change_flags *what, change_cb *cb, void *ud);
+struct change *change_flags(struct mailbox *m, const uint32_t *uids, size_t count, const struct change_flags *what,
+                            change_cb *cb, void *ud);
 /* Delete for good from the client's view: recoverable on the server unless the account says `expunge = permanent`. */
 struct change *change_expunge(struct mailbox *m, const uint32_t *uids, size_t count, change_cb *cb, void *ud);
-struct change *change_move(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb, void *ud);
-struct change *change_copy(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb, void *ud);
+struct change *change_move(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb,
+                           void *ud);
+struct change *change_copy(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb,
+                           void *ud);
 
 struct change_append {
     struct blob *message; /* finished; CRLF line ends */
@@ -58,9 +63,10 @@ struct change_append {
     size_t keyword_count;
     int64_t received_s; /* TIME_NONE: now */
 };
-/* The appended bytes stay the message's bytes. An append to the Sent folder of a message that was sent through us a little before is answered
- * with the server's own copy. */
-struct change *change_append(struct account *a, int64_t folder_pk, const struct change_append *what, change_cb *cb, void *ud);
+/* The appended bytes stay the message's bytes. An append to the Sent folder of a message that was sent through us a
+ * little before is answered with the server's own copy. */
+struct change *change_append(struct account *a, int64_t folder_pk, const struct change_append *what, change_cb *cb,
+                             void *ud);
 
 /* Names are full IMAP paths. Parents that are missing are made. */
 struct change *change_folder_create(struct account *a, struct str name, change_cb *cb, void *ud);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * APPEND. Two things are special:
- *  - Sent copies. The server files its own copy of what was sent through us; when the client then appends the same message to the Sent
- *    folder, it is answered with that copy's UID as soon as a sync has brought it. Never two.
- *  - Unknown outcomes. A journal row with the evidence is committed before the request; a client that repeats the same APPEND after a lost
- *    answer makes the backend look for the evidence first.
+ *  - Sent copies. The server files its own copy of what was sent through us; when the client then appends the same
+ * message to the Sent folder, it is answered with that copy's UID as soon as a sync has brought it. Never two.
+ *  - Unknown outcomes. A journal row with the evidence is committed before the request; a client that repeats the same
+ * APPEND after a lost answer makes the backend look for the evidence first.
  */
 #include <string.h>
 
@@ -20,7 +20,8 @@
 #define SENT_COPY_TRIES 10 /* looks at the Sent folder for the server's copy */
 #define SENT_COPY_MS    3000
 
-/* --- the server's own Sent copy --------------------------------------------------------------------------------------------- */
+/* --- the server's own Sent copy
+ * --------------------------------------------------------------------------------------------- */
 
 static void sent_look(struct change *c);
 
@@ -51,7 +52,8 @@ static void sent_look(struct change *c)
         change_end(c, account_health(c->account));
 }
 
-/* --- storing ------------------------------------------------------------------------------------------------------------------ */
+/* --- storing
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static bool outcome_unknown(const struct err *err)
 {
@@ -89,7 +91,8 @@ static void on_appended(void *ud, const struct reply *reply)
         content_take_message(c->account, c->folder_pk, made.pk, c->append.message);
         c->items[0].new_uid = made.new_uid;
         if (c->journal_pk)
-            store_journal_set(c->account->store, c->journal_pk, JOURNAL_REFUSED, NULL); /* done: the same bytes may be appended again */
+            store_journal_set(c->account->store, c->journal_pk, JOURNAL_REFUSED,
+                              NULL); /* done: the same bytes may be appended again */
         change_refresh(c->account, c->folder_pk);
     }
     change_end(c, ok ? NULL : &err);
@@ -161,7 +164,8 @@ static void append_step(struct change *c)
     c->op = backend_append(c->account->backend, &request, on_appended, c);
 }
 
-struct change *change_append(struct account *a, int64_t folder_pk, const struct change_append *what, change_cb *cb, void *ud)
+struct change *change_append(struct account *a, int64_t folder_pk, const struct change_append *what, change_cb *cb,
+                             void *ud)
 {
     struct change *c = change_new(a, NULL, cb, ud);
     struct str *categories = arena_array(&c->arena, what->keyword_count + 1, sizeof(*categories));

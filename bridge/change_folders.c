@@ -59,7 +59,8 @@ static bool parent_of(struct change *c, struct str parent, struct str *ret_id)
     return true;
 }
 
-/* --- create: missing parents first, one round of create and list for each level --------------------------------------------- */
+/* --- create: missing parents first, one round of create and list for each level
+ * --------------------------------------------- */
 
 static void create_step(struct change *c);
 
@@ -116,13 +117,16 @@ struct change *change_folder_create(struct account *a, struct str name, change_c
 {
     struct change *c = change_new(a, NULL, cb, ud);
     c->name = arena_str(&c->arena, name);
-    while (c->name.n && c->name.p[c->name.n - 1] == '/') /* RFC 9051 6.3.4: a trailing separator only announces children */
+    while (c->name.n &&
+           c->name.p[c->name.n - 1] == '/') /* RFC 9051 6.3.4: a trailing separator only announces children */
         c->name.n--;
     change_begin(c, create_step);
     return c;
 }
 
-/* --- rename ------------------------------------------------------------------------------------------------------------------- */
+/* --- rename
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static void on_changed(void *ud, const struct reply *reply)
 {
@@ -166,7 +170,9 @@ struct change *change_folder_rename(struct account *a, int64_t folder_pk, struct
     return c;
 }
 
-/* --- delete ------------------------------------------------------------------------------------------------------------------- */
+/* --- delete
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static void delete_step(struct change *c)
 {

@@ -33,7 +33,8 @@ static bool nothing_left(struct change *c)
     return true;
 }
 
-/* --- move ----------------------------------------------------------------------------------------------------------------- */
+/* --- move
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void on_moved(void *ud, const struct reply *reply)
 {
@@ -68,18 +69,20 @@ static void move_step(struct change *c)
     if (nothing_left(c))
         return;
     struct str *ids = change_batch(c);
-    c->op = backend_move(c->account->backend, folder_id(c->account, mailbox_folder_pk(c->mailbox)), folder_id(c->account, c->to_pk), ids,
-                         c->batch, on_moved, c);
+    c->op = backend_move(c->account->backend, folder_id(c->account, mailbox_folder_pk(c->mailbox)),
+                         folder_id(c->account, c->to_pk), ids, c->batch, on_moved, c);
 }
 
-/* --- copy ----------------------------------------------------------------------------------------------------------------- */
+/* --- copy
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void copy_content(struct account *a, int64_t from, int64_t to)
 {
     struct blob *message = cache_message(a->cache, from);
     struct arena arena = {0};
     struct str header, structure;
-    if (message && cache_header(a->cache, from, &arena, &header) == CACHE_HEADER_EXACT && cache_structure(a->cache, from, &arena, &structure))
+    if (message && cache_header(a->cache, from, &arena, &header) == CACHE_HEADER_EXACT &&
+        cache_structure(a->cache, from, &arena, &structure))
         cache_put_message(a->cache, to, message, header, structure, NULL);
     arena_done(&arena);
     blob_unref(&message);
@@ -126,11 +129,12 @@ static void copy_step(struct change *c)
     if (nothing_left(c))
         return;
     struct str *ids = change_batch(c);
-    c->op = backend_copy(c->account->backend, folder_id(c->account, mailbox_folder_pk(c->mailbox)), folder_id(c->account, c->to_pk), ids,
-                         c->batch, on_copied, c);
+    c->op = backend_copy(c->account->backend, folder_id(c->account, mailbox_folder_pk(c->mailbox)),
+                         folder_id(c->account, c->to_pk), ids, c->batch, on_copied, c);
 }
 
-/* --- expunge -------------------------------------------------------------------------------------------------------------- */
+/* --- expunge
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void on_removed(void *ud, const struct reply *reply)
 {
@@ -161,10 +165,11 @@ static void expunge_step(struct change *c)
                            c->account->opts.expunge_permanent, on_removed, c);
 }
 
-/* --- calls ---------------------------------------------------------------------------------------------------------------- */
+/* --- calls
+ * ---------------------------------------------------------------------------------------------------------------- */
 
-static struct change *start(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to, void (*step)(struct change *c), change_cb *cb,
-                            void *ud)
+static struct change *start(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to,
+                            void (*step)(struct change *c), change_cb *cb, void *ud)
 {
     struct change *c = change_new(mailbox_account(m), m, cb, ud);
     const struct folder *f = to ? account_folder_by_pk(c->account, to) : NULL;
@@ -175,12 +180,14 @@ static struct change *start(struct mailbox *m, const uint32_t *uids, size_t coun
     return c;
 }
 
-struct change *change_move(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb, void *ud)
+struct change *change_move(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb,
+                           void *ud)
 {
     return start(m, uids, count, to_folder_pk, move_step, cb, ud);
 }
 
-struct change *change_copy(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb, void *ud)
+struct change *change_copy(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb,
+                           void *ud)
 {
     return start(m, uids, count, to_folder_pk, copy_step, cb, ud);
 }

@@ -9,8 +9,9 @@
 #include "bridge/sync.h"
 
 /*
- * One change under way. `todo` is what the server must be asked for, in order; step() sends the next batch and is called again when its
- * answer has been written down, until todo is done. Lives on account->changes; freed after its callback (or silently when detached).
+ * One change under way. `todo` is what the server must be asked for, in order; step() sends the next batch and is
+ * called again when its answer has been written down, until todo is done. Lives on account->changes; freed after its
+ * callback (or silently when detached).
  */
 struct change_todo {
     size_t index; /* into items */
@@ -42,7 +43,7 @@ struct change {
     bool detached;
     unsigned rounds;
 
-    struct change_flags flags;  /* flags */
+    struct change_flags flags;    /* flags */
     struct str name, parent_name; /* folders: borrowed from the arena */
     int64_t folder_pk;
     struct change_append append;
@@ -52,7 +53,8 @@ struct change {
 
 struct change *change_new(struct account *a, struct mailbox *m, change_cb *cb, void *ud);
 void change_end(struct change *c, const struct err *err); /* the callback comes from the loop */
-void change_begin(struct change *c, void (*step)(struct change *c)); /* step() from the loop, unless the account is unusable */
+void change_begin(struct change *c,
+                  void (*step)(struct change *c)); /* step() from the loop, unless the account is unusable */
 /* Rows of the UIDs asked for; those that are gone get ERR_NOT_FOUND. Fills todo. */
 void change_find(struct change *c, const uint32_t *uids, size_t count);
 /* Server ids of the next batch, in the arena. */

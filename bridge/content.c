@@ -21,7 +21,8 @@ bool content_has(struct mailbox *m, const struct message *msg, enum content_need
     return cache_header(cache_of(m), msg->pk, NULL, NULL) != CACHE_NO_HEADER;
 }
 
-bool content_header(struct mailbox *m, const struct message *msg, struct arena *arena, struct str *ret_header, bool *ret_exact)
+bool content_header(struct mailbox *m, const struct message *msg, struct arena *arena, struct str *ret_header,
+                    bool *ret_exact)
 {
     enum cache_header_state state = cache_header(cache_of(m), msg->pk, arena, ret_header);
     *ret_exact = state == CACHE_HEADER_EXACT;
@@ -47,12 +48,14 @@ bool content_rendering(struct mailbox *m, const struct message *msg, enum conten
     return cache_rendering(cache_of(m), msg->pk, which, arena, ret_bytes);
 }
 
-void content_keep_rendering(struct mailbox *m, const struct message *msg, enum content_rendering which, struct str bytes)
+void content_keep_rendering(struct mailbox *m, const struct message *msg, enum content_rendering which,
+                            struct str bytes)
 {
     cache_put_rendering(cache_of(m), msg->pk, which, bytes);
 }
 
-/* --- putting away ------------------------------------------------------------------------------------------------------------- */
+/* --- putting away
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void complain(struct account *a, const struct err *err)
 {
@@ -75,7 +78,8 @@ void content_take_header(struct account *a, int64_t item_pk, struct blob *header
     struct err err = {0};
     struct buf bytes = {0};
     if (cache_header(a->cache, item_pk, NULL, NULL) == CACHE_NO_HEADER &&
-        (!read_range(header, blob_size(header), &bytes, &err) || !cache_put_header(a->cache, item_pk, buf_view(&bytes), false, &err)))
+        (!read_range(header, blob_size(header), &bytes, &err) ||
+         !cache_put_header(a->cache, item_pk, buf_view(&bytes), false, &err)))
         complain(a, &err);
     buf_done(&bytes);
 }

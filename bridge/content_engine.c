@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The asynchronous half of content.h. A `get` is somebody who waits for one message (and says what he will want next); a `job` is one
- * fetch op for several messages. pump() makes jobs from what the gets miss, as full as the backend's batches are, as many at once as it
- * likes; each get asks for each of its messages once, so that a failure is told and never repeated by itself.
+ * The asynchronous half of content.h. A `get` is somebody who waits for one message (and says what he will want next);
+ * a `job` is one fetch op for several messages. pump() makes jobs from what the gets miss, as full as the backend's
+ * batches are, as many at once as it likes; each get asks for each of its messages once, so that a failure is told and
+ * never repeated by itself.
  */
 #include "bridge/content_engine.h"
 
@@ -66,7 +67,9 @@ struct content_engine {
     } prefetch;
 };
 
-/* --- gets --------------------------------------------------------------------------------------------------------------------- */
+/* --- gets
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static void get_free(struct content_get *g)
 {
@@ -107,11 +110,10 @@ static void answer(struct content_get *g, const struct err *err, struct blob *he
 }
 
 /* Whoever waits for this message as his first. */
-static void answer_waiting(struct content_engine *e, int64_t folder_pk, uint32_t uid, enum content_need got, const struct err *err,
-                           struct blob *content)
+static void answer_waiting(struct content_engine *e, int64_t folder_pk, uint32_t uid, enum content_need got,
+                           const struct err *err, struct blob *content)
 {
-    LIST_EACH(&e->gets, l)
-    {
+    LIST_EACH (&e->gets, l) {
         struct content_get *g = LIST_ITEM(l, struct content_get, link);
         if (g->uids[0] != uid || mailbox_folder_pk(g->mailbox) != folder_pk)
             continue;
@@ -141,7 +143,8 @@ static bool answer_from_cache(struct content_get *g)
     }
     struct arena arena = {0};
     struct str header;
-    bool have = g->need == CONTENT_HEADER && cache_header(g->engine->account->cache, msg->pk, &arena, &header) != CACHE_NO_HEADER;
+    bool have = g->need == CONTENT_HEADER &&
+                cache_header(g->engine->account->cache, msg->pk, &arena, &header) != CACHE_NO_HEADER;
     if (have) {
         struct blob *b = blob_from_str(header);
         answer(g, NULL, b, NULL);
@@ -151,12 +154,13 @@ static bool answer_from_cache(struct content_get *g)
     return have;
 }
 
-/* --- jobs --------------------------------------------------------------------------------------------------------------------- */
+/* --- jobs
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool in_flight(struct content_engine *e, int64_t pk, enum content_need need)
 {
-    LIST_EACH(&e->jobs, l)
-    {
+    LIST_EACH (&e->jobs, l) {
         struct job *j = LIST_ITEM(l, struct job, link);
         if (j->need < need)
             continue; /* a message job brings the header too */
@@ -250,7 +254,9 @@ static void batch_init(struct batch *b, const struct account *a, enum content_ne
 {
     const struct backend_limits *l = account_limits(a);
     unsigned max = need == CONTENT_MESSAGE ? l->fetch_message_batch : l->fetch_header_batch;
-    *b = (struct batch){.max = max ? max : 1, .bytes_max = need == CONTENT_MESSAGE && l->fetch_message_bytes ? l->fetch_message_bytes : UINT64_MAX};
+    *b = (struct batch){.max = max ? max : 1,
+                        .bytes_max =
+                            need == CONTENT_MESSAGE && l->fetch_message_bytes ? l->fetch_message_bytes : UINT64_MAX};
     if (b->max > CONTENT_AHEAD)
         b->max = CONTENT_AHEAD;
 }
@@ -264,7 +270,8 @@ static bool batch_add(struct batch *b, const struct message *msg)
     return true;
 }
 
-static void start_job(struct content_engine *e, int64_t folder_pk, enum content_need need, const struct batch *b, bool background)
+static void start_job(struct content_engine *e, int64_t folder_pk, enum content_need need, const struct batch *b,
+                      bool background)
 {
     const struct folder *folder = account_folder_by_pk(e->account, folder_pk);
     struct job *j = MEM_NEW(struct job);
@@ -293,7 +300,8 @@ static void start_job(struct content_engine *e, int64_t folder_pk, enum content_
     arena_done(&arena);
 }
 
-/* --- what to fetch -------------------------------------------------------------------------------------------------------------- */
+/* --- what to fetch
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static bool missing(struct content_engine *e, struct mailbox *m, const struct message *msg, enum content_need need)
 {
@@ -364,8 +372,7 @@ static void on_pump(void *ud)
     struct content_engine *e = ud;
     if (e->stopped)
         return;
-    LIST_EACH(&e->gets, l)
-    {
+    LIST_EACH (&e->gets, l) {
         struct content_get *g = LIST_ITEM(l, struct content_get, link);
         if (!g->answered)
             pump_get(e, g);
@@ -383,7 +390,8 @@ static void on_pump(void *ud)
     pump_prefetch(e);
 }
 
-struct content_get *content_get(struct mailbox *m, const uint32_t *uids, size_t count, enum content_need need, content_cb *cb, void *ud)
+struct content_get *content_get(struct mailbox *m, const uint32_t *uids, size_t count, enum content_need need,
+                                content_cb *cb, void *ud)
 {
     struct content_engine *e = mailbox_account(m)->content;
     struct content_get *g = MEM_NEW(struct content_get);
@@ -418,7 +426,9 @@ void content_get_cancel(struct content_get **g)
     *g = NULL;
 }
 
-/* --- prefetch ------------------------------------------------------------------------------------------------------------------- */
+/* --- prefetch
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 void content_prefetch(struct content_engine *e, int64_t folder_pk)
 {
@@ -488,7 +498,9 @@ static void pump_prefetch(struct content_engine *e)
     }
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
 
 struct content_engine *content_engine_new(struct account *a)
 {
@@ -506,9 +518,9 @@ void content_engine_stop(struct content_engine *e)
         return;
     e->stopped = true;
     prefetch_stop(e);
-    LIST_EACH(&e->jobs, l)
+    LIST_EACH (&e->jobs, l)
         op_detach(&LIST_ITEM(l, struct job, link)->op);
-    LIST_EACH(&e->gets, l)
+    LIST_EACH (&e->gets, l)
         answer(LIST_ITEM(l, struct content_get, link), account_health(e->account), NULL, NULL);
 }
 

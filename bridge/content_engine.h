@@ -9,8 +9,8 @@ struct content_engine;
 struct content_engine *content_engine_new(struct account *a);
 void content_engine_stop(struct content_engine *e); /* as sync_stop() */
 void content_engine_free(struct content_engine **e);
-/* Put away what a sync page or a fetch brought for an item: header block or complete message. Errors are logged (a full disk costs the
- * cache, not the mail). folder_pk tells which loaded mailbox learns the exact size. */
+/* Put away what a sync page or a fetch brought for an item: header block or complete message. Errors are logged (a full
+ * disk costs the cache, not the mail). folder_pk tells which loaded mailbox learns the exact size. */
 void content_take_header(struct account *a, int64_t item_pk, struct blob *header);
 void content_take_message(struct account *a, int64_t folder_pk, int64_t item_pk, struct blob *message);
 /* A folder has become clean: prefetch what the configuration wants. */

@@ -2,8 +2,9 @@
 #ifndef BRIDGE_DB_H
 #define BRIDGE_DB_H
 /*
- * A thin layer over SQLite shared by store and cache: open, prepared statements kept by their text's address, one-line binds, errors
- * as struct err. Statements are written as string literals; the pointer is the key, so each place in the code has its own.
+ * A thin layer over SQLite shared by store and cache: open, prepared statements kept by their text's address, one-line
+ * binds, errors as struct err. Statements are written as string literals; the pointer is the key, so each place in the
+ * code has its own.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,7 +27,8 @@ struct db {
     unsigned depth; /* of db_begin */
 };
 
-/* `durable`: synchronous = FULL, else OFF. Fails with ERR_DISK, or ERR_INTERNAL when the file is not a sound database. */
+/* `durable`: synchronous = FULL, else OFF. Fails with ERR_DISK, or ERR_INTERNAL when the file is not a sound database.
+ */
 bool db_open(struct db *db, const char *path, bool durable, struct err *err);
 void db_close(struct db *db);
 bool db_exec(struct db *db, const char *sql, struct err *err);
@@ -47,7 +49,8 @@ void db_reset(struct sqlite3_stmt *s);
 int64_t db_int(struct sqlite3_stmt *s, int column);
 struct str db_bytes(struct sqlite3_stmt *s, int column); /* valid until the next step or reset */
 
-/* Transactions. Begin inside a transaction only counts; the outermost commit commits. A rollback anywhere makes the outermost fail. */
+/* Transactions. Begin inside a transaction only counts; the outermost commit commits. A rollback anywhere makes the
+ * outermost fail. */
 bool db_begin(struct db *db, struct err *err);
 bool db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);

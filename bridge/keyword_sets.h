@@ -2,8 +2,8 @@
 #ifndef BRIDGE_KEYWORD_SETS_H
 #define BRIDGE_KEYWORD_SETS_H
 /*
- * The keyword combinations that occur in a mailbox, each stored once: a message holds a number. Set 0 is the empty one. Nothing is ever
- * removed while the mailbox is loaded.
+ * The keyword combinations that occur in a mailbox, each stored once: a message holds a number. Set 0 is the empty one.
+ * Nothing is ever removed while the mailbox is loaded.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -9,8 +9,8 @@
 #include "bridge/base/time.h"
 #include "bridge/keyword_sets.h"
 
-#define MAILBOX_IDLE_MS (10 * 60 * 1000) /* an unreferenced mailbox stays loaded for so long */
-#define MAILBOX_IDLE_MAX 4               /* and so many of them */
+#define MAILBOX_IDLE_MS  (10 * 60 * 1000) /* an unreferenced mailbox stays loaded for so long */
+#define MAILBOX_IDLE_MAX 4                /* and so many of them */
 
 struct mailbox {
     struct list link; /* of the account, most recently used first */
@@ -27,7 +27,8 @@ struct mailbox {
     struct list views;
 };
 
-/* --- following the store -------------------------------------------------------------------------------------------------- */
+/* --- following the store
+ * -------------------------------------------------------------------------------------------------- */
 
 size_t mailbox_lower_bound(const struct mailbox *m, uint32_t uid)
 {
@@ -132,7 +133,9 @@ void mailbox_folder_gone(struct mailbox *m)
     view_notify_all(m);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static void mailbox_free(struct mailbox *m)
 {
@@ -166,8 +169,7 @@ static struct mailbox *load(struct account *a, int64_t folder_pk, struct err *er
 
 struct mailbox *mailbox_loaded(struct account *a, int64_t folder_pk)
 {
-    LIST_EACH(&a->mailboxes, l)
-    {
+    LIST_EACH (&a->mailboxes, l) {
         struct mailbox *m = LIST_ITEM(l, struct mailbox, link);
         if (m->folder_pk == folder_pk && !m->gone)
             return m;
@@ -217,8 +219,7 @@ void mailbox_sweep(struct account *a, bool all)
 {
     uint64_t now = time_mono_ms();
     unsigned kept = 0;
-    LIST_EACH(&a->mailboxes, l)
-    {
+    LIST_EACH (&a->mailboxes, l) {
         struct mailbox *m = LIST_ITEM(l, struct mailbox, link);
         if (m->refs)
             continue;
@@ -227,7 +228,8 @@ void mailbox_sweep(struct account *a, bool all)
     }
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------------- */
+/* --- reading
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 struct account *mailbox_account(const struct mailbox *m)
 {
@@ -262,8 +264,10 @@ const struct message *mailbox_find(const struct mailbox *m, uint32_t uid)
 
 void mailbox_get_counts(const struct mailbox *m, struct mailbox_status *ret)
 {
-    struct mailbox_status s = {
-        .messages = (uint32_t)m->count, .uidnext = m->uidnext, .uidvalidity = m->uidvalidity, .highestmodseq = m->modseq};
+    struct mailbox_status s = {.messages = (uint32_t)m->count,
+                               .uidnext = m->uidnext,
+                               .uidvalidity = m->uidvalidity,
+                               .highestmodseq = m->modseq};
     for (size_t i = 0; i < m->count; i++) {
         const struct message *msg = &m->messages[i];
         s.unseen += !(msg->flags & ITEM_SEEN);
@@ -299,8 +303,8 @@ struct str folder_mailbox_id(const struct account *a, const struct folder *f, st
     return arena_printf(arena, "F%s-%llx", store_epoch(a->store), (unsigned long long)f->pk);
 }
 
-bool mailbox_vanished_since(const struct mailbox *m, uint64_t modseq, struct arena *arena, uint32_t **ret_uids, size_t *ret_count,
-                            bool *ret_complete, struct err *err)
+bool mailbox_vanished_since(const struct mailbox *m, uint64_t modseq, struct arena *arena, uint32_t **ret_uids,
+                            size_t *ret_count, bool *ret_complete, struct err *err)
 {
     return store_expunged(m->account->store, m->folder_pk, modseq, arena, ret_uids, ret_count, ret_complete, err);
 }

@@ -4,9 +4,10 @@
 /*
  * A mail folder in memory, shared by all sessions that have it selected, and each session's own view of it.
  *
- * The mailbox holds one small record a message, sorted by UID; it follows the store (a record is here only after its UID was
- * committed). A view is what one client has been told: its sequence numbers. The two drift apart until view_update() tells
- * the client what changed, at a moment when IMAP allows it (RFC 9051 5.5, 7.5.1: no EXPUNGE during FETCH, STORE, SEARCH).
+ * The mailbox holds one small record a message, sorted by UID; it follows the store (a record is here only after its
+ * UID was committed). A view is what one client has been told: its sequence numbers. The two drift apart until
+ * view_update() tells the client what changed, at a moment when IMAP allows it (RFC 9051 5.5, 7.5.1: no EXPUNGE during
+ * FETCH, STORE, SEARCH).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,16 +23,16 @@ struct view;
 /* One message. Pointers to it are valid until control returns to the loop, or any mailbox changes. */
 struct message {
     uint32_t uid;
-    uint32_t size;       /* RFC822.SIZE in bytes; see size_exact, mailbox_tell_sizes() */
+    uint32_t size; /* RFC822.SIZE in bytes; see size_exact, mailbox_tell_sizes() */
     uint64_t modseq;
-    int64_t pk;          /* of the store and the cache: stable for the life of the message */
-    int64_t received_s;  /* INTERNALDATE */
-    uint32_t saved_s;    /* SAVEDATE: when it came into this folder as far as we know; 0 = unknown */
+    int64_t pk;           /* of the store and the cache: stable for the life of the message */
+    int64_t received_s;   /* INTERNALDATE */
+    uint32_t saved_s;     /* SAVEDATE: when it came into this folder as far as we know; 0 = unknown */
     uint32_t keyword_set; /* see mailbox_keywords() */
-    uint16_t flags;      /* enum item_flag bits */
-    bool size_exact : 1; /* `size` is the length of the bytes that BODY[] gives */
+    uint16_t flags;       /* enum item_flag bits */
+    bool size_exact : 1;  /* `size` is the length of the bytes that BODY[] gives */
     bool size_told : 1;
-    bool recent : 1;     /* not announced to any session before (\Recent, RFC 3501) */
+    bool recent : 1; /* not announced to any session before (\Recent, RFC 3501) */
 };
 
 struct mailbox_status {
@@ -41,13 +42,14 @@ struct mailbox_status {
     uint64_t size; /* sum of RFC822.SIZE */
 };
 
-/* --- opening -------------------------------------------------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------------------------------------------
+ */
 /*
- * Open a folder: wait for its first sync (progress texts every 10 s; after 60 s what is there is sorted, committed and shown),
- * or, when it was synced before, for one look at the server (bounded to a few seconds, and left out while a watch covers the
- * folder). When the server cannot be reached and the folder has been synced once, it opens at once from the store.
- * Errors: ERR_NOT_FOUND (no such folder), else why the first sync failed. One callback, or none after mailbox_open_cancel().
- * The mailbox handed over is referenced: mailbox_unref() when done.
+ * Open a folder: wait for its first sync (progress texts every 10 s; after 60 s what is there is sorted, committed and
+ * shown), or, when it was synced before, for one look at the server (bounded to a few seconds, and left out while a
+ * watch covers the folder). When the server cannot be reached and the folder has been synced once, it opens at once
+ * from the store. Errors: ERR_NOT_FOUND (no such folder), else why the first sync failed. One callback, or none after
+ * mailbox_open_cancel(). The mailbox handed over is referenced: mailbox_unref() when done.
  */
 struct mailbox_open;
 struct mailbox_open_events {
@@ -61,14 +63,16 @@ void mailbox_unref(struct mailbox **m);
 typedef void mailbox_status_cb(void *ud, const struct mailbox_status *status, const struct err *err);
 struct mailbox_open *mailbox_get_status(struct account *a, int64_t folder_pk, mailbox_status_cb *cb, void *ud);
 
-/* --- reading -------------------------------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------------------------------
+ */
 
 struct account *mailbox_account(const struct mailbox *m);
 int64_t mailbox_folder_pk(const struct mailbox *m);
-bool mailbox_gone(const struct mailbox *m); /* the folder was deleted on the server: sessions should say BYE or close it */
+bool mailbox_gone(
+    const struct mailbox *m); /* the folder was deleted on the server: sessions should say BYE or close it */
 void mailbox_get_counts(const struct mailbox *m, struct mailbox_status *ret_status);
 size_t mailbox_count(const struct mailbox *m);
-const struct message *mailbox_at(const struct mailbox *m, size_t i); /* in UID order */
+const struct message *mailbox_at(const struct mailbox *m, size_t i);       /* in UID order */
 const struct message *mailbox_find(const struct mailbox *m, uint32_t uid); /* NULL: expunged */
 /* First index with uid >= the given one (binary search). */
 size_t mailbox_lower_bound(const struct mailbox *m, uint32_t uid);
@@ -80,19 +84,22 @@ const struct str *mailbox_all_keywords(const struct mailbox *m, size_t *ret_coun
 struct str mailbox_email_id(const struct mailbox *m, const struct message *msg, struct arena *arena);
 struct str mailbox_mailbox_id(const struct mailbox *m, struct arena *arena); /* MAILBOXID */
 struct str folder_mailbox_id(const struct account *a, const struct folder *f, struct arena *arena);
-/* UIDs expunged since a MODSEQ (RFC 7162 VANISHED (EARLIER)), ascending, at most those <= uid_max. *ret_complete is false when the
- * log does not reach back so far: the caller then has to treat every UID that is not there as vanished. */
+/* UIDs expunged since a MODSEQ (RFC 7162 VANISHED (EARLIER)), ascending, at most those <= uid_max. *ret_complete is
+ * false when the log does not reach back so far: the caller then has to treat every UID that is not there as vanished.
+ */
 bool mailbox_vanished_since(const struct mailbox *m, uint64_t modseq, struct arena *arena, uint32_t **ret_uids,
                             size_t *ret_count, bool *ret_complete, struct err *err);
 /* Before RFC822.SIZE is told for these UIDs: what is told is written down and stays the same ever after. */
 bool mailbox_tell_sizes(struct mailbox *m, const uint32_t *uids, size_t count, struct err *err);
-/* The client asked (NOOP, CHECK, IDLE start): look at the server if nothing else watches and the last look is 30 s old. */
+/* The client asked (NOOP, CHECK, IDLE start): look at the server if nothing else watches and the last look is 30 s old.
+ */
 void mailbox_poke(struct mailbox *m);
 
-/* --- views ---------------------------------------------------------------------------------------------------------- */
+/* --- views ----------------------------------------------------------------------------------------------------------
+ */
 
-/* `on_change` comes from the loop (never from inside a call) when view_update() would have something to say; once until the
- * next view_update(). */
+/* `on_change` comes from the loop (never from inside a call) when view_update() would have something to say; once until
+ * the next view_update(). */
 struct view *view_new(struct mailbox *m, void (*on_change)(void *ud), void *ud);
 void view_free(struct view **v);
 struct mailbox *view_mailbox(const struct view *v);
@@ -104,15 +111,17 @@ uint32_t view_seq_le(const struct view *v, uint32_t uid);
 bool view_pending(const struct view *v);
 
 /* Bring the view up to date. Calls in this order: vanished (descending sequence numbers as they are at that moment when
- * `expunges` is allowed), exists (once, if the count changed upwards or anything vanished), flags for each message whose flags or
- * keywords changed. When expunges is false, removed messages stay in the view (with their numbers) until a later call. */
+ * `expunges` is allowed), exists (once, if the count changed upwards or anything vanished), flags for each message
+ * whose flags or keywords changed. When expunges is false, removed messages stay in the view (with their numbers) until
+ * a later call. */
 struct view_events {
     void (*on_expunge)(void *ud, uint32_t seq, uint32_t uid);
     void (*on_exists)(void *ud, uint32_t count);
     void (*on_flags)(void *ud, uint32_t seq, const struct message *msg);
 };
 void view_update(struct view *v, bool expunges, const struct view_events *ev, void *ud);
-/* The session has just told (or was told .SILENT) the flags of this message as they are now: no echo in view_update(). */
+/* The session has just told (or was told .SILENT) the flags of this message as they are now: no echo in view_update().
+ */
 void view_told(struct view *v, uint32_t uid, uint64_t modseq);
 
 #endif

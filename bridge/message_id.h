@@ -3,9 +3,9 @@
 #define BRIDGE_MESSAGE_ID_H
 /* Recognising a message we hold as bytes: by Message-ID and subject, the way store.h recognises what a server lists. */
 #include "bridge/base/arena.h"
+#include "bridge/base/str.h"
 #include "bridge/io/blob.h"
 #include "bridge/io/crypto.h"
-#include "bridge/base/str.h"
 
 struct message_identity {
     struct str message_id;      /* without <>; empty: the message has none */

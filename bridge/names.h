@@ -5,12 +5,12 @@
  * Server names to names a client can use, and back.
  *
  * Folder labels: one component of an IMAP path (separator '/'). NFC; '/' becomes _x002F_, a control character its own
- * _xHHHH_, and a literal "_x" that could be taken for such an escape becomes "_x005F_x". Empty names become "_x0000_" so that
- * a path never has an empty component. Siblings with equal labels get " (2)", " (3)", ...
+ * _xHHHH_, and a literal "_x" that could be taken for such an escape becomes "_x005F_x". Empty names become "_x0000_"
+ * so that a path never has an empty component. Siblings with equal labels get " (2)", " (3)", ...
  *
- * Keywords: Exchange categories are free text, IMAP keywords are atoms (RFC 9051 flag-keyword). The five categories that Thunderbird's
- * tags stand for are $label1..$label5; every other category is its own text with bytes that an atom cannot have written _xHHHH_
- * (UTF-16 code units as in the folder names).
+ * Keywords: Exchange categories are free text, IMAP keywords are atoms (RFC 9051 flag-keyword). The five categories
+ * that Thunderbird's tags stand for are $label1..$label5; every other category is its own text with bytes that an atom
+ * cannot have written _xHHHH_ (UTF-16 code units as in the folder names).
  */
 #include <stdbool.h>
 

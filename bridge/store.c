@@ -130,7 +130,8 @@ bool store_new_uidvalidity(struct store *s, uint32_t *ret_value, struct err *err
     return true;
 }
 
-/* --- opening --------------------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------------------------------
+ */
 
 static bool lock_directory(struct store *s, struct err *err)
 {
@@ -169,7 +170,8 @@ static bool open_sound(struct store *s, const char *path, struct err *err)
     if (version == 0 && !make_schema(s, err))
         return false;
     if (version > SCHEMA_VERSION)
-        return err_set(err, ERR_UNSUPPORTED, "%s was written by a newer exbridge (schema %lld)", path, (long long)version);
+        return err_set(err, ERR_UNSUPPORTED, "%s was written by a newer exbridge (schema %lld)", path,
+                       (long long)version);
     struct buf epoch = {0};
     bool ok = version >= 0 && db_sound(&s->db) && store_meta_get(s, "epoch", &epoch) && epoch.n == 8;
     if (ok)
@@ -273,12 +275,14 @@ const char *store_epoch(const struct store *s)
     return s->epoch;
 }
 
-/* --- the backend's small state ---------------------------------------------------------------------------------------- */
+/* --- the backend's small state
+ * ---------------------------------------------------------------------------------------- */
 
 bool store_persist_put(struct store *s, struct str key, struct str value, struct err *err)
 {
-    struct sqlite3_stmt *q = value.n ? db_prepare(&s->db, "INSERT OR REPLACE INTO persist (key, value) VALUES (?1, ?2)", err)
-                                     : db_prepare(&s->db, "DELETE FROM persist WHERE key = ?1", err);
+    struct sqlite3_stmt *q =
+        value.n ? db_prepare(&s->db, "INSERT OR REPLACE INTO persist (key, value) VALUES (?1, ?2)", err)
+                : db_prepare(&s->db, "DELETE FROM persist WHERE key = ?1", err);
     if (!q)
         return false;
     db_bind_blob(q, 1, key);

@@ -2,14 +2,15 @@
 #ifndef BRIDGE_STORE_H
 #define BRIDGE_STORE_H
 /*
- * What an account must never lose: state.db (SQLite, WAL, synchronous = FULL). Folders, items, UIDs, UIDVALIDITY, MODSEQ, sync
- * state, the backend's small state. The only file that includes sqlite3.h besides cache.c.
+ * What an account must never lose: state.db (SQLite, WAL, synchronous = FULL). Folders, items, UIDs, UIDVALIDITY,
+ * MODSEQ, sync state, the backend's small state. The only file that includes sqlite3.h besides cache.c.
  *
  * Every function is one transaction: it is durable when it returns true, and has changed nothing when it returns false
- * (ERR_DISK: full or failing; the store stays usable). UIDs are announced only from what was read back after the commit.
+ * (ERR_DISK: full or failing; the store stays usable). UIDs are announced only from what was read back after the
+ * commit.
  *
- * UIDVALIDITY only grows, also when state.db is lost or the clock goes back: the highest one given is mirrored in the file
- * `uidvalidity` beside state.db, written and fsynced before the folder row is committed.
+ * UIDVALIDITY only grows, also when state.db is lost or the clock goes back: the highest one given is mirrored in the
+ * file `uidvalidity` beside state.db, written and fsynced before the folder row is committed.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,16 +27,17 @@ struct store;
  * directory: a second process gets ERR_EXISTS. */
 struct store *store_open(const char *dir, bool *ret_rebuilt, struct err *err);
 void store_close(struct store **s);
-/* Remote wipe: delete state.db and what belongs to it (not the `uidvalidity` mirror, not the lock). The store is unusable after it, but for
- * store_close(). */
+/* Remote wipe: delete state.db and what belongs to it (not the `uidvalidity` mirror, not the lock). The store is
+ * unusable after it, but for store_close(). */
 void store_destroy(struct store *s);
-void store_remove_files(const char *dir); /* the same for a directory that is not open */
+void store_remove_files(const char *dir);       /* the same for a directory that is not open */
 const char *store_epoch(const struct store *s); /* 8 hex digits, new with each new state.db */
 
 bool store_persist_put(struct store *s, struct str key, struct str value, struct err *err);
 bool store_persist_get(struct store *s, struct str key, struct buf *out);
 
-/* --- folders ------------------------------------------------------------------------------------------------------- */
+/* --- folders -------------------------------------------------------------------------------------------------------
+ */
 
 struct store_folder {
     int64_t pk;
@@ -47,7 +49,8 @@ struct store_folder {
     bool synced, shown, resync;
 };
 /* All folders of the account, in pk order; strings in the arena. */
-bool store_folders(struct store *s, struct arena *arena, struct store_folder **ret_list, size_t *ret_count, struct err *err);
+bool store_folders(struct store *s, struct arena *arena, struct store_folder **ret_list, size_t *ret_count,
+                   struct err *err);
 /* One hierarchy page together with its cursor. full: what is not in the list is gone (its items too). */
 bool store_apply_folders(struct store *s, const struct folder_info *list, size_t count, bool full, struct str cursor,
                          struct err *err);
@@ -57,10 +60,11 @@ bool store_forget_hierarchy(struct store *s, struct err *err);
 
 bool store_subscribe(struct store *s, struct str name, bool subscribed, struct err *err);
 /* Names explicitly subscribed (`subscribed` true) or unsubscribed. */
-bool store_subscriptions(struct store *s, bool subscribed, struct arena *arena, struct str **ret_names, size_t *ret_count,
-                         struct err *err);
+bool store_subscriptions(struct store *s, bool subscribed, struct arena *arena, struct str **ret_names,
+                         size_t *ret_count, struct err *err);
 
-/* --- items --------------------------------------------------------------------------------------------------------- */
+/* --- items ---------------------------------------------------------------------------------------------------------
+ */
 
 struct store_page {
     const struct item_info *items;
@@ -74,16 +78,16 @@ struct store_applied {
 };
 /* The sync state to continue from; empty = from the start. */
 bool store_cursor(struct store *s, int64_t folder_pk, struct buf *out);
-/* Apply a page and its cursor. New items get UIDs at once when the folder is shown already, else when the last page (!more)
- * is in, in received order. A resync takes over at its last page (see store_resync). `announce`: give UIDs now even though
- * pages are missing (a client has waited long enough); from then on the folder counts as shown. */
+/* Apply a page and its cursor. New items get UIDs at once when the folder is shown already, else when the last page
+ * (!more) is in, in received order. A resync takes over at its last page (see store_resync). `announce`: give UIDs now
+ * even though pages are missing (a client has waited long enough); from then on the folder counts as shown. */
 bool store_apply_page(struct store *s, int64_t folder_pk, const struct store_page *page, bool announce,
                       struct store_applied *ret_applied, struct err *err);
 /* UIDs for what is there, without a page. */
 bool store_announce(struct store *s, int64_t folder_pk, struct err *err);
-/* The sync state is invalid: collect the folder again beside the old list, which is served until the last page is in. Then old
- * and new are matched: by server id (where identity and date agree), then by identity, date and size where that is unique on
- * both sides; matched items keep UID and content, the others get new UIDs or vanish. */
+/* The sync state is invalid: collect the folder again beside the old list, which is served until the last page is in.
+ * Then old and new are matched: by server id (where identity and date agree), then by identity, date and size where
+ * that is unique on both sides; matched items keep UID and content, the others get new UIDs or vanish. */
 bool store_resync(struct store *s, int64_t folder_pk, struct err *err);
 /* Items known of a folder, UIDs or not: for progress. */
 uint32_t store_item_count(struct store *s, int64_t folder_pk);
@@ -129,8 +133,8 @@ bool store_dropped_done(struct store *s, const int64_t *pks, size_t count, struc
 /* The item of this server id in the folder; 0 = none. For content that comes along with a sync page. */
 int64_t store_item_by_id(struct store *s, int64_t folder_pk, struct str server_id);
 
-/* Padding of an estimate so that it is practically never below the real size (RFC822.SIZE too small cuts messages in some
- * clients): base64 of what the server may keep decoded, plus headers. */
+/* Padding of an estimate so that it is practically never below the real size (RFC822.SIZE too small cuts messages in
+ * some clients): base64 of what the server may keep decoded, plus headers. */
 uint32_t store_pad_size(uint64_t estimate);
 
 #endif

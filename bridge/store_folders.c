@@ -5,7 +5,8 @@
 #include "bridge/names.h"
 #include "bridge/store_private.h"
 
-bool store_folders(struct store *s, struct arena *arena, struct store_folder **ret_list, size_t *ret_count, struct err *err)
+bool store_folders(struct store *s, struct arena *arena, struct store_folder **ret_list, size_t *ret_count,
+                   struct err *err)
 {
     struct sqlite3_stmt *q = db_prepare(&s->db, "SELECT count(*) FROM folder", err);
     if (!q || db_step(&s->db, q, err) < 0)
@@ -42,7 +43,8 @@ bool store_folders(struct store *s, struct arena *arena, struct store_folder **r
     return rc >= 0;
 }
 
-/* --- applying a hierarchy page ------------------------------------------------------------------------------------------- */
+/* --- applying a hierarchy page
+ * ------------------------------------------------------------------------------------------- */
 
 static bool label_taken(struct store *s, struct str parent_id, struct str label, int64_t except_pk)
 {
@@ -89,8 +91,8 @@ struct known {
 
 static bool find_folder(struct store *s, const struct folder_info *f, struct known *ret)
 {
-    struct sqlite3_stmt *q =
-        db_prepare(&s->db, "SELECT pk, parent_id, name, kind, use FROM folder WHERE mailbox = 1 AND server_id = ?1", NULL);
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db, "SELECT pk, parent_id, name, kind, use FROM folder WHERE mailbox = 1 AND server_id = ?1", NULL);
     if (!q)
         return false;
     db_bind_blob(q, 1, f->id);
@@ -118,10 +120,11 @@ static bool insert_folder(struct store *s, const struct folder_info *f, struct s
     uint32_t uidvalidity = 0;
     if (!store_new_uidvalidity(s, &uidvalidity, err))
         return false;
-    struct sqlite3_stmt *q = db_prepare(&s->db,
-                                        "INSERT INTO folder (mailbox, server_id, parent_id, name, label, kind, use, hidden,"
-                                        " uidvalidity) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                                        err);
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db,
+                   "INSERT INTO folder (mailbox, server_id, parent_id, name, label, kind, use, hidden,"
+                   " uidvalidity) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                   err);
     if (!q)
         return false;
     db_bind_blob(q, 1, f->id);
@@ -137,11 +140,11 @@ static bool insert_folder(struct store *s, const struct folder_info *f, struct s
 
 static bool update_folder(struct store *s, const struct folder_info *f, int64_t pk, struct str label, struct err *err)
 {
-    struct sqlite3_stmt *q =
-        db_prepare(&s->db,
-                   "UPDATE folder SET parent_id = ?2, name = ?3, label = coalesce(nullif(?4, ''), label), kind = ?5, use = ?6,"
-                   " hidden = ?7 WHERE pk = ?1",
-                   err);
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db,
+        "UPDATE folder SET parent_id = ?2, name = ?3, label = coalesce(nullif(?4, ''), label), kind = ?5, use = ?6,"
+        " hidden = ?7 WHERE pk = ?1",
+        err);
     if (!q)
         return false;
     db_bind_int(q, 1, pk);
@@ -219,7 +222,8 @@ bool store_forget_hierarchy(struct store *s, struct err *err)
     return store_meta_put(s, "hierarchy", STR_NULL, err);
 }
 
-/* --- subscriptions --------------------------------------------------------------------------------------------------------- */
+/* --- subscriptions
+ * --------------------------------------------------------------------------------------------------------- */
 
 static bool name_run(struct store *s, const char *sql, struct str name, struct err *err)
 {
@@ -244,8 +248,8 @@ bool store_subscribe(struct store *s, struct str name, bool subscribed, struct e
     return false;
 }
 
-bool store_subscriptions(struct store *s, bool subscribed, struct arena *arena, struct str **ret_names, size_t *ret_count,
-                         struct err *err)
+bool store_subscriptions(struct store *s, bool subscribed, struct arena *arena, struct str **ret_names,
+                         size_t *ret_count, struct err *err)
 {
     struct sqlite3_stmt *q = subscribed ? db_prepare(&s->db, "SELECT name FROM subscription ORDER BY name", err)
                                         : db_prepare(&s->db, "SELECT name FROM unsubscription ORDER BY name", err);

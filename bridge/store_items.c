@@ -71,7 +71,8 @@ bool store_folder_state_put(struct store *s, int64_t folder_pk, const struct fol
     return db_run(&s->db, q, err);
 }
 
-/* --- one change --------------------------------------------------------------------------------------------------------- */
+/* --- one change
+ * --------------------------------------------------------------------------------------------------------- */
 
 struct known_item {
     int64_t pk;
@@ -79,7 +80,8 @@ struct known_item {
     unsigned flags;
 };
 
-static int find_item(struct store *s, int64_t folder_pk, int64_t generation, struct str id, struct known_item *ret, struct err *err)
+static int find_item(struct store *s, int64_t folder_pk, int64_t generation, struct str id, struct known_item *ret,
+                     struct err *err)
 {
     struct sqlite3_stmt *q = db_prepare(
         &s->db, "SELECT pk, uid, flags FROM item WHERE folder = ?1 AND generation = ?2 AND server_id = ?3", err);
@@ -120,14 +122,14 @@ static void join_categories(const struct item_info *item, struct buf *out)
     }
 }
 
-static bool insert_item(struct store *s, int64_t folder_pk, int64_t generation, uint64_t modseq, const struct item_info *item,
-                        struct err *err)
+static bool insert_item(struct store *s, int64_t folder_pk, int64_t generation, uint64_t modseq,
+                        const struct item_info *item, struct err *err)
 {
-    struct sqlite3_stmt *q =
-        db_prepare(&s->db,
-                   "INSERT INTO item (folder, generation, server_id, change, modseq, flags, categories, received, saved, size,"
-                   " size_state, estimate, identity, known) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-                   err);
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db,
+        "INSERT INTO item (folder, generation, server_id, change, modseq, flags, categories, received, saved, size,"
+        " size_state, estimate, identity, known) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        err);
     if (!q)
         return false;
     char hash[IDENTITY_SIZE];
@@ -193,8 +195,8 @@ static bool is_whole(const struct item_info *item)
     return item->received_ms != TIME_NONE || item->header || item->message || item->content_changed;
 }
 
-static bool apply_item(struct store *s, int64_t folder_pk, int64_t generation, uint64_t modseq, const struct item_info *item,
-                       struct store_applied *done, struct err *err)
+static bool apply_item(struct store *s, int64_t folder_pk, int64_t generation, uint64_t modseq,
+                       const struct item_info *item, struct store_applied *done, struct err *err)
 {
     struct known_item known = {0};
     int rc = find_item(s, folder_pk, generation, item->id, &known, err);
@@ -225,9 +227,12 @@ static bool apply_item(struct store *s, int64_t folder_pk, int64_t generation, u
     return insert_item(s, folder_pk, generation, modseq, item, err);
 }
 
-/* --- UIDs ------------------------------------------------------------------------------------------------------------------- */
+/* --- UIDs
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
-bool store_assign_uids(struct store *s, int64_t folder_pk, struct folder_state *st, unsigned *ret_count, struct err *err)
+bool store_assign_uids(struct store *s, int64_t folder_pk, struct folder_state *st, unsigned *ret_count,
+                       struct err *err)
 {
     struct sqlite3_stmt *q = db_prepare(&s->db,
                                         "UPDATE item SET modseq = ?3, uid = ?4 + n.rank FROM"
@@ -253,8 +258,8 @@ bool store_assign_uids(struct store *s, int64_t folder_pk, struct folder_state *
 
 static bool trim_log(struct store *s, int64_t folder_pk, struct err *err)
 {
-    struct sqlite3_stmt *q = db_prepare(
-        &s->db, "SELECT modseq FROM expunged WHERE folder = ?1 ORDER BY modseq DESC LIMIT 1 OFFSET ?2", err);
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db, "SELECT modseq FROM expunged WHERE folder = ?1 ORDER BY modseq DESC LIMIT 1 OFFSET ?2", err);
     if (!q)
         return false;
     db_bind_int(q, 1, folder_pk);
@@ -372,7 +377,8 @@ bool store_item_gone(struct store *s, int64_t folder_pk, int64_t item_pk, struct
     bool ok = store_folder_state(s, folder_pk, &st, err);
     if (ok) {
         st.modseq++;
-        ok = store_expunge_item(s, folder_pk, item_pk, st.modseq, err) && store_folder_state_put(s, folder_pk, &st, err);
+        ok =
+            store_expunge_item(s, folder_pk, item_pk, st.modseq, err) && store_folder_state_put(s, folder_pk, &st, err);
     }
     if (ok)
         return db_commit(&s->db, err);

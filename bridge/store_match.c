@@ -1,45 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * After a lost sync state: the old generation (with UIDs) meets the new one (what the server has now). An old row that is
- * recognised keeps its UID, pk and with it its cached content, and takes over server id, change key and flags; its new row
- * goes. Rules, in order:
- *   1. same server id, same received time, and identities that do not contradict each other (EAS may mint an id anew for
- *      another message after SyncKey 0);
+ * After a lost sync state: the old generation (with UIDs) meets the new one (what the server has now). An old row that
+ * is recognised keeps its UID, pk and with it its cached content, and takes over server id, change key and flags; its
+ * new row goes. Rules, in order:
+ *   1. same server id, same received time, and identities that do not contradict each other (EAS may mint an id anew
+ * for another message after SyncKey 0);
  *   2. same identity (Message-ID, subject), received time and estimate, the only one of that kind on both sides;
  *   3. same identity and received time, the only one on both sides (servers estimate sizes anew);
  *   4. same received time and estimate where neither side has an identity, the only one on both sides.
- * Whatever is left ties or is new: it gets a new UID; an old row without a partner vanishes. All set operations of SQLite over
- * indexes: 100,000 items take about a second.
+ * Whatever is left ties or is new: it gets a new UID; an old row without a partner vanishes. All set operations of
+ * SQLite over indexes: 100,000 items take about a second.
  */
 #include "bridge/store_private.h"
 
 static const char *const pair_by[] = {
     "INSERT OR IGNORE INTO temp.pairs (old, new) SELECT o.pk, n.pk FROM item AS o JOIN item AS n ON n.folder = ?1 AND"
-    " n.generation = ?2 + 1 AND n.server_id = o.server_id WHERE o.folder = ?1 AND o.generation = ?2 AND o.received = n.received"
+    " n.generation = ?2 + 1 AND n.server_id = o.server_id WHERE o.folder = ?1 AND o.generation = ?2 AND o.received = "
+    "n.received"
     " AND (o.identity = n.identity OR o.identity = x'' OR n.identity = x'')",
 
     "INSERT OR IGNORE INTO temp.pairs (old, new) SELECT max(o), max(n) FROM"
-    " (SELECT CASE WHEN generation = ?2 THEN pk END AS o, CASE WHEN generation > ?2 THEN pk END AS n, identity, received,"
-    "  estimate FROM item WHERE folder = ?1 AND identity <> x'' AND pk NOT IN (SELECT old FROM temp.pairs UNION ALL SELECT new"
+    " (SELECT CASE WHEN generation = ?2 THEN pk END AS o, CASE WHEN generation > ?2 THEN pk END AS n, identity, "
+    "received,"
+    "  estimate FROM item WHERE folder = ?1 AND identity <> x'' AND pk NOT IN (SELECT old FROM temp.pairs UNION ALL "
+    "SELECT new"
     "  FROM temp.pairs)) GROUP BY identity, received, estimate HAVING count(o) = 1 AND count(n) = 1",
 
     "INSERT OR IGNORE INTO temp.pairs (old, new) SELECT max(o), max(n) FROM"
-    " (SELECT CASE WHEN generation = ?2 THEN pk END AS o, CASE WHEN generation > ?2 THEN pk END AS n, identity, received"
+    " (SELECT CASE WHEN generation = ?2 THEN pk END AS o, CASE WHEN generation > ?2 THEN pk END AS n, identity, "
+    "received"
     "  FROM item WHERE folder = ?1 AND identity <> x'' AND pk NOT IN (SELECT old FROM temp.pairs UNION ALL SELECT new"
     "  FROM temp.pairs)) GROUP BY identity, received HAVING count(o) = 1 AND count(n) = 1",
 
     "INSERT OR IGNORE INTO temp.pairs (old, new) SELECT max(o), max(n) FROM"
-    " (SELECT CASE WHEN generation = ?2 THEN pk END AS o, CASE WHEN generation > ?2 THEN pk END AS n, received, estimate"
+    " (SELECT CASE WHEN generation = ?2 THEN pk END AS o, CASE WHEN generation > ?2 THEN pk END AS n, received, "
+    "estimate"
     "  FROM item WHERE folder = ?1 AND identity = x'' AND pk NOT IN (SELECT old FROM temp.pairs UNION ALL SELECT new"
     "  FROM temp.pairs)) GROUP BY received, estimate HAVING count(o) = 1 AND count(n) = 1",
 };
 
 /* Take over from the partners. The new rows go first: (folder, generation, server_id) is unique. */
 static const char *const take_over[] = {
-    "CREATE TEMP TABLE IF NOT EXISTS partner (old INTEGER PRIMARY KEY, server_id BLOB, change BLOB, flags INTEGER, known INTEGER,"
+    "CREATE TEMP TABLE IF NOT EXISTS partner (old INTEGER PRIMARY KEY, server_id BLOB, change BLOB, flags INTEGER, "
+    "known INTEGER,"
     " categories TEXT, identity BLOB, estimate INTEGER)",
     "DELETE FROM temp.partner",
-    "INSERT INTO temp.partner SELECT p.old, n.server_id, n.change, n.flags, n.known, n.categories, n.identity, n.estimate"
+    "INSERT INTO temp.partner SELECT p.old, n.server_id, n.change, n.flags, n.known, n.categories, n.identity, "
+    "n.estimate"
     " FROM temp.pairs AS p JOIN item AS n ON n.pk = p.new",
     "DELETE FROM item WHERE pk IN (SELECT new FROM temp.pairs)",
 };
@@ -91,10 +98,13 @@ bool store_match(struct store *s, int64_t folder_pk, struct folder_state *st, st
     if (!exec_all(s, take_over, sizeof(take_over) / sizeof(take_over[0]), err))
         return false;
     if (!run3(s,
-              "UPDATE item SET modseq = CASE WHEN item.flags & p.known <> p.flags OR item.categories <> p.categories THEN ?3 ELSE"
-              " modseq END, server_id = p.server_id, change = p.change, flags = p.flags | (item.flags & ~p.known), known ="
+              "UPDATE item SET modseq = CASE WHEN item.flags & p.known <> p.flags OR item.categories <> p.categories "
+              "THEN ?3 ELSE"
+              " modseq END, server_id = p.server_id, change = p.change, flags = p.flags | (item.flags & ~p.known), "
+              "known ="
               " item.known | p.known, categories = p.categories, estimate ="
-              " p.estimate, identity = CASE WHEN p.identity = x'' THEN item.identity ELSE p.identity END, generation = ?2 + 1"
+              " p.estimate, identity = CASE WHEN p.identity = x'' THEN item.identity ELSE p.identity END, generation = "
+              "?2 + 1"
               " FROM temp.partner AS p WHERE item.pk = p.old AND item.folder = ?1",
               folder_pk, old, modseq, err))
         return false;

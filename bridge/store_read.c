@@ -19,11 +19,10 @@ bool store_cursor(struct store *s, int64_t folder_pk, struct buf *out)
 
 uint32_t store_item_count(struct store *s, int64_t folder_pk)
 {
-    struct sqlite3_stmt *q =
-        db_prepare(&s->db,
-                   "SELECT count(*) FROM item, folder WHERE folder.pk = ?1 AND item.folder = ?1"
-                   " AND item.generation = folder.generation + folder.resync",
-                   NULL);
+    struct sqlite3_stmt *q = db_prepare(&s->db,
+                                        "SELECT count(*) FROM item, folder WHERE folder.pk = ?1 AND item.folder = ?1"
+                                        " AND item.generation = folder.generation + folder.resync",
+                                        NULL);
     if (!q)
         return 0;
     db_bind_int(q, 1, folder_pk);
@@ -35,14 +34,15 @@ uint32_t store_item_count(struct store *s, int64_t folder_pk)
 bool store_rows(struct store *s, int64_t folder_pk, uint64_t modseq, store_row_cb *cb, void *ud, struct err *err)
 {
     struct sqlite3_stmt *q =
-        modseq == 0 ? db_prepare(&s->db,
-                                 "SELECT pk, uid, modseq, flags, categories, received, saved, size, size_state FROM item"
-                                 " WHERE folder = ?1 AND uid IS NOT NULL ORDER BY uid",
-                                 err)
-                    : db_prepare(&s->db,
-                                 "SELECT pk, uid, modseq, flags, categories, received, saved, size, size_state FROM item"
-                                 " WHERE folder = ?1 AND modseq > ?2 AND uid IS NOT NULL ORDER BY uid",
-                                 err);
+        modseq == 0
+            ? db_prepare(&s->db,
+                         "SELECT pk, uid, modseq, flags, categories, received, saved, size, size_state FROM item"
+                         " WHERE folder = ?1 AND uid IS NOT NULL ORDER BY uid",
+                         err)
+            : db_prepare(&s->db,
+                         "SELECT pk, uid, modseq, flags, categories, received, saved, size, size_state FROM item"
+                         " WHERE folder = ?1 AND modseq > ?2 AND uid IS NOT NULL ORDER BY uid",
+                         err);
     if (!q)
         return false;
     db_bind_int(q, 1, folder_pk);
@@ -108,13 +108,14 @@ bool store_expunged(struct store *s, int64_t folder_pk, uint64_t modseq, struct 
 
 bool store_counts(struct store *s, int64_t folder_pk, struct store_counts *ret, struct err *err)
 {
-    struct sqlite3_stmt *q = db_prepare(&s->db,
-                                        "SELECT count(i.uid), coalesce(sum(i.flags & 1 = 0), 0),"
-                                        " coalesce(sum(i.flags & 32 <> 0), 0), coalesce(sum(i.uid >= f.recent_from), 0),"
-                                        " f.uidnext, f.uidvalidity, f.modseq, coalesce(sum(i.size), 0), f.recent_from"
-                                        " FROM folder AS f LEFT JOIN item AS i ON i.folder = f.pk AND i.uid IS NOT NULL"
-                                        " WHERE f.pk = ?1 GROUP BY f.pk",
-                                        err);
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db,
+                   "SELECT count(i.uid), coalesce(sum(i.flags & 1 = 0), 0),"
+                   " coalesce(sum(i.flags & 32 <> 0), 0), coalesce(sum(i.uid >= f.recent_from), 0),"
+                   " f.uidnext, f.uidvalidity, f.modseq, coalesce(sum(i.size), 0), f.recent_from"
+                   " FROM folder AS f LEFT JOIN item AS i ON i.folder = f.pk AND i.uid IS NOT NULL"
+                   " WHERE f.pk = ?1 GROUP BY f.pk",
+                   err);
     if (!q)
         return false;
     db_bind_int(q, 1, folder_pk);
@@ -137,7 +138,8 @@ bool store_counts(struct store *s, int64_t folder_pk, struct store_counts *ret, 
 
 bool store_recent_taken(struct store *s, int64_t folder_pk, struct err *err)
 {
-    return store_run1(s, "UPDATE folder SET recent_from = uidnext WHERE pk = ?1 AND recent_from <> uidnext", folder_pk, err);
+    return store_run1(s, "UPDATE folder SET recent_from = uidnext WHERE pk = ?1 AND recent_from <> uidnext", folder_pk,
+                      err);
 }
 
 bool store_item_id(struct store *s, int64_t item_pk, struct arena *arena, struct str *ret_id, uint64_t *ret_estimate)
@@ -168,8 +170,8 @@ uint32_t store_item_uid(struct store *s, int64_t item_pk)
 
 int64_t store_item_by_id(struct store *s, int64_t folder_pk, struct str server_id)
 {
-    struct sqlite3_stmt *q =
-        db_prepare(&s->db, "SELECT pk FROM item WHERE folder = ?1 AND server_id = ?2 ORDER BY generation DESC LIMIT 1", NULL);
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db, "SELECT pk FROM item WHERE folder = ?1 AND server_id = ?2 ORDER BY generation DESC LIMIT 1", NULL);
     if (!q)
         return 0;
     db_bind_int(q, 1, folder_pk);
@@ -184,8 +186,8 @@ bool store_sizes_told(struct store *s, int64_t folder_pk, const uint32_t *uids, 
     if (!db_begin(&s->db, err))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!store_run2(s, "UPDATE item SET size_state = 1 WHERE folder = ?1 AND uid = ?2 AND size_state = 0", folder_pk,
-                        uids[i], err)) {
+        if (!store_run2(s, "UPDATE item SET size_state = 1 WHERE folder = ?1 AND uid = ?2 AND size_state = 0",
+                        folder_pk, uids[i], err)) {
             db_rollback(&s->db);
             return false;
         }
@@ -194,8 +196,8 @@ bool store_sizes_told(struct store *s, int64_t folder_pk, const uint32_t *uids, 
 
 bool store_size_exact(struct store *s, int64_t item_pk, uint32_t size, struct err *err)
 {
-    return store_run2(s,
-                      "UPDATE item SET size = ?2, size_state = 2 WHERE pk = ?1 AND size_state = 0", item_pk, size, err);
+    return store_run2(s, "UPDATE item SET size = ?2, size_state = 2 WHERE pk = ?1 AND size_state = 0", item_pk, size,
+                      err);
 }
 
 size_t store_dropped(struct store *s, int64_t *pks, size_t max)

@@ -56,10 +56,11 @@ static bool end(struct store *s, bool ok, struct err *err)
 
 static bool put_flags(struct store *s, const struct store_flags *item, uint64_t modseq, struct err *err)
 {
-    struct sqlite3_stmt *q = db_prepare(&s->db,
-                                        "UPDATE item SET flags = ?2, modseq = ?3, categories = CASE WHEN ?4 THEN ?5 ELSE"
-                                        " categories END, change = CASE WHEN ?6 = x'' THEN change ELSE ?6 END WHERE pk = ?1",
-                                        err);
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db,
+                   "UPDATE item SET flags = ?2, modseq = ?3, categories = CASE WHEN ?4 THEN ?5 ELSE"
+                   " categories END, change = CASE WHEN ?6 = x'' THEN change ELSE ?6 END WHERE pk = ?1",
+                   err);
     if (!q)
         return false;
     db_bind_int(q, 1, item->pk);
@@ -71,7 +72,8 @@ static bool put_flags(struct store *s, const struct store_flags *item, uint64_t 
     return db_run(&s->db, q, err);
 }
 
-bool store_flags_done(struct store *s, int64_t folder_pk, const struct store_flags *items, size_t count, struct err *err)
+bool store_flags_done(struct store *s, int64_t folder_pk, const struct store_flags *items, size_t count,
+                      struct err *err)
 {
     struct folder_state st;
     if (!begin(s, folder_pk, &st, err))
@@ -93,14 +95,16 @@ bool store_items_gone(struct store *s, int64_t folder_pk, const int64_t *pks, si
     return end(s, ok && store_folder_state_put(s, folder_pk, &st, err), err);
 }
 
-/* --- moving ------------------------------------------------------------------------------------------------------------- */
+/* --- moving
+ * ------------------------------------------------------------------------------------------------------------- */
 
 struct place {
     int64_t pk;
     uint32_t uid; /* 0: not announced */
 };
 
-static int find_place(struct store *s, int64_t folder_pk, int64_t generation, struct str id, struct place *ret, struct err *err)
+static int find_place(struct store *s, int64_t folder_pk, int64_t generation, struct str id, struct place *ret,
+                      struct err *err)
 {
     struct sqlite3_stmt *q =
         db_prepare(&s->db, "SELECT pk, uid FROM item WHERE folder = ?1 AND generation = ?2 AND server_id = ?3", err);
@@ -118,10 +122,11 @@ static int find_place(struct store *s, int64_t folder_pk, int64_t generation, st
 
 static bool log_uid(struct store *s, int64_t folder_pk, int64_t pk, uint64_t modseq, struct err *err)
 {
-    struct sqlite3_stmt *q = db_prepare(&s->db,
-                                        "INSERT OR IGNORE INTO expunged (folder, modseq, uid) SELECT ?1, ?3, uid FROM item"
-                                        " WHERE pk = ?2 AND uid IS NOT NULL",
-                                        err);
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db,
+                   "INSERT OR IGNORE INTO expunged (folder, modseq, uid) SELECT ?1, ?3, uid FROM item"
+                   " WHERE pk = ?2 AND uid IS NOT NULL",
+                   err);
     if (!q)
         return false;
     db_bind_int(q, 1, folder_pk);
@@ -132,10 +137,11 @@ static bool log_uid(struct store *s, int64_t folder_pk, int64_t pk, uint64_t mod
 
 static bool rehome(struct store *s, int64_t to_pk, struct folder_state *to, struct store_moved *m, struct err *err)
 {
-    struct sqlite3_stmt *q = db_prepare(&s->db,
-                                        "UPDATE item SET folder = ?2, generation = ?3, server_id = ?4, change = CASE WHEN ?5 ="
-                                        " x'' THEN change ELSE ?5 END, uid = nullif(?6, 0), modseq = ?7, saved = ?8 WHERE pk = ?1",
-                                        err);
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db,
+                   "UPDATE item SET folder = ?2, generation = ?3, server_id = ?4, change = CASE WHEN ?5 ="
+                   " x'' THEN change ELSE ?5 END, uid = nullif(?6, 0), modseq = ?7, saved = ?8 WHERE pk = ?1",
+                   err);
     if (!q)
         return false;
     uint32_t uid = to->shown ? to->uidnext++ : 0;
@@ -151,8 +157,8 @@ static bool rehome(struct store *s, int64_t to_pk, struct folder_state *to, stru
     return db_run(&s->db, q, err);
 }
 
-static bool move_one(struct store *s, int64_t from_pk, struct folder_state *from, int64_t to_pk, struct folder_state *to,
-                     struct store_moved *m, struct err *err)
+static bool move_one(struct store *s, int64_t from_pk, struct folder_state *from, int64_t to_pk,
+                     struct folder_state *to, struct store_moved *m, struct err *err)
 {
     struct place there = {0};
     if (m->new_id.n == 0)
@@ -167,7 +173,8 @@ static bool move_one(struct store *s, int64_t from_pk, struct folder_state *from
     return log_uid(s, from_pk, m->pk, from->modseq, err) && rehome(s, to_pk, to, m, err);
 }
 
-bool store_moved(struct store *s, int64_t from_pk, int64_t to_pk, struct store_moved *items, size_t count, struct err *err)
+bool store_moved(struct store *s, int64_t from_pk, int64_t to_pk, struct store_moved *items, size_t count,
+                 struct err *err)
 {
     struct folder_state from, to;
     if (!begin(s, from_pk, &from, err))
@@ -177,19 +184,22 @@ bool store_moved(struct store *s, int64_t from_pk, int64_t to_pk, struct store_m
         to.modseq++;
     for (size_t i = 0; ok && i < count; i++)
         ok = move_one(s, from_pk, &from, to_pk, &to, &items[i], err);
-    return end(s, ok && store_folder_state_put(s, from_pk, &from, err) && store_folder_state_put(s, to_pk, &to, err), err);
+    return end(s, ok && store_folder_state_put(s, from_pk, &from, err) && store_folder_state_put(s, to_pk, &to, err),
+               err);
 }
 
-/* --- new items ------------------------------------------------------------------------------------------------------------ */
+/* --- new items
+ * ------------------------------------------------------------------------------------------------------------ */
 
-static bool insert(struct store *s, int64_t folder_pk, struct folder_state *st, struct store_created *c, struct err *err)
+static bool insert(struct store *s, int64_t folder_pk, struct folder_state *st, struct store_created *c,
+                   struct err *err)
 {
-    struct sqlite3_stmt *q =
-        db_prepare(&s->db,
-                   "INSERT INTO item (folder, generation, server_id, change, uid, modseq, flags, known, categories, received,"
-                   " saved, size, size_state, estimate, identity) VALUES (?1, ?2, ?3, ?4, nullif(?5, 0), ?6, ?7, ?8, ?9, ?10,"
-                   " ?11, ?12, ?13, ?12, ?14)",
-                   err);
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db,
+        "INSERT INTO item (folder, generation, server_id, change, uid, modseq, flags, known, categories, received,"
+        " saved, size, size_state, estimate, identity) VALUES (?1, ?2, ?3, ?4, nullif(?5, 0), ?6, ?7, ?8, ?9, ?10,"
+        " ?11, ?12, ?13, ?12, ?14)",
+        err);
     if (!q)
         return false;
     char hash[IDENTITY_SIZE];
@@ -246,17 +256,19 @@ uint32_t store_uid_by_identity(struct store *s, int64_t folder_pk, struct str id
     return uid;
 }
 
-/* --- the journal ------------------------------------------------------------------------------------------------------------ */
+/* --- the journal
+ * ------------------------------------------------------------------------------------------------------------ */
 
 #define JOURNAL_WINDOW_S (24 * 3600)
 #define JOURNAL_KEPT_S   (7 * 24 * 3600)
 
 bool store_journal_find(struct store *s, const struct journal_key *key, struct journal_row *ret)
 {
-    struct sqlite3_stmt *q = db_prepare(&s->db,
-                                        "SELECT pk, state, created, evidence FROM journal WHERE created > ?1 AND state <> 3 AND"
-                                        " (content = ?2 OR (?3 <> x'' AND identity = ?3)) ORDER BY pk DESC LIMIT 1",
-                                        NULL);
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db,
+                   "SELECT pk, state, created, evidence FROM journal WHERE created > ?1 AND state <> 3 AND"
+                   " (content = ?2 OR (?3 <> x'' AND identity = ?3)) ORDER BY pk DESC LIMIT 1",
+                   NULL);
     if (!q)
         return false;
     db_bind_int(q, 1, time_wall_s() - JOURNAL_WINDOW_S);
@@ -265,23 +277,26 @@ bool store_journal_find(struct store *s, const struct journal_key *key, struct j
     bool found = db_step(&s->db, q, NULL) == 1;
     if (found) {
         struct str evidence = db_bytes(q, 3);
-        *ret = (struct journal_row){.pk = db_int(q, 0), .state = (enum journal_state)db_int(q, 1), .created_s = db_int(q, 2)};
+        *ret = (struct journal_row){
+            .pk = db_int(q, 0), .state = (enum journal_state)db_int(q, 1), .created_s = db_int(q, 2)};
         snprintf(ret->evidence, sizeof(ret->evidence), "%.*s", STR_ARG(evidence));
     }
     db_reset(q);
     return found;
 }
 
-bool store_journal_add(struct store *s, const struct journal_key *key, struct str evidence, int64_t *ret_pk, struct err *err)
+bool store_journal_add(struct store *s, const struct journal_key *key, struct str evidence, int64_t *ret_pk,
+                       struct err *err)
 {
     if (!db_begin(&s->db, err))
         return false;
     bool ok = store_run1(s, "DELETE FROM journal WHERE created < ?1", time_wall_s() - JOURNAL_KEPT_S, err);
-    struct sqlite3_stmt *q = ok ? db_prepare(&s->db,
-                                             "INSERT INTO journal (content, identity, message_id, evidence, state, created)"
-                                             " VALUES (?1, ?2, ?3, ?4, 0, ?5)",
-                                             err)
-                                : NULL;
+    struct sqlite3_stmt *q =
+        ok ? db_prepare(&s->db,
+                        "INSERT INTO journal (content, identity, message_id, evidence, state, created)"
+                        " VALUES (?1, ?2, ?3, ?4, 0, ?5)",
+                        err)
+           : NULL;
     if (q) {
         db_bind_blob(q, 1, key->content);
         db_bind_blob(q, 2, key->identity);
@@ -304,8 +319,8 @@ bool store_journal_set(struct store *s, int64_t pk, enum journal_state state, st
 
 bool store_journal_was_sent(struct store *s, struct str message_id_hash)
 {
-    struct sqlite3_stmt *q =
-        db_prepare(&s->db, "SELECT 1 FROM journal WHERE message_id = ?1 AND created > ?2 AND state IN (1, 2) LIMIT 1", NULL);
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db, "SELECT 1 FROM journal WHERE message_id = ?1 AND created > ?2 AND state IN (1, 2) LIMIT 1", NULL);
     if (!q || message_id_hash.n == 0)
         return false;
     db_bind_blob(q, 1, message_id_hash);

@@ -60,7 +60,8 @@ static void answer(struct submit *s, const struct err *err)
     loop_defer(s->account->loop, &s->later);
 }
 
-/* --- recognising a retry -------------------------------------------------------------------------------------------------------- */
+/* --- recognising a retry
+ * -------------------------------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -73,7 +74,8 @@ static struct str hash_of(struct submit *s, struct str bytes)
     return arena_str(&s->arena, str_of(h.b, sizeof(h.b)));
 }
 
-/* Content: sender, recipients in any order, bytes. Identity: Message-ID and recipients, for clients that stamp a new Date on a retry. */
+/* Content: sender, recipients in any order, bytes. Identity: Message-ID and recipients, for clients that stamp a new
+ * Date on a retry. */
 static void make_key(struct submit *s, const struct blob *original)
 {
     struct message_identity who;
@@ -105,7 +107,8 @@ static void make_key(struct submit *s, const struct blob *original)
     buf_done(&all);
 }
 
-/* --- what goes out ---------------------------------------------------------------------------------------------------------------- */
+/* --- what goes out
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 struct copy {
     struct blob *to;
@@ -133,12 +136,15 @@ static bool rewrite(struct submit *s, const struct blob *original, struct err *e
     struct copy copy = {s->message, block.n, err};
     bool ok = submit_headers_rewrite(&header, block, s->recipients, s->recipient_count) ||
               err_set(err, ERR_TOO_BIG, "the header is too big");
-    ok = ok && blob_add(s->message, buf_view(&header), err) && blob_each(original, on_piece, &copy, err) && blob_finish(s->message, err);
+    ok = ok && blob_add(s->message, buf_view(&header), err) && blob_each(original, on_piece, &copy, err) &&
+         blob_finish(s->message, err);
     buf_done(&header);
     return ok;
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------------------------------ */
+/* --- sending
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 /* After these nothing was sent, and will not be by itself: the client may try again as if new. */
 static bool refused(enum err_code code)
@@ -173,13 +179,16 @@ static void on_sent(void *ud, const struct reply *reply)
     struct submit *s = ud;
     struct err err = reply->err, journal_err = {0};
     s->op = NULL;
-    enum journal_state state = err.code == ERR_NONE ? JOURNAL_SENT : refused(err.code) ? JOURNAL_REFUSED : JOURNAL_UNKNOWN;
+    enum journal_state state = err.code == ERR_NONE ? JOURNAL_SENT
+                               : refused(err.code)  ? JOURNAL_REFUSED
+                                                    : JOURNAL_UNKNOWN;
     /* The message is out: a journal that cannot be written costs the recognition of a retry, not the answer. */
     if (!store_journal_set(s->account->store, s->row.pk, state, &journal_err))
         log_error("submit", account_name(s->account), "journal: %s", journal_err.text);
     if (err.code == ERR_NONE)
         log_info("submit", account_name(s->account), "sent to %zu recipients, %llu bytes, %llu ms", s->recipient_count,
-                 (unsigned long long)blob_size(s->message), (unsigned long long)(time_wall_ms() - s->row.created_s * 1000));
+                 (unsigned long long)blob_size(s->message),
+                 (unsigned long long)(time_wall_ms() - s->row.created_s * 1000));
     else
         log_warn("submit", account_name(s->account), "not sent: %s", err.text);
     answer(s, &err);
@@ -208,8 +217,7 @@ static void on_begin(void *ud)
 
 static bool in_flight(const struct submit *s)
 {
-    LIST_EACH(&s->account->submits, l)
-    {
+    LIST_EACH (&s->account->submits, l) {
         const struct submit *other = LIST_ITEM(l, struct submit, link);
         if (other != s && other->row.pk == s->row.pk && other->row.pk)
             return true;

@@ -138,7 +138,8 @@ bool submit_headers_rewrite(struct buf *out, struct str header, const struct str
     while (header_next(&it, &f)) {
         if (str_case_is(f.name, "To") || str_case_is(f.name, "Cc"))
             visible_field(&r, &f);
-        else if (!str_case_is(f.name, "Bcc") && !str_case_is(f.name, "Resent-Bcc") && !str_case_is(f.name, "Return-Path"))
+        else if (!str_case_is(f.name, "Bcc") && !str_case_is(f.name, "Resent-Bcc") &&
+                 !str_case_is(f.name, "Return-Path"))
             buf_str(out, f.raw);
     }
     add_hidden(&r);

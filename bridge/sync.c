@@ -11,20 +11,20 @@
 #include "bridge/content_engine.h"
 
 #define SYNC_RETRY_ASKED_MS 5000 /* least time between attempts that clients cause */
-#define RESYNC_MAX 3 /* invalid sync states in a row before a folder is left alone for a while */
+#define RESYNC_MAX          3    /* invalid sync states in a row before a folder is left alone for a while */
 
 struct sync_folder {
     struct list link;
     int64_t pk;
     struct str server_id; /* owned */
     enum folder_use use;
-    bool synced;       /* complete once */
-    bool dirty;        /* the server may know more */
-    bool again;        /* became dirty while being synced */
-    bool announce;     /* give UIDs with the next page */
-    bool hinted;       /* a client wants it although nobody waits (NOOP) */
+    bool synced;   /* complete once */
+    bool dirty;    /* the server may know more */
+    bool again;    /* became dirty while being synced */
+    bool announce; /* give UIDs with the next page */
+    bool hinted;   /* a client wants it although nobody waits (NOOP) */
     unsigned stale, failures;
-    uint64_t synced_ms;    /* monotonic; 0 = never in this process */
+    uint64_t synced_ms; /* monotonic; 0 = never in this process */
     uint64_t not_before_ms;
     struct list waits;
 };
@@ -59,12 +59,12 @@ static void schedule(struct sync *s)
         loop_defer(s->account->loop, &s->turn);
 }
 
-/* --- folders ---------------------------------------------------------------------------------------------------------------- */
+/* --- folders
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static struct sync_folder *find(struct sync *s, int64_t pk)
 {
-    LIST_EACH(&s->folders, l)
-    {
+    LIST_EACH (&s->folders, l) {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
         if (f->pk == pk)
             return f;
@@ -74,8 +74,7 @@ static struct sync_folder *find(struct sync *s, int64_t pk)
 
 static struct sync_folder *find_server(struct sync *s, struct str id)
 {
-    LIST_EACH(&s->folders, l)
-    {
+    LIST_EACH (&s->folders, l) {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
         if (str_eq(f->server_id, id))
             return f;
@@ -133,8 +132,7 @@ void sync_folders_changed(struct sync *s)
         arena_done(&arena);
         return;
     }
-    LIST_EACH(&s->folders, l)
-    {
+    LIST_EACH (&s->folders, l) {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
         size_t i = 0;
         while (i < n && !(rows[i].pk == f->pk && rows[i].kind == FOLDER_MAIL && !rows[i].hidden))
@@ -162,7 +160,8 @@ void sync_folders_changed(struct sync *s)
     schedule(s);
 }
 
-/* --- errors ----------------------------------------------------------------------------------------------------------------- */
+/* --- errors
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t back_off_ms(unsigned failures, const struct err *err)
 {
@@ -188,7 +187,7 @@ static void account_trouble(struct sync *s, const struct err *err)
         account_wake_waiters(s->account, err);
     wake_list(&s->listed_waits, err);
     wake_list(&s->listing_waits, err);
-    LIST_EACH(&s->folders, l)
+    LIST_EACH (&s->folders, l)
         wake(LIST_ITEM(l, struct sync_folder, link), err);
 }
 
@@ -218,7 +217,8 @@ bool sync_retry(struct sync *s)
     return true;
 }
 
-/* --- the folder list -------------------------------------------------------------------------------------------------------- */
+/* --- the folder list
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void folders_stale(struct sync *s, struct err *err)
 {
@@ -241,7 +241,8 @@ static void on_folders(void *ud, const struct reply *reply)
         return;
     }
     if (err.code == ERR_NONE &&
-        store_apply_folders(s->account->store, reply->folders.list, reply->folders.count, reply->folders.full, reply->folders.cursor, &err) &&
+        store_apply_folders(s->account->store, reply->folders.list, reply->folders.count, reply->folders.full,
+                            reply->folders.cursor, &err) &&
         account_reload_folders(s->account, &err)) {
         account_fine(s);
         s->hierarchy_dirty |= reply->folders.more;
@@ -261,7 +262,8 @@ static void on_folders(void *ud, const struct reply *reply)
     schedule(s);
 }
 
-/* --- one page of one folder ------------------------------------------------------------------------------------------------- */
+/* --- one page of one folder
+ * ------------------------------------------------------------------------------------------------- */
 
 static void take_content(struct sync *s, struct sync_folder *f, const struct reply *reply)
 {
@@ -288,12 +290,14 @@ static void folder_done(struct sync *s, struct sync_folder *f)
     content_prefetch(s->account->content, f->pk);
 }
 
-static void page_applied(struct sync *s, struct sync_folder *f, const struct reply *reply, const struct store_applied *done)
+static void page_applied(struct sync *s, struct sync_folder *f, const struct reply *reply,
+                         const struct store_applied *done)
 {
     f->failures = f->stale = 0;
     account_fine(s);
     if (done->strange)
-        log_debug("sync", account_name(s->account), "folder %lld: %u changes of unknown items left alone", (long long)f->pk, done->strange);
+        log_debug("sync", account_name(s->account), "folder %lld: %u changes of unknown items left alone",
+                  (long long)f->pk, done->strange);
     take_content(s, f, reply);
     struct mailbox *m = mailbox_loaded(s->account, f->pk);
     if (m && done->shown)
@@ -318,14 +322,16 @@ static void folder_stale(struct sync *s, struct sync_folder *f, struct err *err)
         folder_trouble(s, f, err);
         return;
     }
-    log_info("sync", account_name(s->account), "folder %lld: sync state invalid, collecting it anew (UIDs are kept)", (long long)f->pk);
+    log_info("sync", account_name(s->account), "folder %lld: sync state invalid, collecting it anew (UIDs are kept)",
+             (long long)f->pk);
     if (!store_resync(s->account->store, f->pk, err))
         folder_trouble(s, f, err);
 }
 
 static bool is_folder_error(enum err_code code)
 {
-    return code == ERR_INVALID || code == ERR_DENIED || code == ERR_UNSUPPORTED || code == ERR_INTERNAL || code == ERR_TOO_BIG;
+    return code == ERR_INVALID || code == ERR_DENIED || code == ERR_UNSUPPORTED || code == ERR_INTERNAL ||
+           code == ERR_TOO_BIG;
 }
 
 static void on_page(void *ud, const struct reply *reply)
@@ -369,8 +375,7 @@ static int rank(const struct sync_folder *f)
 static struct sync_folder *next_folder(struct sync *s, uint64_t now, uint64_t *wake_ms)
 {
     struct sync_folder *best = NULL;
-    LIST_EACH(&s->folders, l)
-    {
+    LIST_EACH (&s->folders, l) {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
         if (!f->dirty)
             continue;
@@ -399,7 +404,8 @@ static void start_page(struct sync *s, struct sync_folder *f)
     buf_done(&cursor);
 }
 
-/* --- watching --------------------------------------------------------------------------------------------------------------- */
+/* --- watching
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static bool pushes_all(const struct sync *s)
 {
@@ -408,8 +414,7 @@ static bool pushes_all(const struct sync *s)
 
 static void mark_all(struct sync *s)
 {
-    LIST_EACH(&s->folders, l)
-    {
+    LIST_EACH (&s->folders, l) {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
         f->again |= f == s->current;
         f->dirty = true;
@@ -455,16 +460,14 @@ static void start_watch(struct sync *s, uint64_t now, uint64_t *wake_ms)
     struct arena arena = {0};
     size_t n = 0, max = 0;
     bool waiting = false;
-    LIST_EACH(&s->folders, l)
-    {
+    LIST_EACH (&s->folders, l) {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
         waiting |= f->synced && f->dirty && f->not_before_ms <= now;
         max++;
     }
     struct str *ids = arena_array(&arena, max + 1, sizeof(*ids));
     for (int r = 2; r <= 4; r++)
-        LIST_EACH(&s->folders, l)
-        {
+        LIST_EACH (&s->folders, l) {
             struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
             int mine = f->use == USE_INBOX ? 2 : f->use != USE_NONE ? 3 : 4;
             if (mine == r && (pushes_all(s) || (f->synced && !f->dirty)))
@@ -480,12 +483,12 @@ static void start_watch(struct sync *s, uint64_t now, uint64_t *wake_ms)
     arena_done(&arena);
 }
 
-/* --- the engine ------------------------------------------------------------------------------------------------------------- */
+/* --- the engine
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void mark_due_for_poll(struct sync *s, uint64_t now, uint64_t *wake_ms)
 {
-    LIST_EACH(&s->folders, l)
-    {
+    LIST_EACH (&s->folders, l) {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
         if (f->dirty || !f->synced_ms)
             continue;
@@ -558,7 +561,7 @@ void sync_stop(struct sync *s)
     account_wake_waiters(s->account, &err);
     wake_list(&s->listed_waits, &err);
     wake_list(&s->listing_waits, &err);
-    LIST_EACH(&s->folders, l)
+    LIST_EACH (&s->folders, l)
         wake(LIST_ITEM(l, struct sync_folder, link), &err);
 }
 
@@ -584,8 +587,7 @@ void sync_free(struct sync **sp)
     timer_free(&s->timer);
     drop_waits(&s->listed_waits);
     drop_waits(&s->listing_waits);
-    LIST_EACH(&s->folders, l)
-    {
+    LIST_EACH (&s->folders, l) {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
         drop_waits(&f->waits);
         mem_free((char *)f->server_id.p);
@@ -602,7 +604,8 @@ void sync_kick(struct sync *s)
     schedule(s);
 }
 
-/* --- what the rest of the core asks ------------------------------------------------------------------------------------------ */
+/* --- what the rest of the core asks
+ * ------------------------------------------------------------------------------------------ */
 
 bool sync_is_clean(struct sync *s, int64_t folder_pk, uint64_t max_age_ms)
 {

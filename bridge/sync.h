@@ -2,19 +2,21 @@
 #ifndef BRIDGE_SYNC_H
 #define BRIDGE_SYNC_H
 /*
- * Keeps an account's folders current: watch -> page through sync -> store -> mailbox -> views. One a account, started with it.
+ * Keeps an account's folders current: watch -> page through sync -> store -> mailbox -> views. One a account, started
+ * with it.
  *
- * A folder is `dirty` when the server may know more than the store: at start, when watch() says so, when the safety poll is due, when a
- * client asks. Dirty folders are synced one at a time, a page at a time, the most wanted first (somebody waits for it, INBOX,
- * special use, the rest), so that a SELECT never waits for another folder's 100,000 messages. Each page is committed with its sync
- * state; kill -9 resumes at the last page.
+ * A folder is `dirty` when the server may know more than the store: at start, when watch() says so, when the safety
+ * poll is due, when a client asks. Dirty folders are synced one at a time, a page at a time, the most wanted first
+ * (somebody waits for it, INBOX, special use, the rest), so that a SELECT never waits for another folder's 100,000
+ * messages. Each page is committed with its sync state; kill -9 resumes at the last page.
  *
- * watch() runs all the time where it reports every change (CAP_PUSH_ALL), else whenever no synced folder is dirty (an EAS Ping over
- * a folder with changes waiting would return at once). What it does not promise is found by the safety poll.
+ * watch() runs all the time where it reports every change (CAP_PUSH_ALL), else whenever no synced folder is dirty (an
+ * EAS Ping over a folder with changes waiting would return at once). What it does not promise is found by the safety
+ * poll.
  *
- * Errors: transient ones are retried with exponential back-off (SYNC_RETRY_MIN_MS to SYNC_RETRY_MAX_MS, or what the server
- * asks for); ERR_AUTH, ERR_DENIED, ERR_POLICY stop the engine until sync_kick() or SYNC_STOPPED_MS has passed. Every outcome goes to the
- * account's health, logged when it changes.
+ * Errors: transient ones are retried with exponential back-off (SYNC_RETRY_MIN_MS to SYNC_RETRY_MAX_MS, or what the
+ * server asks for); ERR_AUTH, ERR_DENIED, ERR_POLICY stop the engine until sync_kick() or SYNC_STOPPED_MS has passed.
+ * Every outcome goes to the account's health, logged when it changes.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +34,8 @@ struct sync_wait;
 
 struct sync *sync_new(struct account *a);
 void sync_free(struct sync **s);
-/* Nothing new begins, ops under way end without effect, waiters get ERR_POLICY. May be called from inside a backend's op. */
+/* Nothing new begins, ops under way end without effect, waiters get ERR_POLICY. May be called from inside a backend's
+ * op. */
 void sync_stop(struct sync *s);
 /* Credentials are there, the network is back: forget back-off and try now. */
 void sync_kick(struct sync *s);
@@ -43,11 +46,11 @@ void sync_want(struct sync *s, int64_t folder_pk, uint64_t max_age_ms);
 bool sync_is_clean(struct sync *s, int64_t folder_pk, uint64_t max_age_ms);
 /* Is the server known to be unreachable or refusing at the moment? */
 bool sync_is_down(const struct sync *s);
-/* A client asks for something that is not here: end the back-off after a transient failure, unless the last attempt is only just over.
- * False: still down. */
+/* A client asks for something that is not here: end the back-off after a transient failure, unless the last attempt is
+ * only just over. False: still down. */
 bool sync_retry(struct sync *s);
-/* Called back once when the folder has been synced (or, with `shown`, at least announced), or that failed. Wants it, and raises its
- * priority as long as it waits. Never from inside. */
+/* Called back once when the folder has been synced (or, with `shown`, at least announced), or that failed. Wants it,
+ * and raises its priority as long as it waits. Never from inside. */
 typedef void sync_wait_cb(void *ud, const struct err *err);
 struct sync_wait *sync_wait(struct sync *s, int64_t folder_pk, sync_wait_cb *cb, void *ud);
 void sync_wait_cancel(struct sync_wait **w);

@@ -15,7 +15,7 @@ struct view {
     struct {
         uint32_t uid;
         uint64_t modseq;
-    } *told;
+    } * told;
     size_t told_count, told_size;
     struct deferred notify;
     bool notified; /* on_change is due only once until the next update */
@@ -116,8 +116,7 @@ bool view_pending(const struct view *v)
 
 void view_notify_all(struct mailbox *m)
 {
-    LIST_EACH(mailbox_views(m), l)
-    {
+    LIST_EACH (mailbox_views(m), l) {
         struct view *v = LIST_ITEM(l, struct view, link);
         if (v->notified || (!view_pending(v) && !mailbox_gone(m)))
             continue;
@@ -126,7 +125,8 @@ void view_notify_all(struct mailbox *m)
     }
 }
 
-/* --- update ------------------------------------------------------------------------------------------------------------------ */
+/* --- update
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 /* From the end, so that each number is right at the moment it is told. */
 static bool drop_vanished(struct view *v, const struct view_events *ev, void *ud)
@@ -182,7 +182,8 @@ void view_update(struct view *v, bool expunges, const struct view_events *ev, vo
     v->notified = false;
     bool vanished = expunges && v->removals != mailbox_removals(m) && drop_vanished(v, ev, ud);
     size_t old_count = v->count;
-    for (size_t i = v->last_uid == UINT32_MAX ? mailbox_count(m) : mailbox_lower_bound(m, v->last_uid + 1); i < mailbox_count(m); i++)
+    for (size_t i = v->last_uid == UINT32_MAX ? mailbox_count(m) : mailbox_lower_bound(m, v->last_uid + 1);
+         i < mailbox_count(m); i++)
         append(v, mailbox_at(m, i)->uid);
     if ((vanished || v->count != old_count) && ev->on_exists)
         ev->on_exists(ud, (uint32_t)v->count);

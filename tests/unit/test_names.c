@@ -24,8 +24,14 @@ static void labels(void **state)
     } rows[] = {
         {"Inbox", "Inbox"},
         {"A/B", "A_x002F_B"},
-        {"R\xc3\xbc" "ck", "R\xc3\xbc" "ck"},
-        {"Ru\xcc\x88" "ck", "R\xc3\xbc" "ck"}, /* NFC */
+        {"R\xc3\xbc"
+         "ck",
+         "R\xc3\xbc"
+         "ck"},
+        {"Ru\xcc\x88"
+         "ck",
+         "R\xc3\xbc"
+         "ck"}, /* NFC */
         {"a\tb", "a_x0009_b"},
         {"_x002F_", "_x005F_x002F_"},
         {"_x", "_x"},
@@ -38,7 +44,8 @@ static void labels(void **state)
 static void labels_go_back(void **state)
 {
     (void)state;
-    static const char *const names[] = {"plain", "A/B//C", "_x002F_", "_x_x0041_", "tab\there", "\xf0\x9f\x93\xa7 mail/2"};
+    static const char *const names[] = {"plain",     "A/B//C",    "_x002F_",
+                                        "_x_x0041_", "tab\there", "\xf0\x9f\x93\xa7 mail/2"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct buf label = {0};
         names_label(&label, str_from(names[i]));

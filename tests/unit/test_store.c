@@ -71,7 +71,8 @@ static struct item_info item(const char *id, int64_t received, const char *messa
     };
 }
 
-static struct store_applied page(struct fixture *f, const struct item_info *items, size_t n, const char *cursor, bool more)
+static struct store_applied page(struct fixture *f, const struct item_info *items, size_t n, const char *cursor,
+                                 bool more)
 {
     struct store_applied done = {0};
     struct err err = {0};
@@ -152,7 +153,8 @@ static void changes_and_echoes(void **state)
     assert_true(after > before);
     assert_false(page(f, &seen, 1, "k3", false).shown); /* an echo is no change */
     assert_int_equal(counts(f).modseq, after);
-    struct item_info strange = {.id = STR("zz"), .received_ms = TIME_NONE, .flags = ITEM_SEEN, .flags_known = ITEM_SEEN};
+    struct item_info strange = {
+        .id = STR("zz"), .received_ms = TIME_NONE, .flags = ITEM_SEEN, .flags_known = ITEM_SEEN};
     assert_int_equal(page(f, &strange, 1, "k4", false).strange, 1);
     expect(f, 0, "1:100s 2:200 ");
 }

@@ -12,20 +12,27 @@ static const struct {
     const char *header, *recipients[4], *expected;
 } rows[] = {
     /* everybody is named: nothing changes */
-    {"From: a@x\r\nTo: B <b@x>,\r\n c@x\r\nSubject: s\r\n\r\n", {"b@x", "C@X"}, "From: a@x\r\nTo: B <b@x>,\r\n c@x\r\nSubject: s\r\n\r\n"},
+    {"From: a@x\r\nTo: B <b@x>,\r\n c@x\r\nSubject: s\r\n\r\n",
+     {"b@x", "C@X"},
+     "From: a@x\r\nTo: B <b@x>,\r\n c@x\r\nSubject: s\r\n\r\n"},
     /* the envelope has more: Bcc */
     {"To: b@x\r\n\r\n", {"b@x", "d@x", "e@x", "d@x"}, "To: b@x\r\nBcc: d@x, e@x\r\n\r\n"},
     /* the client's Bcc is what the envelope says, not what it wrote */
     {"To: b@x\r\nBcc: d@x, z@x\r\n\r\n", {"b@x", "d@x"}, "To: b@x\r\nBcc: d@x\r\n\r\n"},
     /* the sender excluded somebody */
-    {"To: \"Bee, B\" <b@x>, C <c@x>\r\nCc: =?utf-8?q?D=C3=A9?= <d@x>, e@x\r\n\r\n", {"b@x", "d@x"},
+    {"To: \"Bee, B\" <b@x>, C <c@x>\r\nCc: =?utf-8?q?D=C3=A9?= <d@x>, e@x\r\n\r\n",
+     {"b@x", "d@x"},
      "To: \"Bee, B\" <b@x>\r\nCc: =?utf-8?q?D=C3=A9?= <d@x>\r\n\r\n"},
     /* a bounce to somebody else: nobody of the old header gets it */
-    {"To: b@x\r\nCc: c@x\r\nSubject: s\r\n\r\n", {"z@x"}, "Subject: s\r\nBcc: z@x\r\nTo: undisclosed-recipients:;\r\n\r\n"},
+    {"To: b@x\r\nCc: c@x\r\nSubject: s\r\n\r\n",
+     {"z@x"},
+     "Subject: s\r\nBcc: z@x\r\nTo: undisclosed-recipients:;\r\n\r\n"},
     /* groups and garbage */
     {"To: team: b@x, c@x;\r\nReturn-Path: <a@x>\r\n\r\n", {"b@x", "c@x"}, "To: team: b@x, c@x;\r\n\r\n"},
     {"To: undisclosed-recipients:;\r\n\r\n", {"b@x"}, "Bcc: b@x\r\nTo: undisclosed-recipients:;\r\n\r\n"},
-    {"Subject: no header recipients\r\n\r\n", {"b@x"}, "Subject: no header recipients\r\nBcc: b@x\r\nTo: undisclosed-recipients:;\r\n\r\n"},
+    {"Subject: no header recipients\r\n\r\n",
+     {"b@x"},
+     "Subject: no header recipients\r\nBcc: b@x\r\nTo: undisclosed-recipients:;\r\n\r\n"},
 };
 
 static void tables(void **state)
