@@ -211,6 +211,13 @@ static void render_multipart_end(struct buf *out, const struct mime_part *p, boo
     render_extension(out, p);
 }
 
+/* RFC 3501 gives message/rfc822 an envelope and a body and no other type; message/global has them since RFC 9051, and a
+ * client that knows RFC 3501 alone would stumble over them. */
+static bool is_message(const struct mime_part *p)
+{
+    return p->kind == MIME_MESSAGE && str_case_is(p->subtype, "rfc822");
+}
+
 /* Up to the size, which every part that is no multipart has. */
 static void render_leaf_begin(struct buf *out, const struct mime_part *p)
 {
@@ -234,7 +241,7 @@ static void render_leaf_begin(struct buf *out, const struct mime_part *p)
 
 static void render_leaf_end(struct buf *out, const struct mime_part *p, bool extended)
 {
-    if (mime_is_text(p) || p->kind == MIME_MESSAGE) {
+    if (mime_is_text(p) || is_message(p)) {
         buf_byte(out, ' ');
         buf_u64(out, p->body_lines);
     }
@@ -251,7 +258,7 @@ static void enter_part(struct buf *out, const struct mime_part *p)
     if (p->kind == MIME_MULTIPART)
         return;
     render_leaf_begin(out, p);
-    if (p->kind != MIME_MESSAGE)
+    if (!is_message(p))
         return;
     buf_byte(out, ' ');
     imap_render_envelope(out, p->children->envelope);
@@ -272,7 +279,7 @@ void imap_render_body(struct buf *out, const struct mime_part *root, bool extend
     const struct mime_part *p = root;
     enter_part(out, p);
     while (p != NULL) { /* depth first, without recursion */
-        if (p->children) {
+        if (p->children && (p->kind == MIME_MULTIPART || is_message(p))) {
             p = p->children;
             enter_part(out, p);
             continue;
