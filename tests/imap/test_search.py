@@ -173,7 +173,7 @@ def test_sort(c):
 def test_thread(c):
     lines = c.ok("UID THREAD REFERENCES UTF-8 ALL")
     assert lines == [b"* THREAD (1 2 5)(3)(4)"]
-    assert c.ok("THREAD ORDEREDSUBJECT UTF-8 ALL") == [b"* THREAD (1 2 5)(3)(4)"]
+    assert c.ok("THREAD ORDEREDSUBJECT UTF-8 ALL") == [b"* THREAD (1 (2)(5))(3)(4)"]
     assert c.ok("THREAD REFERENCES UTF-8 DELETED") == [b"* THREAD"]
     c.bad("THREAD NONSENSE UTF-8 ALL")
 
