@@ -89,8 +89,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
 {
     (void)suggested;
     struct child *c = handle->data;
-    size_t limit = c->output.limit;
-    size_t n = limit > c->output.n ? limit - c->output.n : 0;
+    size_t n = c->output.limit - c->output.n; /* one byte more than allowed shows that it is too long */
     if (n > 4096)
         n = 4096;
     char *room = n ? buf_room(&c->output, n) : NULL;
@@ -101,13 +100,11 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     (void)buf;
     struct child *c = stream->data;
-    if (n > 0) {
+    if (n > 0)
         c->output.n += (size_t)n;
+    if (n >= 0 && c->output.n < c->output.limit)
         return;
-    }
-    if (n == 0)
-        return;
-    if (n == UV_ENOBUFS)
+    if (n >= 0 || n == UV_ENOBUFS)
         fail(c, ERR_TOO_BIG, "the command's output is too long");
     close_pipe(&c->out, &c->out_open);
     if (c->exited)
@@ -196,7 +193,7 @@ struct child *child_run(struct loop *loop, const char *command, struct str input
     c->loop = loop;
     c->fn = fn;
     c->ud = ud;
-    c->output.limit = limit;
+    c->output.limit = limit + 1;
     deferred_init(&c->deferred, on_start_failed, c);
     c->timer = timer_new(loop, on_grace_over, c);
     uv_pipe_init(&loop->uv, &c->out, 0);
