@@ -31,17 +31,27 @@ static size_t without_eol(const char *p, size_t n)
     return n;
 }
 
-/* The raw field at the start of *rest, and the length of its first line; false at the empty line or the end. */
-static bool next_raw(struct str *rest, struct str *ret_raw, size_t *ret_first)
+/* A field as it stands in the block. */
+struct raw_field {
+    struct str bytes;
+    size_t first_line; /* its length */
+    bool crlf;         /* every line ends in CRLF */
+};
+
+/* Take the field at the start of *rest; false at the empty line or the end. */
+static bool next_raw(struct str *rest, struct raw_field *ret)
 {
     struct str s = *rest;
     if (!s.n || s.p[0] == '\n' || (s.n > 1 && s.p[0] == '\r' && s.p[1] == '\n'))
         return false;
     size_t n = line_size(s);
-    *ret_first = n;
-    while (n < s.n && is_blank(s.p[n]))
-        n += line_size(str_skip(s, n));
-    *ret_raw = (struct str){s.p, n};
+    ret->first_line = n;
+    ret->crlf = n > 1 && s.p[n - 1] == '\n' && s.p[n - 2] == '\r';
+    while (n < s.n && is_blank(s.p[n])) {
+        n += line_size((struct str){s.p + n, s.n - n});
+        ret->crlf = ret->crlf && s.p[n - 1] == '\n' && s.p[n - 2] == '\r';
+    }
+    ret->bytes = (struct str){s.p, n};
     *rest = (struct str){s.p + n, s.n - n};
     return true;
 }
@@ -61,11 +71,12 @@ static struct str field_name(struct str raw, size_t first_line, size_t *ret_colo
 
 bool header_next(struct header_iter *it, struct header_field *ret_field)
 {
-    struct str raw;
-    size_t first, colon;
-    if (!next_raw(&it->rest, &raw, &first))
+    struct raw_field field;
+    size_t colon;
+    if (!next_raw(&it->rest, &field))
         return false;
-    struct str name = field_name(raw, first, &colon);
+    struct str raw = field.bytes;
+    struct str name = field_name(raw, field.first_line, &colon);
     size_t from = name.p ? colon + 1 : 0;
     while (from < raw.n && is_blank(raw.p[from]))
         from++;
@@ -145,11 +156,17 @@ struct header_names {
     uint16_t slot[SLOTS];    /* first of the chain, + 1 */
     uint16_t *next;          /* + 1 */
     size_t longest;
+    uint64_t firsts; /* bit of each first letter: most fields are told apart by it */
 };
 
 static inline unsigned char lower(char c)
 {
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+static inline uint64_t first_bit(char c)
+{
+    return (uint64_t)1 << (lower(c) & 63);
 }
 
 static inline size_t slot_of(struct str name)
@@ -176,6 +193,7 @@ const struct header_names *header_names_new(struct arena *a, const struct str *n
         size_t slot = slot_of(name);
         set->next[set->n] = set->slot[slot];
         set->slot[slot] = (uint16_t)++set->n;
+        set->firsts |= first_bit(name.p[0]);
         if (name.n > set->longest)
             set->longest = name.n;
     }
@@ -216,12 +234,17 @@ static void add_crlf(struct buf *out, struct str raw)
 
 bool header_add_fields(struct buf *out, struct str block, const struct header_names *set, bool wanted)
 {
-    struct str raw;
-    size_t first, colon;
-    while (next_raw(&block, &raw, &first)) {
-        struct str name = field_name(raw, first, &colon);
-        if (header_names_has(set, name) == wanted)
-            add_crlf(out, raw);
+    struct raw_field field;
+    size_t colon;
+    while (next_raw(&block, &field)) {
+        bool has = (set->firsts & first_bit(field.bytes.p[0])) &&
+                   header_names_has(set, field_name(field.bytes, field.first_line, &colon));
+        if (has != wanted)
+            continue;
+        if (field.crlf)
+            buf_str(out, field.bytes);
+        else
+            add_crlf(out, field.bytes);
     }
     return buf_add(out, "\r\n", 2);
 }
