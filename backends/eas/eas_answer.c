@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backends/eas/eas_answer.h"
 
+#include "bridge/base/text.h"
+
 /* Where each command's answer has its own, global status. */
 static const struct {
     enum eas_tag root, status;
@@ -29,6 +31,14 @@ int eas_number(struct str text)
     uint32_t n;
 
     return str_to_u32(str_trim(text), &n) && n <= 0x7FFFFFFF ? (int)n : -1;
+}
+
+bool eas_key_valid(struct str text, size_t max)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] < ' ' || text.p[i] == '\x7F')
+            return false;
+    return text.n <= max && text_utf8_valid(text);
 }
 
 static bool is_root_status(const struct eas_answer *a, enum eas_tag tag)

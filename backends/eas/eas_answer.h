@@ -15,7 +15,8 @@
 
 #include "backends/eas/eas_wbxml.h"
 
-#define EAS_TEXT_MAX ((size_t)1 << 20) /* bytes of one property that is not streamed */
+#define EAS_SYNC_KEY_MAX 512               /* bytes; MS-ASCMD 2.2.3.181.4 says 64 */
+#define EAS_TEXT_MAX     ((size_t)1 << 20) /* bytes of one property that is not streamed */
 
 struct eas_rule {
     enum eas_tag parent, tag; /* parent EAS_NO_TAG: the root */
@@ -52,6 +53,9 @@ bool eas_answer_feed(struct eas_answer *a, struct str bytes, struct err *err);
 bool eas_answer_end(struct eas_answer *a, struct err *err);
 void eas_answer_done(struct eas_answer *a);
 
+/* May this be a key that is sent back to the server? Not with control characters or bytes that are no UTF-8 in it:
+ * those come from a broken answer, which is better asked for again. */
+bool eas_key_valid(struct str text, size_t max);
 /* A status or small number; -1 when the text is none (never taken for success). */
 int eas_number(struct str text);
 

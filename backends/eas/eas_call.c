@@ -307,7 +307,8 @@ static void on_success(struct eas_call *call)
     b->busy = 0;
     if (call->request->rules && call->begun &&
         ((call->multipart && !eas_multipart_end(call->multipart, &err)) || !eas_answer_end(&call->answer, &err))) {
-        finish(call, &err);
+        if (!retry(call, &call->tries_net, call->request->patient ? 0 : EAS_RETRIES_NET))
+            finish(call, &err);
         return;
     }
     call->empty = !call->begun;
@@ -368,7 +369,7 @@ static void on_done(void *ud, struct http_request *http, const struct err *err)
 {
     struct eas_call *call = ud;
     struct err copy = call->err.code != ERR_NONE ? call->err : *err;
-    bool lost = call->err.code == ERR_NONE && (err->code == ERR_OFFLINE || err->code == ERR_PROTOCOL);
+    bool lost = copy.code == ERR_OFFLINE || copy.code == ERR_PROTOCOL; /* or broken on the way */
 
     (void)http;
     call->err = (struct err){0};

@@ -55,7 +55,8 @@ static bool on_key(void *ud, struct str text, struct err *err)
 {
     struct eas_folder_changes *c = ud;
 
-    (void)err;
+    if (!eas_key_valid(text, EAS_SYNC_KEY_MAX))
+        return err_set(err, ERR_PROTOCOL, "a SyncKey that cannot be right (%zu bytes)", text.n);
     c->key = arena_str(c->arena, text);
     return true;
 }

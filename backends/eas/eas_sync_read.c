@@ -23,8 +23,8 @@ static bool on_key(void *ud, struct str text, struct err *err)
 {
     struct eas_sync_page *page = ud;
 
-    if (text.n > EAS_SYNC_KEY_MAX)
-        return err_set(err, ERR_PROTOCOL, "a SyncKey of %zu bytes", text.n);
+    if (!eas_key_valid(text, EAS_SYNC_KEY_MAX))
+        return err_set(err, ERR_PROTOCOL, "a SyncKey that cannot be right (%zu bytes)", text.n);
     page->key = arena_str(&page->arena, text);
     return true;
 }

@@ -14,7 +14,6 @@
 #include "bridge/backend.h"
 #include "bridge/base/arena.h"
 
-#define EAS_SYNC_KEY_MAX   512  /* bytes; MS-ASCMD 2.2.3.181.4 says 64 */
 #define EAS_SYNC_ITEMS_MAX 8192 /* commands in one answer: 16 times the largest WindowSize */
 
 struct eas_sync_options {

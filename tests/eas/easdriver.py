@@ -24,7 +24,8 @@ class Driver:
         command = [PROGRAM, "--url", url, "--user", user, "--email", email, "--out", self.out, "--persist", self.persist,
                    "--password-file", self.password_file, *(["--fast"] if fast else []), *map(str, args)]
         self.errors = open(os.path.join(self.directory, "stderr"), "a+")
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
+                                        errors="surrogateescape")
         self.events = queue.Queue()
         self.kept = []
         threading.Thread(target=self._read, daemon=True).start()
