@@ -309,7 +309,7 @@ def test_control_characters(exchange, driver):
 
 @standin("--corpus", "2", "--big", str(50 << 20))
 def test_a_big_message_flows_through(exchange, tmp_path):
-    with Driver(exchange.url, tmp_path) as d:
+    with Driver(exchange.url, tmp_path, fast=False) as d:
         info = max(d.sync(d.folder())["list"], key=lambda i: i["size"])
         before = peak(d)
         items, end = d.fetch("message", info["id"])
