@@ -65,7 +65,9 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     struct ews *e = MEM_NEW(struct ews);
     e->base.ops = &ews_ops;
     e->base.loop = config->loop;
-    e->base.caps = CAP_KEYWORDS | CAP_PUSH_ALL;
+    e->base.caps = CAP_KEYWORDS;
+    if (!config->mailbox || config->impersonate)
+        e->base.caps |= CAP_PUSH_ALL;
     e->base.limits = (struct backend_limits){
         .sync_page = EWS_SYNC_PAGE,
         .fetch_header_batch = EWS_HEADER_BATCH,

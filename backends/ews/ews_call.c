@@ -26,6 +26,7 @@ struct ews_call {
     struct timer *pause;
     struct deferred step;
     struct ews_retries retries;
+    unsigned lowered; /* schema versions refused */
     bool slow;        /* the attempt before took too long */
     size_t documents; /* read so far, of a parked request */
     /* the attempt */
@@ -205,7 +206,8 @@ static void save_negotiation(struct ews *e)
 static void lower_version(struct ews_call *c, const struct ews_verdict *v)
 {
     struct ews *e = c->ews;
-    if (!ews_negotiation_refused(&e->negotiation, c->version)) {
+    /* A server whose build grows with each refusal must not lead us around for ever. */
+    if (++c->lowered >= EWS_VERSION_COUNT || !ews_negotiation_refused(&e->negotiation, c->version)) {
         struct err err;
         err_set(&err, ERR_UNSUPPORTED, "the server does not speak EWS of Exchange 2010 or newer: %s", v->err.text);
         finish(c, &err);

@@ -236,6 +236,8 @@ static bool on_document(void *ud)
     struct ews_events *e = &w->events;
     w->documents++;
     w->barren = 0;
+    if (!ews_delegate(w->ews))
+        w->ews->base.caps |= CAP_PUSH_ALL; /* of another mailbox only the named folders are watched */
     w->hierarchy = w->hierarchy || e->hierarchy;
     feel_pulse(w);
     bool failed = e->answered && e->status.code->err != ERR_NONE;
@@ -350,6 +352,7 @@ static void on_rest(void *ud)
 
 static void rest(struct ews_watch *w)
 {
+    w->ews->base.caps &= ~(unsigned)CAP_PUSH_ALL;
     w->state = STATE_RESTING;
     buf_reset(&w->subscribed.id);
     timer_start(w->rest, w->ews->tuning.stream_retry_ms);
