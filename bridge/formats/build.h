@@ -66,8 +66,8 @@ bool build_attachment(struct build *b, const struct build_attachment *att, struc
 bool build_attachment_data(struct build *b, struct str bytes, struct buf *out);
 bool build_end(struct build *b, struct buf *out);
 
-/* The header alone, byte for byte the one build_begin() makes; without bodies and attachments (they are not known yet) it has no
- * MIME fields. */
+/* The header alone, byte for byte the one build_begin() makes; without bodies and attachments (they are not known yet)
+ * it has no MIME fields. */
 bool build_header(const struct build_message *m, struct buf *out);
 
 #endif

@@ -200,8 +200,6 @@ static void make_opaque(struct mime_part *part)
 {
     part->type = STR("application");
     part->subtype = STR("octet-stream");
-    part->params = NULL;
-    part->param_count = 0;
 }
 
 /* What the part is, now that its header is complete. */
@@ -219,7 +217,7 @@ static void set_kind(struct mime_parser *p)
     bool message = mime_is(part, "message", "rfc822") || mime_is(part, "message", "global");
     if (!multipart && !message)
         return;
-    bool over = p->all_opaque || p->depth >= p->limits.depth || p->parts >= p->limits.parts;
+    bool over = p->all_opaque || p->depth + 1 >= p->limits.depth || p->parts >= p->limits.parts;
     part->overflow = part->overflow || over;
     if (over || !part->subtype.n)
         make_opaque(part);

@@ -75,7 +75,7 @@ struct mime_part {
 
 /* Limits; 0 means the default. What lies beyond is not parsed, never an error. */
 struct mime_limits {
-    uint32_t depth;            /* 100 */
+    uint32_t depth;            /* 100: parts inside each other, the message itself included */
     uint32_t parts;            /* 10,000 */
     uint32_t params;           /* 1,000 per part */
     uint32_t header_bytes;     /* 1 MiB: one field */
