@@ -312,32 +312,42 @@ void mime_field_content(struct arena *a, struct mime_part *part, struct str name
 
 /* ---- envelope ---- */
 
-static const struct {
-    const char *name;
-    size_t at;
+#define FIELD(text, member, is_addresses)                                                                              \
+    {                                                                                                                  \
+        text, sizeof(text) - 1, offsetof(struct mime_envelope, member), is_addresses                                   \
+    }
+static const struct envelope_field {
+    const char *name; /* lower case */
+    size_t size, at;
     bool addresses;
 } envelope_fields[] = {
-    {"date", offsetof(struct mime_envelope, date), false},
-    {"subject", offsetof(struct mime_envelope, subject), false},
-    {"from", offsetof(struct mime_envelope, from), true},
-    {"sender", offsetof(struct mime_envelope, sender), true},
-    {"reply-to", offsetof(struct mime_envelope, reply_to), true},
-    {"to", offsetof(struct mime_envelope, to), true},
-    {"cc", offsetof(struct mime_envelope, cc), true},
-    {"bcc", offsetof(struct mime_envelope, bcc), true},
-    {"in-reply-to", offsetof(struct mime_envelope, in_reply_to), false},
-    {"message-id", offsetof(struct mime_envelope, message_id), false},
+    FIELD("date", date, false),
+    FIELD("subject", subject, false),
+    FIELD("from", from, true),
+    FIELD("sender", sender, true),
+    FIELD("reply-to", reply_to, true),
+    FIELD("to", to, true),
+    FIELD("cc", cc, true),
+    FIELD("bcc", bcc, true),
+    FIELD("in-reply-to", in_reply_to, false),
+    FIELD("message-id", message_id, false),
 };
+
+static const struct envelope_field *find_envelope_field(struct str name)
+{
+    for (size_t i = 0; i < sizeof(envelope_fields) / sizeof(*envelope_fields); i++) {
+        const struct envelope_field *f = &envelope_fields[i];
+        if (f->size == name.n && (name.p[0] | 0x20) == f->name[0] && str_case_is(name, f->name))
+            return f;
+    }
+    return NULL;
+}
 
 enum mime_field_kind mime_field_kind(struct str name)
 {
-    if (str_case_starts(name, STR("content-")))
+    if (name.n > 8 && (name.p[0] | 0x20) == 'c' && str_case_starts(name, STR("content-")))
         return MIME_FIELD_CONTENT;
-    for (size_t i = 0; i < sizeof(envelope_fields) / sizeof(*envelope_fields); i++) {
-        if (str_case_is(name, envelope_fields[i].name))
-            return MIME_FIELD_ENVELOPE;
-    }
-    return MIME_FIELD_OTHER;
+    return find_envelope_field(name) ? MIME_FIELD_ENVELOPE : MIME_FIELD_OTHER;
 }
 
 static size_t room_for(size_t n)
@@ -367,17 +377,15 @@ static void append_addresses(struct arena *a, struct str *field, struct str more
 
 void mime_field_envelope(struct arena *a, struct mime_envelope *env, struct str name, struct str raw_value)
 {
-    for (size_t i = 0; i < sizeof(envelope_fields) / sizeof(*envelope_fields); i++) {
-        if (!str_case_is(name, envelope_fields[i].name))
-            continue;
-        struct str *field = (struct str *)(void *)((char *)env + envelope_fields[i].at);
-        struct str value = header_unfold(a, raw_value);
-        if (envelope_fields[i].addresses)
-            append_addresses(a, field, value);
-        else
-            *field = arena_str(a, value.p ? value : STR(""));
+    const struct envelope_field *f = find_envelope_field(name);
+    if (!f)
         return;
-    }
+    struct str *field = (struct str *)(void *)((char *)env + f->at);
+    struct str value = header_unfold(a, raw_value);
+    if (f->addresses)
+        append_addresses(a, field, value);
+    else
+        *field = arena_str(a, value.p ? value : STR(""));
 }
 
 void mime_envelope_parse(struct arena *a, struct str header_block, struct mime_envelope *ret_envelope)
@@ -387,7 +395,7 @@ void mime_envelope_parse(struct arena *a, struct str header_block, struct mime_e
     memset(ret_envelope, 0, sizeof(*ret_envelope));
     header_iter_init(&it, header_block);
     while (header_next(&it, &f)) {
-        if (f.name.n && mime_field_kind(f.name) == MIME_FIELD_ENVELOPE)
+        if (f.name.n)
             mime_field_envelope(a, ret_envelope, f.name, f.value);
     }
 }

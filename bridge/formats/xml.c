@@ -8,6 +8,17 @@
 #include "bridge/base/mem.h"
 #include "bridge/formats/charset.h"
 
+#if LIBXML_VERSION >= 21200
+#define XML_ERROR_ARG const xmlError *
+#else
+#define XML_ERROR_ARG xmlErrorPtr
+#endif
+#if LIBXML_VERSION >= 21300
+#define XML_OPTIONS (XML_PARSE_NONET | XML_PARSE_IGNORE_ENC | XML_PARSE_NO_XXE)
+#else
+#define XML_OPTIONS (XML_PARSE_NONET | XML_PARSE_IGNORE_ENC)
+#endif
+
 struct frame {
     struct xml_name name;
     size_t text_at; /* where its own text begins in xml->text */
@@ -228,7 +239,7 @@ static void on_doctype(void *ctx, const xmlChar *name, const xmlChar *external, 
 }
 
 /* libxml2's own words may quote the document, which must not get into logs. */
-static void on_error(void *ctx, xmlErrorPtr e)
+static void on_error(void *ctx, XML_ERROR_ARG e)
 {
     struct xml *x = ctx;
     if (e->level >= XML_ERR_ERROR)
@@ -282,7 +293,7 @@ struct xml *xml_new(const struct xml_spec *spec, void *ctx)
         abort(); /* out of memory, as mem_alloc does */
     /* What the document says of its encoding is not believed: it is UTF-8 (RFC 3023 and [MS-OXWSCDATA] leave nothing
      * else). */
-    xmlCtxtUseOptions(x->parser, XML_PARSE_NONET | XML_PARSE_IGNORE_ENC);
+    xmlCtxtUseOptions(x->parser, XML_OPTIONS);
     return x;
 }
 
