@@ -5,6 +5,11 @@
 #include "bridge/formats/rfc2047.h"
 #include "bridge/formats/rfc822.h"
 
+/* Dovecot's words, which clients may know by now. */
+#define MISSING_MAILBOX "MISSING_MAILBOX"
+#define MISSING_DOMAIN  "MISSING_DOMAIN"
+#define SYNTAX_ERROR    "SYNTAX_ERROR"
+
 struct parser {
     struct arena *arena;
     struct rfc822 r;
@@ -34,11 +39,11 @@ static void add(struct parser *p, enum address_kind kind)
 static void add_mailbox(struct parser *p)
 {
     if (!p->now.mailbox.p) {
-        p->now.mailbox = STR("MISSING_MAILBOX");
+        p->now.mailbox = STR(MISSING_MAILBOX);
         p->now.broken = true;
     }
     if (!p->now.host.n) {
-        p->now.host = STR("MISSING_DOMAIN");
+        p->now.host = STR(MISSING_DOMAIN);
         p->now.broken = true;
     }
     add(p, ADDRESS_MAILBOX);
@@ -130,7 +135,7 @@ static bool read_name_addr(struct parser *p, enum rfc822_next *ret_next)
         p->now.name = word(p);
     next = read_angle(p);
     if (next == RFC822_BAD) {
-        p->now.host = STR("SYNTAX_ERROR");
+        p->now.host = STR(SYNTAX_ERROR);
         p->now.broken = true;
     }
     *ret_next = p->r.p < p->r.end ? RFC822_MORE : RFC822_END;
@@ -281,20 +286,30 @@ void address_add_spec(struct buf *out, const struct address *a)
     }
 }
 
+/* One of the words that stand for what was missing. */
+static bool is_stand_in(const struct address *a, struct str half)
+{
+    return a->broken && (str_is(half, MISSING_MAILBOX) || str_is(half, MISSING_DOMAIN) || str_is(half, SYNTAX_ERROR));
+}
+
 void address_add_display(struct buf *out, struct charset_cache *cs, const struct address *a)
 {
     if (a->kind != ADDRESS_MAILBOX)
         return;
     struct buf spec = BUF_INIT(0);
-    address_add_spec(&spec, a);
-    if (a->name.n) {
-        rfc2047_decode(cs, a->name, out);
+    struct address shown = *a;
+    if (is_stand_in(a, a->host))
+        shown.host = STR_NULL;
+    if (!is_stand_in(a, a->mailbox))
+        address_add_spec(&spec, &shown);
+    else if (shown.host.n)
+        buf_printf(&spec, "@%.*s", STR_ARG(shown.host));
+    rfc2047_decode(cs, a->name, out);
+    if (spec.n && a->name.n)
         buf_lit(out, " <");
-        rfc2047_decode(cs, buf_view(&spec), out);
+    rfc2047_decode(cs, buf_view(&spec), out);
+    if (spec.n && a->name.n)
         buf_byte(out, '>');
-    } else {
-        rfc2047_decode(cs, buf_view(&spec), out);
-    }
     buf_done(&spec);
 }
 

@@ -36,7 +36,8 @@ struct address_list {
 void address_parse(struct arena *a, struct str value, struct address_list *ret_list);
 
 struct charset_cache;
-/* `Name <mailbox@host>` in UTF-8 with encoded words decoded, for display and SEARCH; group marks give nothing. */
+/* `Name <mailbox@host>` in UTF-8 with encoded words decoded, for display and SEARCH; group marks give nothing, nor do
+ * the words that stand for a missing half. */
 void address_add_display(struct buf *out, struct charset_cache *cs, const struct address *a);
 /* The whole list for display, separated by ", ". */
 void address_list_add_display(struct buf *out, struct charset_cache *cs, const struct address_list *list);

@@ -137,9 +137,13 @@ static void writing(void **state)
     struct buf out = BUF_INIT(0);
     struct charset_cache *cs = charset_cache_new();
     struct address_list list;
-    address_parse(&a, STR("=?iso-8859-1?q?J=FCrgen?= <j@x>, g:\"a b\"@c, \"d\\\"e\"@f;, \xe4@b"), &list);
+    address_parse(
+        &a,
+        STR("=?iso-8859-1?q?J=FCrgen?= <j@x>, g:\"a b\"@c, \"d\\\"e\"@f;, \xe4@b, Only Name, @host, nobody, \"\"@x"),
+        &list);
     address_list_add_display(&out, cs, &list);
-    assert_string_equal(buf_z(&out), "J\xc3\xbcrgen <j@x>, \"a b\"@c, \"d\\\"e\"@f, \xc3\xa4@b");
+    assert_string_equal(buf_z(&out),
+                        "J\xc3\xbcrgen <j@x>, \"a b\"@c, \"d\\\"e\"@f, \xc3\xa4@b, Only Name, @host, nobody, \"\"@x");
     buf_reset(&out);
     address_add_header(&out, STR("A B"), STR("a@b\r\nX: y"));
     buf_lit(&out, " / ");
