@@ -56,6 +56,14 @@ def poll(seconds, look, what="it did not happen"):
         time.sleep(0.02)
 
 
+def as_mail(data, kind):
+    """A message as the bridge gives it, when a server gives `data`: lines end in CRLF, and from EWS, whose items lose it
+    now and then, the last one does, too. A bare CR is content."""
+    if kind == "ews" or re.match(rb"[^\n]*(?<!\r)\n", data):
+        data = re.sub(rb"(?<!\r)\n", b"\r\n", data)
+    return data + b"\r\n" if kind == "ews" and not data.endswith(b"\r\n") else data
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counting requests in the stand-in's log: what a command causes, with start-up, sign-in and push apart."""
+import collections
+import time
+
+START_UP = {"ews:SyncFolderHierarchy", "ews:GetFolder", "ews:GetServerTimeZones", "eas:OPTIONS", "eas:Provision",
+            "eas:Settings", "eas:FolderSync"}
+PUSH = {"ews:Subscribe", "ews:Unsubscribe", "ews:GetStreamingEvents", "eas:Ping"}
+BODIES = {"ews:GetItem", "eas:ItemOperations"}
+QUIET_S = 1.0
+
+
+def name(entry):
+    return f"{entry['protocol']}:{entry['op']}"
+
+
+def entries(exchange, since, kind, *, start_up=False, push=False, folder=None):
+    """Log entries of one protocol. folder: leave out syncs of other folders, which go on in the background at start."""
+    found = []
+    for entry in exchange.log(since, protocol=kind):
+        if (name(entry) in START_UP and not start_up) or (name(entry) in PUSH and not push):
+            continue
+        other = entry["detail"].get("folder")
+        if folder and other and other != folder:
+            continue
+        found.append(entry)
+    return found
+
+
+def count(exchange, since, kind, **how):
+    return len(entries(exchange, since, kind, **how))
+
+
+def table(exchange, since, kind):
+    """For messages of failing tests."""
+    return dict(collections.Counter((name(e), str(e["detail"].get("folder"))) for e in exchange.log(since, protocol=kind)))
+
+
+def settle(exchange, kind, seconds=60):
+    """Wait until start-up is over: the push request is parked and nothing else was asked for a while. A mark in the log."""
+    end = time.monotonic() + seconds
+    last, since = None, time.monotonic()
+    while time.monotonic() < end:
+        log = exchange.log(protocol=kind)
+        now = (len(log), sum(1 for e in log if e["done"]))
+        if now != last:
+            last, since = now, time.monotonic()
+        parked = any(name(e) in PUSH and not e["done"] for e in log)
+        if parked and time.monotonic() - since > QUIET_S:
+            return exchange.mark()
+        time.sleep(0.05)
+    raise AssertionError(f"it does not become quiet: {[(name(e), e['detail'], e['done']) for e in log[-8:]]}")
