@@ -212,7 +212,8 @@ static enum truth match_field(struct imap_searcher *s, struct imap_search_messag
 {
     if (have_header(s, m))
         return imap_scan_field(&s->scan, m->header, name, needle) ? YES : NO;
-    *needs |= NEED_HEADER;
+    if (!s->failed)
+        *needs |= NEED_HEADER;
     return UNKNOWN;
 }
 
@@ -257,7 +258,8 @@ static enum truth match_sent(struct imap_searcher *s, struct imap_search_message
         if (!header_find(m->header, "Date", &value) || !date_parse(value, &date_s, &zone))
             return NO;
     } else {
-        *needs |= NEED_HEADER;
+        if (!s->failed)
+            *needs |= NEED_HEADER;
         return UNKNOWN;
     }
     int64_t day = date_day(date_s, zone);
