@@ -189,7 +189,8 @@ static const char *const yes[] = {
     "TO \"j\xc3\x9cRGEN\"",
     "SUBJECT \"gr\xc3\xbc\xc3\x9f"
     "e and\"",
-    "SUBJECT \"GR\xc3\x9cSSE\"",
+    "SUBJECT \"GR\xc3\x9c\xc3\x9f"
+    "E\"",
     "NOT SUBJECT zzz",
     "NOT CC \"\"",
     "SUBJECT \"\"",
@@ -203,7 +204,7 @@ static const char *const yes[] = {
     "HEADER Content-Type mixed",
     "BODY \"stra\xc3\x9f"
     "e\"",
-    "BODY STRASSE",
+    "BODY M\xc3\x9cNCHEN",
     "BODY \"long word\"",
     "BODY \"<b>hello\"",
     "NOT BODY hidden",
