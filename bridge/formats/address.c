@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/formats/address.h"
 
+#include "bridge/base/text.h"
 #include "bridge/formats/header.h"
 #include "bridge/formats/rfc2047.h"
 #include "bridge/formats/rfc822.h"
@@ -326,13 +327,13 @@ void address_list_add_display(struct buf *out, struct charset_cache *cs, const s
     }
 }
 
-/* Header values are one line of text: what would break that goes. */
+/* Header values are one line of text: what would break that goes. Letters beyond ASCII stay (RFC 6532). */
 static void add_safe_spec(struct buf *out, struct str spec)
 {
-    for (size_t i = 0; i < spec.n; i++) {
-        unsigned char c = (unsigned char)spec.p[i];
-        if (c > ' ' && c != 127 && c != '<' && c != '>' && c != ',')
-            buf_byte(out, (char)c);
+    while (spec.n) {
+        uint32_t c = text_utf8_next(&spec);
+        if (c > ' ' && c != 127 && c != 0xfffd && c != '<' && c != '>' && c != ',')
+            text_utf8_add(out, c);
     }
 }
 

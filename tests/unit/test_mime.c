@@ -347,6 +347,28 @@ static void many_address_fields(void **state)
     arena_done(&a);
 }
 
+/* 50 MB go through, and next to nothing is kept of them. */
+static void big_message(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct mime_parser *p = mime_parser_new(&a, NULL);
+    char chunk[16384];
+    for (size_t i = 0; i < sizeof(chunk); i++)
+        chunk[i] = i % 78 == 76 ? '\r' : i % 78 == 77 ? '\n' : 'A';
+    mime_parser_feed(p, STR("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: image/png\r\n"
+                            "Content-Transfer-Encoding: base64\r\n\r\n"));
+    for (int i = 0; i < 3200; i++)
+        mime_parser_feed(p, str_of(chunk, sizeof(chunk)));
+    mime_parser_feed(p, STR("\r\n--b--\r\n"));
+    const struct mime_part *root = mime_parser_finish(p);
+    mime_parser_free(p);
+    assert_int_equal(root->child_count, 1);
+    assert_int_equal(root->children->end - root->children->body_at, 3200 * sizeof(chunk));
+    assert_true(a.total < 4096);
+    arena_done(&a);
+}
+
 static const char nested[] =
     "Subject: top\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
     "--b\r\n\r\none\r\n"
@@ -517,10 +539,10 @@ static void texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(structure), cmocka_unit_test(parameters),    cmocka_unit_test(fields),
-        cmocka_unit_test(limits),    cmocka_unit_test(header_limits), cmocka_unit_test(many_address_fields),
-        cmocka_unit_test(sections),  cmocka_unit_test(packing),       cmocka_unit_test(decoding),
-        cmocka_unit_test(texts),
+        cmocka_unit_test(structure),   cmocka_unit_test(parameters),    cmocka_unit_test(fields),
+        cmocka_unit_test(limits),      cmocka_unit_test(header_limits), cmocka_unit_test(many_address_fields),
+        cmocka_unit_test(big_message), cmocka_unit_test(sections),      cmocka_unit_test(packing),
+        cmocka_unit_test(decoding),    cmocka_unit_test(texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
