@@ -10,6 +10,8 @@
 static const struct ews_tuning usual = {
     .patience = {.tries = 3, .first_ms = 500, .busy_ms = 2000, .wait_max_ms = 20000},
     .stall_s = 90, /* Exchange gives a request a minute */
+    .timeout_s = 300,
+    .bulk_timeout_s = 3600,
     .slow_ms = 25000,
     .stream_minutes = 29,
     .stream_grace_s = 60,

@@ -28,6 +28,8 @@
 struct ews_tuning {
     struct ews_patience patience;
     unsigned stall_s;          /* no byte of an answer for so long */
+    unsigned timeout_s;        /* the whole answer: a server that drips bytes must not hold a client for ever */
+    unsigned bulk_timeout_s;   /* ... where it carries messages */
     unsigned slow_ms;          /* an attempt that failed after so long asked for too much */
     unsigned stream_minutes;   /* ConnectionTimeout, 1 to 30 */
     unsigned stream_grace_s;   /* the server's own end of a parked request may be late by this */

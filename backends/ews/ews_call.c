@@ -519,6 +519,9 @@ static void send_request(struct ews_call *c, const char *secret)
         .secret = secret,
         .max_answer = c->opts.reader->max_bytes ? c->opts.reader->max_bytes : XML_MAX_BYTES,
         .stall_s = c->opts.stall_s ? c->opts.stall_s : e->tuning.stall_s,
+        .timeout_s = c->opts.on_document ? 0
+                     : c->opts.bulk      ? e->tuning.bulk_timeout_s
+                                         : e->tuning.timeout_s,
         .no_compression = c->opts.on_document != NULL,
     };
     c->started_ms = time_mono_ms();

@@ -29,6 +29,7 @@ struct ews_call_opts {
     void *reader_ud;
     void (*on_done)(void *ud, const struct err *err);
     void *ud;
+    bool bulk;     /* carries messages: may take long */
     bool batch;    /* each response message speaks for one item */
     bool sync;     /* counts against the limit of concurrent synchronisations */
     bool affinity; /* subscriptions live on one server */

@@ -29,6 +29,7 @@ struct fetch_op {
     struct ews_status *failures; /* of the failed ones */
     size_t *asked;               /* index into ids of each id of the current request */
     size_t count, asked_count, answers;
+    bool single; /* one by one, because all at once fails */
     size_t rebuilding;
     struct ews_items items; /* FETCH_HEADER */
     struct ews_mime mime;   /* FETCH_MESSAGE */
@@ -211,29 +212,71 @@ static bool write_request(void *ud, struct xml_writer *w, bool slow)
             continue;
         f->asked[f->asked_count++] = i;
         ews_write_item_id(w, f->ids[i]);
+        if (f->single)
+            break;
     }
     xml_close(w);
     xml_close(w);
     return f->asked_count > 0;
 }
 
+static void ask(struct fetch_op *f);
+
+static size_t count_waiting(const struct fetch_op *f)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->count; i++)
+        n += f->states[i] == ITEM_WAITING || f->states[i] == ITEM_FAILED;
+    return n;
+}
+
+/* Is this what one item can do to the answer about all of them? */
+static bool may_be_poison(const struct err *err)
+{
+    return err->code == ERR_PROTOCOL || err->code == ERR_TOO_BIG || err->code == ERR_INVALID ||
+           (err->code == ERR_OFFLINE && err->status == 500);
+}
+
+/* One item that the server cannot put into an answer must not take its neighbours with it for ever. */
+static void on_failure(struct fetch_op *f, const struct err *err)
+{
+    if (!may_be_poison(err)) {
+        finish(f, err);
+    } else if (!f->single && count_waiting(f) > 1) {
+        f->single = true;
+        ask(f);
+    } else if (f->single && f->asked_count == 1) {
+        if (!tell_error(f, f->asked[0], err))
+            return;
+        if (count_waiting(f))
+            ask(f);
+        else
+            rebuild_next(f);
+    } else {
+        finish(f, err);
+    }
+}
+
 static void on_done(void *ud, const struct err *err)
 {
     struct fetch_op *f = ud;
+    size_t waiting = f->asked_count;
     f->call = NULL;
-    if (err->code != ERR_NONE)
-        finish(f, err);
-    else if (settle_errors(f))
+    if (err->code != ERR_NONE) {
+        on_failure(f, err);
+        return;
+    }
+    if (!settle_errors(f))
+        return;
+    bool moved = f->single && waiting && f->states[f->asked[0]] != ITEM_WAITING;
+    if (moved && count_waiting(f))
+        ask(f);
+    else
         rebuild_next(f);
 }
 
-static void start(struct op *op)
+static void ask(struct fetch_op *f)
 {
-    struct fetch_op *f = (struct fetch_op *)op;
-    if (f->count == 0) {
-        finish(f, &(struct err){0});
-        return;
-    }
     bool header = f->what == FETCH_HEADER;
     f->call = ews_call_start(f->ews, &(struct ews_call_opts){
                                          .operation = "GetItem",
@@ -242,8 +285,18 @@ static void start(struct op *op)
                                          .reader_ud = header ? (void *)&f->items : (void *)&f->mime,
                                          .on_done = on_done,
                                          .ud = f,
+                                         .bulk = true,
                                          .batch = true,
                                      });
+}
+
+static void start(struct op *op)
+{
+    struct fetch_op *f = (struct fetch_op *)op;
+    if (f->count)
+        ask(f);
+    else
+        finish(f, &(struct err){0});
 }
 
 static void stop(struct op *op)

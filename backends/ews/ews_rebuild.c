@@ -167,6 +167,7 @@ static void next_attachment(struct ews_rebuild *r)
                                              .reader_ud = &r->content,
                                              .on_done = on_attachment,
                                              .ud = r,
+                                             .bulk = true,
                                          });
         return;
     }
@@ -250,6 +251,7 @@ struct ews_rebuild *ews_rebuild_start(struct ews *e, struct str id,
                                     .reader_ud = &r->items,
                                     .on_done = on_properties,
                                     .ud = r,
+                                    .bulk = true,
                                 });
     return r;
 }

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The EWS backend by itself against the stand-in: what it reads, and in how many requests."""
 import email
+import subprocess
 import time
 
 import pytest
 
 from driver import ANSWERED, DRAFT, FLAGGED, FORWARDED, SEEN, Driver
+from standin import Standin
 
 standin = pytest.mark.standin
 
@@ -476,3 +478,100 @@ def test_nobody_watches(exchange, driver):
     answer = driver.wait("watch")
     assert answer["folders"] == [inbox]
     assert exchange.counts(mark) == {"ews:Subscribe": 1, "ews:GetStreamingEvents": 2}
+
+
+# --- servers of other kinds -------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("version,schema", [("2013", "Exchange2013"), ("2013_SP1", "Exchange2013_SP1"), ("2019", "Exchange2013_SP1"),
+                                            ("online", "Exchange2013_SP1")])
+def test_versions(tmp_path, version, schema):
+    with Standin("--corpus", "5", "--set", f"version={version}", "--set", "gzip=true") as exchange:
+        with Driver(exchange.url, tmp_path) as d:
+            inbox = d.folder()
+            assert len(d.sync(inbox)["list"]) == 5
+            watch(d, inbox)
+            time.sleep(0.3)
+            exchange.deliver(subject="news")
+            assert d.wait("watch")["folders"] == [inbox]
+            assert f"(EWS {schema})" in d.login()["server"]
+        assert exchange.violations() == []
+
+
+@standin("--corpus", "10", "--set", "read_changes_announced=false", "--set", "raw_control_chars=false")
+def test_read_changes_as_updates(exchange, driver):
+    inbox = driver.folder()
+    cursor = driver.sync(inbox)["cursor"]
+    item = exchange.items("inbox")[0]
+    exchange.change("update", num=item["num"], read=not item["read"])
+    (change,) = driver.sync(inbox, cursor)["list"]
+    assert change["known"] & SEEN and bool(change["flags"] & SEEN) == (not item["read"]) and not change["content_changed"]
+
+
+def test_last_verb(exchange, driver):
+    inbox = driver.folder()
+    cursor = driver.sync(inbox)["cursor"]
+    for verb, flag in ((102, ANSWERED), (103, ANSWERED), (104, FORWARDED), (0, 0)):
+        exchange.change("update", num=exchange.items("inbox")[0]["num"], last_verb=verb)
+        page = driver.sync(inbox, cursor)
+        cursor = page["cursor"]
+        assert page["list"][0]["flags"] & (ANSWERED | FORWARDED) == flag
+
+
+@standin("--corpus", "10", "--user", "alice@example.com:secret", "--user", "boss@example.com:other")
+def test_another_mailbox(exchange, tmp_path):
+    """Delegation: the other's folders, by name; impersonation: as the other. The stand-in grants neither: a clear refusal."""
+    for access in ([], ["--impersonate"]):
+        with Driver(exchange.url, tmp_path, "--mailbox", "boss@example.com", *access) as d:
+            answer = d.folders()
+            if answer["err"] == "none":
+                assert any(f["use"] == "inbox" for f in answer["list"])
+            else:
+                assert answer["err"] == "denied" and ("Impersonat" in answer["text"]) == bool(access)
+
+
+# --- away ---------------------------------------------------------------------------------------------------------------------------
+
+def test_nobody_there(tmp_path):
+    with Driver("http://127.0.0.1:9/EWS/Exchange.asmx", tmp_path) as d:
+        answer = d.login()
+        assert answer["err"] == "offline" and "127.0.0.1" in answer["text"]
+        watch(d, "x")
+        assert d.wait("watch")["err"] == "offline"
+
+
+def test_only_https(tmp_path):
+    with Driver("http://mail.example.com/EWS/Exchange.asmx", tmp_path) as d:
+        answer = d.login()
+        assert answer["err"] == "invalid" and "https" in answer["text"]
+
+
+def test_certificates(tmp_path):
+    key, cert = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "30", "-subj",
+                    "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    with Standin("--corpus", "3", "--tls", cert, key) as exchange:
+        with Driver(exchange.url, tmp_path) as d:
+            answer = d.login()
+            assert answer["err"] == "offline" and "certificate" in answer["text"]
+            assert exchange.log(0) == []          # nothing was said to a stranger
+        with Driver(exchange.url, tmp_path, "--ca-file", cert) as d:
+            inbox = d.folder()
+            watch(d, inbox)
+            time.sleep(0.5)
+            exchange.deliver(subject="news")
+            assert d.wait("watch")["folders"] == [inbox]
+
+
+def test_the_server_restarts(tmp_path):
+    with Standin("--corpus", "5") as exchange, Driver(exchange.url, tmp_path) as d:
+        inbox = d.folder()
+        watch(d, inbox)
+        time.sleep(0.3)
+        exchange.stop()
+        answer = d.wait("watch")
+        assert answer["err"] == "offline"
+        exchange.start()
+        watch(d, inbox)
+        answer = d.wait("watch")
+        assert answer["err"] == "none" and answer["everything"]      # the subscription died with it
+        assert len(d.sync(inbox)["list"]) == 5

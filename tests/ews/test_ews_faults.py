@@ -273,6 +273,30 @@ def test_answers_about_other_items(exchange, driver):
     assert items == {} and end["err"] == "protocol"
 
 
+@pytest.mark.parametrize("what", ["header", "message"])
+def test_a_poisoned_batch(exchange, driver, what):
+    """An item that spoils the answer about all of them is found by asking one by one."""
+    page = driver.sync(driver.folder())
+    asked = [i["id"] for i in page["list"][:6]]
+    mark = exchange.mark()
+    exchange.fault(op="GetItem", do="doctype", times=3)          # all tries of all six
+    items, end = driver.fetch(what, *asked)
+    assert end["err"] == "none" and [items[i]["err"] for i in asked] == ["none"] * 6
+    assert [e["detail"].get("ids") for e in exchange.log(mark)] == [6] * 3 + [1] * 6
+    exchange.fault(op="GetItem", do="soap_fault", code="ErrorInternalServerError", times=6)      # and all of the first one
+    items, end = driver.fetch(what, *asked)
+    assert end["err"] == "none" and [items[i]["err"] for i in asked] == ["offline"] + ["none"] * 5
+
+
+def test_an_answer_that_drips(exchange, driver):
+    """A byte now and then keeps no request open for ever."""
+    inbox = driver.folder()
+    exchange.fault(op="SyncFolderItems", do="drip", rate=100)
+    started = time.monotonic()
+    page = driver.sync(inbox)
+    assert page["err"] == "none" and 4 < time.monotonic() - started < 20
+
+
 # --- push ------------------------------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("fault,lasting", [
