@@ -60,6 +60,17 @@ static void load_negotiation(struct ews *e)
     buf_done(&saved);
 }
 
+void ews_save_negotiation(struct ews *e)
+{
+    struct buf value = BUF_INIT(256);
+    struct err err;
+    ews_negotiation_save(&e->negotiation, &value);
+    if (e->config.host.persist_put &&
+        !e->config.host.persist_put(e->config.host.ud, STR("ews.version"), buf_view(&value), &err))
+        log_warn("ews", e->config.name, "%s", err.text); /* only costs a request after the next start */
+    buf_done(&value);
+}
+
 static struct backend *open_backend(const struct backend_config *config, struct err *err)
 {
     if (!check(config, err))

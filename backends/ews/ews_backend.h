@@ -72,6 +72,8 @@ static inline const char *ews_delegate(const struct ews *e)
     return e->config.impersonate ? NULL : e->config.mailbox;
 }
 
+void ews_save_negotiation(struct ews *e);
+
 struct op *ews_login(struct backend *b, struct str secret, op_cb *cb, void *ud);
 struct op *ews_folders(struct backend *b, struct str cursor, op_cb *cb, void *ud);
 struct op *ews_sync(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);

@@ -110,7 +110,7 @@ LASTING = [
     (dict(do="reset_before"), "offline", "", 3),
     (dict(do="doctype"), "protocol", "", 3),
     (dict(do="nest", depth=50000), "too-big", "", 3),
-    (dict(do="bomb", size=300 << 20), "protocol", "", 3),
+    (dict(do="bomb", size=64 << 20), "protocol", "", 3),
     (dict(do="cut", bytes=500), "protocol", "", 3),
     (dict(do="truncate", bytes=500), "protocol", "", 3),
     (dict(do="soap_fault", code="ErrorSchemaValidation"), "invalid", "ErrorSchemaValidation", 1),
