@@ -5,6 +5,7 @@
 #include "bridge/account_private.h"
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
+#include "bridge/sync.h"
 
 #define FOLDER_DEPTH_MAX 64
 
@@ -13,7 +14,8 @@ struct waiter {
     struct account *account;
     waiter_cb *cb;
     void *ud;
-    struct deferred later; /* the answer is known already */
+    struct deferred later; /* the answer is known already: */
+    struct err err;
 };
 
 /* --- waiting
@@ -24,9 +26,9 @@ static void on_later(void *ud)
     struct waiter *w = ud;
     waiter_cb *cb = w->cb;
     void *who = w->ud;
-    struct err none = {0};
+    struct err err = w->err;
     mem_free(w);
-    cb(who, &none);
+    cb(who, &err);
 }
 
 struct waiter *account_wait_folders(struct account *a, waiter_cb *cb, void *ud)
@@ -37,7 +39,9 @@ struct waiter *account_wait_folders(struct account *a, waiter_cb *cb, void *ud)
     w->ud = ud;
     list_init(&w->link);
     deferred_init(&w->later, on_later, w);
-    if (a->folders_known)
+    if (!a->folders_known && !sync_retry(a->sync)) /* nobody is going to ask the server now */
+        w->err = a->health;
+    if (a->folders_known || w->err.code != ERR_NONE)
         loop_defer(a->loop, &w->later);
     else
         list_append(&a->waiters, &w->link);
