@@ -10,7 +10,7 @@
 
 struct items {
     struct imap_fetch_item *list;
-    size_t n;
+    size_t n, size;
 };
 
 static bool add_item(struct imap_args *a, struct items *items, const struct imap_fetch_item *item)
@@ -26,6 +26,13 @@ static bool add_item(struct imap_args *a, struct items *items, const struct imap
     }
     if (items->n >= MAX_ITEMS)
         return imap_args_fail(a, "Too many FETCH items");
+    if (items->n == items->size) {
+        items->size = items->size ? 4 * items->size : 8;
+        struct imap_fetch_item *list = arena_array(a->arena, items->size, sizeof(*list));
+        if (items->n > 0)
+            memcpy(list, items->list, items->n * sizeof(*list));
+        items->list = list;
+    }
     items->list[items->n++] = *item;
     return true;
 }
@@ -330,7 +337,7 @@ static unsigned item_needs(const struct imap_fetch_item *item)
 bool imap_parse_fetch(struct imap_args *a, struct imap_command *c)
 {
     struct imap_fetch *f = &c->fetch;
-    struct items items = {.list = arena_array(a->arena, MAX_ITEMS, sizeof(*items.list))};
+    struct items items = {0};
     if (!imap_args_space(a) || !imap_args_seqset(a, &f->set) || !imap_args_space(a) || !parse_items(a, &items))
         return false;
     if (imap_args_is(a, ' ') && str_trim(a->rest).n > 0 && !parse_modifiers(a, c))

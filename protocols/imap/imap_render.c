@@ -91,48 +91,61 @@ static void render_address(struct buf *out, const struct address *a)
 }
 
 /* False, and nothing written, when there is no address in it. */
-static bool render_addresses(struct buf *out, struct str value)
+static bool render_addresses(struct buf *out, struct arena *arena, struct str value)
 {
     if (value.p == NULL)
         return false;
-    struct arena a = {0};
     struct address_list list;
-    address_parse(&a, value, &list);
-    if (list.n > 0) {
-        buf_byte(out, '(');
-        for (size_t i = 0; i < list.n; i++)
-            render_address(out, &list.items[i]);
-        buf_byte(out, ')');
-    }
-    arena_done(&a);
-    return list.n > 0;
+    address_parse(arena, value, &list);
+    if (list.n == 0)
+        return false;
+    buf_byte(out, '(');
+    for (size_t i = 0; i < list.n; i++)
+        render_address(out, &list.items[i]);
+    buf_byte(out, ')');
+    return true;
 }
 
-static void render_addresses_or(struct buf *out, struct str value, struct str otherwise)
+/* Without an address: what is in `out` already, n bytes at `from`, once more. */
+static void render_addresses_or(struct buf *out, struct arena *arena, struct str value, size_t from, size_t n)
 {
     buf_byte(out, ' ');
-    if (!render_addresses(out, value) && !render_addresses(out, otherwise))
-        buf_lit(out, "NIL");
+    if (render_addresses(out, arena, value))
+        return;
+    char *to = buf_room(out, n);
+    if (to == NULL)
+        return;
+    memcpy(to, out->p + from, n);
+    out->n += n;
 }
 
 void imap_render_envelope(struct buf *out, const struct mime_envelope *e)
 {
+    struct arena arena = {0};
     buf_byte(out, '(');
     render_nstring(out, e->date);
     buf_byte(out, ' ');
     render_words(out, e->subject);
+    buf_byte(out, ' ');
     /* RFC 3501 7.4.2: Sender and Reply-To are From's when they are absent or empty. */
-    render_addresses_or(out, e->from, STR_NULL);
-    render_addresses_or(out, e->sender, e->from);
-    render_addresses_or(out, e->reply_to, e->from);
-    render_addresses_or(out, e->to, STR_NULL);
-    render_addresses_or(out, e->cc, STR_NULL);
-    render_addresses_or(out, e->bcc, STR_NULL);
+    size_t from = out->n;
+    if (!render_addresses(out, &arena, e->from))
+        buf_lit(out, "NIL");
+    size_t from_n = out->n - from;
+    render_addresses_or(out, &arena, e->sender, from, from_n);
+    render_addresses_or(out, &arena, e->reply_to, from, from_n);
+    const struct str others[] = {e->to, e->cc, e->bcc};
+    for (size_t i = 0; i < 3; i++) {
+        buf_byte(out, ' ');
+        if (!render_addresses(out, &arena, others[i]))
+            buf_lit(out, "NIL");
+    }
     buf_byte(out, ' ');
     render_nstring(out, e->in_reply_to);
     buf_byte(out, ' ');
     render_nstring(out, e->message_id);
     buf_byte(out, ')');
+    arena_done(&arena);
 }
 
 void imap_render_envelope_of(struct buf *out, struct str header_block)
