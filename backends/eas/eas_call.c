@@ -372,8 +372,10 @@ static void on_done(void *ud, struct http_request *http, const struct err *err)
     bool lost = copy.code == ERR_OFFLINE || copy.code == ERR_PROTOCOL; /* or broken on the way */
 
     (void)http;
-    call->err = (struct err){0};
     call->ended = true;
+    if (call->err.code == ERR_NONE && copy.code == ERR_PROTOCOL && call->begun)
+        copy.code = ERR_OFFLINE; /* cut off by the connection, not by the server's reason */
+    call->err = (struct err){0};
     if (call->http_status != 401 || copy.code != ERR_NONE)
         login_end(&call->pass);
     if (copy.code == ERR_NONE && call->http_status == 200)

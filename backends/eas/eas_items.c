@@ -55,6 +55,8 @@ static bool deliver(struct fetch_op *f, size_t index, const struct err *err, enu
     bool gone = false;
 
     f->items[index].state = ITEM_DONE;
+    if (f->op.detached) /* nobody listens any more */
+        return true;
     f->gone = &gone;
     f->on_item(f->ud, &fetched);
     if (gone)

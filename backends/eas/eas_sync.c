@@ -187,7 +187,7 @@ static void stale(struct sync_op *s, int status)
             s->key = STR_NULL;
             ask(s);
         } else {
-            fail(s, ERR_PROTOCOL, "the server takes back every new sync state of this folder", status);
+            fail(s, ERR_UNSUPPORTED, "the server takes back every new sync state of this folder", status);
         }
         return;
     }
@@ -196,7 +196,7 @@ static void stale(struct sync_op *s, int status)
         f->stale = 0;
     }
     if (++f->stale > STALE_AN_HOUR)
-        fail(s, ERR_PROTOCOL, "the server invalidates the sync state of this folder again and again", status);
+        fail(s, ERR_UNSUPPORTED, "the server invalidates the sync state of this folder again and again", status);
     else
         fail(s, ERR_STALE, "the sync state is not valid any more", status);
 }
@@ -223,6 +223,7 @@ static void server_error(struct sync_op *s, int status)
 static void bad_answer(struct sync_op *s, const struct err *err)
 {
     struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
+    struct err copy = *err;
 
     if (s->window == 1 && s->key.n > 0 && !str_eq(s->page->key, s->key) && eas_sync_page_quarantine(s->page)) {
         log_warn("eas", s->b->config.name, "Sync: one item broke the answer (%s); it is taken without content",
@@ -237,9 +238,11 @@ static void bad_answer(struct sync_op *s, const struct err *err)
         ask(s);
         return;
     }
+    /* Of this folder alone: the others must not wait for it, as they would for a server that answers nonsense. */
+    copy.code = ERR_UNSUPPORTED;
     f->failures++;
     f->window = s->window;
-    end(s, err);
+    end(s, &copy);
 }
 
 static void common_status(struct sync_op *s, int status)

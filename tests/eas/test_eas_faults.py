@@ -74,9 +74,9 @@ PERMANENT = [
     ({"do": "eas_status", "code": 126}, "denied"), ({"do": "eas_status", "code": 129}, "denied"),
     ({"do": "eas_status", "code": 134}, "stale"), ({"do": "eas_status", "code": 177}, "denied"),
     ({"do": "eas_status", "code": 142}, "policy"), ({"do": "eas_status", "code": 199}, "protocol"),
-    ({"do": "nest"}, "protocol"), ({"do": "wbxml_length"}, "protocol"), ({"do": "cut", "bytes": 30}, "protocol|offline"),
+    ({"do": "nest"}, "unsupported"), ({"do": "wbxml_length"}, "unsupported"), ({"do": "cut", "bytes": 30}, "offline"),
     ({"do": "eas_status", "eas": "collection", "code": 3}, "stale"),
-    ({"do": "eas_status", "eas": "collection", "code": 4}, "protocol"),
+    ({"do": "eas_status", "eas": "collection", "code": 4}, "unsupported"),
     ({"do": "eas_status", "eas": "collection", "code": 5}, "offline"),
     ({"do": "eas_status", "eas": "collection", "code": 8}, "not-found"),
     ({"do": "eas_status", "eas": "collection", "code": 9}, "quota"),
@@ -120,7 +120,7 @@ def test_a_resync_loop_ends(exchange, driver):
     inbox = d.folder()
     exchange.fault(protocol="eas", op="Sync", do="eas_status", eas="collection", code=3, times=0)
     mark = exchange.mark()
-    assert d.sync(inbox)["err"] == "protocol"
+    assert d.sync(inbox)["err"] == "unsupported"  # of this folder alone
     assert exchange.counts(mark)["eas:Sync"] <= 6
 
 
@@ -128,7 +128,7 @@ def test_stale_again_and_again(exchange, synced):
     d, inbox, _, cursor = synced
     exchange.fault(protocol="eas", op="Sync", do="eas_status", eas="collection", code=3, times=0)
     errors = [d.sync(inbox, cursor)["err"] for _ in range(4)]
-    assert errors == ["stale"] * 3 + ["protocol"]
+    assert errors == ["stale"] * 3 + ["unsupported"]
 
 
 def test_invalid_state_is_stale(exchange, synced):

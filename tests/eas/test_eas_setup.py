@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Versions, policies, remote wipe, moves: what happens before and around the commands."""
 import os
+import time
 
 import pytest
 
@@ -158,6 +159,9 @@ def test_wipe(exchange, driver, version, kind, repeat):
     assert d.wait("watch")["err"] == "policy"
     assert d.folders()["err"] == "policy"
     assert d.sync(inbox, last["cursor"])["err"] == "policy"
+    end = time.monotonic() + 10
+    while not exchange.devices()[0]["wipe_acks"] and time.monotonic() < end:
+        time.sleep(0.02)
     acks = exchange.devices()[0]["wipe_acks"]
     assert len(acks) == 1 and acks[0][1] == "1"
     assert acks[0][0] == ("AccountOnlyRemoteWipe" if kind == "account" else "RemoteWipe")
