@@ -5,8 +5,7 @@
 #include "protocols/imap/imap_utf7.h"
 #include "protocols/imap/imap_write.h"
 
-/* --- failing
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- failing ----------------------------------------------------------------------------------------------------- */
 
 bool imap_args_fail_with(struct imap_args *a, const char *response, const char *code, const char *text)
 {
@@ -28,8 +27,7 @@ bool imap_args_ok(const struct imap_args *a)
     return a->text == NULL && !a->wants_literal;
 }
 
-/* --- single bytes
- * ------------------------------------------------------------------------------------------------------- */
+/* --- single bytes ------------------------------------------------------------------------------------------------ */
 
 bool imap_args_is(const struct imap_args *a, char c)
 {
@@ -71,8 +69,7 @@ bool imap_args_end(struct imap_args *a)
     return a->rest.n == 0 || imap_args_fail(a, "Too many arguments");
 }
 
-/* --- atoms and names
- * ---------------------------------------------------------------------------------------------------- */
+/* --- atoms and names --------------------------------------------------------------------------------------------- */
 
 static bool is_atom_char(unsigned char c)
 {
@@ -107,15 +104,20 @@ static bool is_name_char(unsigned char c)
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
 }
 
+struct str imap_args_upper(struct imap_args *a, struct str s)
+{
+    char *upper = arena_strdup(a->arena, s);
+    for (size_t i = 0; i < s.n; i++)
+        upper[i] = (char)(upper[i] >= 'a' && upper[i] <= 'z' ? upper[i] - 'a' + 'A' : upper[i]);
+    return str_of(upper, s.n);
+}
+
 bool imap_args_name(struct imap_args *a, struct str *ret_name)
 {
     struct str s = take_while(a, is_name_char);
     if (s.n == 0)
         return imap_args_fail(a, "Expected a name");
-    char *upper = arena_strdup(a->arena, s);
-    for (size_t i = 0; i < s.n; i++)
-        upper[i] = (char)(upper[i] >= 'a' && upper[i] <= 'z' ? upper[i] - 'a' + 'A' : upper[i]);
-    *ret_name = str_of(upper, s.n);
+    *ret_name = imap_args_upper(a, s);
     return true;
 }
 
@@ -131,8 +133,7 @@ bool imap_args_word(struct imap_args *a, const struct imap_word *table, size_t n
     return imap_args_fail(a, text);
 }
 
-/* --- strings
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- strings ----------------------------------------------------------------------------------------------------- */
 
 bool imap_literal_find(struct str line, struct imap_literal *ret_literal)
 {
@@ -254,8 +255,7 @@ bool imap_args_mailbox(struct imap_args *a, struct str *ret_name)
     return true;
 }
 
-/* --- numbers, sets, flags
- * --------------------------------------------------------------------------------------------------- */
+/* --- numbers, sets, flags ---------------------------------------------------------------------------------------- */
 
 static bool is_digit(unsigned char c)
 {
@@ -348,8 +348,7 @@ bool imap_args_flags(struct imap_args *a, bool bare, struct imap_flags *ret_flag
     return imap_args_ok(a);
 }
 
-/* --- lists
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------------------------- */
 
 bool imap_args_open(struct imap_args *a)
 {

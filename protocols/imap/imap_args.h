@@ -55,6 +55,7 @@ bool imap_args_expect(struct imap_args *a, char c, const char *text);
 bool imap_args_atom(struct imap_args *a, struct str *ret_atom);
 /* A word of letters, digits and "-." in capitals (of the arena): option and item names. */
 bool imap_args_name(struct imap_args *a, struct str *ret_name);
+struct str imap_args_upper(struct imap_args *a, struct str s); /* a copy in capitals */
 bool imap_args_astring(struct imap_args *a, struct str *ret_s);
 bool imap_args_string(struct imap_args *a, struct str *ret_s);
 bool imap_args_nstring(struct imap_args *a, struct str *ret_s);    /* NIL: p NULL; an empty string: p not NULL */

@@ -127,8 +127,7 @@ void imap_parser_expect_line(struct imap_parser *p, size_t max)
     p->expect_max = max;
 }
 
-/* --- errors
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------------------------------------------------ */
 
 /* RFC 3501 9: tag = 1*<any ASTRING-CHAR except "+"> */
 static bool is_tag_char(unsigned char c)
@@ -208,8 +207,7 @@ static enum imap_parse_event_kind refuse(struct imap_parser *p, const struct ima
     return kind;
 }
 
-/* --- a line or a command is complete
- * ------------------------------------------------------------------------------------------ */
+/* --- a line or a command is complete ----------------------------------------------------------------------------- */
 
 static bool parse_verb(struct imap_args *a, struct imap_parser *p, struct imap_command *c)
 {
@@ -545,8 +543,7 @@ enum imap_parse_event_kind imap_parser_feed(struct imap_parser *p, struct str *i
     return IMAP_PARSE_MORE;
 }
 
-/* --- the session's decision about a message literal
- * ------------------------------------------------------------------------------ */
+/* --- the session's decision about a message literal -------------------------------------------------------------- */
 
 void imap_parser_take(struct imap_parser *p)
 {

@@ -4,8 +4,7 @@
 #include "protocols/imap/imap_args.h"
 #include "protocols/imap/imap_utf7.h"
 
-/* --- signing in
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- signing in -------------------------------------------------------------------------------------------------- */
 
 bool imap_parse_login(struct imap_args *a, struct imap_command *c)
 {
@@ -26,8 +25,10 @@ static bool is_base64(struct str s)
 
 bool imap_parse_authenticate(struct imap_args *a, struct imap_command *c)
 {
-    if (!imap_args_space(a) || !imap_args_name(a, &c->authenticate.mechanism))
+    struct str mechanism;
+    if (!imap_args_space(a) || !imap_args_atom(a, &mechanism))
         return false;
+    c->authenticate.mechanism = imap_args_upper(a, mechanism);
     if (!imap_args_is(a, ' '))
         return imap_args_end(a);
     struct str initial;
@@ -49,10 +50,7 @@ bool imap_parse_enable(struct imap_args *a, struct imap_command *c)
             return false;
         if (names.n >= a->limits->items)
             return imap_args_fail(a, "Too many items in a list");
-        char *upper = arena_strdup(a->arena, atom);
-        for (size_t i = 0; i < atom.n; i++)
-            upper[i] = (char)(upper[i] >= 'a' && upper[i] <= 'z' ? upper[i] - 'a' + 'A' : upper[i]);
-        imap_strs_add(a->arena, &names, str_of(upper, atom.n));
+        imap_strs_add(a->arena, &names, imap_args_upper(a, atom));
     } while (imap_args_is(a, ' '));
     c->enable = (struct imap_strs){names.items, names.n};
     return imap_args_end(a);
@@ -87,8 +85,7 @@ bool imap_parse_id(struct imap_args *a, struct imap_command *c)
     return imap_args_end(a);
 }
 
-/* --- mailboxes
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- mailboxes --------------------------------------------------------------------------------------------------- */
 
 bool imap_parse_one_mailbox(struct imap_args *a, struct imap_command *c)
 {
@@ -251,8 +248,7 @@ bool imap_parse_quota(struct imap_args *a, struct imap_command *c)
     return imap_args_ok(a) && imap_args_end(a);
 }
 
-/* --- messages
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- messages ---------------------------------------------------------------------------------------------------- */
 
 /* STORE set [(UNCHANGEDSINCE n)] [+|-]FLAGS[.SILENT] flags (RFC 3501 6.4.6, RFC 7162 3.1.3) */
 bool imap_parse_store(struct imap_args *a, struct imap_command *c)
@@ -299,8 +295,7 @@ bool imap_parse_expunge(struct imap_args *a, struct imap_command *c)
     return imap_args_space(a) && imap_args_seqset(a, &c->expunge.set) && imap_args_end(a);
 }
 
-/* --- APPEND and REPLACE
- * ------------------------------------------------------------------------------------------------------ */
+/* --- APPEND and REPLACE ------------------------------------------------------------------------------------------ */
 
 /* The head of the message literal, the last thing of the line. */
 static bool parse_message_head(struct imap_args *a, struct imap_append *m)

@@ -37,8 +37,7 @@ static bool add_item(struct imap_args *a, struct items *items, const struct imap
     return true;
 }
 
-/* --- sections
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- sections ---------------------------------------------------------------------------------------------------- */
 
 /* 1.2.3, and whether a "." follows. */
 static bool parse_path(struct imap_args *a, struct imap_fetch_item *item, bool *ret_more)
@@ -74,13 +73,11 @@ static bool parse_field_names(struct imap_args *a, struct imap_fetch_item *item,
         struct str name;
         if (!imap_args_astring(a, &name))
             return false;
-        char *upper = arena_strdup(a->arena, name);
-        for (size_t i = 0; i < name.n; i++)
-            upper[i] = (char)(upper[i] >= 'a' && upper[i] <= 'z' ? upper[i] - 'a' + 'A' : upper[i]);
-        imap_strs_add(a->arena, &names, str_of(upper, name.n));
+        name = imap_args_upper(a, name);
+        imap_strs_add(a->arena, &names, name);
         if (names.n > 1)
             buf_byte(label, ' ');
-        imap_write_astring(label, str_of(upper, name.n), false);
+        imap_write_astring(label, name, false);
     }
     buf_byte(label, ')');
     if (!imap_args_ok(a))
@@ -158,8 +155,7 @@ static bool parse_section(struct imap_args *a, struct imap_fetch_item *item, str
     return parse_partial(a, item, label);
 }
 
-/* --- items
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- items ------------------------------------------------------------------------------------------------------- */
 
 struct item_name {
     const char *name;

@@ -37,8 +37,7 @@ static struct imap_search_key *wrap(struct search_parser *p, enum imap_search_op
     return k;
 }
 
-/* --- arguments of keys
- * ---------------------------------------------------------------------------------------------------- */
+/* --- arguments of keys ------------------------------------------------------------------------------------------- */
 
 static bool take_text(struct search_parser *p, struct imap_search_key *k)
 {
@@ -125,8 +124,7 @@ static bool take_object_id(struct search_parser *p, struct imap_search_key *k)
     return imap_args_space(p->args) && imap_args_astring(p->args, &k->text);
 }
 
-/* --- the keys
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- the keys ---------------------------------------------------------------------------------------------------- */
 
 struct key_name {
     const char *name;
@@ -323,8 +321,7 @@ bool imap_parse_search_keys(struct imap_args *a, struct str charset, struct imap
     return imap_args_end(a);
 }
 
-/* --- the commands
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- the commands ------------------------------------------------------------------------------------------------ */
 
 /* If the next word is `word`, take it and the space after it. */
 static bool take_word(struct imap_args *a, struct str word)

@@ -7,8 +7,7 @@
 #define PIECE          4096
 #define MAX_BYTES      (128 << 10) /* of a body that are looked at: HTML mail begins with long style sheets */
 
-/* --- which part
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- which part -------------------------------------------------------------------------------------------------- */
 
 static const struct mime_part *next_part(const struct mime_part *root, const struct mime_part *p)
 {
@@ -34,8 +33,7 @@ static const struct mime_part *choose_part(const struct mime_part *root)
     return html;
 }
 
-/* --- HTML to text
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- HTML to text ------------------------------------------------------------------------------------------------ */
 
 static const struct str hidden_elements[] = {{"style", 5}, {"script", 6}, {"title", 5}, {"head", 4}};
 
@@ -107,8 +105,7 @@ plain:
     return '&';
 }
 
-/* --- the words
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- the words --------------------------------------------------------------------------------------------------- */
 
 static bool is_blank(uint32_t c)
 {

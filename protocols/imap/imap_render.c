@@ -7,8 +7,7 @@
 
 #define MAX_ESCAPES 4 /* with more to escape a literal is shorter to read (Dovecot's number) */
 
-/* --- strings
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- strings ----------------------------------------------------------------------------------------------------- */
 
 /* Quoted where it can be, as Dovecot does it: any 7-bit byte but CR and LF. */
 static void render_string(struct buf *out, struct str s)
@@ -74,8 +73,7 @@ static void render_nstring(struct buf *out, struct str s)
         render_string(out, s);
 }
 
-/* --- ENVELOPE
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- ENVELOPE ---------------------------------------------------------------------------------------------------- */
 
 static void render_address(struct buf *out, const struct address *a)
 {
@@ -157,8 +155,7 @@ void imap_render_envelope_of(struct buf *out, struct str header_block)
     arena_done(&a);
 }
 
-/* --- BODY and BODYSTRUCTURE
- * --------------------------------------------------------------------------------------------------- */
+/* --- BODY and BODYSTRUCTURE -------------------------------------------------------------------------------------- */
 
 /* A text part without a charset has this one (RFC 2045 5.2), and clients are told so. */
 static void render_params(struct buf *out, const struct mime_param *params, size_t n, bool default_charset)
@@ -309,8 +306,7 @@ void imap_render_body(struct buf *out, const struct mime_part *root, bool extend
     }
 }
 
-/* --- sections
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- sections ---------------------------------------------------------------------------------------------------- */
 
 bool imap_render_section(const struct mime_part *root, const struct imap_fetch_item *item, struct mime_range *ret_range)
 {

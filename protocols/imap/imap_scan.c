@@ -19,8 +19,7 @@ void imap_scan_done(struct imap_scan *s)
     buf_done(&s->folded);
 }
 
-/* --- header fields
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- header fields ----------------------------------------------------------------------------------------------- */
 
 /* Printable ASCII without encoded words: it is what it says. */
 static bool is_plain(struct str value)

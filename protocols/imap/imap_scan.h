@@ -28,7 +28,7 @@ bool imap_scan_field(struct imap_scan *s, struct str header_block, struct str na
 bool imap_scan_header(struct imap_scan *s, struct str header_block, struct str folded_needle);
 /* Is it in a text part? headers: or in the header of a part (those of messages inside included, the message's own not).
  * False: could not be read. */
-bool imap_scan_message(struct imap_scan *s, const struct mime_part *root, const struct imap_reader *reader, bool headers,
-                       struct str folded_needle, bool *ret_found);
+bool imap_scan_message(struct imap_scan *s, const struct mime_part *root, const struct imap_reader *reader,
+                       bool headers, struct str folded_needle, bool *ret_found);
 
 #endif

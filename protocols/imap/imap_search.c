@@ -27,8 +27,7 @@ struct imap_searcher {
 enum truth { NO, YES, UNKNOWN };
 enum need { NEED_HEADER = IMAP_NEEDS_HEADER, NEED_MESSAGE = IMAP_NEEDS_MESSAGE };
 
-/* --- preparing
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- preparing --------------------------------------------------------------------------------------------------- */
 
 static unsigned cost_of(const struct imap_search_key *k)
 {
@@ -154,8 +153,7 @@ bool imap_searcher_bounds(struct imap_searcher *s, bool *ret_uid, const struct i
     return true;
 }
 
-/* --- what is known of the message
- * -------------------------------------------------------------------------------------------------- */
+/* --- what is known of the message -------------------------------------------------------------------------------- */
 
 static bool have_message(struct imap_searcher *s, struct imap_search_message *m)
 {
@@ -199,8 +197,7 @@ static bool have_digest(struct imap_searcher *s, struct imap_search_message *m)
     return m->get_digest(m->ud, m) && m->digest;
 }
 
-/* --- keys over the header
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- keys over the header ---------------------------------------------------------------------------------------- */
 
 static enum truth contains(bool there, struct str folded, struct str needle)
 {
@@ -269,8 +266,7 @@ static enum truth match_sent(struct imap_searcher *s, struct imap_search_message
     return yes ? YES : NO;
 }
 
-/* --- keys over the message
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- keys over the message --------------------------------------------------------------------------------------- */
 
 static enum truth match_text(struct imap_searcher *s, struct imap_search_message *m, const struct imap_search_key *k,
                              unsigned *needs)

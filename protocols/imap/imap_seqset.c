@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 
-/* --- parsing
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- parsing ----------------------------------------------------------------------------------------------------- */
 
 /* A number or `*` at the front of *s. */
 static bool take_number(struct str *s, uint32_t *ret_n)
@@ -71,8 +70,7 @@ bool imap_seqset_parse(struct arena *a, struct str s, struct imap_seqset *ret_se
     return true;
 }
 
-/* --- resolving
- * -------------------------------------------------------------------------------------------------------- */
+/* --- resolving --------------------------------------------------------------------------------------------------- */
 
 static int compare_ranges(const void *pa, const void *pb)
 {
@@ -132,8 +130,7 @@ void imap_seqset_from_sorted(struct arena *a, const uint32_t *numbers, size_t n,
     *ret_set = (struct imap_seqset){.ranges = ranges, .n = count};
 }
 
-/* --- questions to a resolved set
- * --------------------------------------------------------------------------------------- */
+/* --- questions to a resolved set --------------------------------------------------------------------------------- */
 
 /* The first range whose end is at least n; set->n if there is none. */
 static size_t find_range(const struct imap_seqset *set, size_t from, uint32_t n)
@@ -196,8 +193,7 @@ void imap_seqset_iter_seek(struct imap_seqset_iter *it, uint32_t n)
     it->i = find_range(it->set, it->i, n);
 }
 
-/* --- writing
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------------------------------------------------- */
 
 static void add_range(struct buf *out, bool first, uint32_t from, uint32_t to)
 {

@@ -142,8 +142,7 @@ static void link_all(struct forest *f, const struct imap_thread_entry *entries, 
     imap_thread_ids_done(&ids);
 }
 
-/* --- 2, 3: pruning
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- 2, 3: pruning ----------------------------------------------------------------------------------------------- */
 
 /* Whose child a node is when dummies in between are gone: the nearest message above, or the dummy at the root. */
 static uint32_t lasting_parent(struct forest *f, uint32_t i)
@@ -251,8 +250,7 @@ static void order(struct forest *f)
     }
 }
 
-/* --- 5: gathering by subject
- * -------------------------------------------------------------------------------------------------------- */
+/* --- 5: gathering by subject ------------------------------------------------------------------------------------- */
 
 /* The message whose subject a thread goes by. */
 static const struct imap_thread_entry *subject_entry(const struct forest *f, uint32_t root)
@@ -322,8 +320,7 @@ static void gather(struct forest *f)
     imap_thread_ids_done(&subjects);
 }
 
-/* --- REFS: threads by their latest message
- * -------------------------------------------------------------------------------------------- */
+/* --- REFS: threads by their latest message ----------------------------------------------------------------------- */
 
 static void order_by_latest(struct forest *f)
 {
@@ -404,8 +401,7 @@ static void write_forest(struct buf *out, const struct forest *f)
     mem_free(stack);
 }
 
-/* --- ORDEREDSUBJECT (RFC 5256 3)
- * ---------------------------------------------------------------------------------------------------- */
+/* --- ORDEREDSUBJECT (RFC 5256 3) --------------------------------------------------------------------------------- */
 
 static int compare_subjects(const void *pa, const void *pb)
 {

@@ -10,8 +10,7 @@ struct slot {
     uint32_t value;
 };
 
-/* --- SipHash-1-3 (Aumasson, Bernstein)
- * ------------------------------------------------------------------------------------------ */
+/* --- SipHash-1-3 (Aumasson, Bernstein) --------------------------------------------------------------------------- */
 
 static uint64_t rotate(uint64_t x, unsigned n)
 {

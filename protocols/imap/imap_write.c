@@ -6,8 +6,7 @@
 #include "protocols/imap/imap_seqset.h"
 #include "protocols/imap/imap_utf7.h"
 
-/* --- strings
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- strings ----------------------------------------------------------------------------------------------------- */
 
 #define QUOTED_MAX 1000 /* longer strings become literals, which cost no scanning at the other end */
 
@@ -112,8 +111,7 @@ void imap_write_mailbox(struct buf *out, struct str name, bool utf8)
     buf_done(&wire);
 }
 
-/* --- flags and dates
- * --------------------------------------------------------------------------------------------------------- */
+/* --- flags and dates --------------------------------------------------------------------------------------------- */
 
 static const struct {
     unsigned bit;
@@ -163,8 +161,7 @@ void imap_write_internaldate(struct buf *out, int64_t wall_s, int zone_minutes)
     buf_byte(out, '"');
 }
 
-/* --- untagged answers
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- untagged answers -------------------------------------------------------------------------------------------- */
 
 void imap_write_status(struct buf *out, struct str name, bool utf8, unsigned items, const struct imap_status_values *v)
 {

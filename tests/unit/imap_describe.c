@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "imap_describe.h"
+#include "tests/unit/imap_describe.h"
 
 #include <inttypes.h>
 
 #include "protocols/imap/imap_write.h"
 
-/* --- arguments
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- arguments --------------------------------------------------------------------------------------------------- */
 
 static void add_text(struct buf *out, struct str s)
 {
@@ -337,8 +336,7 @@ void imap_describe_command(struct buf *out, const struct imap_command *c)
     add_arguments(out, c);
 }
 
-/* --- events
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- events ------------------------------------------------------------------------------------------------------ */
 
 struct run {
     struct buf *out;

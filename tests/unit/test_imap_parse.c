@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "bridge/base/mem.h"
-#include "imap_describe.h"
+#include "tests/unit/imap_describe.h"
 
 struct row {
     const char *input, *expected;
@@ -54,8 +54,7 @@ static void check_rows(const struct row *rows, size_t n, struct imap_describe_op
 }
 #define CHECK(rows, ...) check_rows(rows, sizeof(rows) / sizeof((rows)[0]), (struct imap_describe_options){__VA_ARGS__})
 
-/* --- what clients send
- * ----------------------------------------------------------------------------------------------------- */
+/* --- what clients send ------------------------------------------------------------------------------------------- */
 
 static void test_sign_in(void **state)
 {
@@ -328,8 +327,7 @@ static void test_writing_commands(void **state)
     CHECK(refused, .refuse = true);
 }
 
-/* --- what nobody should send
- * --------------------------------------------------------------------------------------------------- */
+/* --- what nobody should send ------------------------------------------------------------------------------------- */
 
 static void test_wrong(void **state)
 {
@@ -391,6 +389,14 @@ static void test_wrong(void **state)
         {"a FETCH 1 FLAGS (VANISHED)\r\n", "!a BAD VANISHED is for UID FETCH\n"},
         {"a UID FETCH 1 FLAGS (VANISHED)\r\n", "!a BAD VANISHED wants CHANGEDSINCE\n"},
         {"a FETCH 1 FLAGS (CHANGEDSINCE 9223372036854775808)\r\n", "!a BAD Expected a number\n"},
+    };
+    CHECK(rows, 0);
+}
+
+static void test_wrong_search(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
         {"a SEARCH\r\n", "!a BAD Missing argument\n"},
         {"a SEARCH FOO\r\n", "!a BAD Unknown search key\n"},
         {"a SEARCH FUZZY SUBJECT x\r\n", "!a BAD Unknown search key\n"},
@@ -420,7 +426,15 @@ static void test_wrong(void **state)
         {"a IDLE\r\n1234567890\r\nb NOOP\r\n", "a IDLE\nline: <1234567890>\nb NOOP\n"},
         {"a NOOP\rx\r\nb NOOP\r\n", "!a BAD CR is not allowed without LF\nb NOOP\n"},
         {"a NOOP\r\r\nb NOOP\r\n", "!a BAD CR is not allowed without LF\nb NOOP\n"},
-        /* Literals of commands that are wrong already: asked for never, skipped when they come unasked. */
+    };
+    CHECK(rows, 0);
+}
+
+/* Literals of commands that are wrong already: asked for never, skipped when they come unasked. */
+static void test_wrong_literals(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
         {"a NOOP {3}\r\nb NOOP\r\n", "!a BAD Too many arguments\nb NOOP\n"},
         {"a XYZZY {6+}\r\nb NOOP\r\nc NOOP\r\n", "!a BAD Unknown command\nc NOOP\n"},
         {"a XYZZY {2+}\r\nxx {3+}\r\nyyy foo\r\nc NOOP\r\n", "!a BAD Unknown command\nc NOOP\n"},
@@ -575,6 +589,8 @@ int main(void)
         cmocka_unit_test(test_search),
         cmocka_unit_test(test_writing_commands),
         cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_wrong_search),
+        cmocka_unit_test(test_wrong_literals),
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_long_lines),
