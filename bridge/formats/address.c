@@ -236,14 +236,41 @@ static void read_list(struct parser *p)
     }
 }
 
+/* Several fields, joined with ",\n" (mime_envelope_parse does), are read one by one: what is broken ends with its
+ * field. */
+static bool next_field(struct str *rest, struct str *ret_field)
+{
+    struct str s = *rest;
+    size_t n = 0;
+    if (!s.n)
+        return false;
+    for (;;) {
+        const char *lf = memchr(s.p + n, '\n', s.n - n);
+        if (!lf) {
+            *ret_field = s;
+            *rest = STR_NULL;
+            return true;
+        }
+        n = (size_t)(lf - s.p) + 1;
+        if (n < s.n && s.p[n] != ' ' && s.p[n] != '\t' && n > 1 && s.p[n - 2] == ',')
+            break; /* no folding */
+    }
+    *ret_field = str_sub(s, 0, n - 2);
+    *rest = str_skip(s, n);
+    return true;
+}
+
 void address_parse(struct arena *a, struct str value, struct address_list *ret_list)
 {
     struct parser p = {.arena = a,
                        .word = BUF_INIT(0),
                        .comment = BUF_INIT(0),
                        .items = BUF_INIT((size_t)ADDRESS_MAX * sizeof(struct address))};
-    rfc822_init(&p.r, header_unfold(a, value), &p.comment);
-    read_list(&p);
+    struct str field;
+    while (next_field(&value, &field) && !p.full) {
+        rfc822_init(&p.r, header_unfold(a, field), &p.comment);
+        read_list(&p);
+    }
     size_t n = p.items.n / sizeof(struct address);
     ret_list->items = n ? arena_array(a, n, sizeof(struct address)) : NULL;
     if (n)

@@ -32,7 +32,8 @@ struct address_list {
     bool truncated; /* there were more than ADDRESS_MAX */
 };
 
-/* value: a field value, folded or not. Strings are in the arena (or in `value`, which must live as long). */
+/* value: a field value, folded or not, or several joined with ",\n". Strings are in the arena (or in `value`, which
+ * must live as long). */
 void address_parse(struct arena *a, struct str value, struct address_list *ret_list);
 
 struct charset_cache;

@@ -40,8 +40,8 @@ struct mime_param {
 
 /*
  * Field values of a message's own header, unfolded but otherwise raw, as ENVELOPE needs them (RFC 3501 7.4.2). Of a
- * repeated field the last counts; repeated address fields are joined. In ENVELOPE, From stands in for a Sender or
- * Reply-To without any address.
+ * repeated field the last counts; repeated address fields are joined with ",\n", which address_parse() understands. In
+ * ENVELOPE, From stands in for a Sender or Reply-To without any address.
  */
 struct mime_envelope {
     struct str date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id;

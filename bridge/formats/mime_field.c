@@ -242,8 +242,10 @@ static void set_disposition(struct arena *a, struct mime_part *part, struct str 
 {
     struct rfc822 r;
     enum rfc822_next next;
-    if (part->disposition.p)
+    if (part->disposition_param_count) /* of several, the first with parameters counts, else the last: as Dovecot has it
+                                        */
         return;
+    part->disposition = STR_NULL;
     rfc822_init(&r, value, NULL);
     set_token(a, &r, &part->disposition, &next);
     if (next == RFC822_BAD && r.p == r.end && value.n) /* a comment that is not closed has swallowed it */
@@ -358,9 +360,12 @@ static size_t room_for(size_t n)
     return size;
 }
 
-/* Set, or join with ", ". Room grows by doubling, so that 100,000 To fields do not cost the square of it. */
+/* Set, or join with ",\n" (see address_parse). Room grows by doubling, so that 100,000 To fields do not cost the square
+ * of it. */
 static void append_addresses(struct arena *a, struct str *field, struct str more)
 {
+    if (field->n)
+        more = str_trim(more);
     size_t had = field->n, n = had + (had ? 2 : 0) + more.n;
     char *p = (char *)(uintptr_t)field->p;
     if (!p || room_for(had) < n) {
@@ -369,7 +374,7 @@ static void append_addresses(struct arena *a, struct str *field, struct str more
             memcpy(p, field->p, had);
     }
     if (had)
-        memcpy(p + had, ", ", 2);
+        memcpy(p + had, ",\n", 2);
     if (more.n)
         memcpy(p + n - more.n, more.p, more.n);
     *field = (struct str){p, n};

@@ -89,6 +89,7 @@ static const struct {
     {STR("x@y (a"), "[-|-|x|" MD "]"},
     {STR("a;b@c"), "[-|-|a|" MD "]"},
     {STR("a@b.c."), "[-|-|a|" MD "]"},
+    {STR("\"un,\na@b,\r\n c@d,\n,\nx@y,"), "[-|-|" MM "|" MD "][-|-|a|b][-|-|c|d][-|-|x|y]"},
     {STR("\"un"), "[-|-|" MM "|" MD "]"},
 };
 

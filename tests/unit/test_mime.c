@@ -215,7 +215,7 @@ static void fields(void **state)
             "Content-ID:  <foo> (x)\r\n b\r\nContent-Id: no\r\nContent-Description: d\0e\r\nContent-MD5: abc==\r\n"
             "Content-Location: http://x/\r\n y\r\nContent-Language: en, de\r\n"
             "Content-Disposition: attachment; filename=x\r\nContent-Transfer-Encoding: BASE64 (c)\r\n\r\n"));
-    assert_string_equal(text_of(&a, p->envelope->from), "a@b, c@d");
+    assert_string_equal(text_of(&a, p->envelope->from), "a@b,\nc@d");
     assert_string_equal(text_of(&a, p->envelope->subject), "two words ");
     assert_string_equal(text_of(&a, p->envelope->date), " x");
     assert_null(p->envelope->to.p);
