@@ -78,7 +78,7 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     struct ews *e = MEM_NEW(struct ews);
     e->base.ops = &ews_ops;
     e->base.loop = config->loop;
-    e->base.caps = CAP_KEYWORDS;
+    e->base.caps = CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED;
     if (!config->mailbox || config->impersonate)
         e->base.caps |= CAP_PUSH_ALL;
     e->base.limits = (struct backend_limits){
@@ -87,6 +87,8 @@ static struct backend *open_backend(const struct backend_config *config, struct 
         .fetch_message_batch = EWS_MESSAGE_BATCH,
         .fetch_message_bytes = EWS_MESSAGE_BYTES,
         .fetch_parallel = EWS_FETCH_PARALLEL,
+        .write_batch = EWS_WRITE_BATCH,
+        .message_max = EWS_SEND_LIMIT,
     };
     e->config = *config;
     if (e->config.message_limit == 0)
@@ -131,4 +133,13 @@ const struct backend_ops ews_ops = {
     .sync = ews_sync,
     .fetch = ews_fetch,
     .watch = ews_watch_op,
+    .flag = ews_flag,
+    .move = ews_move,
+    .copy = ews_copy,
+    .remove = ews_remove,
+    .append = ews_append,
+    .send = ews_send,
+    .folder_create = ews_folder_create,
+    .folder_change = ews_folder_change,
+    .folder_remove = ews_folder_remove,
 };

@@ -19,6 +19,9 @@
 #define EWS_MESSAGE_BATCH  10
 #define EWS_MESSAGE_BYTES  (8 * 1024 * 1024)
 #define EWS_FETCH_PARALLEL 4
+#define EWS_WRITE_BATCH    200 /* items in one change: a request may take a minute */
+#define EWS_SEND_LIMIT                                                                                                 \
+    ((uint64_t)48 << 20) /* what fits into 64 MiB of request as base64: the default of Exchange 2013 and later */
 #define EWS_CALLS_MAX                                                                                                  \
     5 /* at once, besides the parked one; Exchange 2010 lets a user have 10, shared with his other programs */
 #define EWS_SYNC_CALLS_MAX 2                     /* ConcurrentSyncCalls of Exchange 2016 */
@@ -79,6 +82,19 @@ struct op *ews_folders(struct backend *b, struct str cursor, op_cb *cb, void *ud
 struct op *ews_sync(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);
 struct op *ews_fetch(struct backend *b, const struct fetch_request *request, op_cb *cb, void *ud);
 struct op *ews_watch_op(struct backend *b, const struct str *folder_ids, size_t count, op_cb *cb, void *ud);
+struct op *ews_flag(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud);
+struct op *ews_move(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,
+                    op_cb *cb, void *ud);
+struct op *ews_copy(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,
+                    op_cb *cb, void *ud);
+struct op *ews_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent,
+                      op_cb *cb, void *ud);
+struct op *ews_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
+struct op *ews_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
+struct op *ews_folder_create(struct backend *b, struct str parent_id, struct str name, op_cb *cb, void *ud);
+struct op *ews_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
+                             void *ud);
+struct op *ews_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
 void ews_watch_close(struct ews *e);
 
 #endif

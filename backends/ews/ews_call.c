@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backends/ews/ews_call.h"
+#include "backends/ews/ews_upload.h"
 
 #include <string.h>
 
@@ -24,6 +25,7 @@ static void run_queue(struct ews *e);
 static void attempt_end(struct ews_call *c)
 {
     http_abort(&c->request);
+    ews_upload_free(&c->upload);
     login_end(&c->pass);
     if (c->busy && c->answer) {
         ews_answer_mute(c->answer);
@@ -191,6 +193,21 @@ static void refused(struct ews_call *c, const struct ews_verdict *v)
         ews_call_finish(c, &v->err);
 }
 
+/* The whole request went out, and no answer says that it was turned down. */
+static bool may_have_happened(const struct ews_call *c)
+{
+    return c->request && http_request_was_sent(c->request) && !(c->answer && ews_answer_fault(c->answer));
+}
+
+static void finish_unknown(struct ews_call *c, const struct ews_verdict *v)
+{
+    struct err err = v->err;
+    err.code = ERR_OFFLINE;
+    if (c->opts.ret_unknown)
+        *c->opts.ret_unknown = true;
+    ews_call_finish(c, &err);
+}
+
 void ews_call_act(struct ews_call *c, const struct ews_verdict *v)
 {
     struct ews *e = c->ews;
@@ -206,6 +223,11 @@ void ews_call_act(struct ews_call *c, const struct ews_verdict *v)
             ews_call_finish(c, &v->err);
         break;
     case EWS_RETRY:
+        if (c->opts.once && may_have_happened(c))
+            finish_unknown(c, v);
+        else
+            try_again(c, v);
+        break;
     case EWS_BUSY:
         try_again(c, v);
         break;
@@ -281,6 +303,13 @@ static void send_request(struct ews_call *c, const char *secret)
     c->read_err = (struct err){0};
     c->split = (struct xml_split){0};
     buf_reset(&c->sample);
+    if (c->opts.mime) {
+        c->upload = ews_upload_new(buf_view(&body), c->opts.mime);
+        opts.body = STR_NULL;
+        ews_upload_attach(c->upload, &opts);
+    }
+    if (c->opts.ret_unknown)
+        *c->opts.ret_unknown = false;
     c->request = http_start(e->http, &opts, &ews_call_events, c);
     buf_done(&body);
     buf_done(&guid);
@@ -333,6 +362,14 @@ static void run_queue(struct ews *e)
         }
         loop_defer(e->base.loop, &c->step);
     }
+}
+
+void ews_call_write_mime(struct xml_writer *w)
+{
+    xml_open(w, "t:MimeContent");
+    xml_attr_lit(w, "CharacterSet", "UTF-8");
+    xml_raw(w, STR(EWS_UPLOAD_MARK));
+    xml_close(w);
 }
 
 struct ews_call *ews_call_start(struct ews *e, const struct ews_call_opts *opts)

@@ -36,12 +36,21 @@ struct ews_call_opts {
     /* A parked request whose answer is many documents: called after each; false ends the call well. No second try once
      * one has been read. */
     bool (*on_document)(void *ud);
+    /* Not idempotent: a request that may have been carried out is never sent again. When its outcome is unknown
+     * on_done() gets ERR_OFFLINE and *ret_unknown (may be NULL) is true. */
+    bool once;
+    bool *ret_unknown;
+    /* Streamed as base64 into the place where write() called ews_call_write_mime(): a message of any size costs a few
+     * KB. */
+    struct blob *mime;
     unsigned stall_s;          /* 0 = the usual */
     unsigned *ret_fault_flags; /* may be NULL; enum ews_code_flag of the fault it ended with, 0 = none; set before
                                   on_done() */
     struct str secret;         /* a password somebody offers, to be tried instead of the login's own */
 };
 
+/* <t:MimeContent> with the call's blob. At most once in a request. */
+void ews_call_write_mime(struct xml_writer *w);
 struct ews_call *ews_call_start(struct ews *e, const struct ews_call_opts *opts);
 void ews_call_abort(struct ews_call **call); /* NULL inside is fine; clears the pointer */
 /* Calls that exist: for tests. */

@@ -22,6 +22,7 @@ struct ews_call {
     struct login_pass *pass;
     bool judged; /* the login knows how its secret was taken */
     struct http_request *request;
+    struct ews_upload *upload; /* the body, when it holds a message */
     enum ews_version version;
     uint64_t started_ms;
     enum ews_kind kind;

@@ -35,6 +35,17 @@ static const struct xml_tag tags[] = {
     {NS_M, "UnsubscribeResponseMessage", EL_RESPONSE_MESSAGE},
     {NS_M, "GetStreamingEventsResponseMessage", EL_RESPONSE_MESSAGE},
     {NS_M, "ConvertIdResponseMessage", EL_RESPONSE_MESSAGE},
+    {NS_M, "UpdateItemResponseMessage", EL_RESPONSE_MESSAGE},
+    {NS_M, "MoveItemResponseMessage", EL_RESPONSE_MESSAGE},
+    {NS_M, "CopyItemResponseMessage", EL_RESPONSE_MESSAGE},
+    {NS_M, "DeleteItemResponseMessage", EL_RESPONSE_MESSAGE},
+    {NS_M, "CreateItemResponseMessage", EL_RESPONSE_MESSAGE},
+    {NS_M, "SendItemResponseMessage", EL_RESPONSE_MESSAGE},
+    {NS_M, "FindItemResponseMessage", EL_RESPONSE_MESSAGE},
+    {NS_M, "CreateFolderResponseMessage", EL_RESPONSE_MESSAGE},
+    {NS_M, "UpdateFolderResponseMessage", EL_RESPONSE_MESSAGE},
+    {NS_M, "MoveFolderResponseMessage", EL_RESPONSE_MESSAGE},
+    {NS_M, "DeleteFolderResponseMessage", EL_RESPONSE_MESSAGE},
     {NS_M, "ResponseCode", EL_RESPONSE_CODE},
     {NS_E, "ResponseCode", EL_RESPONSE_CODE},
     {NS_M, "MessageText", EL_MESSAGE_TEXT},
@@ -65,7 +76,9 @@ static const struct xml_tag tags[] = {
     {NS_T, "Delete", EL_DELETE},
     {NS_T, "ReadFlagChange", EL_READ_FLAG_CHANGE},
 
+    {NS_M, "RootFolder", EL_ROOT_FOLDER},
     {NS_M, "Items", EL_ITEMS},
+    {NS_T, "Items", EL_ITEMS}, /* of FindItem */
     {NS_T, "Item", EL_ITEM},
     {NS_T, "Message", EL_ITEM},
     {NS_T, "CalendarItem", EL_ITEM},
@@ -202,6 +215,15 @@ static void write_id(struct xml_writer *w, const char *name, struct str id)
 void ews_write_item_id(struct xml_writer *w, struct str id)
 {
     write_id(w, "t:ItemId", id);
+}
+
+void ews_write_item_version(struct xml_writer *w, struct str id, struct str change_key)
+{
+    xml_open(w, "t:ItemId");
+    xml_attr(w, "Id", id);
+    if (change_key.n)
+        xml_attr(w, "ChangeKey", change_key);
+    xml_close(w);
 }
 
 void ews_write_folder_id(struct xml_writer *w, struct str id)

@@ -104,6 +104,7 @@ enum ews_el {
     EL_EVENT_STATUS,  /* a sign of life */
     EL_UNREAD_COUNT,
     EL_ALTERNATE_ID,
+    EL_ROOT_FOLDER, /* of FindItem */
     EL_MAX
 };
 
@@ -118,6 +119,8 @@ uint32_t ews_xml_property_tag(struct str text);
 #define EWS_TAG_HIDDEN      0x10F4u /* PidTagAttributeHidden */
 #define EWS_TAG_MSG_FLAGS   0x0E07u /* PidTagMessageFlags */
 #define EWS_TAG_FLAG_STATUS 0x1090u /* PidTagFlagStatus */
+#define EWS_TAG_ICON        0x1080u /* PidTagIconIndex */
+#define EWS_TAG_DELIVERED   0x0E06u /* PidTagMessageDeliveryTime */
 #define EWS_TAG_LAST_VERB   0x1081u /* PidTagLastVerbExecuted */
 #define EWS_TAG_HEADERS     0x007Du /* PidTagTransportMessageHeaders */
 #define EWS_TAG_SENDER_SMTP 0x5D01u /* PidTagSenderSmtpAddress */
@@ -129,6 +132,8 @@ void ews_write_field(struct xml_writer *w, const char *uri);
 void ews_write_property(struct xml_writer *w, uint32_t tag, const char *type);
 /* <t:ItemId Id="..."/> */
 void ews_write_item_id(struct xml_writer *w, struct str id);
+/* The same with ChangeKey, where one is known. */
+void ews_write_item_version(struct xml_writer *w, struct str id, struct str change_key);
 void ews_write_folder_id(struct xml_writer *w, struct str id);
 /* <t:DistinguishedFolderId Id="..."> with the other mailbox in it, NULL = the own one. */
 void ews_write_distinguished(struct xml_writer *w, const char *id, const char *mailbox);

@@ -68,6 +68,7 @@ struct http_request {
     uint64_t body_size, body_at;
     size_t (*read)(void *ud, char *to, size_t n);
     bool (*rewind)(void *ud);
+    void *body_ud;
 
     enum http_auth auth;
     uint64_t max_answer, received;
@@ -407,7 +408,7 @@ static size_t on_read(char *to, size_t size, size_t count, void *ud)
     if (n == 0)
         return 0;
     if (r->read) {
-        n = r->read(r->ud, to, n);
+        n = r->read(r->body_ud, to, n);
         if (r->dead)
             return CURL_READFUNC_ABORT;
         if (n == 0) {
@@ -429,7 +430,7 @@ static int on_seek(void *ud, curl_off_t offset, int origin)
     struct http_request *r = ud;
     if (r->dead || origin != SEEK_SET || offset < 0 || (uint64_t)offset > r->body_size)
         return CURL_SEEKFUNC_FAIL;
-    if (r->read && (offset != 0 || !r->rewind || !r->rewind(r->ud)))
+    if (r->read && (offset != 0 || !r->rewind || !r->rewind(r->body_ud)))
         return CURL_SEEKFUNC_FAIL;
     r->body_at = (uint64_t)offset;
     return CURL_SEEKFUNC_OK;
@@ -663,6 +664,7 @@ static void set_method(struct http_request *r, const struct http_request_opts *o
 {
     r->read = opts->body_blob || opts->body.n ? NULL : opts->read;
     r->rewind = opts->rewind;
+    r->body_ud = opts->body_ud ? opts->body_ud : r->ud;
     if (opts->body_blob) {
         r->blob = blob_ref(opts->body_blob);
         r->body_size = blob_size(opts->body_blob);

@@ -58,6 +58,7 @@ struct http_request_opts {
     uint64_t body_size;
     size_t (*read)(void *ud, char *to, size_t n);
     bool (*rewind)(void *ud);
+    void *body_ud; /* of read and rewind; NULL: the request's own */
     enum http_auth auth;
     const char *user;    /* BASIC, NTLM ("DOMAIN\\user") */
     const char *secret;  /* password or bearer token; libcurl's copy is out of our hands */
