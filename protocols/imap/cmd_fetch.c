@@ -11,8 +11,8 @@
 #include "protocols/imap/imap_answers.h"
 #include "protocols/imap/imap_fetch.h"
 
-#define AHEAD_LOOK  4096 /* messages looked at to fill a request */
-#define SIZES_AHEAD 4096 /* sizes written down at once */
+#define AHEAD_LOOK  2048 /* messages looked at to fill a request */
+#define SIZES_AHEAD 2048 /* sizes written down at once */
 
 static void step(struct imap_session *s);
 

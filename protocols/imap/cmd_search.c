@@ -16,7 +16,7 @@
 #include "protocols/imap/imap_thread.h"
 #include "protocols/imap/imap_write.h"
 
-#define AHEAD_LOOK 4096 /* messages looked at to fill a request */
+#define AHEAD_LOOK 1024 /* messages looked at to fill a request */
 
 struct search {
     struct imap_session *s;

@@ -12,7 +12,7 @@
 #include "protocols/imap/imap_write.h"
 
 #define OUT_CHUNK (32 * 1024) /* answers are handed to the connection in pieces of about this size */
-#define SLICE_MS  10          /* work of one command in one turn of the loop */
+#define SLICE_MS  6           /* work of one command in one turn of the loop */
 #define ALIVE_MS  10000       /* a client that waits hears from us this often */
 
 static void run(struct imap_session *s);
@@ -61,6 +61,11 @@ void imap_flush(struct imap_session *s)
 {
     if (s->out.n == 0)
         return;
+    if (s->out.failed) { /* an answer over 64 MiB that does not stream: half of it would be worse than none */
+        log_error("imap", imap_account_name(s), "conn %llu: an answer is too large", (unsigned long long)conn_id(s->conn));
+        conn_abort(s->conn, "answer too large");
+        return;
+    }
     conn_write(s->conn, buf_view(&s->out));
     buf_reset(&s->out);
     if (timer_active(s->alive))

@@ -24,6 +24,7 @@ struct fake_folder {
 
 struct fake_item {
     struct list link;
+    struct fake_item *same_hash;
     char *folder, *id;
     struct str message; /* ours */
     unsigned flags;
@@ -36,8 +37,11 @@ struct fake_item {
     unsigned fail_n;
 };
 
+#define HASH_SIZE 65536
+
 struct fake {
     struct list folders, items;
+    struct fake_item *by_id[HASH_SIZE];
     uint64_t changes; /* numbers every change */
     struct {
         uint64_t delay_ms;
@@ -83,13 +87,19 @@ static struct fake_folder *find_folder(struct fake *f, struct str id)
     return NULL;
 }
 
+static uint32_t hash_of(struct str id)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < id.n; i++)
+        hash = (hash ^ (unsigned char)id.p[i]) * 16777619u;
+    return hash % HASH_SIZE;
+}
+
 static struct fake_item *find_item(struct fake *f, struct str folder, struct str id)
 {
-    LIST_EACH (&f->items, link) {
-        struct fake_item *item = LIST_ITEM(link, struct fake_item, link);
+    for (struct fake_item *item = f->by_id[hash_of(id)]; item; item = item->same_hash)
         if (str_is(id, item->id) && (folder.n == 0 || str_is(folder, item->folder)))
             return item;
-    }
     return NULL;
 }
 
@@ -472,14 +482,24 @@ static void set_categories(struct fake_item *item, struct str list)
     }
 }
 
-static struct fake_item *add_item(struct str folder, struct str id, struct str message)
+/* Takes the message's bytes. */
+static struct fake_item *add_item(struct fake *f, struct str folder, struct str id, struct str message)
 {
-    struct fake_item *item = MEM_NEW(struct fake_item);
+    struct fake_item *item = MEM_NEW(struct fake_item), **bucket = &f->by_id[hash_of(id)];
     item->folder = str_dup(folder);
     item->id = str_dup(id);
-    item->message = (struct str){str_dup(message), message.n};
+    item->message = message;
+    item->same_hash = *bucket;
+    *bucket = item;
     list_init(&item->link);
     return item;
+}
+
+static struct str taken(struct buf *b)
+{
+    struct str bytes = {mem_dup(b->p, b->n ? b->n : 1), b->n};
+    buf_done(b);
+    return bytes;
 }
 
 static void do_folder(struct fake *f, struct words *w, struct buf *answer)
@@ -526,12 +546,13 @@ static void do_item(struct fake *f, struct words *w, struct buf *answer)
         buf_lit(answer, "error base64");
         return;
     }
-    struct fake_item *item = add_item(folder, id, buf_view(&message));
+    buf_byte(&message, '\0'); /* so that an empty one has a place, too */
+    message.n--;
+    struct fake_item *item = add_item(f, folder, id, taken(&message));
     item->flags = flags_of(flags);
     item->received_s = received;
     set_categories(item, categories);
     item_changed(f, item);
-    buf_done(&message);
     buf_lit(answer, "ok");
 }
 
@@ -552,13 +573,9 @@ static void do_load(struct fake *f, struct words *w, struct buf *answer)
     char *bytes = mem_alloc((size_t)n + 1);
     n = (long)fread(bytes, 1, (size_t)n, file);
     fclose(file);
-    struct fake_item *item = MEM_NEW(struct fake_item);
-    item->folder = str_dup(folder);
-    item->id = str_dup(id);
-    item->message = (struct str){bytes, (size_t)n};
+    struct fake_item *item = add_item(f, folder, id, (struct str){bytes, (size_t)n});
     item->flags = flags_of(flags);
     item->received_s = received;
-    list_init(&item->link);
     item_changed(f, item);
     buf_lit(answer, "ok");
 }
@@ -580,11 +597,10 @@ static void do_bulk(struct fake *f, struct words *w, struct buf *answer)
                    (unsigned long long)i, (unsigned long long)(i % 97), (unsigned long long)i, id);
         while (message.n < size)
             buf_lit(&message, "The quick brown fox jumps over the lazy dog, again and again and again.\r\n");
-        struct fake_item *item = add_item(folder, str_from(id), buf_view(&message));
+        struct fake_item *item = add_item(f, folder, str_from(id), taken(&message));
         item->received_s = 1700000000 + (int64_t)i;
         item->flags = i % 3 ? ITEM_SEEN : 0;
         item_changed(f, item);
-        buf_done(&message);
     }
     f->quiet = quiet;
     char *z = str_dup(folder);

@@ -149,7 +149,6 @@ def test_folders_cannot_be_had(start):
     c = s.login()
     c.no('LIST "" *', "UNAVAILABLE")
     c.no("SELECT INBOX", "UNAVAILABLE")
-    c.no("STATUS INBOX (MESSAGES)", "UNAVAILABLE")
 
 
 def test_a_new_folder_appears(c):
