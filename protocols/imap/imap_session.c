@@ -62,7 +62,8 @@ void imap_flush(struct imap_session *s)
     if (s->out.n == 0)
         return;
     if (s->out.failed) { /* an answer over 64 MiB that does not stream: half of it would be worse than none */
-        log_error("imap", imap_account_name(s), "conn %llu: an answer is too large", (unsigned long long)conn_id(s->conn));
+        log_error("imap", imap_account_name(s), "conn %llu: an answer is too large",
+                  (unsigned long long)conn_id(s->conn));
         conn_abort(s->conn, "answer too large");
         return;
     }

@@ -52,7 +52,7 @@ struct fake {
     unsigned headers, messages, page;
     bool quiet;
     struct fake_op *reporting; /* the fetch that calls on_item now; NULL when that cancelled it */
-    struct list watches; /* struct fake_op */
+    struct list watches;       /* struct fake_op */
 };
 
 struct fake_backend {
