@@ -15,6 +15,7 @@ static const struct ews_tuning usual = {
     .slow_ms = 25000,
     .stream_minutes = 29,
     .stream_grace_s = 60,
+    .stream_first_ms = 60000,
     .stream_gap_ms = 1000,
     .stream_linger_ms = 60000,
     .stream_retry_ms = 120000,

@@ -30,13 +30,15 @@
 /* Times that tests shorten. */
 struct ews_tuning {
     struct ews_patience patience;
-    unsigned stall_s;          /* no byte of an answer for so long */
-    unsigned timeout_s;        /* the whole answer: a server that drips bytes must not hold a client for ever */
-    unsigned bulk_timeout_s;   /* ... where it carries messages */
-    unsigned slow_ms;          /* an attempt that failed after so long asked for too much */
-    unsigned stream_minutes;   /* ConnectionTimeout, 1 to 30 */
-    unsigned stream_grace_s;   /* the server's own end of a parked request may be late by this */
-    unsigned stream_gap_ms;    /* least time between two answers of watch() */
+    unsigned stall_s;         /* no byte of an answer for so long */
+    unsigned timeout_s;       /* the whole answer: a server that drips bytes must not hold a client for ever */
+    unsigned bulk_timeout_s;  /* ... where it carries messages */
+    unsigned slow_ms;         /* an attempt that failed after so long asked for too much */
+    unsigned stream_minutes;  /* ConnectionTimeout, 1 to 30 */
+    unsigned stream_grace_s;  /* the server's own end of a parked request may be late by this */
+    unsigned stream_first_ms; /* Exchange answers a parked request at once with an empty document; later than this: held
+                                 back */
+    unsigned stream_gap_ms;   /* least time between two answers of watch() */
     unsigned stream_linger_ms; /* how long the stream stays open when nobody watches */
     unsigned stream_retry_ms;  /* where streaming does not work: look everywhere so often */
     unsigned stream_again_ms;  /* ... and try streaming again after this */

@@ -125,7 +125,7 @@ static void on_header(void *ud, size_t place, const struct ews_status *status, s
     }
     if (!match(f, place, props->id, &index) || f->states[index] != ITEM_WAITING)
         return; /* stays waiting: shares the op's end */
-    struct buf out = BUF_INIT(EWS_HEADERS_MAX + 65536);
+    struct buf out = BUF_INIT(2 * EWS_HEADERS_MAX + 65536);
     bool built;
     if (!ews_props_header(props, &out, &built)) {
         err_set(&err, ERR_TOO_BIG, "GetItem: a header block of more than %d bytes", EWS_HEADERS_MAX);

@@ -228,6 +228,8 @@ static void feel_pulse(struct ews_watch *w)
         w->beats++;
     if (w->beats >= 3 && w->beat_longest_ms)
         timer_start(w->pulse, w->beat_longest_ms * 3 + 30000);
+    else
+        timer_stop(w->pulse);
 }
 
 static bool on_document(void *ud)
@@ -302,6 +304,7 @@ static void stream(struct ews_watch *w)
     const struct ews_tuning *t = &w->ews->tuning;
     w->state = STATE_STREAMING;
     w->opened_ms = time_mono_ms();
+    timer_start(w->pulse, t->stream_first_ms);
     w->call = ews_call_start(w->ews, &(struct ews_call_opts){
                                          .operation = "GetStreamingEvents",
                                          .write = write_stream,
@@ -321,10 +324,16 @@ static void on_pulse(void *ud)
     struct ews_watch *w = ud;
     if (w->state != STATE_STREAMING)
         return;
+    bool held_back = w->documents == 0;
     log_info("ews", w->ews->config.name, "no sign of life in the push connection; opening it again");
     ews_call_abort(&w->call);
     w->beat_ms = 0;
-    stream(w);
+    if (held_back && ++w->barren >= BARREN_MAX) {
+        log_warn("ews", w->ews->config.name, "no push: something on the way holds the answers back");
+        rest(w);
+    } else {
+        stream(w);
+    }
 }
 
 /* --- without push -------------------------------------------------------------------------------- */

@@ -471,6 +471,7 @@ static void go_fast(struct ews *e)
     e->tuning.timeout_s = 5;
     e->tuning.slow_ms = 1500;
     e->tuning.stream_minutes = 1;
+    e->tuning.stream_first_ms = 1000;
     e->tuning.stream_gap_ms = 200;
     e->tuning.stream_linger_ms = 1000;
     e->tuning.stream_retry_ms = 500;

@@ -339,6 +339,17 @@ def test_streams_that_always_break_off(exchange, driver):
     assert len(answers) <= 30
 
 
+def test_streams_that_are_held_back(exchange, driver):
+    """A proxy that keeps answers until they are complete: noticed, because Exchange says something at once."""
+    inbox = driver.folder()
+    exchange.fault(op="GetStreamingEvents", do="hang", seconds=30, times=0)
+    mark = exchange.mark()
+    driver.send("watch", inbox)
+    answer = driver.wait("watch", 15)
+    assert answer["err"] == "none" and answer["everything"]
+    assert exchange.counts(mark)["ews:GetStreamingEvents"] == 3
+
+
 # --- stopping ----------------------------------------------------------------------------------------------------------------------------------
 
 def test_ending_in_the_middle(exchange, tmp_path):
