@@ -6,8 +6,7 @@
 
 struct slot {
     struct str s; /* NULL p: free */
-    uint64_t hash;
-    uint32_t value;
+    uint32_t hash, value;
 };
 
 /* --- SipHash-1-3 (Aumasson, Bernstein) --------------------------------------------------------------------------- */
@@ -31,7 +30,7 @@ static void mix(uint64_t v[4])
     v[2] = rotate(v[2], 32);
 }
 
-static uint64_t hash_of(const uint64_t key[2], struct str s)
+static uint32_t hash_of(const uint64_t key[2], struct str s)
 {
     uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u,
                      key[1] ^ 0x7465646279746573u};
@@ -53,7 +52,8 @@ static uint64_t hash_of(const uint64_t key[2], struct str s)
     mix(v);
     mix(v);
     mix(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
+    uint64_t hash = v[0] ^ v[1] ^ v[2] ^ v[3];
+    return (uint32_t)(hash ^ hash >> 32);
 }
 
 /* --- the table
@@ -73,9 +73,9 @@ void imap_thread_ids_done(struct imap_thread_ids *t)
     t->slots = NULL;
 }
 
-static struct slot *find(struct slot *slots, size_t size, uint64_t hash, struct str s)
+static struct slot *find(struct slot *slots, size_t size, uint32_t hash, struct str s)
 {
-    size_t i = (size_t)hash & (size - 1);
+    size_t i = hash & (size - 1);
     while (slots[i].s.p && (slots[i].hash != hash || !str_eq(slots[i].s, s)))
         i = (i + 1) & (size - 1);
     return &slots[i];
@@ -99,7 +99,7 @@ uint32_t *imap_thread_ids_at(struct imap_thread_ids *t, struct str s)
         grow(t);
     if (s.p == NULL)
         s = STR("");
-    uint64_t hash = hash_of(t->key, s);
+    uint32_t hash = hash_of(t->key, s);
     struct slot *slot = find(t->slots, t->size, hash, s);
     if (slot->s.p == NULL) {
         *slot = (struct slot){s, hash, IMAP_THREAD_NONE};
