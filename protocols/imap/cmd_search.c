@@ -27,6 +27,7 @@ struct search {
     struct imap_searcher *searcher;
     unsigned needs;
     bool wants_email_id;
+    bool wants_exact_size;   /* exact-size = yes, and sizes matter */
     struct imap_seqset seqs; /* to look at */
     struct imap_seqset_iter iter;
     uint32_t seq; /* at hand; 0 = take the next one */
@@ -72,6 +73,12 @@ static bool wants_digest(const struct search *q)
     return q->verb == IMAP_THREAD || (q->verb == IMAP_SORT && imap_sort_needs_digest(q->args->sort, q->args->sort_n));
 }
 
+static uint64_t size_of(const struct search *q)
+{
+    const struct message *m = q->src.m;
+    return q->wants_exact_size && !m->size_exact && q->src.message ? blob_size(q->src.message) : m->size;
+}
+
 static void add_found(struct search *q)
 {
     const struct message *m = q->src.m;
@@ -80,7 +87,7 @@ static void add_found(struct search *q)
     grow(q);
     if (q->verb == IMAP_SORT) {
         struct imap_sort_entry *e = &q->sorts[q->n];
-        *e = (struct imap_sort_entry){.seq = q->seq, .id = id, .arrival_s = m->received_s, .size = m->size};
+        *e = (struct imap_sort_entry){.seq = q->seq, .id = id, .arrival_s = m->received_s, .size = size_of(q)};
         imap_sort_fill(&q->keys, q->args->sort, q->args->sort_n, digest, e);
     } else if (q->verb == IMAP_THREAD) {
         struct imap_thread_entry *e = &q->threads[q->n];
@@ -235,7 +242,7 @@ static enum imap_match match(struct search *q, uint32_t seq)
                                      .uid = m->uid,
                                      .flags = m->flags,
                                      .recent = m->recent,
-                                     .size = m->size,
+                                     .size = size_of(q),
                                      .modseq = m->modseq,
                                      .internal_s = m->received_s,
                                      .saved_s = m->saved_s,
@@ -300,6 +307,8 @@ static bool ask(struct search *q, enum content_need need)
 /* False: the command waits, or is over. */
 static bool judge(struct search *q)
 {
+    if (q->wants_exact_size && !q->src.m->size_exact && !imap_source_message(&q->src))
+        return ask(q, CONTENT_MESSAGE);
     switch (match(q, q->seq)) {
     case IMAP_MATCH_NO:
         break;
@@ -353,12 +362,20 @@ static void step(struct imap_session *s)
 /* --- begin
  * -------------------------------------------------------------------------------------------------------------- */
 
-static bool names_email_id(const struct imap_search_key *key)
+static bool names(const struct imap_search_key *key, enum imap_search_op op)
 {
     for (; key; key = key->next) /* nesting is bounded by the parser */
-        if (key->op == IMAP_SEARCH_EMAILID || names_email_id(key->child))
+        if (key->op == op || names(key->child, op))
             return true;
     return false;
+}
+
+static bool cares_for_size(const struct imap_search *args)
+{
+    for (size_t i = 0; i < args->sort_n; i++)
+        if (args->sort[i].key == IMAP_SORT_SIZE)
+            return true;
+    return names(args->program, IMAP_SEARCH_LARGER) || names(args->program, IMAP_SEARCH_SMALLER);
 }
 
 static void set_bounds(struct search *q)
@@ -390,7 +407,8 @@ static void begin(struct imap_session *s, struct imap_command *c)
                                       .now_s = time_wall_s()};
     q->searcher = imap_searcher_new(&q->env, c->search.program);
     q->needs = imap_search_needs(c->search.program);
-    q->wants_email_id = names_email_id(c->search.program);
+    q->wants_email_id = names(c->search.program, IMAP_SEARCH_EMAILID);
+    q->wants_exact_size = account_exact_size(s->account) && cares_for_size(&c->search);
     imap_source_init(&q->src, s);
     set_bounds(q);
     imap_seqset_iter_init(&q->iter, &q->seqs);

@@ -162,6 +162,9 @@ static enum fetch_ready replace_nul(struct fetch *f, struct fetch_value *v)
 static enum fetch_ready load_section(struct fetch *f, const struct imap_fetch_item *item, struct fetch_value *v)
 {
     bool fields = item->section == IMAP_SECTION_FIELDS || item->section == IMAP_SECTION_FIELDS_NOT;
+    /* A header block that is known by itself will do: clients list mail with it. Its Content-* fields may differ from
+     * those of the message that is fetched later (Exchange makes MIME anew); when this command fetches that too, it
+     * counts. */
     if (item->path_n == 0 && (fields || item->section == IMAP_SECTION_HEADER)) {
         if (!imap_source_header(&f->src))
             return FETCH_NEEDS_HEADER;

@@ -151,4 +151,6 @@ void imap_source_took(struct imap_source *src, const struct content *content)
     src->given_header = blob_ref(content->header);
     src->given_message = blob_ref(content->message);
     src->given_uid = content->uid;
+    if (content->message && content->uid == src->uid) /* a header that was known by itself may differ from this one */
+        src->has_header = src->has_digest = false;
 }

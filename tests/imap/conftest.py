@@ -8,13 +8,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import imaptest  # noqa: E402
 
 
-@pytest.fixture
-def start(tmp_path):
-    """start(*args, **kwargs) -> Server; all are stopped, and checked for leaks, at the end."""
+def starter(base):
     servers = []
 
     def begin(*args, name="s", **kwargs):
-        directory = tmp_path / name
+        directory = base / name
         directory.mkdir(exist_ok=True)
         server = imaptest.Server(directory, *args, **kwargs)
         servers.append(server)
@@ -27,6 +25,18 @@ def start(tmp_path):
 
 
 @pytest.fixture
+def start(tmp_path):
+    """start(*args, **kwargs) -> Server; all are stopped, and checked for leaks, at the end."""
+    yield from starter(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start_shared(tmp_path_factory):
+    """The same for servers that all tests of a file use, without changing them."""
+    yield from starter(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
 def server(start):
     return start()
 
@@ -34,6 +44,15 @@ def server(start):
 @pytest.fixture
 def inbox(server):
     """A server with five plain messages in INBOX, ids m1..m5, UIDs 1..5."""
+    return fill(server)
+
+
+@pytest.fixture(scope="module")
+def shared_inbox(start_shared):
+    return fill(start_shared(name="inbox"))
+
+
+def fill(server):
     for i in range(1, 6):
         server.item("inbox", "m%d" % i, imaptest.message(subject="Number %d" % i, message_id="m%d@example.com" % i),
                     received=1700000000 + i, flags="S" if i < 3 else "-")

@@ -13,14 +13,13 @@ DEADLINE = 20.0
 
 
 def program():
-    path = os.environ.get("IMAP_TESTSERVER")
-    if path:
-        return path
-    for build in ("build-asan", "build"):
+    """imap_testserver of $EXBRIDGE_BUILD, else of a build directory with sanitizers, else of build/."""
+    builds = [os.environ["EXBRIDGE_BUILD"]] if os.environ.get("EXBRIDGE_BUILD") else ["out/asan", "build-asan", "build"]
+    for build in builds:
         path = os.path.join(ROOT, build, "tests", "imap_testserver")
         if os.path.exists(path):
             return path
-    raise RuntimeError("imap_testserver is not built; set IMAP_TESTSERVER")
+    raise RuntimeError("imap_testserver is not built; set EXBRIDGE_BUILD")
 
 
 def message(subject="Hello", body="Hello there.\r\n", sender="Bob <bob@example.com>", to="alice@example.com", date=None,
@@ -44,7 +43,7 @@ class Server:
     def __init__(self, directory, *args, folders=True, open_now=True):
         self.directory = str(directory)
         self.args = args
-        env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", UBSAN_OPTIONS="print_stacktrace=1")
+        env = dict({"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}, **os.environ)
         self.log = open(os.path.join(self.directory, "stderr"), "ab")
         self.process = subprocess.Popen([program(), self.directory, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log, env=env)

@@ -14,8 +14,8 @@ def plain(user, password, authzid=""):
 
 @pytest.mark.parametrize("user", ["work", "alice@example.com", "ALICE@Example.COM"])
 @pytest.mark.parametrize("form", ["%s %s", '"%s" "%s"', "{%d+}"])
-def test_login_forms(server, user, form):
-    c = server.connect()
+def test_login_forms(shared_inbox, user, form):
+    c = shared_inbox.connect()
     if form.startswith("{"):
         c.ok("LOGIN {%d+}\r\n%s {6+}\r\nsecret" % (len(user), user))
     else:
@@ -93,8 +93,8 @@ def test_login_while_a_failure_is_delayed_then_gone(server):
 
 
 @pytest.mark.parametrize("line", ["*", "", "=", "AA", "!!!!", "AAAA", "d29yaw==", "x" * 9000, "\x00", "AAAA\r"])
-def test_sasl_garbage(server, line):
-    c = server.connect()
+def test_sasl_garbage(shared_inbox, line):
+    c = shared_inbox.connect()
     c.send("x AUTHENTICATE PLAIN\r\n")
     assert c.line().startswith(b"+ ")
     c.send(line + "\r\n")

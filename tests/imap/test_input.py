@@ -108,9 +108,9 @@ def test_bad_commands_after_sign_in(server):
     b"a SELECT INBOX (QRESYNC (1))", b"a FETCH 1 (BODY[] FLAGS) (CHANGEDSINCE)", b"a FETCH 1 {1}x", b"a SELECT {-1}",
     b"a SELECT {99999999999999999999}", b"a SELECT {5", b"a SELECT {5+}x", b"a SELECT ~{5}",
 ])
-def test_nonsense_lines(inbox, line):
+def test_nonsense_lines(shared_inbox, line):
     """A clear answer, and the session goes on."""
-    c = inbox.login()
+    c = shared_inbox.login()
     c.select()
     c.send(line + b"\r\n")
     c.send(b"\r\nz1 NOOP\r\n")
@@ -123,6 +123,7 @@ def test_nonsense_lines(inbox, line):
     c.send(b"z2 NOOP\r\n")
     while not c.line().startswith(b"z2 OK"):
         pass
+    c.close()
 
 
 def test_oversized(inbox):

@@ -203,3 +203,15 @@ def test_a_long_search_says_so(server):
     c.select()
     lines = c.ok("SEARCH BODY Hello")
     assert any(x.startswith(b"* OK") for x in lines)
+
+
+def test_exact_sizes(start):
+    s = start("exact-size")
+    for i in range(1, 6):
+        s.item("inbox", "m%d" % i, message(body="x" * 1000 * i))
+    c = s.login()
+    c.select()
+    sizes = [len(message(body="x" * 1000 * i)) for i in range(1, 6)]
+    assert search(c, "LARGER %d" % sizes[2]) == [4, 5]
+    assert search(c, "SMALLER %d" % sizes[1]) == [1]
+    assert ordered(c, "SORT (REVERSE SIZE) UTF-8 ALL") == [5, 4, 3, 2, 1]

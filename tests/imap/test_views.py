@@ -164,6 +164,18 @@ def test_select_during_the_first_sync(start):
     assert uids == list(range(1, 1501))
 
 
+def test_select_tells_how_far_it_is(start):
+    s = start(open_now=False)
+    s.do("bulk inbox b 2600 300")
+    s.do("page 200")
+    s.do("delay sync 1000")
+    s.do("open")
+    c = s.login(timeout=60)
+    lines = c.select()
+    assert "* 2600 EXISTS" in lines
+    assert any(re.match(r"\* OK Reading the list of messages from the server: \d+", x) for x in lines), lines
+
+
 def test_server_away_after_the_first_sync(inbox):
     c = inbox.login()
     c.select()
