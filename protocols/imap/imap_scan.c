@@ -21,34 +21,40 @@ void imap_scan_done(struct imap_scan *s)
 
 /* --- header fields ----------------------------------------------------------------------------------------------- */
 
-/* Printable ASCII without encoded words: it is what it says. */
-static bool is_plain(struct str value)
+/* Take folding out: the line end goes, the blank after it stays. */
+static void unfold(struct buf *out, struct str value, bool (*add)(struct buf *out, struct str s))
 {
-    for (size_t i = 0; i < value.n; i++) {
-        unsigned char c = (unsigned char)value.p[i];
-        if (c < 0x20 || c >= 0x7f || (c == '=' && i + 1 < value.n && value.p[i + 1] == '?'))
-            return false;
+    struct str line;
+    while (value.n > 0 && str_cut(&value, '\n', &line)) {
+        if (value.p != NULL && line.n > 0 && line.p[line.n - 1] == '\r')
+            line.n--;
+        add(out, line);
     }
-    return true;
+}
+
+static void blank_controls(struct buf *b, size_t from)
+{
+    for (size_t i = from; i < b->n; i++)
+        if ((unsigned char)b->p[i] < 0x20 || b->p[i] == 0x7f)
+            b->p[i] = ' ';
 }
 
 /* The value as people read it (as header_text() gives it, without its allocations), in the comparison form, appended to
  * s->folded. */
 static void fold_value(struct imap_scan *s, struct str value)
 {
-    if (is_plain(value)) {
-        unicode_fold_add(&s->folded, str_trim(value));
+    value = str_trim(value);
+    if (!rfc2047_is_encoded(value)) {
+        size_t from = s->folded.n;
+        unfold(&s->folded, value, unicode_fold_add);
+        blank_controls(&s->folded, from);
         return;
     }
     buf_reset(&s->raw);
     buf_reset(&s->text);
-    for (size_t i = 0; i < value.n; i++) /* unfold: the line end goes, the blank after it stays */
-        if (value.p[i] != '\n' && (value.p[i] != '\r' || i + 1 == value.n || value.p[i + 1] != '\n'))
-            buf_byte(&s->raw, value.p[i]);
+    unfold(&s->raw, value, buf_str);
     rfc2047_decode(s->charsets, buf_view(&s->raw), &s->text);
-    for (size_t i = 0; i < s->text.n; i++)
-        if ((unsigned char)s->text.p[i] < 0x20 || s->text.p[i] == 0x7f)
-            s->text.p[i] = ' ';
+    blank_controls(&s->text, 0);
     unicode_fold_add(&s->folded, str_trim(buf_view(&s->text)));
 }
 
