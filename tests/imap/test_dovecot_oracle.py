@@ -166,14 +166,14 @@ def corpus_messages():
     return [broken_mime.crlf(source.mime(i, 1_767_600_000 + i * 600)) for i in range(300)]
 
 
-# Where a message breaks several rules at once there is no right answer, and one in a hundred is answered differently (two broken From
+# Where a message breaks several rules at once there is no right answer, and three in a thousand are answered differently (two broken From
 # fields, two dispositions, a boundary in what another one leaves over).
 def test_structure_of_broken_messages(tmp_path):
-    compare(tmp_path, list(broken_mime.messages(COUNT)), STRUCTURE, COUNT // 50)
+    compare(tmp_path, list(broken_mime.messages(COUNT)), STRUCTURE, COUNT // 100)
 
 
 def test_sections_of_broken_messages(tmp_path):
-    compare(tmp_path, list(broken_mime.messages(COUNT // 3, seed=2)), SECTIONS, COUNT // 150)
+    compare(tmp_path, list(broken_mime.messages(COUNT // 3, seed=2)), SECTIONS, COUNT // 100)
 
 
 def test_structure_of_ordinary_messages(tmp_path):
