@@ -258,6 +258,15 @@ static bool write_envelope(struct ews_call *c, struct buf *out)
     return wanted;
 }
 
+/* A parked answer has no end; one that brings messages, or a request that takes one along, may be long under way. */
+static unsigned whole_timeout_s(const struct ews_call *c)
+{
+    const struct ews_tuning *t = &c->ews->tuning;
+    if (c->opts.on_document)
+        return 0;
+    return c->opts.bulk || c->opts.mime ? t->bulk_timeout_s : t->timeout_s;
+}
+
 static void send_request(struct ews_call *c, const char *secret)
 {
     struct ews *e = c->ews;
@@ -290,9 +299,7 @@ static void send_request(struct ews_call *c, const char *secret)
         .secret = secret,
         .max_answer = c->opts.reader->max_bytes ? c->opts.reader->max_bytes : XML_MAX_BYTES,
         .stall_s = c->opts.stall_s ? c->opts.stall_s : e->tuning.stall_s,
-        .timeout_s = c->opts.on_document ? 0
-                     : c->opts.bulk      ? e->tuning.bulk_timeout_s
-                                         : e->tuning.timeout_s,
+        .timeout_s = whole_timeout_s(c),
         .no_compression = c->opts.on_document != NULL,
     };
     c->started_ms = time_mono_ms();
