@@ -305,8 +305,8 @@ static void send_request(struct ews_call *c, const char *secret)
     c->started_ms = time_mono_ms();
     c->kind = EWS_KIND_UNDECIDED;
     c->has_verdict = c->judged = false;
-    if (c->opts.ret_fault_flags)
-        *c->opts.ret_fault_flags = 0;
+    if (c->opts.ret_flags)
+        *c->opts.ret_flags = 0;
     c->read_err = (struct err){0};
     c->split = (struct xml_split){0};
     buf_reset(&c->sample);

@@ -43,10 +43,11 @@ struct ews_call_opts {
     /* Streamed as base64 into the place where write() called ews_call_write_mime(): a message of any size costs a few
      * KB. */
     struct blob *mime;
-    unsigned stall_s;          /* 0 = the usual */
-    unsigned *ret_fault_flags; /* may be NULL; enum ews_code_flag of the fault it ended with, 0 = none; set before
-                                  on_done() */
-    struct str secret;         /* a password somebody offers, to be tried instead of the login's own */
+    unsigned stall_s; /* 0 = the usual */
+    /* May be NULL. enum ews_code_flag of the fault or of the response message that it failed with, 0 = none; set before
+     * on_done(). */
+    unsigned *ret_flags;
+    struct str secret; /* a password somebody offers, to be tried instead of the login's own */
 };
 
 /* <t:MimeContent> with the call's blob. At most once in a request. */

@@ -29,8 +29,10 @@ static bool filter(void *ud, const struct ews_status *status)
     if (v.action == EWS_FAIL)
         return true;
     /* The longest pause asked for counts. */
-    if (!c->has_verdict || v.pause_ms > c->verdict.pause_ms)
+    if (!c->has_verdict || v.pause_ms > c->verdict.pause_ms) {
         c->verdict = v;
+        c->verdict_flags = status->code->flags;
+    }
     c->has_verdict = true;
     return false;
 }
@@ -169,8 +171,8 @@ static void evaluate(struct ews_call *c, const struct err *transport)
     struct ews_verdict v;
     if (c->answer)
         note_server(c);
-    if (c->opts.ret_fault_flags)
-        *c->opts.ret_fault_flags = fault ? fault->code->flags : 0;
+    if (c->opts.ret_flags)
+        *c->opts.ret_flags = fault ? fault->code->flags : c->has_verdict ? c->verdict_flags : 0;
     int status = http_status(c->request);
     if (fault && status != 401) {
         ews_verdict_status(fault, c->opts.operation, true, e->negotiation.confirmed, &v);

@@ -33,6 +33,7 @@ struct ews_call {
     struct err read_err; /* the first that reading the answer met */
     bool has_verdict;    /* a response message asks for another try */
     struct ews_verdict verdict;
+    unsigned verdict_flags; /* of the code it is about */
 };
 
 /* Around what may lead to ews_call_abort(): ews_call_leave() is false when the call is gone, with its memory perhaps.

@@ -10,6 +10,8 @@
 #include "backends/ews/ews_items_read.h"
 #include "backends/ews/ews_rebuild.h"
 
+#define LOST_MAX 3
+
 enum item_state {
     ITEM_WAITING,
     ITEM_FAILED,  /* an error in this attempt, not told yet */
@@ -29,7 +31,9 @@ struct fetch_op {
     struct ews_status *failures; /* of the failed ones */
     size_t *asked;               /* index into ids of each id of the current request */
     size_t count, asked_count, answers;
-    bool single; /* one by one, because all at once fails */
+    bool single;         /* one by one, because all at once fails */
+    unsigned lost;       /* items asked for alone that failed, in a row */
+    unsigned fail_flags; /* enum ews_code_flag of what a call failed with */
     size_t rebuilding;
     struct ews_items items; /* FETCH_HEADER */
     struct ews_mime mime;   /* FETCH_MESSAGE */
@@ -97,17 +101,21 @@ static void keep_error(struct fetch_op *f, size_t place, const struct ews_status
 /* False when the op was cancelled by what it told. */
 static bool settle_errors(struct fetch_op *f)
 {
+    bool again = false;
     for (size_t i = 0; i < f->count; i++) {
         if (f->states[i] != ITEM_FAILED)
             continue;
         struct err err = {0};
         if (f->answers != f->asked_count)
             f->states[i] = ITEM_WAITING;
+        else if (f->failures[i].code->flags & EWS_CODE_RETRY_ALONE && !f->single)
+            again = true; /* may pass: what is rebuilt now would stay so for ever */
         else if (f->what == FETCH_MESSAGE && f->failures[i].code->flags & EWS_CODE_REBUILD)
             f->states[i] = ITEM_REBUILD;
         else if (ews_status_err(&f->failures[i], "GetItem", &err), !tell_error(f, i, &err))
             return false;
     }
+    f->single = f->single || again;
     return true;
 }
 
@@ -163,14 +171,17 @@ static void on_mime(void *ud, size_t place, const struct ews_status *status, str
 /* --- rebuilding ---------------------------------------------------------------------------------- */
 
 static void rebuild_next(struct fetch_op *f);
+static void finish(struct fetch_op *f, const struct err *err);
 
 static void on_rebuilt(void *ud, struct blob *content, const struct err *err)
 {
     struct fetch_op *f = ud;
     size_t index = f->rebuilding;
     f->rebuild = NULL;
-    bool alive = content ? tell_content(f, index, content, true) : tell_error(f, index, err);
-    if (alive)
+    f->lost = content ? 0 : f->lost + 1;
+    if (f->lost >= LOST_MAX)
+        finish(f, err);
+    else if (content ? tell_content(f, index, content, true) : tell_error(f, index, err))
         rebuild_next(f);
 }
 
@@ -231,48 +242,55 @@ static size_t count_waiting(const struct fetch_op *f)
 }
 
 /* Is this what one item can do to the answer about all of them? */
-static bool may_be_poison(const struct err *err)
+static bool may_be_poison(const struct fetch_op *f, const struct err *err)
 {
-    return err->code == ERR_PROTOCOL || err->code == ERR_TOO_BIG || err->code == ERR_INVALID ||
-           (err->code == ERR_OFFLINE && err->status == 500);
+    return f->fail_flags & EWS_CODE_RETRY_ALONE || err->code == ERR_PROTOCOL || err->code == ERR_TOO_BIG ||
+           err->code == ERR_INVALID || (err->code == ERR_OFFLINE && err->status == 500);
 }
 
-/* One item that the server cannot put into an answer must not take its neighbours with it for ever. */
+static void go_on(struct fetch_op *f)
+{
+    if (f->single && count_waiting(f))
+        ask(f);
+    else
+        rebuild_next(f);
+}
+
+/* One item that the server cannot put into an answer must not take its neighbours with it for ever. But when one after
+ * the other fails, it is the server that is in trouble, and not the items. */
 static void on_failure(struct fetch_op *f, const struct err *err)
 {
-    if (!may_be_poison(err)) {
+    bool alone = f->asked_count == 1;
+    if (!may_be_poison(f, err) || (alone && ++f->lost >= LOST_MAX)) {
         finish(f, err);
-    } else if (!f->single && count_waiting(f) > 1) {
+    } else if (!alone) {
         f->single = true;
         ask(f);
-    } else if (f->single && f->asked_count == 1) {
-        if (!tell_error(f, f->asked[0], err))
-            return;
-        if (count_waiting(f))
-            ask(f);
-        else
-            rebuild_next(f);
-    } else {
+    } else if (f->what == FETCH_MESSAGE && f->fail_flags & EWS_CODE_REBUILD) {
+        f->states[f->asked[0]] = ITEM_REBUILD;
+        go_on(f);
+    } else if (!f->single) {
         finish(f, err);
+    } else if (tell_error(f, f->asked[0], err)) {
+        go_on(f);
     }
 }
 
 static void on_done(void *ud, const struct err *err)
 {
     struct fetch_op *f = ud;
-    size_t waiting = f->asked_count;
     f->call = NULL;
     if (err->code != ERR_NONE) {
         on_failure(f, err);
         return;
     }
+    f->lost = 0;
     if (!settle_errors(f))
         return;
-    bool moved = f->single && waiting && f->states[f->asked[0]] != ITEM_WAITING;
-    if (moved && count_waiting(f))
-        ask(f);
+    if (f->asked_count == 1 && f->single && f->states[f->asked[0]] == ITEM_WAITING)
+        rebuild_next(f); /* answered with something else: no use to go on asking */
     else
-        rebuild_next(f);
+        go_on(f);
 }
 
 static void ask(struct fetch_op *f)
@@ -285,8 +303,9 @@ static void ask(struct fetch_op *f)
                                          .reader_ud = header ? (void *)&f->items : (void *)&f->mime,
                                          .on_done = on_done,
                                          .ud = f,
+                                         .ret_flags = &f->fail_flags,
                                          .bulk = true,
-                                         .batch = true,
+                                         .batch = !f->single,
                                      });
 }
 

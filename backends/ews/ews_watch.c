@@ -197,7 +197,7 @@ static void subscribe(struct ews_watch *w)
                                          .reader = &ews_subscribe_reader,
                                          .reader_ud = &w->subscribed,
                                          .on_done = on_subscribed,
-                                         .ret_fault_flags = &w->fault_flags,
+                                         .ret_flags = &w->fault_flags,
                                          .ud = w,
                                          .affinity = true,
                                      });
@@ -312,7 +312,7 @@ static void stream(struct ews_watch *w)
                                          .reader_ud = &w->events,
                                          .on_done = on_stream_done,
                                          .on_document = on_document,
-                                         .ret_fault_flags = &w->fault_flags,
+                                         .ret_flags = &w->fault_flags,
                                          .ud = w,
                                          .affinity = true,
                                          .stall_s = t->stream_minutes * 60 + t->stream_grace_s,
