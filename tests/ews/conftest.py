@@ -29,6 +29,13 @@ def driver(exchange, tmp_path):
         yield d
 
 
+@pytest.fixture
+def patient(exchange, tmp_path):
+    """With the times of real life: for what a busy machine must not change."""
+    with Driver(exchange.url, tmp_path, fast=False) as d:
+        yield d
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "standin(*args): arguments of the stand-in")
     config.addinivalue_line("markers", "violates: the test is about requests a strict server refuses")

@@ -467,9 +467,9 @@ static void on_health(void *ud, const struct err *err)
 static void go_fast(struct ews *e)
 {
     e->tuning.patience = (struct ews_patience){.tries = 3, .first_ms = 20, .busy_ms = 50, .wait_max_ms = 4000};
-    e->tuning.stall_s = 2;
+    e->tuning.stall_s = 3;
     e->tuning.timeout_s = 5;
-    e->tuning.slow_ms = 1500;
+    e->tuning.slow_ms = 2500;
     e->tuning.stream_minutes = 1;
     e->tuning.stream_first_ms = 1000;
     e->tuning.stream_gap_ms = 200;

@@ -116,10 +116,10 @@ def test_folders_with_a_stale_state(exchange, driver):
 # --- synchronisation -----------------------------------------------------------------------------------------------------------
 
 @standin("--corpus", "1100")
-def test_first_sync_costs_one_request_a_page(exchange, driver):
-    inbox = driver.folder()
+def test_first_sync_costs_one_request_a_page(exchange, patient):
+    inbox = patient.folder()
     mark = exchange.mark()
-    answer = driver.syncall(inbox)
+    answer = patient.syncall(inbox)
     assert answer["err"] == "none" and answer["count"] == 1100 and answer["pages"] == 3
     assert exchange.counts(mark) == {"ews:SyncFolderItems": 3}
 
@@ -193,46 +193,46 @@ def test_state_that_stands_still(exchange, driver):
 # --- headers and messages ---------------------------------------------------------------------------------------------------------
 
 @standin("--corpus", "100")
-def test_request_counts(exchange, driver):
-    driver.syncall(driver.folder())
+def test_request_counts(exchange, patient):
+    patient.syncall(patient.folder())
     mark = exchange.mark()
-    items, _ = driver.fetchall("header")
+    items, _ = patient.fetchall("header")
     assert len(items) == 100 and all(i["err"] == "none" for i in items.values())
     assert exchange.counts(mark)["ews:GetItem"] <= 3
     mark = exchange.mark()
-    items, _ = driver.fetchall("message")
+    items, _ = patient.fetchall("message")
     assert len(items) == 100 and all(i["err"] == "none" for i in items.values())
     assert exchange.counts(mark)["ews:GetItem"] <= 12
 
 
 @standin("--corpus", "120", "--kinds", "mixed")
-def test_messages_are_what_the_server_serves(exchange, driver):
-    page = driver.sync(driver.folder())
+def test_messages_are_what_the_server_serves(exchange, patient):
+    page = patient.sync(patient.folder())
     wanted = served(exchange)
-    driver.syncall(driver.folder())
-    items, _ = driver.fetchall("message")
+    patient.syncall(patient.folder())
+    items, _ = patient.fetchall("message")
     by_id = {i["id"]: i for i in page["list"]}
     assert len(items) == 120
     for item in items.values():
         assert item["err"] == "none" and not item["synthesised"]
-        assert driver.content(item) == wanted[by_id[item["id"]]["message_id"]]
+        assert patient.content(item) == wanted[by_id[item["id"]]["message_id"]]
 
 
 @standin("--corpus", "60", "--kinds", "odd")
-def test_odd_messages(exchange, driver):
+def test_odd_messages(exchange, patient):
     wanted = sorted(served(exchange).values())
-    driver.syncall(driver.folder())
-    items, _ = driver.fetchall("message")
-    assert sorted(driver.content(i) for i in items.values() if i["err"] == "none") == wanted
+    patient.syncall(patient.folder())
+    items, _ = patient.fetchall("message")
+    assert sorted(patient.content(i) for i in items.values() if i["err"] == "none") == wanted
 
 
 @standin("--corpus", "40")
-def test_headers(exchange, driver):
-    page = driver.sync(driver.folder())
-    driver.syncall(driver.folder())
-    items, _ = driver.fetchall("header")
+def test_headers(exchange, patient):
+    page = patient.sync(patient.folder())
+    patient.syncall(patient.folder())
+    items, _ = patient.fetchall("header")
     for info in page["list"]:
-        block = driver.content(items[info["id"]])
+        block = patient.content(items[info["id"]])
         assert block.endswith(b"\r\n\r\n") and b"\n" not in block.replace(b"\r\n", b"")
         assert block.count(b"\r\n\r\n") == 1
         message = email.message_from_bytes(block)
