@@ -93,13 +93,18 @@ void eas_apply_version(struct eas_backend *b)
                                              .write_batch = 100};
 }
 
+void eas_forget_synced(struct eas_backend *b)
+{
+    LIST_EACH (&b->folders, link)
+        LIST_ITEM(link, struct eas_folder, link)->synced = false;
+}
+
 void eas_new_epoch(struct eas_backend *b)
 {
     struct err err = {0};
 
     b->state.epoch++;
-    LIST_EACH (&b->folders, link)
-        LIST_ITEM(link, struct eas_folder, link)->synced = false;
+    eas_forget_synced(b);
     if (!eas_state_save(&b->state, &b->config, &err))
         log_error("eas", b->config.name, "%s", err.text);
 }

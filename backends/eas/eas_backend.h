@@ -74,8 +74,9 @@ struct eas_backend {
     struct eas_setup setup;
     struct list calls; /* every call alive: eas_call.link */
     bool wiped;
-    bool upgraded;      /* X-MS-RP: sync states are void; the folders op says so to the core by its full list */
-    bool hierarchy;     /* some status said that the folder list changed: the next watch ends at once */
+    bool upgraded;  /* X-MS-RP: sync states are void; the folders op says so to the core by its full list */
+    bool hierarchy; /* some status said that the folder list changed: the next watch ends at once */
+    bool expiry_warned;
     unsigned second_ms; /* how long a second of back-off is: 1000, less in tests */
     unsigned hops;      /* moves since the last success */
     unsigned busy;      /* 503 and the like in a row, for the back-off */
@@ -111,6 +112,8 @@ void eas_stop_calls(struct eas_backend *b);
 void eas_health(struct eas_backend *b, const struct err *err);
 /* Capabilities and limits follow the version. */
 void eas_apply_version(struct eas_backend *b);
+/* Sync states are void: no folder counts as synchronised. */
+void eas_forget_synced(struct eas_backend *b);
 /* The server forgot its partnership with us: all sync states are void. */
 void eas_new_epoch(struct eas_backend *b);
 

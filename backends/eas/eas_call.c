@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backends/eas/eas_call.h"
 
+#include <stdio.h>
+
 #include "backends/eas/eas_backend.h"
 #include "backends/eas/eas_http.h"
 #include "backends/eas/eas_status.h"
@@ -102,6 +104,12 @@ static bool provision(struct eas_call *call, const char *why)
 
     if (call->request->setup || call->provisioned)
         return false;
+    if (!call->rekeyed &&
+        strcmp(call->key_sent, b->state.policy_key) != 0) { /* another call has seen to it meanwhile */
+        call->rekeyed = true;
+        again_after(call, 0);
+        return true;
+    }
     log_info("eas", b->config.name, "%s: %s; provisioning", names[call->request->command], why);
     call->provisioned = true;
     b->setup.need_policy = true;
@@ -298,6 +306,18 @@ static bool forgotten(struct eas_call *call)
     return true;
 }
 
+/* The password will expire in so many days (MS-ASHTTP 2.2.2.1.2.6): said once a run. */
+static void warn_of_expiry(struct eas_call *call)
+{
+    const char *days = http_header(call->http, "X-MS-Credentials-Expire");
+    uint32_t n;
+
+    if (!days || call->b->expiry_warned || !str_to_u32(str_trim(str_from(days)), &n))
+        return;
+    call->b->expiry_warned = true;
+    log_warn("eas", call->b->config.name, "the password of this account expires in %u days", n);
+}
+
 static void on_success(struct eas_call *call)
 {
     struct eas_backend *b = call->b;
@@ -305,6 +325,7 @@ static void on_success(struct eas_call *call)
 
     b->hops = 0;
     b->busy = 0;
+    warn_of_expiry(call);
     if (call->request->rules && call->begun &&
         ((call->multipart && !eas_multipart_end(call->multipart, &err)) || !eas_answer_end(&call->answer, &err))) {
         if (!retry(call, &call->tries_net, call->request->patient ? 0 : EAS_RETRIES_NET))
@@ -395,6 +416,7 @@ static size_t add_headers(struct eas_call *call, struct http_header *h)
     const char *key = call->policy_key ? call->policy_key : b->state.policy_key;
     size_t n = 0;
 
+    snprintf(call->key_sent, sizeof(call->key_sent), "%s", key);
     if (call->request->command == EAS_OPTIONS)
         return 0;
     h[n++] = (struct http_header){"MS-ASProtocolVersion", eas_version_name(b->state.version)};
@@ -493,7 +515,7 @@ static void advance(struct eas_call *call)
 
     login_end(&call->pass);
 
-    if (b->wiped && !call->request->setup) {
+    if (b->wiped && call != &b->setup.call) { /* the acknowledgement alone may still go out */
         err_set(&err, ERR_POLICY, "the administrator ordered the data of this account to be destroyed");
         finish(call, &err);
         return;

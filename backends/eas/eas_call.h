@@ -21,6 +21,7 @@
 #include "backends/common/login.h"
 #include "backends/eas/eas_answer.h"
 #include "backends/eas/eas_multipart.h"
+#include "backends/eas/eas_policy.h"
 #include "bridge/base/buf.h"
 #include "bridge/base/err.h"
 #include "bridge/base/list.h"
@@ -87,7 +88,8 @@ struct eas_call {
     struct eas_multipart *multipart;
     struct buf body;
     struct err err;
-    bool answering, answer_open, provisioned, ended;
+    bool answering, answer_open, provisioned, rekeyed, ended;
+    char key_sent[EAS_POLICY_KEY_MAX + 1]; /* X-MS-PolicyKey of the last attempt */
     unsigned tries_server, tries_busy, tries_net;
     uint64_t sent_ms;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backends/eas/eas_item.h"
 
+#include "bridge/base/text.h"
 #include "bridge/base/time.h"
 
 #define HEADER_SCAN_MAX                                                                                                \
@@ -165,7 +166,7 @@ static bool is_true(struct str text)
 
 static struct str keep(const struct eas_item *item, struct str text)
 {
-    return arena_str(item->arena, str_sub(text, 0, EAS_ITEM_TEXT_MAX));
+    return text_utf8_repair(item->arena, arena_str(item->arena, str_sub(text, 0, EAS_ITEM_TEXT_MAX)));
 }
 
 #define ITEM_TEXT(function, condition, assignment)                                                                     \
@@ -248,7 +249,7 @@ bool eas_item_category(void *ud, struct str text, struct err *err)
         return true;
     if (!item->categories)
         item->categories = arena_array(item->arena, EAS_CATEGORIES_MAX, sizeof(struct str));
-    item->categories[item->category_count++] = arena_str(item->arena, text);
+    item->categories[item->category_count++] = text_utf8_repair(item->arena, arena_str(item->arena, text));
     return true;
 }
 

@@ -29,6 +29,7 @@ bool eas_options_take(struct eas_backend *b, const struct http_request *http, st
     if (before != 0)
         log_warn("eas", b->config.name, "protocol version %s instead of %s: everything is synchronised anew",
                  eas_version_name(best), eas_version_name(before));
+    eas_forget_synced(b);
     b->state.version = best;
     b->state.device_told = false;
     eas_apply_version(b);

@@ -42,7 +42,6 @@ static void end_run(struct eas_backend *b, const struct err *err)
 static void end_refused(struct eas_backend *b, const struct err *err)
 {
     b->setup.refused = *err;
-    log_warn("eas", b->config.name, "provisioning: %s", err->text);
     end_run(b, err);
 }
 
@@ -158,6 +157,7 @@ static void tell_device(struct eas_backend *b)
         .command = EAS_SETTINGS, .setup = true, .rules = &settings_rules, .write = write_settings, .done = on_device};
 
     start(b, EAS_SETUP_DEVICE, &request);
+    b->setup.call.tries_server = EAS_RETRIES_SERVER; /* not worth waiting for */
     eas_call_start(&b->setup.call);
 }
 

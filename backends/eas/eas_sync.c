@@ -380,7 +380,7 @@ static void on_done(void *ud, const struct err *err)
 
     if (err->code == ERR_NONE)
         on_answer(s);
-    else if ((err->code == ERR_PROTOCOL || err->code == ERR_TOO_BIG) && s->call.begun && decoding)
+    else if ((err->code == ERR_PROTOCOL || err->code == ERR_TOO_BIG) && err->status == 0 && s->call.begun && decoding)
         bad_answer(s, err);
     else if (err->code == ERR_STALE && s->cursor.n == 0)
         stale(s, err->status);

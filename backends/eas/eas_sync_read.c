@@ -55,6 +55,18 @@ static bool on_command(void *ud, struct err *err)
     return true;
 }
 
+static bool on_add(void *ud, struct err *err)
+{
+    ((struct eas_sync_page *)ud)->adding = true;
+    return on_command(ud, err);
+}
+
+static bool on_other(void *ud, struct err *err)
+{
+    ((struct eas_sync_page *)ud)->adding = false;
+    return on_command(ud, err);
+}
+
 static bool on_server_id(void *ud, struct str text, struct err *err)
 {
     struct eas_sync_page *page = ud;
@@ -103,8 +115,9 @@ static void set_flag(struct item_info *info, bool known, bool value, unsigned fl
 }
 
 /* What an Add does not mention is not set; what a Change does not mention stays as it is (MS-ASCMD 2.2.3.24). */
-static void take_properties(struct eas_sync_page *page, bool is_add)
+static void take_properties(struct eas_sync_page *page)
 {
+    bool is_add = page->adding;
     const struct eas_item *item = &page->item;
     struct item_info *info = &page->current;
     bool replied = item->verb == VERB_REPLY || item->verb == VERB_REPLY_ALL;
@@ -119,17 +132,19 @@ static void take_properties(struct eas_sync_page *page, bool is_add)
     info->categories = item->categories;
     info->category_count = item->category_count;
     info->received_ms = item->received_ms;
+    if (is_add && info->received_ms == TIME_NONE) /* a new item has a place in time, told or not */
+        info->received_ms = time_wall_ms();
     info->subject = item->subject;
 }
 
-static void take_content(struct eas_sync_page *page, bool is_add)
+static void take_content(struct eas_sync_page *page)
 {
     struct item_info *info = &page->current;
 
     if (!page->item.has_body)
         return;
     /* Some servers send the whole item when a flag changes: its MIME is not new. Drafts alone can be edited. */
-    info->content_changed = !is_add && page->item.has_draft && page->item.draft;
+    info->content_changed = !page->adding && page->item.has_draft && page->item.draft;
     if (page->item.body_type == EAS_BODY_MIME)
         info->size_estimate = page->item.estimated;
     eas_item_content(&page->item, page->options.truncation, &info->header, &info->message);
@@ -141,23 +156,13 @@ static void take_content(struct eas_sync_page *page, bool is_add)
     }
 }
 
-static bool close_add(void *ud, struct err *err)
+static bool close_item(void *ud, struct err *err)
 {
     struct eas_sync_page *page = ud;
 
     (void)err;
-    take_properties(page, true);
-    take_content(page, true);
-    return close_command(page);
-}
-
-static bool close_change(void *ud, struct err *err)
-{
-    struct eas_sync_page *page = ud;
-
-    (void)err;
-    take_properties(page, false);
-    take_content(page, false);
+    take_properties(page);
+    take_content(page);
     return close_command(page);
 }
 
@@ -187,10 +192,10 @@ static const struct eas_rule rules[] = {
     {AirSync_Collection, AirSync_Status, .text = on_status},
     {AirSync_Collection, AirSync_MoreAvailable, .open = on_more},
     EAS_CONTAINER(AirSync_Collection, AirSync_Commands),
-    {AirSync_Commands, AirSync_Add, .open = on_command, .close = close_add},
-    {AirSync_Commands, AirSync_Change, .open = on_command, .close = close_change},
-    {AirSync_Commands, AirSync_Delete, .open = on_command, .close = close_delete},
-    {AirSync_Commands, AirSync_SoftDelete, .open = on_command, .close = close_soft_delete},
+    {AirSync_Commands, AirSync_Add, .open = on_add, .close = close_item},
+    {AirSync_Commands, AirSync_Change, .open = on_other, .close = close_item},
+    {AirSync_Commands, AirSync_Delete, .open = on_other, .close = close_delete},
+    {AirSync_Commands, AirSync_SoftDelete, .open = on_other, .close = close_soft_delete},
     {AirSync_Add, AirSync_ServerId, .text = on_server_id},
     {AirSync_Change, AirSync_ServerId, .text = on_server_id},
     {AirSync_Delete, AirSync_ServerId, .text = on_server_id},
@@ -237,14 +242,10 @@ void eas_sync_page_reset(struct eas_sync_page *page)
 
 bool eas_sync_page_quarantine(struct eas_sync_page *page)
 {
-    struct item_info broken = {.id = page->current.id, .received_ms = TIME_NONE};
-
     if (!page->item_open || page->current.id.n == 0 || page->key.n == 0)
         return false;
-    blob_unref(&page->current.header);
-    blob_unref(&page->current.message);
-    page->item_open = false;
-    append(page, &broken);
+    take_properties(page);
+    close_command(page);
     return true;
 }
 

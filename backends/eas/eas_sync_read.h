@@ -28,6 +28,7 @@ struct eas_sync_page {
     struct eas_sync_options options;
     struct arena arena;
     bool has_collection, more;
+    bool adding;    /* the command that is open is an Add */
     bool item_open; /* a command began and has not ended: after an error, the culprit */
     int status;     /* Collection/Status; 0 = none */
     struct str key;
@@ -39,7 +40,7 @@ extern const struct eas_rules eas_sync_rules; /* ud is the page */
 
 struct eas_sync_page *eas_sync_page_new(const struct eas_sync_options *options);
 void eas_sync_page_reset(struct eas_sync_page *page);
-/* Add the item whose content broke the answer, known by its id alone. False when there is none. */
+/* Add the item that broke the answer, with what was read of it before and without content. False when there is none. */
 bool eas_sync_page_quarantine(struct eas_sync_page *page);
 void eas_sync_page_free(struct eas_sync_page **page); /* and the blobs of its items */
 

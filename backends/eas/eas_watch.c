@@ -334,7 +334,7 @@ void eas_watch_refresh(struct eas_backend *b, struct str folder_id)
     LIST_EACH (&b->watches, link) {
         struct watch_op *w = LIST_ITEM(link, struct watch_op, link);
 
-        for (size_t i = 0; i < w->count && w->op.started; i++)
+        for (size_t i = 0; i < w->count; i++)
             if (str_eq(w->folder_ids[i], folder_id)) {
                 ping_after(w, 0);
                 break;
@@ -344,7 +344,10 @@ void eas_watch_refresh(struct eas_backend *b, struct str folder_id)
 
 static void start(struct op *op)
 {
-    ping((struct watch_op *)op);
+    struct watch_op *w = (struct watch_op *)op;
+
+    list_append(&w->b->watches, &w->link);
+    ping(w);
 }
 
 static void stop(struct op *op)
@@ -359,7 +362,7 @@ struct op *eas_watch(struct backend *base, const struct str *folder_ids, size_t 
     struct watch_op *w = (struct watch_op *)op;
 
     w->b = (struct eas_backend *)base;
-    list_append(&w->b->watches, &w->link);
+    list_init(&w->link);
     w->count = count < EAS_PING_FOLDERS_MAX ? count : EAS_PING_FOLDERS_MAX;
     w->folder_ids = arena_array(&op->arena, w->count, sizeof(struct str));
     for (size_t i = 0; i < w->count; i++)
