@@ -16,22 +16,23 @@
 #include "bridge/cache_file.h"
 #include "bridge/db.h"
 
-#define CACHE_VERSION 1
+#define CACHE_VERSION 2
 #define EVICT_SHARE   20 /* one part in so many is evicted when the limit is reached */
 
 static const char schema[] =
     "CREATE TABLE about (epoch TEXT);"
     "CREATE TABLE header (pk INTEGER PRIMARY KEY, exact INTEGER NOT NULL, bytes BLOB NOT NULL);"
     "CREATE TABLE structure (pk INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
-    "CREATE TABLE rendering (pk INTEGER PRIMARY KEY, bytes BLOB NOT NULL);" /* item pk * CACHE_RENDERINGS + which */
+    "CREATE TABLE rendering (row INTEGER PRIMARY KEY, bytes BLOB NOT NULL);" /* rendering_row() */
     "CREATE TABLE message (pk INTEGER PRIMARY KEY, size INTEGER NOT NULL, sum INTEGER NOT NULL, used INTEGER NOT NULL);"
     "CREATE INDEX message_used ON message(used);"
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 2;";
 
 struct cache {
     struct db db;
     struct loop *loop;
-    struct deferred commit; /* one transaction for all that is written in a turn of the loop */
+    struct deferred commit; /* one transaction for all that is read or written in a turn of the loop */
+    bool reading;           /* a transaction without writes is open: a lookup then takes no locks of its own */
     char *dir;
     unsigned char key[32];
     bool sealed;
@@ -88,10 +89,18 @@ static uint64_t sum_of_sizes(struct cache *c)
     return n;
 }
 
+static void end_reading(struct cache *c)
+{
+    if (c->reading)
+        db_exec(&c->db, "COMMIT", NULL); /* nothing was written that could be lost */
+    c->reading = false;
+}
+
 static void on_commit(void *ud)
 {
     struct cache *c = ud;
     struct err err = {0};
+    end_reading(c);
     if (c->db.depth && !db_commit(&c->db, &err))
         log_warn("cache", NULL, "%s: %s (the content will be fetched again)", c->dir, err.text);
 }
@@ -154,9 +163,27 @@ uint64_t cache_bytes(const struct cache *c)
 /* --- rows
  * ------------------------------------------------------------------------------------------------------------------ */
 
+static void reading(struct cache *c)
+{
+    if (c->reading || c->db.depth)
+        return;
+    c->reading = db_exec(&c->db, "BEGIN", NULL);
+    loop_defer(c->loop, &c->commit);
+}
+
+static struct sqlite3_stmt *lookup(struct cache *c, const char *sql, int64_t pk)
+{
+    reading(c);
+    struct sqlite3_stmt *q = db_prepare(&c->db, sql, NULL);
+    if (q)
+        db_bind_int(q, 1, pk);
+    return q;
+}
+
 static bool writing(struct cache *c, struct err *err)
 {
     if (c->db.depth == 0) {
+        end_reading(c);
         if (!db_begin(&c->db, err))
             return false;
         loop_defer(c->loop, &c->commit);
@@ -201,11 +228,10 @@ static bool take_bytes(struct cache *c, const char *table, int64_t pk, struct st
 
 enum cache_header_state cache_header(struct cache *c, int64_t pk, struct arena *arena, struct str *ret_header)
 {
-    struct sqlite3_stmt *q = ret_header ? db_prepare(&c->db, "SELECT exact, bytes FROM header WHERE pk = ?1", NULL)
-                                        : db_prepare(&c->db, "SELECT exact FROM header WHERE pk = ?1", NULL);
+    struct sqlite3_stmt *q = lookup(
+        c, ret_header ? "SELECT exact, bytes FROM header WHERE pk = ?1" : "SELECT exact FROM header WHERE pk = ?1", pk);
     if (!q)
         return CACHE_NO_HEADER;
-    db_bind_int(q, 1, pk);
     enum cache_header_state state = CACHE_NO_HEADER;
     if (db_step(&c->db, q, NULL) == 1) {
         state = db_int(q, 0) ? CACHE_HEADER_EXACT : CACHE_HEADER_INEXACT;
@@ -233,10 +259,9 @@ bool cache_put_header(struct cache *c, int64_t pk, struct str header, bool exact
 
 bool cache_structure(struct cache *c, int64_t pk, struct arena *arena, struct str *ret_packed)
 {
-    struct sqlite3_stmt *q = db_prepare(&c->db, "SELECT bytes FROM structure WHERE pk = ?1", NULL);
+    struct sqlite3_stmt *q = lookup(c, "SELECT bytes FROM structure WHERE pk = ?1", pk);
     if (!q)
         return false;
-    db_bind_int(q, 1, pk);
     bool ok = db_step(&c->db, q, NULL) == 1 && take_bytes(c, "structure", pk, db_bytes(q, 0), arena, ret_packed);
     db_reset(q);
     return ok;
@@ -255,13 +280,19 @@ static bool put_structure(struct cache *c, int64_t pk, struct str packed, struct
     return ok;
 }
 
+/* All renderings of a kind lie together: clients ask for one kind of all messages. */
+static int64_t rendering_row(int64_t pk, unsigned which)
+{
+    return ((int64_t)which << 48) + pk;
+}
+
 bool cache_rendering(struct cache *c, int64_t pk, unsigned which, struct arena *arena, struct str *ret_bytes)
 {
-    struct sqlite3_stmt *q = db_prepare(&c->db, "SELECT bytes FROM rendering WHERE pk = ?1", NULL);
-    if (!q || which >= CACHE_RENDERINGS)
+    int64_t row = rendering_row(pk, which);
+    struct sqlite3_stmt *q =
+        which < CACHE_RENDERINGS ? lookup(c, "SELECT bytes FROM rendering WHERE row = ?1", row) : NULL;
+    if (!q)
         return false;
-    int64_t row = pk * CACHE_RENDERINGS + which;
-    db_bind_int(q, 1, row);
     bool ok = db_step(&c->db, q, NULL) == 1 && take_bytes(c, "rendering", row, db_bytes(q, 0), arena, ret_bytes);
     db_reset(q);
     return ok;
@@ -271,10 +302,10 @@ void cache_put_rendering(struct cache *c, int64_t pk, unsigned which, struct str
 {
     struct sqlite3_stmt *q = NULL;
     if (which >= CACHE_RENDERINGS || !writing(c, NULL) ||
-        !(q = db_prepare(&c->db, "INSERT OR REPLACE INTO rendering (pk, bytes) VALUES (?1, ?2)", NULL)))
+        !(q = db_prepare(&c->db, "INSERT OR REPLACE INTO rendering (row, bytes) VALUES (?1, ?2)", NULL)))
         return;
     struct buf sealed = {0};
-    int64_t row = pk * CACHE_RENDERINGS + which;
+    int64_t row = rendering_row(pk, which);
     db_bind_int(q, 1, row);
     bind_bytes(c, q, 2, "rendering", row, bytes, &sealed);
     db_run(&c->db, q, NULL); /* it can be rendered again */
@@ -292,9 +323,11 @@ static bool run1(struct cache *c, const char *sql, int64_t a, struct err *err)
 
 static bool drop_renderings(struct cache *c, int64_t pk, struct err *err)
 {
-    return run1(c, "DELETE FROM rendering WHERE pk >= ?1 * 8 AND pk < ?1 * 8 + 8", pk, err);
+    for (unsigned which = 0; which < CACHE_RENDERINGS; which++)
+        if (!run1(c, "DELETE FROM rendering WHERE row = ?1", rendering_row(pk, which), err))
+            return false;
+    return true;
 }
-_Static_assert(CACHE_RENDERINGS == 8, "drop_renderings() has the number in its text");
 
 /* --- messages
  * -------------------------------------------------------------------------------------------------------------- */
@@ -312,10 +345,9 @@ struct message_row {
 
 static bool message_row(struct cache *c, int64_t pk, struct message_row *ret)
 {
-    struct sqlite3_stmt *q = db_prepare(&c->db, "SELECT size, sum, used FROM message WHERE pk = ?1", NULL);
+    struct sqlite3_stmt *q = lookup(c, "SELECT size, sum, used FROM message WHERE pk = ?1", pk);
     if (!q)
         return false;
-    db_bind_int(q, 1, pk);
     bool found = db_step(&c->db, q, NULL) == 1;
     if (found)
         *ret = (struct message_row){(uint64_t)db_int(q, 0), (uint64_t)db_int(q, 1), db_int(q, 2)};
@@ -434,6 +466,7 @@ void cache_drop(struct cache *c, int64_t pk)
 void cache_destroy(struct cache *c)
 {
     loop_defer_cancel(&c->commit);
+    end_reading(c);
     db_rollback(&c->db);
     db_close(&c->db);
     cache_file_remove_tree(c->dir);

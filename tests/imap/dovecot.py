@@ -43,18 +43,23 @@ class Dovecot:
             os.utime(path, (arrived(i + 1), arrived(i + 1)))
         with open(f"{self.home}/dovecot.conf", "w", encoding="ascii") as file:
             file.write(CONF.format(home=self.home))
-        user = pwd.getpwuid(os.geteuid())
-        options = {}
         if os.geteuid() == 0:
             user = pwd.getpwnam("nobody")
             subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", self.home], check=True)
-            options = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-        self.process = subprocess.Popen([IMAP, "-c", f"{self.home}/dovecot.conf"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        env={"USER": user.pw_name, "HOME": self.home, "TZ": "UTC", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
-                                        cwd=self.home, **options)
+        self.process = self.spawn(subprocess.PIPE, subprocess.PIPE)
         greeting = self.process.stdout.readline()
         assert greeting.startswith(b"* PREAUTH"), greeting
         self.count = 0
+
+    def spawn(self, stdin, stdout, stderr=None):
+        """One more imap process, signed in; stdin and stdout may be a socket."""
+        user, options = pwd.getpwuid(os.geteuid()), {}
+        if os.geteuid() == 0:
+            user = pwd.getpwnam("nobody")
+            options = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        env = {"USER": user.pw_name, "HOME": self.home, "TZ": "UTC", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
+        return subprocess.Popen([IMAP, "-c", f"{self.home}/dovecot.conf"], stdin=stdin, stdout=stdout, stderr=stderr,
+                                env=env, cwd=self.home, **options)
 
     def command(self, text):
         """Its untagged answers, each with its literals. A command that is not answered OK is an AssertionError."""

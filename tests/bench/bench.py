@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bench: exbridge beside Dovecot (everything cached) and beside DavMail (nothing cached, 50 ms a request), and its memory.
+
+scripts/bench builds the program and calls this. No figure is a condition of anything: it prints a table and writes it down.
+"""
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import sys
+import time
+
+import servers
+from servers import BridgeServer, DovecotServer, bridge
+from wire import Wire, cpu_s, messages_in
+
+HEADERS = (
+    "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type Reply-To Received"
+)
+LINES = (  # name, command (None: SELECT itself)
+    ("SELECT", None),
+    ("UID FETCH FLAGS", "UID FETCH 1:* (FLAGS)"),
+    ("ENVELOPE", "UID FETCH 1:* (UID FLAGS ENVELOPE RFC822.SIZE)"),
+    ("Thunderbird's headers", f"UID FETCH 1:* (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS ({HEADERS})])"),
+    ("BODYSTRUCTURE", "UID FETCH 1:* (BODYSTRUCTURE)"),
+    ("BODY.PEEK[HEADER]", "UID FETCH 1:* (BODY.PEEK[HEADER])"),
+    ("BODY.PEEK[]", "UID FETCH 1:* (UID BODY.PEEK[])"),
+    ("SEARCH SUBJECT", 'UID SEARCH SUBJECT "invoice"'),
+    ("SEARCH FROM", 'UID SEARCH FROM "winter"'),
+    ("SEARCH BODY", 'UID SEARCH BODY "quarter customer zebra"'),
+    ("SORT DATE", "UID SORT (REVERSE DATE) UTF-8 ALL"),
+    ("THREAD", "UID THREAD REFERENCES UTF-8 ALL"),
+)
+GOAL = {name for name, _ in LINES} - {"BODY.PEEK[HEADER]", "SEARCH BODY"}
+DELAY_S = 0.05
+
+
+class Report:
+    def __init__(self, path):
+        self.path, self.lines = path, []
+
+    def say(self, text=""):
+        print(text, flush=True)
+        self.lines.append(text)
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        with open(self.path, "w") as file:
+            file.write("\n".join(self.lines) + "\n")
+
+
+def progress(text):
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+
+
+def ms(seconds):
+    return f"{seconds * 1000:.{1 if seconds < 0.1 else 0}f}"
+
+
+# --- beside Dovecot ---------------------------------------------------------------------------------------------------------
+
+
+def measure(server, command):
+    """(seconds, bytes, processor seconds of the server) of one command on a new connection."""
+    wire = server.connect(select=command is not None)
+    cpu = cpu_s(wire.pid)
+    seconds, size = wire.timed(command or "SELECT INBOX")
+    cpu = cpu_s(wire.pid) - cpu
+    wire.close()
+    return seconds, size, cpu
+
+
+def compare(report, dovecot, mine, runs, only):
+    report.say(f"{'':24}{'Dovecot':>10}{'exbridge':>10}{'ratio':>7}   {'processor time':>19}{'ratio':>7}   {'bytes':>21}")
+    report.say(f"{'':24}{'ms':>10}{'ms':>10}{'':>7}   {'ms':>9} {'ms':>9}{'':>7}   {'Dovecot':>10} {'exbridge':>10}")
+    for name, command in LINES:
+        if only and only not in name:
+            continue
+        best = {}
+        for server in (dovecot, mine):
+            measure(server, command)  # indexes and renderings are there, memory is warm
+            measure(server, command)
+        for _ in range(runs if "BODY" not in name else max(2, runs // 2)):
+            for server in (dovecot, mine):
+                got = measure(server, command)
+                old = best.get(server.name, got)
+                best[server.name] = (min(old[0], got[0]), got[1], min(old[2], got[2]))
+        d, m = best[dovecot.name], best[mine.name]
+        miss = "   over 2" if name in GOAL and m[0] > 2 * d[0] else ""
+        report.say(
+            f"{name:24}{ms(d[0]):>10}{ms(m[0]):>10}{m[0] / d[0]:>7.2f}   {ms(d[2]):>9} {ms(m[2]):>9}{m[2] / d[2]:>7.2f}"
+            f"   {d[1]:>10} {m[1]:>10}{miss}"
+        )
+
+
+def latencies(report, dovecot, mine):
+    quick = {}
+    for server in (dovecot, mine):
+        wire = server.connect()
+        times = sorted(wire.timed("NOOP")[0] for _ in range(1000))
+        quick[server.name] = times[len(times) // 2], times[int(len(times) * 0.99)]
+        wire.close()
+    d, m = quick[dovecot.name], quick[mine.name]
+    report.say(f"{'NOOP, median':24}{d[0] * 1e3:>10.3f}{m[0] * 1e3:>10.3f}{m[0] / d[0]:>7.2f}")
+    report.say(f"{'NOOP, 99 of 100':24}{d[1] * 1e3:>10.3f}{m[1] * 1e3:>10.3f}{m[1] / d[1]:>7.2f}")
+    for server in (dovecot, mine):
+        wire = server.connect()
+        wire.idle()
+        times = []
+        for number in range(10):
+            time.sleep(1.5)  # each is the first one after a pause
+            began = server.deliver(number)
+            times.append(wire.wait_exists(60) - began)
+        wire.done()
+        wire.close()
+        quick[server.name] = statistics.median(times), max(times)
+    d, m = quick[dovecot.name], quick[mine.name]
+    report.say(f"{'IDLE, event to EXISTS':24}{ms(d[0]):>10}{ms(m[0]):>10}{m[0] / d[0]:>7.2f}   (the longest: {ms(d[1])}, {ms(m[1])})")
+
+
+def check_same(dovecot, mine, count):
+    """Both must serve the same messages, or nothing else means anything."""
+    for server in (dovecot, mine):
+        wire = server.connect()
+        assert messages_in(wire.answer("UID FETCH 1:* (FLAGS)")) == count, server.name
+        wire.close()
+    for number in (1, count // 3, count):
+        both = []
+        for server in (dovecot, mine):
+            wire = server.connect()
+            answer = wire.answer(f"FETCH {number} (BODY.PEEK[])")
+            both.append(answer[answer.index(b"{") : answer.rindex(b"bench")])
+            wire.close()
+        assert both[0] == both[1], f"message {number} differs: {both[0][:300]} / {both[1][:300]}"
+
+
+def beside_dovecot(report, options):
+    work = os.path.join(options.work, "cached")
+    exchange = bridge.exchange("--corpus", options.messages, "--mean", options.mean)
+    rig = bridge.Bridge(work, [bridge.Account("work", exchange, prefetch="all")], tls=False, log_level="info")
+    mine = BridgeServer(rig, exchange, "work")
+    dovecot = None
+    try:
+        began = time.monotonic()
+        mine.connect().close()
+        mine.wait_cached(options.messages, 60, progress)
+        filled = time.monotonic() - began
+        dovecot = DovecotServer(options.messages, options.mean, mine.flags_and_dates())
+        check_same(dovecot, mine, options.messages)
+        report.say(f"Beside Dovecot 2.3: {options.messages} messages, everything cached; plain TCP for both; best of {options.runs} runs")
+        report.say(f"(the bridge's cache took {filled:.0f} s to fill from the stand-in)")
+        report.say()
+        compare(report, dovecot, mine, options.runs, options.line)
+        if not options.line:
+            latencies(report, dovecot, mine)
+        report.say(f"memory afterwards (RssAnon): {rig.memory() / 1e6:.1f} MB")
+        report.say()
+    finally:
+        if dovecot:
+            dovecot.close()
+        rig.stop()
+        exchange.stop()
+
+
+# --- beside DavMail ---------------------------------------------------------------------------------------------------------
+
+
+def session(exchange, wire):
+    """[(name, seconds, requests)]"""
+    found = []
+    for name, command in (
+        ("SELECT", "SELECT INBOX"),
+        ("100 headers", f"UID FETCH {{headers}} (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS ({HEADERS})])"),
+        ("100 bodies", "UID FETCH {bodies} (UID BODY.PEEK[])"),
+    ):
+        if "{" in command:
+            command = command.format(headers=ranges[0], bodies=ranges[1])
+        mark = exchange.mark()
+        seconds, _ = wire.timed(command)
+        requests = sum(n for op, n in exchange.counts(mark).items() if not op.endswith("GetStreamingEvents"))
+        found.append((name, seconds, requests))
+        if name == "SELECT":
+            answer = wire.answer("FETCH 1:* (UID)").decode()
+            uids = [word.split("UID ")[1].split(")")[0] for word in answer.splitlines() if "UID " in word and "FETCH" in word]
+            ranges = [",".join(uids[at : at + 100]) for at in (1000, 3000)]
+    return found
+
+
+def beside_davmail(report, options):
+    import davmail
+    import socket
+
+    count = options.messages
+    with bridge.exchange("--corpus", count, "--mean", options.mean, "--set", f"delay_s={DELAY_S}") as exchange:
+        with davmail.Davmail(os.path.join(options.work, "davmail"), exchange.url, heap="512m") as peer:
+            wire = Wire(socket.create_connection(("127.0.0.1", peer.imap_port)))
+            wire.timed(f'LOGIN "{bridge.USER}" "{bridge.PASSWORD}"')
+            theirs = session(exchange, wire)
+            wire.close()
+        ours = None
+        for turn in range(3):  # a new bridge that knows nothing each time
+            work = os.path.join(options.work, "uncached")
+            shutil.rmtree(work, ignore_errors=True)
+            rig = bridge.Bridge(work, [bridge.Account("work", exchange)], tls=False, log_level="info")
+            wire = BridgeServer(rig, exchange, "work").connect(select=False)
+            got = session(exchange, wire)
+            ours = got if not ours else [min(pair, key=lambda x: x[1]) for pair in zip(ours, got)]
+            wire.close()
+            rig.stop()
+    report.say(f"Beside DavMail 6.0: {count} messages, nothing cached (prefetch = none), {DELAY_S * 1000:.0f} ms added to each request")
+    report.say()
+    report.say(f"{'':24}{'DavMail':>10}{'requests':>10}{'exbridge':>10}{'requests':>10}{'times faster':>14}")
+    for (name, t, n), (_, t2, n2) in zip(theirs, ours):
+        miss = "   under 20" if name != "SELECT" and t < 20 * t2 else ""
+        report.say(f"{name:24}{ms(t):>10}{n:>10}{ms(t2):>10}{n2:>10}{t / t2:>14.1f}{miss}")
+    report.say()
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------------
+
+
+def settled(rig, seconds=3):
+    """RssAnon when it has come to rest, and the most seen, in MB."""
+    most = 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        now = rig.memory()
+        most = max(most, now)
+        time.sleep(0.1)
+    return now / 1e6, most / 1e6
+
+
+def row(report, name, value, limit):
+    report.say(f"{name:60}{value:>8.1f} MB   {f'goal {limit}' if limit else ''}{'   over' if limit and value > limit else ''}")
+
+
+def memory_idle(report, options):
+    with bridge.exchange("--corpus", 500) as exchange:
+        work = os.path.join(options.work, "idle")
+        shutil.rmtree(work, ignore_errors=True)
+        accounts = [bridge.Account("one", exchange, "ews"), bridge.Account("two", exchange, "eas")]
+        rig = bridge.Bridge(work, accounts, log_level="info")
+        row(report, "after the start, two accounts (EWS, EAS)", settled(rig, 5)[0], 15)
+        for account in ("one", "two"):
+            client = rig.login(account)
+            client.open("INBOX")
+            client.fetch("1:*", "(FLAGS)")
+        rig.close_clients()
+        row(report, "idle after a session each, 500 messages each", settled(rig, 5)[0], 15)
+        rig.stop()
+
+
+def memory_large(report, options):
+    with bridge.exchange("--corpus", options.large, "--kinds", "small") as exchange:
+        rig = bridge.Bridge(os.path.join(options.work, "large"), [bridge.Account("work", exchange)], tls=False, log_level="info")
+        server = BridgeServer(rig, exchange, "work")
+        first = server.connect(select=False)
+        first.timed("SELECT INBOX")
+        while b"MESSAGES %d " % options.large not in first.answer("STATUS INBOX (MESSAGES UNSEEN)"):
+            time.sleep(1)
+        first.close()
+        row(report, f"{options.large} messages, after the first sync", settled(rig)[0], 0)
+        wires = [server.connect() for _ in range(5)]
+        row(report, f"{options.large} messages, selected in five sessions", settled(rig)[0], 80)
+        for wire in wires:
+            wire.timed("UID FETCH 1:* (FLAGS)")
+        row(report, "... and UID FETCH 1:* (FLAGS) in each", settled(rig)[0], 80)
+        for wire in wires:
+            wire.close()
+        rig.restart()
+        wires = [server.connect() for _ in range(5)]
+        for wire in wires:
+            wire.timed("UID FETCH 1:* (FLAGS)")
+        row(report, "... the same after a restart", settled(rig)[0], 80)
+        for wire in wires:
+            wire.close()
+        rig.stop()
+
+
+def memory_big(report, options):
+    import threading
+
+    with bridge.exchange("--corpus", 0, "--big", 50_000_000) as exchange:
+        for backend in ("ews", "eas"):
+            work = os.path.join(options.work, "big")
+            shutil.rmtree(work, ignore_errors=True)
+            rig = bridge.Bridge(work, [bridge.Account("work", exchange, backend)], tls=False, log_level="info")
+            wire = BridgeServer(rig, exchange, "work").connect()
+            before = settled(rig, 1)[0]
+            for state in ("from the server", "from the cache"):
+                most, running = [0], [True]
+
+                def watch():
+                    while running[0]:
+                        most[0] = max(most[0], rig.memory() / 1e6)
+                        time.sleep(0.005)
+
+                watcher = threading.Thread(target=watch)
+                watcher.start()
+                size = wire.timed("UID FETCH 1:* (BODY.PEEK[])")[1]
+                running[0] = False
+                watcher.join()
+                assert size > 50_000_000
+                row(report, f"{backend}: 50 MB message {state}: the most beyond {before:.1f} MB before", most[0] - before, 4)
+            wire.close()
+            rig.stop()
+
+
+def memory(report, options):
+    report.say("Memory (RssAnon)")
+    report.say()
+    memory_idle(report, options)
+    memory_big(report, options)
+    memory_large(report, options)
+    report.say()
+
+
+# --- all of it --------------------------------------------------------------------------------------------------------------
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/bench")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="dovecot, davmail, memory (default: all)")
+    parser.add_argument("--messages", type=int, default=10_000)
+    parser.add_argument("--large", type=int, default=100_000, help="messages of the large mailbox")
+    parser.add_argument("--mean", type=int, default=27_000, help="mean size of a message")
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--line", help="only lines with this in their name")
+    parser.add_argument("--fresh", action="store_true", help="fill the caches anew")
+    parser.add_argument("--work", default=os.path.join(servers.ROOT, "out", "bench"))
+    parser.add_argument("--report", default=os.path.join(servers.ROOT, "out", "bench.txt"))
+    options = parser.parse_args()
+    parts = {"dovecot": beside_dovecot, "davmail": beside_davmail, "memory": memory}
+    for part in options.parts:
+        if part not in parts:
+            parser.error(f"no part {part!r}; there are: {', '.join(parts)}")
+    if options.fresh:
+        shutil.rmtree(options.work, ignore_errors=True)
+    options.work = os.path.join(options.work, f"{options.messages}-{options.large}-{options.mean}")
+    os.makedirs(options.work, exist_ok=True)
+    report = Report(options.report)
+    load = os.getloadavg()[0]
+    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    report.say(f"exbridge {servers.program_text()}, {when}, {platform.machine()}, {os.cpu_count()} cores, load {load:.1f} before")
+    report.say()
+    for name, part in parts.items():
+        if not options.parts or name in options.parts:
+            part(report, options)
+    print(f"written to {os.path.relpath(options.report)}")
+
+
+if __name__ == "__main__":
+    main()
