@@ -37,7 +37,8 @@ class Dovecot:
         for name in ("mail/new", "mail/tmp", "run", "state"):
             os.makedirs(f"{self.home}/{name}", exist_ok=True)
         for i, message in enumerate(messages):
-            path = f"{self.home}/mail/cur/{1_600_000_000 + i}.M{i}P1.test:2,{flags(i + 1)}"
+            wide = len(message) + message.count(b"\n") - message.count(b"\r\n")
+            path = f"{self.home}/mail/cur/{1_600_000_000 + i}.M{i}P1.test,S={len(message)},W={wide}:2,{flags(i + 1)}"
             with open(path, "wb") as file:
                 file.write(message)
             os.utime(path, (arrived(i + 1), arrived(i + 1)))
