@@ -10,7 +10,6 @@
 #include "protocols/imap/imap_session.h"
 
 #define LISTENERS_MAX  8
-#define HANDSHAKE_MS   10000
 #define FOREIGN_LOG_MS 60000
 #define INPUT_LIMIT    (64 * 1024) /* bytes of a client held unread while a command runs */
 
@@ -47,6 +46,7 @@ static void set_limits(struct imap_server *server)
     set_default(&l->unauthenticated, 16);
     set_default(&l->per_account, 64);
     set_default(&l->preauth_timeout_s, 60);
+    set_default(&l->handshake_timeout_s, 10);
     set_default(&l->idle_timeout_s, 1800);
     set_default(&l->bad_preauth, 3);
     set_default(&l->bad_authenticated, 20);
@@ -133,7 +133,7 @@ static struct conn_listen_opts listen_opts(const struct imap_server *server, str
                                      .tls = tls,
                                      .same_user = same_user,
                                      .max_connections = server->opts.limits.connections,
-                                     .handshake_timeout_ms = HANDSHAKE_MS,
+                                     .handshake_timeout_ms = server->opts.limits.handshake_timeout_s * 1000,
                                      .input_limit = INPUT_LIMIT};
 }
 

@@ -23,11 +23,12 @@ struct imap_server;
 
 /* Limits; 0 means the default in parentheses. Names are those of the [limits] section. */
 struct imap_server_limits {
-    unsigned connections;       /* over all listeners (256) */
-    unsigned unauthenticated;   /* connections not signed in (16): the oldest of them is closed for a new one */
-    unsigned per_account;       /* sessions of one account (64): LOGIN answers NO [LIMIT] */
-    unsigned preauth_timeout_s; /* from greeting to signing in (60) */
-    unsigned idle_timeout_s;    /* no command, or no end of IDLE (1800; RFC 9051 5.4 asks for 30 minutes) */
+    unsigned connections;         /* over all listeners (256) */
+    unsigned unauthenticated;     /* connections not signed in (16): the oldest of them is closed for a new one */
+    unsigned per_account;         /* sessions of one account (64): LOGIN answers NO [LIMIT] */
+    unsigned handshake_timeout_s; /* TLS (10) */
+    unsigned preauth_timeout_s;   /* from greeting to signing in (60) */
+    unsigned idle_timeout_s;      /* no command, or no end of IDLE (1800; RFC 9051 5.4 asks for 30 minutes) */
     unsigned bad_preauth, bad_authenticated; /* BAD answers before BYE (3; 20) */
     size_t line_preauth, line;               /* bytes of a command line (8 KiB; 64 KiB) */
     size_t literal;                          /* bytes of one literal (128 KiB) */

@@ -103,8 +103,13 @@ static void limits_and_refs(void **state)
     assert_true(str_is(view, "1234567890"));
     blob_unref(&same);
     blob_unref(&same);
-    b = blob_new("/nonexistent", 1 << 20);
-    char *much = mem_alloc(200000);
+    char *much = mem_alloc(200000), dir[64];
+    snprintf(dir, sizeof(dir), "/tmp/exbridge-test-blob-dir-%d", (int)getpid());
+    b = blob_new(dir, 1 << 20); /* a cache that was deleted */
+    assert_true(blob_add(b, str_of(much, 200000), &err));
+    blob_unref(&b);
+    assert_int_equal(rmdir(dir), 0);
+    b = blob_new("/nonexistent/x", 1 << 20);
     assert_false(blob_add(b, str_of(much, 200000), &err));
     assert_int_equal(err.code, ERR_DISK);
     assert_false(blob_add(b, STR("x"), &err));
