@@ -48,6 +48,12 @@ struct waiter *account_wait_folders(struct account *a, waiter_cb *cb, void *ud)
     return w;
 }
 
+void account_poke_folders(struct account *a)
+{
+    if (!a->wiped)
+        sync_want_folders(a->sync, SYNC_NOOP_MS);
+}
+
 void waiter_cancel(struct waiter **w)
 {
     if (!*w)

@@ -47,6 +47,7 @@ struct sync {
     bool hierarchy_stale;
     unsigned failures, watch_failures;
     uint64_t not_before_ms, watch_not_before_ms, failed_ms;
+    uint64_t listed_ms; /* the folder list, as synced_ms of a folder */
     size_t watched; /* folders in the running watch */
     struct deferred turn;
 };
@@ -248,6 +249,7 @@ static void on_folders(void *ud, const struct reply *reply)
         s->hierarchy_dirty |= reply->folders.more;
         s->hierarchy_stale = false;
         s->hierarchy_known = true;
+        s->listed_ms = time_mono_ms();
         sync_folders_changed(s);
         if (!reply->folders.more) {
             struct err none = {0};
@@ -486,17 +488,23 @@ static void start_watch(struct sync *s, uint64_t now, uint64_t *wake_ms)
 /* --- the engine
  * ------------------------------------------------------------------------------------------------------------- */
 
+static bool is_due_for_poll(uint64_t seen_ms, uint64_t now, uint64_t *wake_ms)
+{
+    uint64_t due = seen_ms + SYNC_POLL_MS;
+    if (due > now && due < *wake_ms)
+        *wake_ms = due;
+    return due <= now;
+}
+
 static void mark_due_for_poll(struct sync *s, uint64_t now, uint64_t *wake_ms)
 {
+    if (s->hierarchy_known && !s->folders_op)
+        s->hierarchy_dirty |= is_due_for_poll(s->listed_ms, now, wake_ms);
     LIST_EACH (&s->folders, l) {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
         if (f->dirty || !f->synced_ms)
             continue;
-        uint64_t due = f->synced_ms + SYNC_POLL_MS;
-        if (due <= now)
-            f->dirty = true;
-        else if (due < *wake_ms)
-            *wake_ms = due;
+        f->dirty = is_due_for_poll(f->synced_ms, now, wake_ms);
     }
 }
 
@@ -623,6 +631,15 @@ void sync_want(struct sync *s, int64_t folder_pk, uint64_t max_age_ms)
     f->hinted = true;
     if (s->current != f)
         f->dirty = true;
+    schedule(s);
+}
+
+void sync_want_folders(struct sync *s, uint64_t max_age_ms)
+{
+    if (s->stopped || !s->hierarchy_known || s->folders_op || (s->watch_op && pushes_all(s)) ||
+        time_mono_ms() - s->listed_ms <= max_age_ms)
+        return;
+    s->hierarchy_dirty = true;
     schedule(s);
 }
 

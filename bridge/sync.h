@@ -26,8 +26,8 @@
 #define SYNC_RETRY_MIN_MS (5 * 1000)
 #define SYNC_RETRY_MAX_MS (5 * 60 * 1000)
 #define SYNC_STOPPED_MS   (15 * 60 * 1000)
-#define SYNC_POLL_MS      (5 * 60 * 1000) /* safety poll of every folder */
-#define SYNC_NOOP_MS      (30 * 1000)     /* the selected folder, at most, when a client asks */
+#define SYNC_POLL_MS      (5 * 60 * 1000) /* safety poll of every folder, and of the folder list */
+#define SYNC_NOOP_MS      (30 * 1000)     /* the selected folder (the list, on LIST), at most, when a client asks */
 
 struct sync;
 struct sync_wait;
@@ -43,6 +43,7 @@ void sync_kick(struct sync *s);
 void sync_folders_changed(struct sync *s);
 /* Look at this folder now; `max_age_ms`: unless it was synced so recently, or a watch covers it and it is clean. */
 void sync_want(struct sync *s, int64_t folder_pk, uint64_t max_age_ms);
+void sync_want_folders(struct sync *s, uint64_t max_age_ms); /* the same for the folder list */
 bool sync_is_clean(struct sync *s, int64_t folder_pk, uint64_t max_age_ms);
 /* Is the server known to be unreachable or refusing at the moment? */
 bool sync_is_down(const struct sync *s);

@@ -47,7 +47,8 @@ static void finish(struct eas_call *call, const struct err *err)
 
     list_remove(&call->waiting);
     login_end(&call->pass);
-    eas_health(call->b, &copy);
+    if (!call->request->setup) /* a step of the setup may be refused, and the next one make it right */
+        eas_health(call->b, &copy);
     if (copy.code != ERR_NONE && !str_starts(str_from(copy.text), str_from(names[call->request->command])))
         err_prefix(&copy, "%s: ", names[call->request->command]);
     call->request->done(call->ud, &copy);

@@ -21,6 +21,7 @@
 #define BARREN_MAX                                                                                                     \
     3 /* streams in a row that ended without any document: something between us and the server breaks them */
 #define SHORT_MS 10000 /* a stream that ends sooner was not worth opening: the next one waits */
+#define LOOK_MS  60000 /* after a broken stream everything is looked at, at most so often; the safety poll finds the rest */
 
 enum state { STATE_IDLE, STATE_SUBSCRIBING, STATE_STREAMING, STATE_PAUSED, STATE_RESTING };
 
@@ -50,6 +51,8 @@ struct ews_watch {
     size_t folder_count;
     uint64_t told_ms;  /* when the last answer was given */
     uint64_t tried_ms; /* when streaming was last tried */
+    uint64_t broke_ms; /* when everything was last asked for because a stream broke */
+    bool blind;        /* there was a time without a subscription */
     uint64_t beat_ms;  /* last sign of life, and the longest time between two */
     uint64_t beat_longest_ms;
     unsigned beats;
@@ -170,13 +173,15 @@ static void on_subscribed(void *ud, const struct err *err)
         err_set(&e, ERR_PROTOCOL, "Subscribe: an answer without a subscription");
     }
     if (e.code == ERR_NONE) {
-        if (time_mono_ms() - w->tried_ms > 1000)
-            w->everything = true; /* what happened while it was made is in no event */
+        if (w->blind || time_mono_ms() - w->tried_ms > 1000)
+            w->everything = true; /* what happened before it was made is in no event */
+        w->blind = false;
         stream(w);
         tell_if_due(w);
         return;
     }
     buf_reset(&w->subscribed.id);
+    w->blind = true;
     flags |= w->fault_flags;
     if (flags & EWS_CODE_NO_STREAM || e.code == ERR_INVALID || e.code == ERR_UNSUPPORTED) {
         log_warn("ews", w->ews->config.name, "no push, looking for changes from time to time: %s", e.text);
@@ -253,12 +258,23 @@ static bool on_document(void *ud)
     return go_on;
 }
 
+/* The stream broke, nobody knows when: what the server has sent into a dead connection it does not send again. */
+static void broke(struct ews_watch *w)
+{
+    uint64_t now = time_mono_ms();
+    if (w->broke_ms && now - w->broke_ms < LOOK_MS)
+        return;
+    w->broke_ms = now;
+    w->everything = true;
+}
+
 /* On with the subscription, or with a new one where it is gone. */
 static void go_on(struct ews_watch *w)
 {
     unsigned shift = w->shorts < 8 ? w->shorts : 8;
     if (w->shorts > 1) {
         w->state = STATE_PAUSED;
+        w->blind = w->blind || !w->subscribed.id.n;
         timer_start(w->rest, (uint64_t)w->ews->tuning.stream_gap_ms << (shift - 1));
     } else if (w->subscribed.id.n) {
         stream(w);
@@ -282,6 +298,7 @@ static void on_stream_done(void *ud, const struct err *err)
     w->shorts = is_short ? w->shorts + 1 : 0;
     if (err->code == ERR_AUTH || err->code == ERR_DENIED || err->code == ERR_THROTTLED ||
         (err->code == ERR_OFFLINE && w->documents == 0 && !w->lost)) {
+        w->shorts = 0; /* no stream at all; who watches waits before the next attempt */
         fail_waiting(w, err);
     } else if (w->documents == 0 && !w->lost && ++w->barren >= BARREN_MAX) {
         log_warn("ews", w->ews->config.name, "no push, connections break off%s%s", err->code ? ": " : "", err->text);
@@ -293,6 +310,8 @@ static void on_stream_done(void *ud, const struct err *err)
         buf_reset(&w->subscribed.id);
         go_on(w);
     } else {
+        if (err->code != ERR_NONE)
+            broke(w);
         go_on(w);
     }
     if (w->state != STATE_SUBSCRIBING)
@@ -332,7 +351,9 @@ static void on_pulse(void *ud)
         log_warn("ews", w->ews->config.name, "no push: something on the way holds the answers back");
         rest(w);
     } else {
+        broke(w);
         stream(w);
+        tell_if_due(w);
     }
 }
 

@@ -176,6 +176,7 @@ static void begin(struct imap_session *s, struct imap_command *c, waiter_cb *on_
     l->s = s;
     l->patterns = (struct imap_strs){patterns, c->list.patterns.n};
     s->work = (struct imap_work){.stop = stop, .ud = l};
+    account_poke_folders(s->account);
     l->waiter = account_wait_folders(s->account, on_folders, l);
 }
 
