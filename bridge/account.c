@@ -302,6 +302,11 @@ struct loop *account_loop(const struct account *a)
     return a->loop;
 }
 
+const char *account_tmp_dir(const struct account *a)
+{
+    return a->cache ? cache_tmp_dir(a->cache) : "/tmp";
+}
+
 bool account_exact_size(const struct account *a)
 {
     return a->opts.exact_size;
@@ -310,6 +315,11 @@ bool account_exact_size(const struct account *a)
 unsigned account_caps(const struct account *a)
 {
     return a->backend ? a->backend->caps : 0;
+}
+
+bool account_can_write(const struct account *a)
+{
+    return a->backend && a->backend->ops->flag;
 }
 
 const struct backend_limits *account_limits(const struct account *a)

@@ -51,8 +51,11 @@ struct account *accounts_at(const struct accounts *a, size_t i);
 
 const char *account_name(const struct account *a);
 struct loop *account_loop(const struct account *a);
+const char *account_tmp_dir(const struct account *a); /* for blobs on their way to the server */
 bool account_exact_size(const struct account *a);
 unsigned account_caps(const struct account *a); /* enum backend_cap bits, as known now */
+/* Can mail be changed at all with this backend? (what exactly: account_caps) */
+bool account_can_write(const struct account *a);
 const struct backend_limits *account_limits(const struct account *a);
 /* What is wrong with the server side now (code ERR_NONE = all is well): shown by status, and as one ALERT a session. */
 const struct err *account_health(const struct account *a);

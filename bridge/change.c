@@ -150,6 +150,47 @@ struct str change_join(struct arena *arena, const struct str *categories, size_t
 /* --- flags
  * ------------------------------------------------------------------------------------------------------------------ */
 
+#define TARGET_WAIT_MS (10 * 1000)
+
+static void target_ready(struct change *c)
+{
+    struct err err = {0};
+    timer_free(&c->timer);
+    sync_wait_cancel(&c->wait);
+    if (store_is_shown(c->account->store, c->target_pk) || sync_announce(c->account->sync, c->target_pk, &err))
+        c->step(c);
+    else
+        change_end(c, &err);
+}
+
+static void on_target_timer(void *ud)
+{
+    target_ready(ud);
+}
+
+static void on_target_synced(void *ud, const struct err *err)
+{
+    struct change *c = ud;
+    (void)err; /* the request itself will tell what is wrong */
+    c->wait = NULL;
+    target_ready(c);
+}
+
+void change_with_shown_target(struct change *c, int64_t folder_pk, void (*step)(struct change *c))
+{
+    c->step = step;
+    c->target_pk = folder_pk;
+    if (store_is_shown(c->account->store, folder_pk)) {
+        step(c);
+        return;
+    }
+    c->timer = timer_new(c->account->loop, on_target_timer, c);
+    timer_start(c->timer, TARGET_WAIT_MS);
+    c->wait = sync_wait(c->account->sync, folder_pk, on_target_synced, c);
+    if (!c->wait)
+        target_ready(c);
+}
+
 /* What the server can hold; the rest of what clients may set lives in the store alone. */
 static unsigned server_flags(unsigned caps)
 {

@@ -164,6 +164,14 @@ static void append_step(struct change *c)
     c->op = backend_append(c->account->backend, &request, on_appended, c);
 }
 
+static void append_begin(struct change *c)
+{
+    if (account_folder_by_pk(c->account, c->folder_pk))
+        change_with_shown_target(c, c->folder_pk, append_step);
+    else
+        append_step(c);
+}
+
 struct change *change_append(struct account *a, int64_t folder_pk, const struct change_append *what, change_cb *cb,
                              void *ud)
 {
@@ -181,6 +189,6 @@ struct change *change_append(struct account *a, int64_t folder_pk, const struct 
     c->folder_pk = folder_pk;
     c->items = arena_array(&c->arena, 1, sizeof(*c->items));
     c->count = 1;
-    change_begin(c, append_step);
+    change_begin(c, append_begin);
     return c;
 }

@@ -168,6 +168,16 @@ static void expunge_step(struct change *c)
 /* --- calls
  * ---------------------------------------------------------------------------------------------------------------- */
 
+static void move_begin(struct change *c)
+{
+    change_with_shown_target(c, c->to_pk, move_step);
+}
+
+static void copy_begin(struct change *c)
+{
+    change_with_shown_target(c, c->to_pk, copy_step);
+}
+
 static struct change *start(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to,
                             void (*step)(struct change *c), change_cb *cb, void *ud)
 {
@@ -183,13 +193,13 @@ static struct change *start(struct mailbox *m, const uint32_t *uids, size_t coun
 struct change *change_move(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb,
                            void *ud)
 {
-    return start(m, uids, count, to_folder_pk, move_step, cb, ud);
+    return start(m, uids, count, to_folder_pk, move_begin, cb, ud);
 }
 
 struct change *change_copy(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb,
                            void *ud)
 {
-    return start(m, uids, count, to_folder_pk, copy_step, cb, ud);
+    return start(m, uids, count, to_folder_pk, copy_begin, cb, ud);
 }
 
 struct change *change_expunge(struct mailbox *m, const uint32_t *uids, size_t count, change_cb *cb, void *ud)

@@ -45,7 +45,7 @@ struct change {
 
     struct change_flags flags;    /* flags */
     struct str name, parent_name; /* folders: borrowed from the arena */
-    int64_t folder_pk;
+    int64_t folder_pk, target_pk;
     struct change_append append;
     struct str identity;
     int64_t journal_pk;
@@ -57,6 +57,9 @@ void change_begin(struct change *c,
                   void (*step)(struct change *c)); /* step() from the loop, unless the account is unusable */
 /* Rows of the UIDs asked for; those that are gone get ERR_NOT_FOUND. Fills todo. */
 void change_find(struct change *c, const uint32_t *uids, size_t count);
+/* A folder that no client has seen yet gets UIDs first (bounded wait for its first sync), so that new messages in it
+ * can be named. */
+void change_with_shown_target(struct change *c, int64_t folder_pk, void (*step)(struct change *c));
 /* Server ids of the next batch, in the arena. */
 struct str *change_batch(struct change *c);
 /* The error of item i of the batch as the reply has it. */

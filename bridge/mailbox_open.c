@@ -100,19 +100,6 @@ static void on_timer(void *ud)
     timer_start(o->timer, PROGRESS_MS);
 }
 
-static bool is_shown(struct account *a, int64_t folder_pk)
-{
-    struct arena arena = {0};
-    struct store_folder *rows;
-    size_t n = 0;
-    bool shown = false;
-    if (store_folders(a->store, &arena, &rows, &n, NULL))
-        for (size_t i = 0; i < n; i++)
-            shown |= rows[i].pk == folder_pk && rows[i].shown;
-    arena_done(&arena);
-    return shown;
-}
-
 static void begin(struct mailbox_open *o)
 {
     struct account *a = o->account;
@@ -123,7 +110,7 @@ static void begin(struct mailbox_open *o)
         finish(o, &err);
         return;
     }
-    o->first = !is_shown(a, o->folder_pk);
+    o->first = !store_is_shown(a->store, o->folder_pk);
     if (!o->first && sync_is_clean(a->sync, o->folder_pk, 0)) {
         finish(o, NULL);
         return;

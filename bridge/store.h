@@ -83,6 +83,8 @@ bool store_cursor(struct store *s, int64_t folder_pk, struct buf *out);
  * even though pages are missing (a client has waited long enough); from then on the folder counts as shown. */
 bool store_apply_page(struct store *s, int64_t folder_pk, const struct store_page *page, bool announce,
                       struct store_applied *ret_applied, struct err *err);
+/* Have UIDs been given, so that a client may have seen the folder? */
+bool store_is_shown(struct store *s, int64_t folder_pk);
 /* UIDs for what is there, without a page. */
 bool store_announce(struct store *s, int64_t folder_pk, struct err *err);
 /* The sync state is invalid: collect the folder again beside the old list, which is served until the last page is in.

@@ -333,6 +333,12 @@ bool store_apply_page(struct store *s, int64_t folder_pk, const struct store_pag
     return true;
 }
 
+bool store_is_shown(struct store *s, int64_t folder_pk)
+{
+    struct folder_state st;
+    return store_folder_state(s, folder_pk, &st, NULL) && st.shown;
+}
+
 bool store_announce(struct store *s, int64_t folder_pk, struct err *err)
 {
     struct folder_state st;

@@ -301,6 +301,7 @@ static void send_request(struct ews_call *c, const char *secret)
         .stall_s = c->opts.stall_s ? c->opts.stall_s : e->tuning.stall_s,
         .timeout_s = whole_timeout_s(c),
         .no_compression = c->opts.on_document != NULL,
+        .once = c->opts.once,
     };
     c->started_ms = time_mono_ms();
     c->kind = EWS_KIND_UNDECIDED;

@@ -37,7 +37,8 @@ static void on_message(void *ud, struct xml *x, size_t index, const struct ews_s
     if (index >= d->count)
         return;
     d->list[index] = (struct ews_done){.id = d->id, .change = d->change};
-    ews_status_err(status, d->operation, &d->list[index].err);
+    if (status->code->err != ERR_NONE)
+        ews_status_err(status, d->operation, &d->list[index].err);
 }
 
 const struct ews_reader ews_done_reader = {.on_start = on_start, .on_message = on_message, .max_bytes = 16 << 20};

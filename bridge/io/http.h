@@ -65,6 +65,9 @@ struct http_request_opts {
     uint64_t max_answer; /* bytes after decompression; 0 = 64 MiB */
     unsigned stall_s;    /* no byte for so long: ERR_OFFLINE; 0 = 60 */
     unsigned timeout_s;  /* whole request; 0 = none beyond stall */
+    /* Not idempotent. On a connection of its own: libcurl sends a request again by itself when a kept connection turns
+     * out to be dead, although the server may have carried it out. */
+    bool once;
     bool no_compression; /* parked streams: gzip would hold events back */
 };
 struct http_request;

@@ -104,6 +104,8 @@ static void set_method(struct http_request *r, const struct http_request_opts *o
     r->read = opts->body_blob || opts->body.n ? NULL : opts->read;
     r->rewind = opts->rewind;
     r->body_ud = opts->body_ud ? opts->body_ud : r->ud;
+    if (opts->once)
+        curl_easy_setopt(r->easy, CURLOPT_FRESH_CONNECT, 1L);
     if (opts->body_blob) {
         r->blob = blob_ref(opts->body_blob);
         r->body_size = blob_size(opts->body_blob);

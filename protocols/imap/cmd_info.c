@@ -4,14 +4,17 @@
 #include "protocols/imap/imap_session.h"
 #include "protocols/imap/imap_write.h"
 
-/* COMPRESS is left out on purpose: on loopback it costs and saves nothing. IMAP4rev2 and UIDPLUS come with writing. */
+#define READING                                                                                                        \
+    "IMAP4rev1 SASL-IR LITERAL+ ENABLE ID IDLE NAMESPACE CHILDREN LIST-EXTENDED LIST-STATUS SPECIAL-USE UNSELECT "     \
+    "ESEARCH SEARCHRES WITHIN SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS CONDSTORE "  \
+    "QRESYNC STATUS=SIZE UTF8=ACCEPT BINARY PREVIEW SAVEDATE OBJECTID"
+
+/* COMPRESS is left out on purpose: on loopback it costs and saves nothing. */
 struct str imap_capabilities(const struct imap_session *s)
 {
     if (s->state == IMAP_STATE_NOT_AUTHENTICATED)
         return STR("IMAP4rev1 SASL-IR LITERAL+ ENABLE ID AUTH=PLAIN AUTH=LOGIN");
-    return STR("IMAP4rev1 SASL-IR LITERAL+ ENABLE ID IDLE NAMESPACE CHILDREN LIST-EXTENDED LIST-STATUS SPECIAL-USE "
-               "UNSELECT ESEARCH SEARCHRES WITHIN SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES "
-               "THREAD=REFS CONDSTORE QRESYNC STATUS=SIZE UTF8=ACCEPT BINARY PREVIEW SAVEDATE OBJECTID");
+    return account_can_write(s->account) ? STR(READING " UIDPLUS MOVE") : STR(READING);
 }
 
 void cmd_capability(struct imap_session *s, struct imap_command *c)

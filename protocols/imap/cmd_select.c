@@ -59,13 +59,28 @@ static void write_code(struct buf *out, const char *code, uint64_t value, const 
     buf_lit(out, "\r\n");
 }
 
+/* What STORE can change for good (RFC 3501 7.1). */
+static void write_permanent_flags(struct imap_session *s)
+{
+    struct buf *out = &s->out;
+    if (s->read_only) {
+        buf_lit(out, "* OK [PERMANENTFLAGS ()] No flag can be changed here.\r\n");
+        return;
+    }
+    buf_lit(out, "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen $Forwarded");
+    if (account_caps(s->account) & CAP_KEYWORDS)
+        buf_lit(out, " \\*");
+    buf_lit(out, ")] Flags can be changed.\r\n");
+}
+
 static void write_selected(struct imap_session *s)
 {
     struct buf *out = &s->out;
     struct mailbox_status status;
     mailbox_get_counts(s->mailbox, &status);
     imap_write_all_flags(s);
-    buf_lit(out, "* OK [PERMANENTFLAGS ()] No flag can be changed here yet.\r\n* ");
+    write_permanent_flags(s);
+    buf_lit(out, "* ");
     buf_u64(out, view_count(s->view));
     buf_lit(out, " EXISTS\r\n* ");
     buf_u64(out, status.recent);
@@ -115,7 +130,7 @@ static void step_resync(struct imap_session *s)
         if (m && m->modseq > args->modseq && (!args->has_known_uids || imap_seqset_has(&sel->known, m->uid)))
             imap_write_flag_news(s, sel->seq, m);
     }
-    imap_finish(s, "OK", "READ-ONLY", "SELECT completed.");
+    imap_finish(s, "OK", s->read_only ? "READ-ONLY" : "READ-WRITE", "SELECT completed.");
 }
 
 static void resync(struct imap_session *s, struct selecting *sel)
@@ -152,7 +167,8 @@ static void on_open(void *ud, struct mailbox *mailbox, const struct err *err)
     if (c->select.qresync && c->select.uidvalidity == status.uidvalidity)
         resync(s, sel);
     else
-        imap_finish(s, "OK", "READ-ONLY", c->verb == IMAP_EXAMINE ? "EXAMINE completed." : "SELECT completed.");
+        imap_finish(s, "OK", s->read_only ? "READ-ONLY" : "READ-WRITE",
+                    c->verb == IMAP_EXAMINE ? "EXAMINE completed." : "SELECT completed.");
 }
 
 /* --- the road there
@@ -209,7 +225,14 @@ void cmd_unselect(struct imap_session *s, struct imap_command *c)
 }
 
 /* Nothing can have been marked \Deleted through a read-only mailbox, so nothing is expunged (RFC 3501 6.4.2). */
+static void close_done(struct imap_session *s)
+{
+    cmd_unselect(s, s->command);
+}
+
+/* RFC 3501 6.4.2: CLOSE expunges, without telling. */
 void cmd_close(struct imap_session *s, struct imap_command *c)
 {
-    cmd_unselect(s, c);
+    if (!imap_close_expunge(s, close_done))
+        cmd_unselect(s, c);
 }

@@ -18,6 +18,6 @@ const struct imap_answer *imap_answer_of(enum err_code code);
 void imap_answer_text(const struct err *err, const char *account, char *ret_text, size_t size);
 
 #define IMAP_READ_ONLY_TEXT                                                                                            \
-    "This version of exbridge reads mail only: nothing on the server can be changed through it yet."
+    "Mail of this account can only be read through exbridge for now: nothing on the server is changed."
 
 #endif

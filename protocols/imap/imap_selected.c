@@ -18,7 +18,7 @@ void imap_select(struct imap_session *s, struct mailbox *mailbox, bool examine)
     s->mailbox = mailbox;
     s->view = view_new(mailbox, on_view_change, s);
     s->state = IMAP_STATE_SELECTED;
-    s->read_only = true;
+    s->read_only = examine || !account_can_write(s->account);
     s->examined = examine;
 }
 

@@ -255,13 +255,6 @@ static void on_parse_error(struct imap_session *s, const struct imap_parse_error
         count_bad(s);
 }
 
-/* APPEND and REPLACE: refused before a byte of the message is taken (RFC 3501 6.3.11 lets a server do so). */
-static void refuse_append(struct imap_session *s, const struct imap_command *c)
-{
-    imap_write_line(&s->out, c->tag, "NO", "CANNOT", IMAP_READ_ONLY_TEXT);
-    imap_parser_refuse(s->parser);
-}
-
 /* One event. False: nothing more to do with what is there. */
 static bool read_event(struct imap_session *s)
 {
@@ -283,9 +276,10 @@ static bool read_event(struct imap_session *s)
         start_command(s, ev.command);
         break;
     case IMAP_PARSE_APPEND:
-        refuse_append(s, ev.command);
+        imap_append_begin(s, ev.command);
         break;
     case IMAP_PARSE_DATA:
+        imap_append_data(s, ev.data);
         break;
     case IMAP_PARSE_LINE:
         s->work.line(s, ev.data.p ? ev.data : STR(""));
@@ -350,6 +344,7 @@ static void session_free(struct imap_session *s)
     imap_unselect(s);
     imap_command_free(s->command);
     imap_parser_free(s->parser);
+    blob_unref(&s->incoming);
     loop_defer_cancel(&s->turn);
     timer_free(&s->alive);
     buf_done(&s->out);

@@ -23,6 +23,7 @@
 #include "bridge/base/buf.h"
 #include "bridge/base/err.h"
 #include "bridge/base/list.h"
+#include "bridge/formats/eol.h"
 #include "bridge/io/conn.h"
 #include "bridge/io/loop.h"
 #include "bridge/mailbox.h"
@@ -71,6 +72,10 @@ struct imap_session {
     size_t saved_n;
 
     unsigned bad_count, auth_failures;
+
+    struct blob *incoming; /* APPEND: the message as it comes; the command takes it over */
+    struct err incoming_err;
+    struct eol_crlf incoming_eol;
 };
 
 /* --- life -----------------------------------------------------------------------------------------------------------
@@ -162,5 +167,11 @@ imap_handler cmd_capability, cmd_noop, cmd_logout, cmd_starttls, cmd_login, cmd_
 imap_handler cmd_enable, cmd_id, cmd_namespace, cmd_list, cmd_lsub, cmd_subscribe, cmd_unsubscribe;
 imap_handler cmd_select, cmd_examine, cmd_status, cmd_idle, cmd_unselect, cmd_close, cmd_check;
 imap_handler cmd_fetch, cmd_search, cmd_sort, cmd_thread, cmd_refuse, cmd_quota;
+imap_handler cmd_store, cmd_copy, cmd_move, cmd_expunge, cmd_append, cmd_create, cmd_rename, cmd_delete;
+/* A message of APPEND is announced, before its bytes: take it, or answer and refuse it (cmd_append.c). */
+void imap_append_begin(struct imap_session *s, const struct imap_command *c);
+void imap_append_data(struct imap_session *s, struct str bytes);
+/* CLOSE of a mailbox that can be written: expunge without a word, then go on with done(). False: nothing to expunge. */
+bool imap_close_expunge(struct imap_session *s, void (*done)(struct imap_session *s));
 
 #endif

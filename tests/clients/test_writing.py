@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changing mail over EWS: what the client was told and what the server has must agree, in few requests."""
+import re
+
+import pytest
+
+from bridge import Account, poll
+
+MAIL = (b"From: a@example.com\r\nTo: b@example.com\r\nSubject: appended\r\nMessage-ID: <append-1@example.com>\r\n"
+        b"Date: Mon, 23 Nov 2026 10:00:00 +0000\r\n\r\nBody of it.\r\n")
+
+
+@pytest.fixture
+def exchange(stage):
+    return stage.exchange("--corpus", "12")
+
+
+@pytest.fixture
+def imap(stage, exchange):
+    imap = stage.bridge(Account("work", exchange)).login("work")
+    imap.open("INBOX")
+    return imap
+
+
+def by_uid(exchange):
+    """Items of the inbox in the order of their UIDs."""
+    return sorted(exchange.items("inbox"), key=lambda i: (i["received"], i["num"]))
+
+
+def ews(counts):
+    """Requests that a command causes, push apart."""
+    return {k.split(":")[1]: n for k, n in counts.items() if not re.search("Stream|Subscribe|SyncFolder", k)}
+
+
+def append(imap, folder, data, flags=""):
+    imap.send(b"ap1 APPEND %s (%s) {%d+}\r\n" % (folder.encode(), flags.encode(), len(data)) + data + b"\r\n")
+    return imap.finish("ap1")[0]
+
+
+def test_store_flags_and_keywords(exchange, imap):
+    mark = exchange.mark()
+    answer = imap.ok(r"STORE 1:3 +FLAGS (\Seen \Flagged $label1 Own)")
+    assert len([line for line in answer if b"FETCH" in line]) == 3
+    assert ews(exchange.counts(mark)) == {"UpdateItem": 1}
+    for item in by_uid(exchange)[:3]:
+        assert item["read"] and item["flag"] == 2
+        assert set(item["categories"]) >= {"Important", "Own"}
+    mark = exchange.mark()
+    imap.ok(r"STORE 1:3 +FLAGS (\Seen)")
+    assert ews(exchange.counts(mark)) == {}
+    imap.ok(r"STORE 1:3 -FLAGS.SILENT (\Seen \Flagged Own)")
+    for item in by_uid(exchange)[:3]:
+        assert not item["read"] and item["flag"] != 2 and "Own" not in item["categories"]
+
+
+def test_categories_set_by_outlook_survive(exchange, imap):
+    first = by_uid(exchange)[0]
+    exchange.change("update", num=first["num"], categories=["Outlook's own"])
+    poll(20, lambda: b"Outlook" in b"".join(imap.ok("FETCH 1 (FLAGS)")))
+    imap.ok("STORE 1 +FLAGS ($label2)")
+    assert set(by_uid(exchange)[0]["categories"]) == {"Outlook's own", "Work"}
+
+
+def test_copy_move_and_expunge(exchange, imap):
+    imap.ok("CREATE Kept")
+    items = by_uid(exchange)
+    mark = exchange.mark()
+    imap.ok("UID COPY 1:2 Kept")
+    assert re.search(r"COPYUID \d+ 1:2 1:2", imap.status), imap.status
+    assert ews(exchange.counts(mark)) == {"CopyItem": 1}
+    mark = exchange.mark()
+    answer = b"".join(imap.ok("UID MOVE 3:5 Kept"))
+    assert re.search(rb"COPYUID \d+ 3:5 3:5", answer), answer
+    assert answer.count(b"EXPUNGE") == 3
+    assert ews(exchange.counts(mark)) == {"MoveItem": 1}
+    kept = exchange.items(next(f["path"] for f in exchange.folders() if f["name"] == "Kept"))
+    assert sorted(i["message_id"] for i in kept) == sorted(i["message_id"] for i in items[:5])
+    mark = exchange.mark()
+    imap.ok(r"UID STORE 6:7 +FLAGS.SILENT (\Deleted)")
+    assert ews(exchange.counts(mark)) == {}
+    answer = b"".join(imap.ok("UID EXPUNGE 6"))
+    assert answer.count(b"EXPUNGE") == 1
+    assert len(by_uid(exchange)) == 12 - 3 - 1
+    imap.ok("EXPUNGE")
+    assert len(by_uid(exchange)) == 12 - 3 - 2
+    imap.open("Kept")
+    assert len(imap.uids()) == 5
+
+
+def test_append_keeps_bytes_date_and_uid(exchange, imap):
+    answer = append(imap, "INBOX", MAIL, r"\Seen $label3")
+    uid = int(re.search(r"APPENDUID \d+ (\d+)", answer).group(1))
+    poll(10, lambda: uid in imap.uids())
+    assert imap.bodies(str(uid)) == {uid: MAIL}
+    item = next(i for i in exchange.items("inbox") if i["message_id"] and "append-1@" in i["message_id"])
+    assert item["read"] and item["categories"] == ["Personal"] and not item.get("is_draft")
+
+
+def test_append_with_lost_answer_is_stored_once(exchange, imap):
+    exchange.fault(op="CreateItem", do="lose")
+    answer = append(imap, "INBOX", MAIL)
+    assert "APPENDUID" in answer, answer
+    found = [i for i in exchange.items("inbox") if i["message_id"] and "append-1@" in i["message_id"]]
+    assert len(found) == 1
+
+
+def test_folders(exchange, imap):
+    imap.ok("CREATE Projects/2026/Plans")
+    assert {"Projects", "2026", "Plans"} <= {f["name"] for f in exchange.folders()}
+    imap.no("CREATE Projects")
+    imap.ok("RENAME Projects/2026/Plans Projects/Ideas")
+    names = b"".join(imap.ok('LIST "" "Projects*"'))
+    assert b"Projects/Ideas" in names and b"Plans" not in names
+    imap.no("DELETE Projects")
+    imap.ok("DELETE Projects/Ideas")
+    assert b"Projects/Ideas" not in b"".join(imap.ok('LIST "" "Projects*"'))
+    imap.no("DELETE INBOX")
+    imap.no("RENAME INBOX Other")
+
+
+def test_another_session_sees_it(stage, exchange):
+    bridge = stage.bridge(Account("work", exchange))
+    one, two = bridge.login("work"), bridge.login("work")
+    one.open("INBOX")
+    two.open("INBOX")
+    one.ok(r"STORE 2 +FLAGS (\Flagged)")
+    assert b"2 FETCH" in b"".join(two.ok("NOOP"))
+    one.ok(r"STORE 1 +FLAGS (\Deleted)")
+    one.ok("EXPUNGE")
+    assert b"* 1 EXPUNGE" in b"".join(two.ok("NOOP"))
+
+
+def test_read_only_stays_read_only(exchange, imap):
+    imap.open("INBOX", "EXAMINE")
+    for command in (r"STORE 1 +FLAGS (\Seen)", "EXPUNGE", "MOVE 1 Trash"):
+        imap.no(command)
