@@ -10,12 +10,18 @@
 
 #define PAGES_MAX 1000
 
+/* The cursor where only single folders of another's mailbox may be seen: it has no sync state, everything is asked
+ * anew. */
+#define CURSOR_SINGLE STR("single folders")
+
 struct folders_op {
     struct op op;
     struct ews *ews;
     struct ews_call *call;
     struct str asked, cursor;
     unsigned pages;
+    bool single;        /* no right to see the tree */
+    struct err refusal; /* why */
     struct ews_tree tree;
     struct ews_roles_found found;
 };
@@ -73,6 +79,32 @@ static void answer(struct folders_op *f)
 
 /* --- which folder has which role ----------------------------------------------------------------- */
 
+/* Another's mailbox of which somebody was granted the inbox, say, and not the tree: what can be had by role is listed.
+ */
+static void answer_single(struct folders_op *f)
+{
+    struct folder_info *list = arena_array(&f->op.arena, EWS_ROLE_COUNT, sizeof(*list));
+    struct reply *r = f->op.reply;
+    for (size_t i = 1; i < EWS_ROLE_COUNT; i++) {
+        if (f->found.ids[i].n == 0 || ews_roles[i].hidden)
+            continue;
+        list[r->folders.count++] = (struct folder_info){
+            .id = f->found.ids[i],
+            .name = f->found.names[i].n ? f->found.names[i] : str_from(ews_roles[i].name),
+            .kind = FOLDER_MAIL,
+            .use = ews_roles[i].use,
+        };
+    }
+    if (r->folders.count == 0) {
+        op_finish_err(&f->op, &f->refusal);
+        return;
+    }
+    r->folders.list = list;
+    r->folders.cursor = CURSOR_SINGLE;
+    r->folders.full = true;
+    op_finish(&f->op);
+}
+
 static bool write_roles(void *ud, struct xml_writer *w, bool slow)
 {
     struct folders_op *f = ud;
@@ -91,10 +123,14 @@ static void on_roles(void *ud, const struct err *err)
     f->call = NULL;
     if (problem.code == ERR_NONE && f->found.answered != f->found.count)
         err_set(&problem, ERR_PROTOCOL, "GetFolder: %zu answers to %zu questions", f->found.answered, f->found.count);
-    else if (problem.code == ERR_NONE && f->found.first_error.code)
+    else if (problem.code == ERR_NONE && !f->single && f->found.first_error.code)
         ews_status_err(&f->found.first_error, "GetFolder", &problem);
     if (problem.code != ERR_NONE) {
         op_finish_err(&f->op, &problem);
+        return;
+    }
+    if (f->single) {
+        answer_single(f);
         return;
     }
     static_assert(sizeof(e->roles) / sizeof(e->roles[0]) >= EWS_ROLE_COUNT, "room for all roles");
@@ -144,6 +180,15 @@ static void on_tree(void *ud, const struct err *err)
         ews_status_err(&t->status, "SyncFolderHierarchy", &problem);
     else if (problem.code == ERR_NONE && (t->cursor.n == 0 || t->cursor.n > BACKEND_CURSOR_MAX))
         err_set(&problem, ERR_PROTOCOL, "SyncFolderHierarchy: a sync state of %zu bytes", t->cursor.n);
+    bool refused = problem.code == ERR_DENIED || problem.code == ERR_NOT_FOUND;
+    /* Who has seen the tree before must not lose it over a passing refusal. */
+    if (refused && ews_delegate(f->ews) && f->asked.n == 0) {
+        f->single = true;
+        f->refusal = problem;
+        f->refusal.code = ERR_DENIED;
+        ask_roles(f);
+        return;
+    }
     if (problem.code != ERR_NONE) {
         op_finish_err(&f->op, &problem);
         return;
@@ -188,7 +233,8 @@ struct op *ews_folders(struct backend *b, struct str cursor, op_cb *cb, void *ud
 {
     struct folders_op *f = (struct folders_op *)op_new(b->loop, &class, cb, ud);
     f->ews = (struct ews *)b;
-    f->asked = f->cursor = arena_str(&f->op.arena, cursor);
+    if (!str_eq(cursor, CURSOR_SINGLE))
+        f->asked = f->cursor = arena_str(&f->op.arena, cursor);
     ews_tree_init(&f->tree, &f->op.arena);
     return &f->op;
 }

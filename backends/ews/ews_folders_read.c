@@ -34,10 +34,17 @@ static enum xml_want roles_on_start(void *ud, struct xml *x, enum ews_el el, con
 {
     struct ews_roles_found *r = ud;
     if (el == EL_RESPONSE_MESSAGE)
-        r->id = STR_NULL;
+        r->id = r->name = STR_NULL;
     else if (el == EL_FOLDER_ID && xml_parent(x, 2) == EL_FOLDERS)
         r->id = read_id(r->arena, x, attrs, n);
     return XML_COLLECT;
+}
+
+static void roles_on_end(void *ud, struct xml *x, enum ews_el el, struct str text)
+{
+    struct ews_roles_found *r = ud;
+    if (el == EL_DISPLAY_NAME && xml_parent(x, 2) == EL_FOLDERS)
+        r->name = arena_str(r->arena, text);
 }
 
 static void roles_on_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
@@ -47,14 +54,17 @@ static void roles_on_message(void *ud, struct xml *x, size_t index, const struct
     if (index >= r->count)
         return;
     r->answered++;
-    if (status->code->err == ERR_NONE)
+    if (status->code->err == ERR_NONE) {
         r->ids[index] = r->id;
-    else if (index == 0)
+        r->names[index] = r->name;
+    } else if (index == 0) {
         r->first_error = *status; /* no root, no mailbox; a missing junk folder is nothing special */
+    }
 }
 
 const struct ews_reader ews_roles_reader = {
     .on_start = roles_on_start,
+    .on_end = roles_on_end,
     .on_message = roles_on_message,
     .max_bytes = 1 << 20,
 };
@@ -65,6 +75,9 @@ void ews_roles_write(struct xml_writer *w, struct ews_roles_found *r, bool is_15
     xml_open(w, "m:GetFolder");
     xml_open(w, "m:FolderShape");
     xml_leaf_lit(w, "t:BaseShape", "IdOnly");
+    xml_open(w, "t:AdditionalProperties");
+    ews_write_field(w, "folder:DisplayName");
+    xml_close(w);
     xml_close(w);
     xml_open(w, "m:FolderIds");
     /* The later ones are at the end of the table, so an answer's index is the table's. */

@@ -24,11 +24,12 @@ extern const struct ews_role ews_roles[]; /* index 0 is msgfolderroot, the top o
 
 struct ews_roles_found {
     struct str ids[EWS_ROLE_COUNT]; /* empty: the mailbox has none */
-    size_t count;                   /* roles asked for */
+    struct str names[EWS_ROLE_COUNT];
+    size_t count; /* roles asked for */
     size_t answered;
     struct ews_status first_error; /* of the root: code NULL when all is well */
     struct arena *arena;
-    struct str id; /* private */
+    struct str id, name; /* private */
 };
 void ews_roles_init(struct ews_roles_found *r, struct arena *arena);
 extern const struct ews_reader ews_roles_reader; /* ud: struct ews_roles_found */

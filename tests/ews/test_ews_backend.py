@@ -529,6 +529,26 @@ def test_another_mailbox(exchange, tmp_path):
                 assert answer["err"] == "denied" and ("Impersonat" in answer["text"]) == bool(access)
 
 
+def test_single_folders_of_another_mailbox(exchange, tmp_path):
+    """The tree may not be seen, but some folders may."""
+    with Driver(exchange.url, tmp_path, "--mailbox", "alice@example.com") as d:
+        exchange.fault(op="SyncFolderHierarchy", do="error", code="ErrorAccessDenied", times=2)
+        exchange.fault(op="GetFolder", do="error", code="ErrorAccessDenied", index=0)
+        exchange.fault(op="GetFolder", do="error", code="ErrorAccessDenied", index=0)
+        for cursor in (None, "single folders"):
+            answer = d.folders(cursor)
+            assert answer["err"] == "none" and answer["full"] and answer["cursor"] == "single folders"
+            inbox = next(f for f in answer["list"] if f["use"] == "inbox")
+            assert inbox["name"] == "Inbox" and inbox["parent"] == "" and inbox["kind"] == "mail"
+        assert len(d.sync(inbox["id"])["list"]) == 30
+        watch(d, inbox["id"])
+        time.sleep(0.5)
+        exchange.deliver(subject="news")
+        assert d.wait("watch")["folders"] == [inbox["id"]]
+        answer = d.folders("single folders")        # the right was given meanwhile
+        assert answer["full"] and any(f["name"] == "Calendar" for f in answer["list"])
+
+
 # --- away ---------------------------------------------------------------------------------------------------------------------------
 
 def test_nobody_there(tmp_path):

@@ -397,7 +397,7 @@ static void roles_describe(struct run *run, struct buf *out)
     buf_printf(out, "answered=%zu root=%s", r->answered, r->first_error.code ? r->first_error.name : "ok");
     for (size_t i = 0; i < EWS_ROLE_COUNT; i++)
         if (r->ids[i].n)
-            buf_printf(out, " %s=%.*s", ews_roles[i].name, STR_ARG(r->ids[i]));
+            buf_printf(out, " %s=%.*s'%.*s'", ews_roles[i].name, STR_ARG(r->ids[i]), STR_ARG(r->names[i]));
 }
 
 static void test_roles(void **state)
@@ -406,15 +406,16 @@ static void test_roles(void **state)
     struct tree_run t = {.run = {.reader = &ews_roles_reader, .begin = tree_begin, .describe = roles_describe}};
     t.run.ud = &t.roles;
 #define FOUND(id)                                                                                                      \
-    OK("GetFolder", "<m:Folders><t:Folder><t:FolderId Id=\"" id "\" ChangeKey=\"x\"/></t:Folder></m:Folders>")
+    OK("GetFolder", "<m:Folders><t:Folder><t:FolderId Id=\"" id "\" ChangeKey=\"x\"/><t:DisplayName>n" id              \
+                    "</t:DisplayName></t:Folder></m:Folders>")
     check(&t.run,
           ANSWER("GetFolder", FOUND("R") BAD("GetFolder", "ErrorFolderNotFound", "x", "<m:Folders/>") FOUND("D")),
-          "15.1.2507 answered=3 root=ok msgfolderroot=R drafts=D");
+          "15.1.2507 answered=3 root=ok msgfolderroot=R'nR' drafts=D'nD'");
     check(&t.run, ANSWER("GetFolder", BAD("GetFolder", "ErrorNonExistentMailbox", "x", "<m:Folders/>") FOUND("I")),
-          "15.1.2507 answered=2 root=ErrorNonExistentMailbox inbox=I");
+          "15.1.2507 answered=2 root=ErrorNonExistentMailbox inbox=I'nI'");
     /* More answers than questions are not looked at. */
     check(&t.run, ANSWER("GetFolder", FOUND("R") FOUND("I") FOUND("D") FOUND("X")),
-          "15.1.2507 answered=3 root=ok msgfolderroot=R inbox=I drafts=D");
+          "15.1.2507 answered=3 root=ok msgfolderroot=R'nR' inbox=I'nI' drafts=D'nD'");
     arena_done(&t.arena);
 }
 
