@@ -101,7 +101,8 @@ struct waiter;
 typedef void waiter_cb(void *ud, const struct err *err);
 struct waiter *account_wait_folders(struct account *a, waiter_cb *cb, void *ud);
 void waiter_cancel(struct waiter **w);
-/* The client lists folders: look at the server's list if nothing watches it and the last look is 30 s old. Does not wait. */
+/* The client lists folders: look at the server's list if nothing watches it and the last look is 30 s old. Does not
+ * wait. */
 void account_poke_folders(struct account *a);
 
 /* Mail folders in the order of their names (INBOX first, bytewise after). The array and its folders are valid until

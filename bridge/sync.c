@@ -48,7 +48,7 @@ struct sync {
     unsigned failures, watch_failures;
     uint64_t not_before_ms, watch_not_before_ms, failed_ms;
     uint64_t listed_ms; /* the folder list, as synced_ms of a folder */
-    size_t watched; /* folders in the running watch */
+    size_t watched;     /* folders in the running watch */
     struct deferred turn;
 };
 
