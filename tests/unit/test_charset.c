@@ -165,8 +165,7 @@ static void encoding(void **state)
         "\xd0\xb2\xd0\xb5\xd1\x82 \xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82 "
         "\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80",
         "a long subject in plain words that must be folded because it does not fit in one line of a header at all, no",
-        "long \xc3\xa4 a long subject in plain words that must be folded because it does not fit in one line of a "
-        "header",
+        "long \xc3\xa4 a long subject in plain words that must be folded because it does not fit in a line",
     };
     struct charset_cache *cs = charset_cache_new();
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
