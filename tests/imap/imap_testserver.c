@@ -24,6 +24,8 @@
 #include "protocols/imap/imap_server.h"
 #include "tests/imap/fake_backend.h"
 
+#define DRAIN_MS 1000 /* clients that do not read are dropped then, as by the program */
+
 struct test {
     struct loop *loop;
     struct fake *fake;
@@ -31,6 +33,7 @@ struct test {
     struct imap_server *server;
     struct account_opts opts;
     struct loop_fd *in;
+    struct timer *drain;
     struct buf input;
     char dirs[4][600];
 };
@@ -107,6 +110,7 @@ static void on_empty(void *ud)
 static void quit(struct test *t)
 {
     loop_fd_free(&t->in);
+    timer_start(t->drain, DRAIN_MS);
     imap_server_shutdown(t->server);
 }
 
@@ -189,8 +193,10 @@ int main(int argc, char **argv)
     }
     printf("port %u\n", imap_server_port(t.server));
     fflush(stdout);
+    t.drain = timer_new(t.loop, on_empty, &t);
     t.in = loop_fd_new(t.loop, 0, on_input, &t);
     loop_run(t.loop);
+    timer_free(&t.drain);
     imap_server_free(&t.server);
     accounts_free(&t.accounts);
     loop_free(t.loop);

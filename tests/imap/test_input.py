@@ -213,3 +213,22 @@ def test_a_client_that_does_not_read(server):
     for i in range(6):
         status, untagged = lazy.finish("f%d" % i)
         assert status.startswith("OK") and len(untagged[0]) > 5 << 20
+
+
+def test_shutdown_with_clients_of_all_kinds(start):
+    s = start()
+    s.item("inbox", "big", message(body=b"y" * (5 << 20)))
+    s.do("bulk inbox b 50 300")
+    idle, lazy, waiting, half, stranger = s.login(), s.login(), s.login(), s.login(), s.connect()
+    for c in (idle, lazy, waiting):
+        c.select()
+    lazy.ok("FETCH 1 RFC822.SIZE")
+    idle.send("i IDLE\r\n")
+    idle.line()
+    lazy.send("".join("f%d FETCH 1 BODY.PEEK[]\r\n" % i for i in range(6)))
+    s.do("delay fetch 60000")
+    waiting.send("w FETCH 5:20 BODY.PEEK[]\r\n")
+    half.send("h SELECT {50")
+    s.stop()
+    for c in (idle, waiting, half, stranger):
+        assert b"* BYE" in c.closed()
