@@ -203,6 +203,7 @@ static bool open_account(struct program *p, size_t account, struct err *err)
         .cache_limit = a->cache_limit,
         .exact_size = a->exact_size,
         .encrypt = a->encrypt,
+        .expunge_permanent = a->expunge == EXPUNGE_PERMANENT,
         .backend = a->backend == BACKEND_EWS ? &ews_ops : &eas_backend_ops,
         .backend_config = backend_config_of(p, account),
     };

@@ -134,3 +134,13 @@ def test_read_only_stays_read_only(exchange, imap):
     imap.open("INBOX", "EXAMINE")
     for command in (r"STORE 1 +FLAGS (\Seen)", "EXPUNGE", "MOVE 1 Trash"):
         imap.no(command)
+
+
+@pytest.mark.parametrize("how, left", [("recoverable", 1), ("permanent", 0)])
+def test_where_expunged_mail_goes(stage, exchange, how, left):
+    imap = stage.bridge(Account("work", exchange, expunge=how)).login("work")
+    imap.open("INBOX")
+    imap.ok(r"STORE 1 +FLAGS.SILENT (\Deleted)")
+    imap.ok("EXPUNGE")
+    assert len(by_uid(exchange)) == 11
+    assert len(exchange.items("recoverableitemsdeletions")) == left
