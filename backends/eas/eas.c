@@ -13,8 +13,7 @@
 #define FETCH_BYTES       ((uint64_t)8 << 20)
 #define OUTLOOK_COM       "eas.outlook.com"
 
-/* Outlook.com's front end finds the mailbox by this cookie. */
-static void add_anchor_cookie(struct eas_backend *b)
+void eas_add_anchor_cookie(struct eas_backend *b)
 {
     struct buf line = BUF_INIT(1024);
 
@@ -57,7 +56,7 @@ static struct backend *open_backend(const struct backend_config *config, struct 
                                                                        .client_key = config->client_key,
                                                                        .tls_min = config->tls_min,
                                                                        .max_connections = EAS_CONNECTIONS});
-    add_anchor_cookie(b);
+    eas_add_anchor_cookie(b);
     load_synced(b);
     eas_apply_version(b);
     return &b->base;

@@ -108,6 +108,9 @@ void eas_folder_synced(struct eas_backend *b, struct eas_folder *f);
 void eas_watch_refresh(struct eas_backend *b, struct str folder_id);
 /* After a wipe: everything that is under way ends with ERR_POLICY. */
 void eas_stop_calls(struct eas_backend *b);
+/* Outlook.com's front end finds the mailbox by a cookie; harmless for other servers. After each change of the address.
+ */
+void eas_add_anchor_cookie(struct eas_backend *b);
 /* Tell the account when signing in or provisioning fails or works again. */
 void eas_health(struct eas_backend *b, const struct err *err);
 /* Capabilities and limits follow the version. */

@@ -174,6 +174,7 @@ static void moved(struct eas_call *call, const struct eas_http_status *status)
     }
     log_warn("eas", b->config.name, "the mailbox has moved to %.*s", STR_ARG(host));
     eas_state_set_url(&b->state, to);
+    eas_add_anchor_cookie(b);
     if (!eas_state_save(&b->state, &b->config, &err)) {
         finish(call, &err);
         return;

@@ -54,6 +54,9 @@ static void on_options(void *ud, const struct err *err)
         reply->login.server = arena_printf(&l->op.arena, "ActiveSync %s%s%.40s", eas_version_name(b->state.version),
                                            server ? ", server " : "", server ? server : "");
     }
+    /* What a client offered and the server refused is not the account's trouble. */
+    if (reply->err.code == ERR_NONE ? b->health == ERR_AUTH : l->call.secret.n == 0)
+        eas_health(b, &reply->err);
     eas_call_close(&l->call);
     op_finish(&l->op);
 }

@@ -225,8 +225,9 @@ static void bad_answer(struct sync_op *s, const struct err *err)
     struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
     struct err copy = *err;
 
-    if (s->window == 1 && s->key.n > 0 && !str_eq(s->page->key, s->key) && eas_sync_page_quarantine(s->page)) {
-        log_warn("eas", s->b->config.name, "Sync: one item broke the answer (%s); it is taken without content",
+    if (s->window == 1 && s->key.n > 0 && s->page->key.n > 0 && !str_eq(s->page->key, s->key) &&
+        (eas_sync_page_quarantine(s->page) || s->page->count > 0)) {
+        log_warn("eas", s->b->config.name, "Sync: one item broke the answer (%s); it is taken as far as it was read",
                  err->text);
         s->page->more = true;
         end_page(s);
