@@ -21,7 +21,8 @@
 #define BARREN_MAX                                                                                                     \
     3 /* streams in a row that ended without any document: something between us and the server breaks them */
 #define SHORT_MS 10000 /* a stream that ends sooner was not worth opening: the next one waits */
-#define LOOK_MS  60000 /* after a broken stream everything is looked at, at most so often; the safety poll finds the rest */
+#define LOOK_MS                                                                                                        \
+    60000 /* after a broken stream everything is looked at, at most so often; the safety poll finds the rest */
 
 enum state { STATE_IDLE, STATE_SUBSCRIBING, STATE_STREAMING, STATE_PAUSED, STATE_RESTING };
 
