@@ -131,6 +131,8 @@ static int on_seek(void *ud, curl_off_t offset, int origin)
     struct http_request *r = ud;
     if (r->dead || origin != SEEK_SET || offset < 0 || (uint64_t)offset > r->body_size)
         return CURL_SEEKFUNC_FAIL;
+    if (r->once && r->body_at > 0) /* part of it went out already: see http.h */
+        return CURL_SEEKFUNC_FAIL;
     if (r->read && (offset != 0 || !r->rewind || !r->rewind(r->body_ud)))
         return CURL_SEEKFUNC_FAIL;
     r->body_at = (uint64_t)offset;

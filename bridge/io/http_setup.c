@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <unistd.h>
 
 #include "bridge/base/mem.h"
 #include "bridge/io/http_private.h"
@@ -104,6 +105,7 @@ static void set_method(struct http_request *r, const struct http_request_opts *o
     r->read = opts->body_blob || opts->body.n ? NULL : opts->read;
     r->rewind = opts->rewind;
     r->body_ud = opts->body_ud ? opts->body_ud : r->ud;
+    r->once = opts->once;
     if (opts->once)
         curl_easy_setopt(r->easy, CURLOPT_FRESH_CONNECT, 1L);
     if (opts->body_blob) {
@@ -160,6 +162,10 @@ bool http_request_set_up(struct http_request *r, const struct http_request_opts 
     if (!check_url(r, opts->url, &loopback))
         return false;
     set_transport(r, opts, loopback);
+    /* Better words than libcurl's, which also leaks memory there (7.88). */
+    const char *ca_file = r->client->ca_file;
+    if (ca_file && access(ca_file, R_OK) != 0)
+        return err_set(&r->err, ERR_INVALID, "ca-file %s cannot be read", ca_file);
     set_tls(r);
     set_auth(r, opts);
     set_method(r, opts);

@@ -9,6 +9,8 @@
 #include "bridge/base/mem.h"
 #include "bridge/base/text.h"
 #include "bridge/io/conn.h"
+#include "bridge/io/tls.h"
+#include "certs/certs.h"
 #include "tests/unit/test_loop.h"
 
 /* --- the server: answers by path ----------------------------------------------------------------- */
@@ -21,10 +23,12 @@ struct server {
     struct buf head;   /* of the last request */
     struct blob *big;
     struct conn *parked;
+    void *now; /* struct served */
 };
 
 struct served {
     struct server *server;
+    unsigned requests;
 };
 
 static const char gzip_hello[] =
@@ -56,6 +60,8 @@ static bool answer_odd(struct server *s, struct conn *c, struct str path)
         conn_close(c, "cut");
     } else if (str_is(path, "/reset")) {
         conn_abort(c, "reset");
+    } else if (str_is(path, "/dead") && ((struct served *)s->now)->requests > 1) {
+        conn_abort(c, "dead"); /* a kept connection that the server has closed meanwhile */
     } else if (str_is(path, "/garbage")) {
         conn_write(c, STR("220 mail.example.com ESMTP\r\n"));
         conn_close(c, "garbage");
@@ -126,6 +132,7 @@ static bool serve_one(struct server *s, struct conn *c)
     if (in.n - (end + 4) < length)
         return false;
     s->requests++;
+    ((struct served *)s->now)->requests++;
     s->body_bytes = (size_t)length;
     buf_reset(&s->head);
     buf_str(&s->head, head);
@@ -139,6 +146,7 @@ static bool serve_one(struct server *s, struct conn *c)
 static void on_conn(void *ud, struct conn *c, enum conn_event event)
 {
     struct served *v = ud;
+    v->server->now = v;
     if (event == CONN_DATA)
         while (!conn_closing(c) && serve_one(v->server, c))
             ;
@@ -657,6 +665,88 @@ static void uploads(void **state)
     buf_done(&b.body);
 }
 
+/* libcurl repeats a request when a kept connection was dead. Never so for one that must not be carried out twice. */
+static void sent_once(void **state)
+{
+    struct fixture *f = *state;
+    struct answer first = {.f = f}, read = {.f = f}, again = {.f = f}, write = {.f = f}, reset = {.f = f};
+    start(&first, "GET", "/", STR_NULL);
+    TURN_UNTIL(f->loop, first.dones);
+    start(&read, "POST", "/dead", STR("read"));
+    TURN_UNTIL(f->loop, read.dones);
+    assert_int_equal(read.err.code, ERR_NONE);
+    assert_int_equal(f->server.requests, 3);
+    start(&again, "GET", "/", STR_NULL);
+    TURN_UNTIL(f->loop, again.dones);
+    unsigned connections = f->server.connections;
+    struct http_request_opts opts = {.method = "POST", .body = STR("write"), .once = true};
+    start_with(&write, &opts, "/dead");
+    TURN_UNTIL(f->loop, write.dones);
+    assert_int_equal(write.err.code, ERR_NONE);
+    assert_int_equal(f->server.requests, 5);
+    assert_int_equal(f->server.connections, connections + 1);
+    start_with(&reset, &opts, "/reset");
+    TURN_UNTIL(f->loop, reset.dones);
+    assert_int_equal(reset.err.code, ERR_OFFLINE);
+    assert_true(reset.sent); /* the outcome is unknown */
+    assert_int_equal(f->server.requests, 6);
+    buf_done(&first.body);
+    buf_done(&read.body);
+    buf_done(&again.body);
+    buf_done(&write.body);
+}
+
+/* Certificates are always checked, names too. */
+static void https(void **state)
+{
+    struct fixture *f = *state;
+    char dir[] = "/tmp/exbridge-test-https-XXXXXX", command[64];
+    struct certs certs;
+    struct err err;
+    assert_non_null(mkdtemp(dir));
+    assert_true(certs_ensure(dir, &certs, &err));
+    struct tls_server *tls = tls_server_new("http/1.1");
+    assert_true(tls_server_load(tls, certs.chain_file, certs.key_file, &err));
+    struct conn_listen_opts o = {
+        .name = "stub", .address = "127.0.0.1", .max_connections = 9, .tls = tls, .input_limit = 1 << 20};
+    struct conn_listener *l = conn_listen(f->loop, &o, on_accept, &f->server, &err);
+    assert_non_null(l);
+    const struct {
+        const char *host, *ca;
+        unsigned tls_min;
+        enum err_code code;
+    } table[] = {
+        {"localhost", certs.ca_file, 0x0303, ERR_NONE}, {"127.0.0.1", certs.ca_file, 0x0304, ERR_NONE},
+        {"localhost", NULL, 0x0303, ERR_OFFLINE},       {"127.0.0.2", certs.ca_file, 0x0303, ERR_OFFLINE},
+        {"localhost", "/nonexistent", 0, ERR_INVALID},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct answer a = {.f = f};
+        char url[100];
+        http_client_free(&f->client);
+        f->client = http_client_new(
+            f->loop, &(struct http_client_opts){
+                         .ca_file = table[i].ca, .tls_min = table[i].tls_min, .max_connections = 2, .proxy = ""});
+        snprintf(url, sizeof(url), "https://%s:%u/method", table[i].host, conn_listener_port(l));
+        struct http_request_opts opts = {
+            .method = "GET", .url = url, .auth = HTTP_AUTH_BASIC, .user = "u", .secret = "p"};
+        a.req = http_start(f->client, &opts, &events, &a);
+        TURN_UNTIL(f->loop, a.dones);
+        /* 127.0.0.2: nobody listens there, or the name is not in the certificate. */
+        if (a.err.code != table[i].code)
+            fail_msg("row %zu: %s %s", i, err_name(a.err.code), a.err.text);
+        if (i == 2)
+            assert_non_null(strstr(a.err.text, "not trusted (see ca-file)"));
+        assert_int_equal(a.sent, a.err.code == ERR_NONE);
+        buf_done(&a.body);
+    }
+    conn_listener_free(&l);
+    tls_server_free(&tls);
+    certs_done(&certs);
+    snprintf(command, sizeof(command), "rm -r '%s'", dir);
+    assert_int_equal(system(command), 0);
+}
+
 /* A parked answer holds one connection; others go on beside it, up to the limit. */
 static void parked_stream(void **state)
 {
@@ -704,6 +794,8 @@ int main(void)
         T(gzip_bomb),
         T(uploads),
         T(parked_stream),
+        T(sent_once),
+        T(https),
         T(free_client_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
