@@ -78,21 +78,28 @@ struct known_item {
     int64_t pk;
     bool announced;
     unsigned flags;
+    bool same_version; /* the change key is the one we have: an echo of our own change */
 };
 
-static int find_item(struct store *s, int64_t folder_pk, int64_t generation, struct str id, struct known_item *ret,
-                     struct err *err)
+static int find_item(struct store *s, int64_t folder_pk, int64_t generation, const struct item_info *item,
+                     struct known_item *ret, struct err *err)
 {
     struct sqlite3_stmt *q = db_prepare(
-        &s->db, "SELECT pk, uid, flags FROM item WHERE folder = ?1 AND generation = ?2 AND server_id = ?3", err);
+        &s->db, "SELECT pk, uid, flags, change FROM item WHERE folder = ?1 AND generation = ?2 AND server_id = ?3",
+        err);
     if (!q)
         return -1;
     db_bind_int(q, 1, folder_pk);
     db_bind_int(q, 2, generation);
-    db_bind_blob(q, 3, id);
+    db_bind_blob(q, 3, item->id);
     int rc = db_step(&s->db, q, err);
     if (rc == 1)
-        *ret = (struct known_item){db_int(q, 0), db_int(q, 1) != 0, (unsigned)db_int(q, 2)};
+        *ret = (struct known_item){
+            .pk = db_int(q, 0),
+            .announced = db_int(q, 1) != 0,
+            .flags = (unsigned)db_int(q, 2),
+            .same_version = item->change.n && str_eq(item->change, db_bytes(q, 3)),
+        };
     db_reset(q);
     return rc;
 }
@@ -199,7 +206,7 @@ static bool apply_item(struct store *s, int64_t folder_pk, int64_t generation, u
                        const struct item_info *item, struct store_applied *done, struct err *err)
 {
     struct known_item known = {0};
-    int rc = find_item(s, folder_pk, generation, item->id, &known, err);
+    int rc = find_item(s, folder_pk, generation, item, &known, err);
     if (rc < 0)
         return false;
     if (item->gone || item->left_window) {
@@ -207,7 +214,7 @@ static bool apply_item(struct store *s, int64_t folder_pk, int64_t generation, u
         done->shown |= rc == 1 && known.announced;
         return rc == 0 || store_expunge_item(s, folder_pk, known.pk, modseq, err);
     }
-    if (rc == 1 && !item->content_changed) {
+    if (rc == 1 && (!item->content_changed || known.same_version)) {
         bool changed = false;
         if (!update_item(s, &known, modseq, item, &changed, err))
             return false;

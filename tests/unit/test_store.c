@@ -12,7 +12,7 @@
 
 #include "bridge/base/buf.h"
 #include "bridge/base/time.h"
-#include "bridge/store.h"
+#include "bridge/store_write.h"
 #include "tests/unit/temp_dir.h"
 
 struct fixture {
@@ -193,6 +193,25 @@ static void edited_draft_gets_a_new_uid(void **state)
     expect(f, 0, "2:150 ");
     int64_t pks[4];
     assert_int_equal(store_dropped(f->store, pks, 4), 1); /* the old content goes */
+}
+
+/* A flag of a draft set by us comes back as an update of the draft, with the change key we were told. */
+static void own_change_of_a_draft_is_no_edit(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct item_info one = item("a", 100, "a");
+    page(f, &one, 1, "k1", false);
+    struct store_flags done = {.pk = 1, .flags = ITEM_SEEN, .change = STR("v2")};
+    assert_true(store_flags_done(f->store, f->inbox, &done, 1, &err));
+    one.change = STR("v2");
+    one.content_changed = true;
+    one.flags = ITEM_SEEN;
+    assert_false(page(f, &one, 1, "k2", false).shown);
+    expect(f, 0, "1:100s ");
+    one.change = STR("v3");
+    page(f, &one, 1, "k3", false);
+    expect(f, 0, "2:100s ");
 }
 
 static void resync(struct fixture *f)
@@ -400,6 +419,7 @@ int main(void)
         TEST(changes_and_echoes),
         TEST(vanished_are_logged_and_uids_never_reused),
         TEST(edited_draft_gets_a_new_uid),
+        TEST(own_change_of_a_draft_is_no_edit),
         TEST(resync_keeps_uids_by_id),
         TEST(resync_with_minted_ids),
         TEST(uidvalidity_grows),
