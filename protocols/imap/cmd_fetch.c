@@ -11,8 +11,7 @@
 #include "protocols/imap/imap_answers.h"
 #include "protocols/imap/imap_fetch.h"
 
-#define AHEAD_LOOK  2048 /* messages looked at to fill a request */
-#define SIZES_AHEAD 2048 /* sizes written down at once */
+#define AHEAD_LOOK 2048 /* messages looked at to fill a request */
 
 static void step(struct imap_session *s);
 
@@ -118,23 +117,13 @@ static void ask(struct fetch *f, enum content_need need)
 /* --- sizes
  * ---------------------------------------------------------------------------------------------------------------- */
 
-/* What is told once is told for ever, so it is written down first, for many messages in one transaction. */
 static bool tell_sizes(struct fetch *f)
 {
     struct imap_session *s = f->s;
-    uint32_t uids[SIZES_AHEAD];
-    struct imap_seqset_iter iter = f->iter;
-    size_t hint = f->hint, n = 0;
-    uint32_t seq;
-    uids[n++] = f->src.uid;
-    while (n < SIZES_AHEAD && imap_seqset_iter_next(&iter, &seq)) {
-        const struct message *m = imap_message_at(s, seq, &hint);
-        if (is_wanted(f, m) && !m->size_told && !m->size_exact)
-            uids[n++] = m->uid;
-    }
-    if (!mailbox_tell_sizes(s->mailbox, uids, n, &f->src.err))
+    uint32_t uid = f->src.uid;
+    if (!imap_tell_sizes(s, uid, f->iter, f->hint, &f->src.err))
         return false;
-    imap_source_set(&f->src, mailbox_find(s->mailbox, uids[0]));
+    imap_source_set(&f->src, mailbox_find(s->mailbox, uid));
     return true;
 }
 

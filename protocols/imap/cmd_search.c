@@ -27,7 +27,8 @@ struct search {
     struct imap_searcher *searcher;
     unsigned needs;
     bool wants_email_id;
-    bool wants_exact_size;   /* exact-size = yes, and sizes matter */
+    bool cares_for_size;     /* sizes decide something */
+    bool wants_exact_size;   /* and exact-size = yes */
     struct imap_seqset seqs; /* to look at */
     struct imap_seqset_iter iter;
     uint32_t seq; /* at hand; 0 = take the next one */
@@ -307,6 +308,15 @@ static bool ask(struct search *q, enum content_need need)
 /* False: the command waits, or is over. */
 static bool judge(struct search *q)
 {
+    const struct message *m = q->src.m;
+    if (q->cares_for_size && !q->wants_exact_size && !m->size_exact && !m->size_told) {
+        /* FETCH RFC822.SIZE has to say the same afterwards. */
+        if (!imap_tell_sizes(q->s, m->uid, q->iter, q->hint, &q->src.err)) {
+            finish_err(q);
+            return false;
+        }
+        imap_source_set(&q->src, mailbox_find(q->s->mailbox, q->src.uid));
+    }
     if (q->wants_exact_size && !q->src.m->size_exact && !imap_source_message(&q->src))
         return ask(q, CONTENT_MESSAGE);
     switch (match(q, q->seq)) {
@@ -408,7 +418,8 @@ static void begin(struct imap_session *s, struct imap_command *c)
     q->searcher = imap_searcher_new(&q->env, c->search.program);
     q->needs = imap_search_needs(c->search.program);
     q->wants_email_id = names(c->search.program, IMAP_SEARCH_EMAILID);
-    q->wants_exact_size = account_exact_size(s->account) && cares_for_size(&c->search);
+    q->cares_for_size = cares_for_size(&c->search);
+    q->wants_exact_size = q->cares_for_size && account_exact_size(s->account);
     imap_source_init(&q->src, s);
     set_bounds(q);
     imap_seqset_iter_init(&q->iter, &q->seqs);

@@ -117,6 +117,13 @@ static uint32_t intact_up_to(struct imap_session *s, const struct imap_select *a
     return intact;
 }
 
+static void finish(struct imap_session *s)
+{
+    bool examine = s->command->verb == IMAP_EXAMINE;
+    imap_finish(s, "OK", s->read_only ? "READ-ONLY" : "READ-WRITE",
+                examine ? "EXAMINE completed." : "SELECT completed.");
+}
+
 static void step_resync(struct imap_session *s)
 {
     struct selecting *sel = s->work.ud;
@@ -130,7 +137,7 @@ static void step_resync(struct imap_session *s)
         if (m && m->modseq > args->modseq && (!args->has_known_uids || imap_seqset_has(&sel->known, m->uid)))
             imap_write_flag_news(s, sel->seq, m);
     }
-    imap_finish(s, "OK", s->read_only ? "READ-ONLY" : "READ-WRITE", "SELECT completed.");
+    finish(s);
 }
 
 static void resync(struct imap_session *s, struct selecting *sel)
@@ -167,8 +174,7 @@ static void on_open(void *ud, struct mailbox *mailbox, const struct err *err)
     if (c->select.qresync && c->select.uidvalidity == status.uidvalidity)
         resync(s, sel);
     else
-        imap_finish(s, "OK", s->read_only ? "READ-ONLY" : "READ-WRITE",
-                    c->verb == IMAP_EXAMINE ? "EXAMINE completed." : "SELECT completed.");
+        finish(s);
 }
 
 /* --- the road there

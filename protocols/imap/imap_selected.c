@@ -6,6 +6,8 @@
 #include "protocols/imap/imap_session.h"
 #include "protocols/imap/imap_write.h"
 
+#define SIZES_AHEAD 2048 /* sizes written down at once */
+
 static void on_view_change(void *ud)
 {
     struct imap_session *s = ud;
@@ -95,6 +97,19 @@ bool imap_resolve(struct imap_session *s, const struct imap_seqset *set, bool ui
         return false;
     *ret_seqs = resolved;
     return true;
+}
+
+bool imap_tell_sizes(struct imap_session *s, uint32_t uid, struct imap_seqset_iter iter, size_t hint, struct err *err)
+{
+    uint32_t uids[SIZES_AHEAD], seq;
+    size_t n = 0;
+    uids[n++] = uid;
+    while (n < SIZES_AHEAD && imap_seqset_iter_next(&iter, &seq)) {
+        const struct message *m = imap_message_at(s, seq, &hint);
+        if (m && !m->size_told && !m->size_exact)
+            uids[n++] = m->uid;
+    }
+    return mailbox_tell_sizes(s->mailbox, uids, n, err);
 }
 
 /* --- news

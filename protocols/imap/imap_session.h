@@ -48,7 +48,7 @@ struct imap_session {
     struct imap_parser *parser;
     enum imap_state state;
     bool utf8;      /* UTF8=ACCEPT enabled */
-    bool condstore; /* MODSEQ in every FETCH answer from now on (RFC 7162 3.1) */
+    bool condstore; /* MODSEQ in the FETCH answers that nobody asked for (RFC 7162 3.1) */
     bool qresync;   /* VANISHED instead of EXPUNGE (RFC 7162 3.2) */
     bool ending;    /* BYE has been said */
     bool alerted;   /* the account's trouble was shown */
@@ -126,6 +126,10 @@ const struct message *imap_message_at(struct imap_session *s, uint32_t seq, size
  * lives in the command's arena. False: a number beyond the end (RFC 3501: BAD). Resolved UIDs that do not exist are
  * left out. */
 bool imap_resolve(struct imap_session *s, const struct imap_seqset *set, bool uid, struct imap_seqset *ret_seqs);
+/* Before the size of a message is told, or decides something: what is told once is told for ever, so it is written
+ * down, and those of the messages that come next (iter stands before them) in the same transaction. Records move: find
+ * them anew. */
+bool imap_tell_sizes(struct imap_session *s, uint32_t uid, struct imap_seqset_iter iter, size_t hint, struct err *err);
 /* `* n FETCH (...)` for a message whose flags changed. */
 void imap_write_flag_news(struct imap_session *s, uint32_t seq, const struct message *m);
 void imap_write_flags_of(struct imap_session *s, const struct message *m);

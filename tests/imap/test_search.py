@@ -215,3 +215,20 @@ def test_exact_sizes(start):
     assert search(c, "LARGER %d" % sizes[2]) == [4, 5]
     assert search(c, "SMALLER %d" % sizes[1]) == [1]
     assert ordered(c, "SORT (REVERSE SIZE) UTF-8 ALL") == [5, 4, 3, 2, 1]
+
+
+def test_sizes_stay_what_they_were(server):
+    """What SEARCH decided by is what FETCH tells, also after the body is here."""
+    server.item("inbox", "m", message(body="x" * 5000))
+    c = server.login()
+    c.select()
+    low, high = 1, 1 << 20  # find the size by SEARCH alone
+    while low < high:
+        middle = (low + high) // 2
+        if search(c, "LARGER %d" % middle) == [1]:
+            low = middle + 1
+        else:
+            high = middle
+    c.ok("FETCH 1 BODY.PEEK[]")
+    assert c.ok("FETCH 1 RFC822.SIZE") == [b"* 1 FETCH (RFC822.SIZE %d)" % low]
+    assert search(c, "SMALLER %d" % (low + 1)) == [1] and search(c, "LARGER %d" % low) == []
