@@ -361,6 +361,15 @@ bool cache_has_message(struct cache *c, int64_t pk)
     return message_row(c, pk, &row);
 }
 
+bool cache_message_size(struct cache *c, int64_t pk, uint64_t *ret_size)
+{
+    struct message_row row;
+    if (!message_row(c, pk, &row))
+        return false;
+    *ret_size = row.size;
+    return true;
+}
+
 static void touch(struct cache *c, int64_t pk, int64_t used)
 {
     int64_t now = time_wall_s();

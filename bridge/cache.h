@@ -36,6 +36,7 @@ enum cache_header_state cache_header(struct cache *c, int64_t pk, struct arena *
 bool cache_put_header(struct cache *c, int64_t pk, struct str header, bool exact, struct err *err);
 
 bool cache_has_message(struct cache *c, int64_t pk);
+bool cache_message_size(struct cache *c, int64_t pk, uint64_t *ret_size);
 /* NULL: not here (or damaged: then it is forgotten). */
 struct blob *cache_message(struct cache *c, int64_t pk);
 /* The complete message with its header and packed structure; renderings made from an inexact header go. Does nothing

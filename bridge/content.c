@@ -90,19 +90,6 @@ static bool on_piece(void *ud, struct str piece)
     return true;
 }
 
-static void size_known(struct account *a, int64_t folder_pk, int64_t item_pk, uint64_t size)
-{
-    struct err err = {0};
-    if (size > UINT32_MAX || !store_size_exact(a->store, item_pk, (uint32_t)size, &err)) {
-        log_warn("store", account_name(a), "size of a message: %s", err.text);
-        return;
-    }
-    struct mailbox *m = mailbox_loaded(a, folder_pk);
-    uint32_t uid = m ? store_item_uid(a->store, item_pk) : 0;
-    if (uid)
-        mailbox_size_known(m, uid, (uint32_t)size);
-}
-
 void content_take_message(struct account *a, int64_t folder_pk, int64_t item_pk, struct blob *message)
 {
     struct arena arena = {0};
@@ -118,7 +105,7 @@ void content_take_message(struct account *a, int64_t folder_pk, int64_t item_pk,
     ok = ok && read_range(message, root->body_at, &header, &err) &&
          cache_put_message(a->cache, item_pk, message, buf_view(&header), buf_view(&packed), &err);
     if (ok)
-        size_known(a, folder_pk, item_pk, blob_size(message));
+        content_size_known(a->content, folder_pk, item_pk, blob_size(message));
     else
         complain(a, &err);
     buf_done(&header);

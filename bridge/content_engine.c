@@ -14,7 +14,8 @@
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 
-#define RECENT_S (30 * 24 * 3600) /* prefetch = recent */
+#define RECENT_S  (30 * 24 * 3600) /* prefetch = recent */
+#define SIZES_MAX 64
 
 struct content_get {
     struct list link;
@@ -54,7 +55,9 @@ struct content_engine {
     struct list gets, jobs;
     size_t job_count;
     bool stopped;
-    struct deferred pump;
+    struct deferred pump, flush;
+    struct item_size sizes[SIZES_MAX]; /* not written down yet */
+    size_t size_count;
     struct { /* a client that walks a folder one message at a time */
         int64_t folder_pk;
         uint32_t uid;
@@ -154,6 +157,43 @@ static bool answer_from_cache(struct content_get *g)
     return have;
 }
 
+/* --- sizes
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
+
+void content_flush_sizes(struct content_engine *e)
+{
+    struct err err = {0};
+    if (e->size_count == 0)
+        return;
+    bool ok = store_sizes_exact(e->account->store, e->sizes, e->size_count, &err);
+    if (!ok)
+        log_warn("store", account_name(e->account), "sizes of messages: %s", err.text);
+    for (size_t i = 0; ok && i < e->size_count; i++) {
+        struct mailbox *m = mailbox_loaded(e->account, e->sizes[i].folder_pk);
+        uint32_t uid = m ? store_item_uid(e->account->store, e->sizes[i].item_pk) : 0;
+        if (uid)
+            mailbox_size_known(m, uid, e->sizes[i].size);
+    }
+    e->size_count = 0;
+}
+
+static void on_flush(void *ud)
+{
+    content_flush_sizes(ud);
+}
+
+void content_size_known(struct content_engine *e, int64_t folder_pk, int64_t item_pk, uint64_t size)
+{
+    if (size > UINT32_MAX || e->stopped)
+        return;
+    e->sizes[e->size_count++] = (struct item_size){folder_pk, item_pk, (uint32_t)size};
+    if (e->size_count == SIZES_MAX)
+        content_flush_sizes(e);
+    else if (e->job_count == 0)
+        loop_defer(e->account->loop, &e->flush); /* else when a job ends */
+}
+
 /* --- jobs
  * ---------------------------------------------------------------------------------------------------------------------
  */
@@ -241,6 +281,7 @@ static void on_job_done(void *ud, const struct reply *reply)
     if (j->background && (reply->err.code != ERR_NONE || j->failed == j->count))
         prefetch_stop(e); /* until the next change: no hammering from the background */
     job_free(j);
+    content_flush_sizes(e);
     loop_defer(e->account->loop, &e->pump);
 }
 
@@ -509,6 +550,7 @@ struct content_engine *content_engine_new(struct account *a)
     list_init(&e->gets);
     list_init(&e->jobs);
     deferred_init(&e->pump, on_pump, e);
+    deferred_init(&e->flush, on_flush, e);
     return e;
 }
 
@@ -517,6 +559,7 @@ void content_engine_stop(struct content_engine *e)
     if (!e || e->stopped)
         return;
     e->stopped = true;
+    e->size_count = 0;
     prefetch_stop(e);
     LIST_EACH (&e->jobs, l)
         op_detach(&LIST_ITEM(l, struct job, link)->op);
@@ -532,6 +575,9 @@ void content_engine_free(struct content_engine **ep)
     *ep = NULL;
     prefetch_stop(e);
     loop_defer_cancel(&e->pump);
+    loop_defer_cancel(&e->flush);
+    if (!e->stopped)
+        content_flush_sizes(e);
     while (!list_empty(&e->gets))
         get_free(LIST_ITEM(e->gets.next, struct content_get, link));
     while (!list_empty(&e->jobs))

@@ -13,6 +13,10 @@ void content_engine_free(struct content_engine **e);
  * disk costs the cache, not the mail). folder_pk tells which loaded mailbox learns the exact size. */
 void content_take_header(struct account *a, int64_t item_pk, struct blob *header);
 void content_take_message(struct account *a, int64_t folder_pk, int64_t item_pk, struct blob *message);
+/* The exact size of an item, which is written down with others of its kind: soon, and before a client is told
+ * (mailbox_tell_sizes). Each by itself would cost a write to the disk that somebody waits for. */
+void content_size_known(struct content_engine *e, int64_t folder_pk, int64_t item_pk, uint64_t size);
+void content_flush_sizes(struct content_engine *e);
 /* A folder has become clean: prefetch what the configuration wants. */
 void content_prefetch(struct content_engine *e, int64_t folder_pk);
 

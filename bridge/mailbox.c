@@ -7,6 +7,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
+#include "bridge/content_engine.h"
 #include "bridge/keyword_sets.h"
 
 #define MAILBOX_IDLE_MS  (10 * 60 * 1000) /* an unreferenced mailbox stays loaded for so long */
@@ -309,10 +310,25 @@ bool mailbox_vanished_since(const struct mailbox *m, uint64_t modseq, struct are
     return store_expunged(m->account->store, m->folder_pk, modseq, arena, ret_uids, ret_count, ret_complete, err);
 }
 
+/* What the cache holds has an exact size, also where a crash came between the message and its size. */
+static void settle_sizes(struct mailbox *m, const uint32_t *uids, size_t count)
+{
+    struct content_engine *e = m->account->content;
+    uint64_t size;
+    content_flush_sizes(e);
+    for (size_t i = 0; i < count; i++) {
+        const struct message *msg = mailbox_find(m, uids[i]);
+        if (msg && !msg->size_exact && !msg->size_told && cache_message_size(m->account->cache, msg->pk, &size))
+            content_size_known(e, m->folder_pk, msg->pk, size);
+    }
+    content_flush_sizes(e);
+}
+
 bool mailbox_tell_sizes(struct mailbox *m, const uint32_t *uids, size_t count, struct err *err)
 {
     uint32_t *open = mem_array(count + 1, sizeof(*open));
     size_t n = 0;
+    settle_sizes(m, uids, count);
     for (size_t i = 0; i < count; i++) {
         const struct message *msg = mailbox_find(m, uids[i]);
         if (msg && !msg->size_exact && !msg->size_told)

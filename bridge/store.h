@@ -127,8 +127,12 @@ bool store_recent_taken(struct store *s, int64_t folder_pk, struct err *err);
 bool store_item_id(struct store *s, int64_t item_pk, struct arena *arena, struct str *ret_id, uint64_t *ret_estimate);
 uint32_t store_item_uid(struct store *s, int64_t item_pk); /* 0: none yet, or gone */
 bool store_sizes_told(struct store *s, int64_t folder_pk, const uint32_t *uids, size_t count, struct err *err);
-/* The complete message is here: its length, unless another figure has been told already. */
-bool store_size_exact(struct store *s, int64_t item_pk, uint32_t size, struct err *err);
+/* Complete messages are here: their lengths, except where another figure has been told already. */
+struct item_size {
+    int64_t folder_pk, item_pk;
+    uint32_t size;
+};
+bool store_sizes_exact(struct store *s, const struct item_size *sizes, size_t count, struct err *err);
 /* Up to `max` items whose cached content should go; forget them with store_dropped_done(). */
 size_t store_dropped(struct store *s, int64_t *pks, size_t max);
 bool store_dropped_done(struct store *s, const int64_t *pks, size_t count, struct err *err);

@@ -194,10 +194,17 @@ bool store_sizes_told(struct store *s, int64_t folder_pk, const uint32_t *uids, 
     return db_commit(&s->db, err);
 }
 
-bool store_size_exact(struct store *s, int64_t item_pk, uint32_t size, struct err *err)
+bool store_sizes_exact(struct store *s, const struct item_size *sizes, size_t count, struct err *err)
 {
-    return store_run2(s, "UPDATE item SET size = ?2, size_state = 2 WHERE pk = ?1 AND size_state = 0", item_pk, size,
-                      err);
+    if (!db_begin(&s->db, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!store_run2(s, "UPDATE item SET size = ?2, size_state = 2 WHERE pk = ?1 AND size_state = 0",
+                        sizes[i].item_pk, sizes[i].size, err)) {
+            db_rollback(&s->db);
+            return false;
+        }
+    return db_commit(&s->db, err);
 }
 
 size_t store_dropped(struct store *s, int64_t *pks, size_t max)

@@ -377,9 +377,8 @@ static void sizes_once_told_stay(void **state)
     assert_int_equal(counts(f).size, padded);
     uint32_t told = 1;
     assert_true(store_sizes_told(f->store, f->inbox, &told, 1, &err));
-    assert_true(store_size_exact(f->store, 1, 7, &err));
-    assert_true(store_size_exact(f->store, 2, 8, &err));
-    assert_true(store_size_exact(f->store, 2, 9, &err)); /* the first is final */
+    struct item_size exact[] = {{f->inbox, 1, 7}, {f->inbox, 2, 8}, {f->inbox, 2, 9}}; /* the first is final */
+    assert_true(store_sizes_exact(f->store, exact, 3, &err));
     assert_int_equal(counts(f).size, store_pad_size(1000) + 8);
 }
 
