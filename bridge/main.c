@@ -24,6 +24,7 @@
 #include "bridge/io/tls.h"
 #include "certs/certs.h"
 #include "protocols/imap/imap_server.h"
+#include "protocols/smtp/smtp_server.h"
 
 #define DRAIN_MS       3000                   /* for clients to read their BYE, after SIGTERM */
 #define CERTS_CHECK_MS (24 * 3600 * 1000)     /* is a new leaf due? */
@@ -35,7 +36,7 @@ struct program {
     struct loop *loop;
     int lock;
     char *certs_dir;
-    struct tls_server *imap_tls;
+    struct tls_server *imap_tls, *smtp_tls; /* one certificate; they differ in the name they agree on */
     struct timer *certs_timer, *drain_timer;
     struct loop_signal *on_term, *on_int, *on_hup;
     struct daemon_watchdog *watchdog;
@@ -44,6 +45,8 @@ struct program {
     struct accounts *accounts;
     size_t opened;
     struct imap_server *imap;
+    struct smtp_server *smtp;
+    unsigned serving; /* servers that are not empty yet, after SIGTERM */
     bool stopping;
 };
 
@@ -63,6 +66,12 @@ static bool publish(struct program *p, const struct certs *c, struct err *err)
     return ok;
 }
 
+static bool load_pair(struct program *p, const char *chain_file, const char *key_file, struct err *err)
+{
+    return tls_server_load(p->imap_tls, chain_file, key_file, err) &&
+           tls_server_load(p->smtp_tls, chain_file, key_file, err);
+}
+
 static bool load_own_certs(struct program *p, struct err *err)
 {
     struct certs c;
@@ -75,7 +84,7 @@ static bool load_own_certs(struct program *p, struct err *err)
         log_warn("certs", NULL, "the local CA ends within a year");
     if (!publish(p, &c, &publish_err))
         log_warn("certs", NULL, "%s; clients find the CA in %s", publish_err.text, c.ca_file);
-    bool ok = tls_server_load(p->imap_tls, c.chain_file, c.key_file, err);
+    bool ok = load_pair(p, c.chain_file, c.key_file, err);
     certs_done(&c);
     return ok;
 }
@@ -85,7 +94,7 @@ static bool load_certs(struct program *p, struct err *err)
     const struct config_server *v = &p->config->server;
     if (!p->imap_tls)
         return true;
-    return v->cert ? tls_server_load(p->imap_tls, v->cert, v->key, err) : load_own_certs(p, err);
+    return v->cert ? load_pair(p, v->cert, v->key, err) : load_own_certs(p, err);
 }
 
 /* Once a day, and on SIGHUP. What is loaded already goes on being used when something is wrong. */
@@ -238,27 +247,40 @@ static bool is_loopback(const char *address)
 static void on_empty(void *ud)
 {
     struct program *p = ud;
-    loop_stop(p->loop);
+    if (--p->serving == 0)
+        loop_stop(p->loop);
 }
 
-static bool listen_on(struct program *p, const char *address, struct err *err)
+typedef bool listen_fn(struct program *p, const char *address, bool same_user, struct err *err);
+
+static bool listen_imap(struct program *p, const char *address, bool same_user, struct err *err)
+{
+    return imap_server_listen(p->imap, address, (unsigned)p->config->server.imap, p->imap_tls, same_user, err);
+}
+
+static bool listen_smtp(struct program *p, const char *address, bool same_user, struct err *err)
+{
+    return smtp_server_listen(p->smtp, address, (unsigned)p->config->server.smtp, p->smtp_tls, same_user, err);
+}
+
+static bool listen_everywhere(struct program *p, listen_fn *listen_on, const char *area, struct err *err)
 {
     const struct config_server *v = &p->config->server;
-    bool same_user = v->allow_uids == ALLOW_SELF && is_loopback(address);
-    if (imap_server_listen(p->imap, address, (unsigned)v->imap, p->imap_tls, same_user, err))
-        return true;
-    /* "localhost" means both, but a machine may have no IPv6. */
-    if (strcmp(address, "::1") == 0 && err->code != ERR_EXISTS && v->address_count > 1) {
-        log_warn("imap", NULL, "%s", err->text);
-        return true;
+    for (size_t i = 0; i < v->address_count; i++) {
+        const char *address = v->addresses[i];
+        if (listen_on(p, address, v->allow_uids == ALLOW_SELF && is_loopback(address), err))
+            continue;
+        /* "localhost" means both, but a machine may have no IPv6. */
+        if (strcmp(address, "::1") != 0 || err->code == ERR_EXISTS || v->address_count == 1)
+            return false;
+        log_warn(area, NULL, "%s", err->text);
     }
-    return false;
+    return true;
 }
 
 static bool start_imap(struct program *p, struct err *err)
 {
     const struct config_limits *n = &p->config->limits;
-    const struct config_server *v = &p->config->server;
     p->imap = imap_server_new(&(struct imap_server_opts){
         .loop = p->loop,
         .accounts = p->accounts,
@@ -277,10 +299,30 @@ static bool start_imap(struct program *p, struct err *err)
         .on_empty = on_empty,
         .ud = p,
     });
-    for (size_t i = 0; v->imap && i < v->address_count; i++)
-        if (!listen_on(p, v->addresses[i], err))
-            return false;
-    return true;
+    p->serving++;
+    return !p->config->server.imap || listen_everywhere(p, listen_imap, "imap", err);
+}
+
+static bool start_smtp(struct program *p, struct err *err)
+{
+    const struct config_limits *n = &p->config->limits;
+    p->smtp = smtp_server_new(&(struct smtp_server_opts){
+        .loop = p->loop,
+        .accounts = p->accounts,
+        .tmp_dir = p->config->server.cache_dir,
+        .limits = {.connections = (unsigned)n->connections,
+                   .unauthenticated = (unsigned)n->connections_unauthenticated,
+                   .per_account = (unsigned)n->connections_per_account,
+                   .preauth_timeout_s = (unsigned)n->preauth_timeout_s,
+                   .idle_timeout_s = (unsigned)n->smtp_idle_timeout_s,
+                   .line = (size_t)n->smtp_line,
+                   .recipients = (size_t)n->smtp_recipients,
+                   .message = n->message_size},
+        .on_empty = on_empty,
+        .ud = p,
+    });
+    p->serving++;
+    return !p->config->server.smtp || listen_everywhere(p, listen_smtp, "smtp", err);
 }
 
 /* --- running ---------------------------------------------------------------------------------------- */
@@ -303,6 +345,7 @@ static void on_stop_signal(void *ud)
     daemon_notify("STOPPING=1");
     timer_start(p->drain_timer, DRAIN_MS);
     imap_server_shutdown(p->imap);
+    smtp_server_shutdown(p->smtp);
 }
 
 static void on_reload_signal(void *ud)
@@ -315,18 +358,23 @@ static void on_reload_signal(void *ud)
 static void say_ready(struct program *p)
 {
     const struct config_server *v = &p->config->server;
-    struct buf where = BUF_INIT(0);
+    struct buf where = BUF_INIT(0), what = BUF_INIT(0);
     for (size_t i = 0; i < v->address_count; i++)
         buf_printf(&where, strchr(v->addresses[i], ':') ? "%s[%s]" : "%s%s", i ? ", " : "", v->addresses[i]);
     if (v->imap)
-        log_info("run", NULL, "ready: IMAP on port %u of %s, %s; %zu of %zu accounts", (unsigned)v->imap, buf_z(&where),
+        buf_printf(&what, "IMAP on port %u", (unsigned)v->imap);
+    if (v->smtp)
+        buf_printf(&what, "%sSMTP on port %u", what.n ? ", " : "", (unsigned)v->smtp);
+    if (what.n)
+        log_info("run", NULL, "ready: %s of %s, %s; %zu of %zu accounts", buf_z(&what), buf_z(&where),
                  v->tls ? "TLS" : "without TLS", p->opened, p->config->account_count);
     else
         log_info("run", NULL, "ready: no server is turned on; %zu of %zu accounts", p->opened,
                  p->config->account_count);
+    buf_done(&what);
     buf_done(&where);
-    if (v->smtp || v->dav)
-        log_info("run", NULL, "SMTP and CalDAV are not served yet by this version");
+    if (v->dav)
+        log_info("run", NULL, "CalDAV is not served yet by this version");
     daemon_notify("READY=1");
 }
 
@@ -344,11 +392,13 @@ static void start_loop_things(struct program *p)
 static void close_all(struct program *p)
 {
     imap_server_free(&p->imap);
+    smtp_server_free(&p->smtp);
     accounts_free(&p->accounts);
     for (size_t i = 0; i < p->login_count; i++)
         login_free(&p->logins[i]);
     mem_free(p->logins);
     tls_server_free(&p->imap_tls);
+    tls_server_free(&p->smtp_tls);
     timer_free(&p->drain_timer);
     timer_free(&p->certs_timer);
     loop_signal_free(&p->on_term);
@@ -384,13 +434,15 @@ static bool prepare(struct program *p, struct err *err)
         !daemon_lock(v->state_dir, &p->lock, err))
         return false;
     p->loop = loop_new();
-    if (v->tls)
+    if (v->tls) {
         p->imap_tls = tls_server_new("imap");
+        p->smtp_tls = tls_server_new(NULL); /* no name is registered */
+    }
     if (!load_certs(p, err))
         return false;
     start_loop_things(p);
     open_accounts(p);
-    return start_imap(p, err);
+    return start_imap(p, err) && start_smtp(p, err);
 }
 
 static int run(struct config *config)
@@ -418,7 +470,7 @@ static int run(struct config *config)
 
 static const char help[] = "usage: exbridge COMMAND [-c FILE]\n"
                            "\n"
-                           "A local bridge from IMAP to Microsoft Exchange (EWS and ActiveSync).\n"
+                           "A local bridge from IMAP and SMTP to Microsoft Exchange (EWS and ActiveSync).\n"
                            "\n"
                            "  run            serve, until SIGTERM or SIGINT; SIGHUP reads the certificates again\n"
                            "  check-config   read the configuration file and say what is wrong with it\n"

@@ -15,6 +15,7 @@
 
 #include "bridge/base/buf.h"
 #include "bridge/base/mem.h"
+#include "protocols/guard.h"
 #include "protocols/imap/imap_args.h"
 
 const struct imap_limits imap_limits_preauth = {.line = 8 << 10,
@@ -144,23 +145,6 @@ static struct str find_tag(struct str line)
     return n > 0 && (n == line.n || ends) ? str_sub(line, 0, n) : STR_NULL;
 }
 
-/* `http://` forms and mail headers before sign-in: something speaks HTTP or SMTP to us, perhaps a browser that was made
- * to. */
-static bool is_foreign(struct str line)
-{
-    size_t n = 0;
-    while (n < line.n &&
-           ((line.p[n] >= 'A' && line.p[n] <= 'Z') || (line.p[n] >= 'a' && line.p[n] <= 'z') || line.p[n] == '-'))
-        n++;
-    if (n > 0 && n + 1 < line.n && line.p[n] == ':' && line.p[n + 1] == ' ')
-        return true;
-    struct str rest = str_skip(line, n);
-    if (n < 3 || n > 10 || rest.n < 2 || rest.p[0] != ' ' || rest.p[1] == ' ')
-        return false;
-    size_t space = str_find_byte(str_skip(rest, 1), ' ');
-    return space != (size_t)-1 && str_starts(str_skip(rest, space + 1), STR(" HTTP/"));
-}
-
 static enum imap_parse_event_kind report(struct imap_parser *p, struct imap_parse_event *ev, const char *response,
                                          const char *code, const char *text)
 {
@@ -170,7 +154,7 @@ static enum imap_parse_event_kind report(struct imap_parser *p, struct imap_pars
         memcpy(p->tag, tag.p, tag.n);
     ev->error = (struct imap_parse_error){.tag = {p->tag, p->tag_n}, .response = response, .code = code, .text = text};
     if (p->state == IMAP_STATE_NOT_AUTHENTICATED && p->append == NULL)
-        ev->error.foreign = is_foreign(buf_view(&p->raw));
+        ev->error.foreign = guard_is_foreign(buf_view(&p->raw));
     return IMAP_PARSE_ERROR;
 }
 
@@ -353,7 +337,7 @@ static enum imap_parse_event_kind end_line(struct imap_parser *p, struct imap_pa
     const char *bad = line.n > 0 ? find_bad_byte(line) : NULL;
     if (bad)
         return refuse(p, literal ? &l : NULL, ev, "BAD", NULL, bad);
-    if (p->state == IMAP_STATE_NOT_AUTHENTICATED && p->line_at == 0 && is_foreign(line))
+    if (p->state == IMAP_STATE_NOT_AUTHENTICATED && p->line_at == 0 && guard_is_foreign(line))
         return refuse(p, literal ? &l : NULL, ev, "BAD", NULL, "This is an IMAP server");
     return literal ? end_at_literal(p, &l, ev) : end_command(p, ev);
 }

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "protocols/imap/imap_server.h"
 
-#include "bridge/base/log.h"
 #include "bridge/base/mem.h"
-#include "bridge/base/time.h"
 #include "bridge/formats/charset.h"
 #include "bridge/io/conn.h"
+#include "protocols/guard.h"
 #include "protocols/imap/imap_parse.h"
 #include "protocols/imap/imap_session.h"
 
 #define LISTENERS_MAX  8
-#define FOREIGN_LOG_MS 60000
 #define INPUT_LIMIT    (64 * 1024) /* bytes of a client held unread while a command runs */
 
 struct imap_server {
@@ -23,8 +21,7 @@ struct imap_server {
     size_t session_n;
     bool closing;
     struct deferred empty;
-    uint64_t foreign_logged_ms;
-    unsigned foreign_n;
+    struct guard_log foreign;
 };
 
 static void set_default(unsigned *value, unsigned otherwise)
@@ -185,16 +182,7 @@ size_t imap_server_account_sessions(const struct imap_server *server, const stru
 
 void imap_server_log_foreign(struct imap_server *server, const struct imap_session *s)
 {
-    uint64_t now = time_mono_ms();
-    server->foreign_n++;
-    if (server->foreign_logged_ms && now - server->foreign_logged_ms < FOREIGN_LOG_MS)
-        return;
-    server->foreign_logged_ms = now;
-    log_warn("imap", NULL,
-             "conn %llu: this is not IMAP but HTTP or a mail header (perhaps a web page trying to reach the mailbox): "
-             "closed; "
-             "%u so far",
-             (unsigned long long)conn_id(s->conn), server->foreign_n);
+    guard_log_foreign(&server->foreign, "imap", "IMAP", conn_id(s->conn));
 }
 
 /* --- the end
