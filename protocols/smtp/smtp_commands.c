@@ -124,7 +124,8 @@ static void cmd_expn(struct smtp_session *s, const struct smtp_command *c)
 
 static void cmd_help(struct smtp_session *s, const struct smtp_command *c)
 {
-    static const struct smtp_reply help = {214, "2.0.0", "This is exbridge: sign in, then MAIL, RCPT, DATA (RFC 6409)."};
+    static const struct smtp_reply help = {214, "2.0.0",
+                                           "This is exbridge: sign in, then MAIL, RCPT, DATA (RFC 6409)."};
     (void)c;
     smtp_answer(s, &help);
 }
@@ -140,20 +141,11 @@ static const struct {
     command_fn *fn;
     bool signed_in; /* only then */
 } commands[SMTP_VERB_MAX] = {
-    [SMTP_EHLO] = {cmd_ehlo, false},
-    [SMTP_HELO] = {cmd_helo, false},
-    [SMTP_AUTH] = {smtp_cmd_auth, false},
-    [SMTP_MAIL] = {cmd_mail, true},
-    [SMTP_RCPT] = {cmd_rcpt, true},
-    [SMTP_DATA] = {smtp_cmd_data, true},
-    [SMTP_BDAT] = {smtp_cmd_bdat, true},
-    [SMTP_RSET] = {cmd_rset, false},
-    [SMTP_NOOP] = {cmd_noop, false},
-    [SMTP_QUIT] = {cmd_quit, false},
-    [SMTP_VRFY] = {cmd_vrfy, false},
-    [SMTP_EXPN] = {cmd_expn, false},
-    [SMTP_HELP] = {cmd_help, false},
-    [SMTP_STARTTLS] = {cmd_starttls, false},
+    [SMTP_EHLO] = {cmd_ehlo, false},     [SMTP_HELO] = {cmd_helo, false},         [SMTP_AUTH] = {smtp_cmd_auth, false},
+    [SMTP_MAIL] = {cmd_mail, true},      [SMTP_RCPT] = {cmd_rcpt, true},          [SMTP_DATA] = {smtp_cmd_data, true},
+    [SMTP_BDAT] = {smtp_cmd_bdat, true}, [SMTP_RSET] = {cmd_rset, false},         [SMTP_NOOP] = {cmd_noop, false},
+    [SMTP_QUIT] = {cmd_quit, false},     [SMTP_VRFY] = {cmd_vrfy, false},         [SMTP_EXPN] = {cmd_expn, false},
+    [SMTP_HELP] = {cmd_help, false},     [SMTP_STARTTLS] = {cmd_starttls, false},
 };
 
 void smtp_dispatch(struct smtp_session *s, const struct smtp_command *c)

@@ -57,10 +57,8 @@ static void message_over(struct smtp_session *s)
         return;
     }
     s->mode = SMTP_MODE_BUSY;
-    struct submit_request request = {.message = m->message,
-                                     .sender = m->sender,
-                                     .recipients = m->recipients,
-                                     .recipient_count = m->recipient_n};
+    struct submit_request request = {
+        .message = m->message, .sender = m->sender, .recipients = m->recipients, .recipient_count = m->recipient_n};
     s->submit = submit_start(s->account, &request, on_sent, s);
     blob_unref(&m->message); /* it has what it needs */
 }

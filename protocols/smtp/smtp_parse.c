@@ -290,8 +290,7 @@ static bool is_keyword(struct str s)
 static const struct smtp_reply *parse_parameter(struct str word, struct smtp_command *c, unsigned *seen)
 {
     size_t equals = str_find_byte(word, '=');
-    struct str name = str_sub(word, 0, equals),
-               value = equals == (size_t)-1 ? STR_NULL : str_skip(word, equals + 1);
+    struct str name = str_sub(word, 0, equals), value = equals == (size_t)-1 ? STR_NULL : str_skip(word, equals + 1);
     if (!is_keyword(name) || (value.p && !value.n))
         return &bad_parameter;
     for (size_t i = 0; c->verb == SMTP_MAIL && i < sizeof(mail_parameters) / sizeof(mail_parameters[0]); i++) {
@@ -349,7 +348,8 @@ static const struct smtp_reply *parse_auth(struct str args, struct arena *arena,
     if (!c->argument.n)
         return &bad_syntax;
     c->has_initial = space != (size_t)-1;
-    c->initial = c->has_initial ? str_skip(rest, space + 1) : STR_NULL; /* a secret: stays in the line, which is wiped */
+    c->initial =
+        c->has_initial ? str_skip(rest, space + 1) : STR_NULL; /* a secret: stays in the line, which is wiped */
     return str_find_byte(c->initial, ' ') == (size_t)-1 ? NULL : &bad_syntax;
 }
 
@@ -380,10 +380,10 @@ static const struct {
     const char *name;
     parse_fn *parse;
 } verbs[SMTP_VERB_MAX] = {
-    [SMTP_EHLO] = {"EHLO", parse_some}, [SMTP_HELO] = {"HELO", parse_some}, [SMTP_AUTH] = {"AUTH", parse_auth},
-    [SMTP_MAIL] = {"MAIL", parse_mail}, [SMTP_RCPT] = {"RCPT", parse_rcpt}, [SMTP_DATA] = {"DATA", parse_none},
-    [SMTP_BDAT] = {"BDAT", parse_bdat}, [SMTP_RSET] = {"RSET", parse_none}, [SMTP_NOOP] = {"NOOP", parse_any},
-    [SMTP_QUIT] = {"QUIT", parse_none}, [SMTP_VRFY] = {"VRFY", parse_some}, [SMTP_EXPN] = {"EXPN", parse_some},
+    [SMTP_EHLO] = {"EHLO", parse_some}, [SMTP_HELO] = {"HELO", parse_some},        [SMTP_AUTH] = {"AUTH", parse_auth},
+    [SMTP_MAIL] = {"MAIL", parse_mail}, [SMTP_RCPT] = {"RCPT", parse_rcpt},        [SMTP_DATA] = {"DATA", parse_none},
+    [SMTP_BDAT] = {"BDAT", parse_bdat}, [SMTP_RSET] = {"RSET", parse_none},        [SMTP_NOOP] = {"NOOP", parse_any},
+    [SMTP_QUIT] = {"QUIT", parse_none}, [SMTP_VRFY] = {"VRFY", parse_some},        [SMTP_EXPN] = {"EXPN", parse_some},
     [SMTP_HELP] = {"HELP", parse_any},  [SMTP_STARTTLS] = {"STARTTLS", parse_any},
 };
 

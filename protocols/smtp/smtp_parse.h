@@ -18,7 +18,7 @@
 /* --- lines ----------------------------------------------------------------------------------------------------------
  */
 
-#define SMTP_LINE_DEFAULT 4096      /* bytes of a command line; RFC 5321 4.5.3.1.4 wants 512 and more for extensions */
+#define SMTP_LINE_DEFAULT 4096       /* bytes of a command line; RFC 5321 4.5.3.1.4 wants 512 and more for extensions */
 #define SMTP_LINE_SKIP    (1u << 20) /* bytes of an over-long line that are read to its end, to stay in step */
 
 enum smtp_line_status {
@@ -60,7 +60,8 @@ enum smtp_verb {
     SMTP_VERB_MAX
 };
 
-#define SMTP_ADDRESS_MAX 512 /* bytes: Exchange's encapsulated addresses (IMCEAEX-...) are longer than RFC 5321 allows */
+#define SMTP_ADDRESS_MAX                                                                                               \
+    512 /* bytes: Exchange's encapsulated addresses (IMCEAEX-...) are longer than RFC 5321 allows */
 
 enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME };
 

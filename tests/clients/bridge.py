@@ -101,7 +101,7 @@ class Bridge:
         for account in self.accounts:
             pair = f"{account.keys['user']}:{account.password}".encode()
             self.canaries += [account.password, base64.b64encode(pair).decode()]
-        self.process, self.port = None, free_port()
+        self.process, self.port, self.smtp_port = None, free_port(), free_port()
         self.clients = []
         os.makedirs(self.directory, exist_ok=True)
         if start:
@@ -116,7 +116,7 @@ class Bridge:
         return path
 
     def write_config(self):
-        lines = ["[server]", "listen = localhost", f"imap = {self.port}", "smtp = 0", "dav = 0"]
+        lines = ["[server]", "listen = localhost", f"imap = {self.port}", f"smtp = {self.smtp_port}", "dav = 0"]
         lines += [f"tls = {'on' if self.tls else 'off'}", f"state-dir = {self.state}", f"cache-dir = {self.cache}"]
         lines += [f"log-level = {self.log_level}"]
         if self.limits:
@@ -156,7 +156,7 @@ class Bridge:
                 return self
             code, self.process = self.process.returncode, None
             assert code == 75 and "ort" in self.log(now=True), f"exit status {code}:\n{self.tail()}"
-            self.port = free_port()  # somebody was faster
+            self.port, self.smtp_port = free_port(), free_port()  # somebody was faster
         raise AssertionError("no free port: " + self.tail())
 
     def stop(self):
