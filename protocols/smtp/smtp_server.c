@@ -7,7 +7,6 @@
 #include "protocols/smtp/smtp_session.h"
 
 #define LISTENERS_MAX 8
-#define HANDSHAKE_MS  10000
 #define INPUT_LIMIT   (64 * 1024) /* bytes of a client held unread while it waits for an answer */
 
 struct smtp_server {
@@ -34,6 +33,7 @@ static void set_limits(struct smtp_server_limits *l)
     OR(connections, 256);
     OR(unauthenticated, 16);
     OR(per_account, 64);
+    OR(handshake_timeout_s, 10);
     OR(preauth_timeout_s, 60);
     OR(idle_timeout_s, 600);
     OR(bad_preauth, 3);
@@ -102,7 +102,7 @@ bool smtp_server_listen(struct smtp_server *server, const char *address, unsigne
                                     .tls = tls,
                                     .same_user = same_user,
                                     .max_connections = server->opts.limits.connections,
-                                    .handshake_timeout_ms = HANDSHAKE_MS,
+                                    .handshake_timeout_ms = server->opts.limits.handshake_timeout_s * 1000,
                                     .input_limit = INPUT_LIMIT};
     struct conn_listener *l = conn_listen(server->opts.loop, &opts, on_accept, server, err);
     if (l)

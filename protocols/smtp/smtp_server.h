@@ -24,11 +24,12 @@ struct smtp_server;
 
 /* Limits; 0 means the default in parentheses. Names are those of the [limits] section. */
 struct smtp_server_limits {
-    unsigned connections;       /* over all listeners (256) */
-    unsigned unauthenticated;   /* connections not signed in (16): the oldest of them is closed for a new one */
-    unsigned per_account;       /* sessions of one account (64) */
-    unsigned preauth_timeout_s; /* from the connection to signing in (60) */
-    unsigned idle_timeout_s;    /* no byte from the client (600; RFC 5321 4.5.3.2.7 asks for 5 minutes) */
+    unsigned connections;         /* over all listeners (256) */
+    unsigned unauthenticated;     /* connections not signed in (16): the oldest of them is closed for a new one */
+    unsigned per_account;         /* sessions of one account (64) */
+    unsigned handshake_timeout_s; /* TLS (10) */
+    unsigned preauth_timeout_s;   /* from the connection to signing in (60) */
+    unsigned idle_timeout_s;      /* no byte from the client (600; RFC 5321 4.5.3.2.7 asks for 5 minutes) */
     unsigned bad_preauth, bad_authenticated; /* commands that make no sense before 421 (3; 20) */
     size_t line;                             /* bytes of a command line (4096) */
     size_t recipients;                       /* of one message (1000) */
