@@ -8,8 +8,8 @@
 #include "protocols/imap/imap_parse.h"
 #include "protocols/imap/imap_session.h"
 
-#define LISTENERS_MAX  8
-#define INPUT_LIMIT    (64 * 1024) /* bytes of a client held unread while a command runs */
+#define LISTENERS_MAX 8
+#define INPUT_LIMIT   (64 * 1024) /* bytes of a client held unread while a command runs */
 
 struct imap_server {
     struct imap_server_opts opts;
