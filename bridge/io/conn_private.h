@@ -5,6 +5,12 @@
 #include "bridge/io/conn.h"
 #include "bridge/io/loop_private.h"
 
+/* Something that others can make happen as often as they like, and that is logged at most once a minute. */
+struct rare {
+    uint64_t logged_ms;
+    unsigned unlogged;
+};
+
 struct conn_listener {
     unsigned refs; /* its owner, its uv handle, and each of its connections */
     struct loop *loop;
@@ -15,8 +21,7 @@ struct conn_listener {
     unsigned max_connections, connections, handshake_timeout_ms;
     size_t input_limit;
     int netlink; /* see peer.h */
-    uint64_t full_logged_ms;
-    unsigned full_unlogged;
+    struct rare full, stranger, failed;
     conn_accept_cb *cb; /* NULL once freed: handshakes under way are dropped */
     void *ud;
 };

@@ -11,8 +11,8 @@
 #include "bridge/io/conn_private.h"
 #include "bridge/io/peer.h"
 
-#define BACKLOG              128
-#define FULL_LOG_INTERVAL_MS 60000
+#define BACKLOG     128
+#define RARE_LOG_MS 60000
 
 void listener_unref(struct conn_listener *l)
 {
@@ -29,6 +29,19 @@ static void on_listener_closed(uv_handle_t *handle)
     listener_unref(handle->data);
 }
 
+/* Is it time to log it? How often it happened since the last time, this one included. */
+static bool is_due(struct rare *r, unsigned *ret_count)
+{
+    uint64_t now = time_mono_ms();
+    r->unlogged++;
+    if (r->logged_ms && now - r->logged_ms < RARE_LOG_MS)
+        return false;
+    *ret_count = r->unlogged;
+    r->logged_ms = now;
+    r->unlogged = 0;
+    return true;
+}
+
 /* Other people's processes may not even see the greeting. */
 static bool peer_is_welcome(struct conn_listener *l, struct conn *c)
 {
@@ -37,6 +50,7 @@ static bool peer_is_welcome(struct conn_listener *l, struct conn *c)
     struct sockaddr_storage peer, local;
     int peer_size = sizeof(peer), local_size = sizeof(local);
     uid_t uid;
+    unsigned count;
     if (uv_tcp_getpeername(conn_tcp(c), (struct sockaddr *)&peer, &peer_size) != 0 ||
         uv_tcp_getsockname(conn_tcp(c), (struct sockaddr *)&local, &local_size) != 0)
         return false;
@@ -44,7 +58,9 @@ static bool peer_is_welcome(struct conn_listener *l, struct conn *c)
     case PEER_FOUND:
         if (uid == geteuid())
             return true;
-        log_warn(l->name, NULL, "refused a connection from a process of uid %u", (unsigned)uid);
+        if (is_due(&l->stranger, &count))
+            log_warn(l->name, NULL, "refused a connection from a process of uid %u (%u since the last such line)",
+                     (unsigned)uid, count);
         return false;
     case PEER_GONE:
         log_debug(l->name, NULL, "a peer was gone before it was accepted");
@@ -71,20 +87,18 @@ static void turn_away(struct conn_listener *l)
     uv_tcp_init(&l->loop->uv, tcp);
     uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)tcp);
     uv_close((uv_handle_t *)tcp, on_accept_overflow_closed);
-    l->full_unlogged++;
-    uint64_t now = time_mono_ms();
-    if (!l->full_logged_ms || now - l->full_logged_ms >= FULL_LOG_INTERVAL_MS) {
-        log_warn(l->name, NULL, "all %u connections are in use; turned away %u", l->max_connections, l->full_unlogged);
-        l->full_logged_ms = now;
-        l->full_unlogged = 0;
-    }
+    unsigned count;
+    if (is_due(&l->full, &count))
+        log_warn(l->name, NULL, "all %u connections are in use; turned away %u", l->max_connections, count);
 }
 
 static void on_connection(uv_stream_t *server, int status)
 {
     struct conn_listener *l = server->data;
+    unsigned count;
     if (status != 0) {
-        log_warn(l->name, NULL, "accept: %s", uv_strerror(status));
+        if (is_due(&l->failed, &count))
+            log_warn(l->name, NULL, "cannot accept: %s (%u times)", uv_strerror(status), count);
         return;
     }
     if (l->connections >= l->max_connections) {
