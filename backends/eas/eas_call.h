@@ -8,9 +8,8 @@
  *
  *   eas_call_start() -- [write() -- rules and part()]* -- done() exactly once, or nothing after eas_call_close()
  *
- * done() never comes from inside eas_call_start().
- * After done(), and whenever the owner dies, eas_call_close(). An answer of 200 without a body is a success with
- * `empty` set ("no change").
+ * done() never comes from inside eas_call_start(). After done(), and whenever the owner dies, eas_call_close(). An
+ * answer of 200 without a body is a success with `empty` set ("no change").
  *
  * Every command that goes through here may be sent twice with the same bytes: that is how ActiveSync recovers lost
  * answers (MS-ASCMD 3.1.5.2: the same SyncKey gives the same answer again; sends carry a ClientId).
@@ -96,8 +95,7 @@ struct eas_call {
 
 void eas_call_init(struct eas_call *call, struct eas_backend *b, const struct eas_request *request, void *ud);
 void eas_call_start(struct eas_call *call);
-/* Stops what is under way and frees; harmless twice and on a call that was never started.
- */
+/* Stops what is under way and frees; harmless twice and on a call that was never started. */
 void eas_call_close(struct eas_call *call);
 
 /* Between setup and its waiting calls: go on, or fail with *err. */

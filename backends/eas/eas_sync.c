@@ -201,22 +201,37 @@ static void stale(struct sync_op *s, int status)
         fail(s, ERR_STALE, "the sync state is not valid any more", status);
 }
 
+/*
+ * The server failed on this page: the size may be the reason, so less the next time. When it says again and again that
+ * it fails, the sync state is given up; and in the end it is this folder, and the others must not wait for it, as they
+ * would for a server that is down.
+ */
+static void end_failed(struct sync_op *s, const struct err *err)
+{
+    struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
+    struct err copy = *err;
+
+    f->window = s->window > WINDOW_CAREFUL ? WINDOW_CAREFUL : 1;
+    f->failures++;
+    if (f->failures == FAILURES_STALE && s->cursor.n > 0 && err->status == STATUS_SERVER)
+        copy.code = ERR_STALE;
+    else if (f->failures >= FAILURES_STALE)
+        copy.code = ERR_UNSUPPORTED;
+    end(s, &copy);
+}
+
 static void server_error(struct sync_op *s, int status)
 {
     static const uint64_t pauses_s[SERVER_RETRIES] = {1, 5};
-    struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
+    struct err err = {0};
 
     if (s->server_errors < SERVER_RETRIES) {
         ask_after(s, pauses_s[s->server_errors++]);
         return;
     }
-    f->window = f->window > WINDOW_CAREFUL ? WINDOW_CAREFUL : 1;
-    if (++f->failures >= FAILURES_STALE && s->cursor.n > 0) {
-        f->failures = 0;
-        fail(s, ERR_STALE, "the server fails with this sync state again and again", status);
-    } else {
-        fail(s, ERR_OFFLINE, "the server failed", status);
-    }
+    err_set(&err, ERR_OFFLINE, "Sync: the server failed (status %d)", status);
+    err.status = status;
+    end_failed(s, &err);
 }
 
 /* An answer that cannot be used: again, then in smaller pages, until the item that breaks it stands alone. */
@@ -385,15 +400,10 @@ static void on_done(void *ud, const struct err *err)
         bad_answer(s, err);
     else if (err->code == ERR_STALE && s->cursor.n == 0)
         stale(s, err->status);
-    else {
-        struct eas_folder *f = eas_folder_find(s->b, s->folder_id);
-
-        if (f && err->code == ERR_OFFLINE && (s->call.begun || s->call.http_status == 500)) {
-            f->failures++; /* it may be the size: less the next time */
-            f->window = s->window > WINDOW_CAREFUL ? WINDOW_CAREFUL : 1;
-        }
+    else if (err->code == ERR_OFFLINE && (s->call.begun || s->call.http_status == 500))
+        end_failed(s, err);
+    else
         end(s, err);
-    }
 }
 
 static const struct eas_request request = {

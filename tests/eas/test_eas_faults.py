@@ -124,6 +124,18 @@ def test_a_resync_loop_ends(exchange, driver):
     assert exchange.counts(mark)["eas:Sync"] <= 6
 
 
+@pytest.mark.parametrize("fault, fifth", [({"do": "eas_status", "eas": "collection", "code": 5}, "stale"),
+                                          ({"do": "status", "status": 500}, "unsupported")])
+def test_a_folder_that_always_fails_stops_alone(exchange, synced, fault, fifth):
+    d, inbox, _, cursor = synced
+    exchange.fault(protocol="eas", op="Sync", times=0, **fault)
+    errors = [d.sync(inbox, cursor)["err"] for _ in range(5)]
+    assert errors == ["offline"] * 4 + [fifth]
+    assert d.sync(inbox)["err"] == "unsupported"
+    exchange.clear_faults()
+    assert d.sync(inbox)["err"] == "none"
+
+
 def test_stale_again_and_again(exchange, synced):
     d, inbox, _, cursor = synced
     exchange.fault(protocol="eas", op="Sync", do="eas_status", eas="collection", code=3, times=0)
