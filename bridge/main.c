@@ -352,8 +352,11 @@ static void on_stop_signal(void *ud)
 static void on_reload_signal(void *ud)
 {
     struct program *p = ud;
-    log_info("run", NULL, "reading the certificates again");
+    log_info("run", NULL, "reading certificates and passwords again");
     check_certs(p);
+    for (size_t i = 0; i < p->login_count; i++)
+        if (p->logins[i])
+            login_reset(p->logins[i]);
 }
 
 static void say_ready(struct program *p)
@@ -469,19 +472,20 @@ static int run(struct config *config)
 
 /* --- the command line ----------------------------------------------------------------------------------- */
 
-static const char help[] = "usage: exbridge COMMAND [-c FILE]\n"
-                           "\n"
-                           "A local bridge from IMAP and SMTP to Microsoft Exchange (EWS and ActiveSync).\n"
-                           "\n"
-                           "  run            serve, until SIGTERM or SIGINT; SIGHUP reads the certificates again\n"
-                           "  check-config   read the configuration file and say what is wrong with it\n"
-                           "  --help         this text\n"
-                           "  --version      the version\n"
-                           "\n"
-                           "  -c FILE        the configuration; default $XDG_CONFIG_HOME/exbridge/exbridge.conf\n"
-                           "\n"
-                           "exit status: 0 fine, 64 wrong usage, 69 no account could be opened, 74 disk trouble,\n"
-                           "             75 running already or port taken, 78 wrong configuration\n";
+static const char help[] =
+    "usage: exbridge COMMAND [-c FILE]\n"
+    "\n"
+    "A local bridge from IMAP and SMTP to Microsoft Exchange (EWS and ActiveSync).\n"
+    "\n"
+    "  run            serve, until SIGTERM or SIGINT; SIGHUP reads certificates and passwords again\n"
+    "  check-config   read the configuration file and say what is wrong with it\n"
+    "  --help         this text\n"
+    "  --version      the version\n"
+    "\n"
+    "  -c FILE        the configuration; default $XDG_CONFIG_HOME/exbridge/exbridge.conf\n"
+    "\n"
+    "exit status: 0 fine, 64 wrong usage, 69 no account could be opened, 74 disk trouble,\n"
+    "             75 running already or port taken, 78 wrong configuration\n";
 
 /* The file's own syntax and sense are config.c's business; this is what no code is there for yet. */
 static bool is_supported(const struct config *c)
