@@ -16,7 +16,7 @@ from standin import Standin
 @pytest.fixture(scope="session", autouse=True)
 def program():
     if not os.path.exists(PROGRAM):
-        pytest.skip(f"{PROGRAM} is not built")
+        pytest.fail(f"{PROGRAM} is not built")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("EXBRIDGE_BUILD_DIR") or os.path.join(ROOT, "build")
+BUILD = os.environ.get("EXBRIDGE_BUILD") or os.path.join(ROOT, "build")
 PROGRAM = os.path.join(BUILD, "tests", "eas_driver")
 SEEN, FLAGGED, ANSWERED, FORWARDED, DRAFT = 1, 2, 4, 8, 16
 

@@ -17,7 +17,7 @@ NAMES = itertools.count(1)
 def sogo():
     lacking = missing()
     if lacking:
-        pytest.skip("SOGo rig: missing " + ", ".join(lacking))
+        pytest.fail("SOGo rig: missing " + ", ".join(lacking))
     with Sogo() as rig:
         yield rig
 

@@ -19,7 +19,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import wbxml
 from wbxml import E, El, WbxmlError, decode, encode
 
-needs_oracle = pytest.mark.skipif(not shutil.which("wbxml2xml"), reason="libwbxml2-utils is not installed")
+
+@pytest.fixture
+def oracle():
+    assert shutil.which("wbxml2xml"), "libwbxml2-utils is not installed"
+
+
+needs_oracle = pytest.mark.usefixtures("oracle")
 
 # Tags newer than the library.
 UNKNOWN_TO_LIBRARY = {

@@ -29,7 +29,11 @@ SECTIONS = b"(" + b" ".join(
     [b"BODY.PEEK[1.HEADER]", b"BODY.PEEK[1.TEXT]", b"BODY.PEEK[2.HEADER]", b"BODY.PEEK[2.TEXT]", b"BODY.PEEK[1.1.HEADER]",
      b"BODY.PEEK[2.HEADER.FIELDS (SUBJECT)]"]) + b")"
 
-pytestmark = pytest.mark.skipif(not available() or not os.path.exists(TOOL), reason="wants dovecot-imapd and a build")
+
+@pytest.fixture(autouse=True, scope="module")
+def needed():
+    assert available(), "dovecot-imapd is not installed"
+    assert os.path.exists(TOOL), f"{TOOL} is not built"
 
 
 def ours(items, paths):

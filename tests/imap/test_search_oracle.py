@@ -17,7 +17,11 @@ from dovecot import Dovecot, available  # noqa: E402
 TOOL = os.path.join(ROOT, os.environ.get("EXBRIDGE_BUILD", "build"), "tests", "search_driver")
 SHOWN = int(os.environ.get("EXBRIDGE_ORACLE_SHOWN", "10"))
 
-pytestmark = pytest.mark.skipif(not available() or not os.path.exists(TOOL), reason="wants dovecot-imapd and a build")
+
+@pytest.fixture(autouse=True, scope="module")
+def needed():
+    assert available(), "dovecot-imapd is not installed"
+    assert os.path.exists(TOOL), f"{TOOL} is not built"
 
 
 def flags(number):

@@ -14,6 +14,6 @@ def sogo():
     """The SOGo rig, one for the whole run; take a user of your own with sogo.add_user()."""
     lacking = missing()
     if lacking:
-        pytest.skip("SOGo rig: missing " + ", ".join(lacking))
+        pytest.fail("SOGo rig: missing " + ", ".join(lacking))
     with Sogo() as rig:
         yield rig

@@ -163,7 +163,7 @@ def test_tls_front(sogo, user):
 def test_restart_keeps_everything_and_stop_leaves_nothing(tmp_path_factory):
     lacking = sogo_rig.missing()
     if lacking:
-        pytest.skip("missing " + ", ".join(lacking))
+        pytest.fail("missing " + ", ".join(lacking))
     rig = sogo_rig.Sogo({"carol": "pw"}, workers=2)
     rig.temporary = False
     try:
@@ -184,7 +184,7 @@ def test_restart_keeps_everything_and_stop_leaves_nothing(tmp_path_factory):
 
 def test_the_rig_ends_with_the_process_that_started_it(tmp_path):
     if sogo_rig.missing():
-        pytest.skip("SOGo rig incomplete")
+        pytest.fail("SOGo rig incomplete")
     script = "import sys; sys.path.insert(0, sys.argv[1]); from sogo import Sogo; r = Sogo({'c': 'p'}, workers=2)"
     script += "; r.start(); print(r.dir, flush=True); import os; os.kill(os.getpid(), 9)"
     done = subprocess.run(
