@@ -6,13 +6,16 @@ scripts/bench builds the program and calls this. No figure is a condition of any
 import argparse
 import os
 import platform
+import re
 import shutil
+import socket
 import statistics
 import sys
+import threading
 import time
 
 import servers
-from servers import BridgeServer, DovecotServer, bridge
+from servers import BridgeServer, DovecotServer, bridge, davmail
 from wire import Wire, cpu_s, messages_in
 
 HEADERS = " ".join(servers.HEADERS)
@@ -177,33 +180,27 @@ def beside_dovecot(report, options):
 
 def in_background(entry):
     """Push, and the first look at folders that nobody has opened."""
-    return entry["op"] in ("Subscribe", "GetStreamingEvents") or entry["detail"].get("folder", "inbox") != "inbox"
+    other = entry["op"] == "SyncFolderItems" and entry["detail"].get("folder", "inbox") != "inbox"
+    return other or entry["op"] in ("Subscribe", "GetStreamingEvents")
 
 
 def session(exchange, wire):
     """[(name, seconds, requests)]"""
-    found = []
-    for name, command in (
-        ("SELECT", "SELECT INBOX"),
-        ("100 headers", f"UID FETCH {{headers}} (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS ({HEADERS})])"),
-        ("100 bodies", "UID FETCH {bodies} (UID BODY.PEEK[])"),
-    ):
-        if "{" in command:
-            command = command.format(headers=ranges[0], bodies=ranges[1])
+
+    def take(name, command):
         mark = exchange.mark()
         seconds, _ = wire.timed(command)
-        found.append((name, seconds, sum(not in_background(entry) for entry in exchange.log(mark))))
-        if name == "SELECT":
-            answer = wire.answer("FETCH 1:* (UID)").decode()
-            uids = [word.split("UID ")[1].split(")")[0] for word in answer.splitlines() if "UID " in word and "FETCH" in word]
-            ranges = [",".join(uids[at : at + 100]) for at in (1000, 3000)]
+        return name, seconds, sum(not in_background(entry) for entry in exchange.log(mark))
+
+    found = [take("SELECT", "SELECT INBOX")]
+    uids = re.findall(r"FETCH \([^)]*UID (\d+)", wire.answer("FETCH 1:* (UID)").decode())
+    some, others = (",".join(uids[at : at + 100]) for at in (len(uids) // 10, len(uids) // 2))
+    found.append(take("100 headers", f"UID FETCH {some} (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS ({HEADERS})])"))
+    found.append(take("100 bodies", f"UID FETCH {others} (UID BODY.PEEK[])"))
     return found
 
 
 def beside_davmail(report, options):
-    import davmail
-    import socket
-
     count = options.messages
     with bridge.exchange("--corpus", count, "--mean", options.mean, "--set", f"delay_s={DELAY_S}") as exchange:
         with davmail.Davmail(os.path.join(options.work, "davmail"), exchange.url, heap="512m") as peer:
@@ -291,8 +288,6 @@ def memory_large(report, options):
 
 
 def memory_big(report, options):
-    import threading
-
     with bridge.exchange("--corpus", 0, "--big", 51_000_000) as exchange:
         for backend in ("ews", "eas"):
             work = os.path.join(options.work, "big")

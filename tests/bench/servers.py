@@ -9,11 +9,12 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-for folder in ("tests/clients", "tests/imap", "tests/exchange"):
+for folder in ("tests/clients", "tests/imap", "tests/exchange", "tests/exchange/judges"):
     sys.path.insert(0, os.path.join(ROOT, folder))
 
 import bridge  # noqa: E402
 import corpus  # noqa: E402
+import davmail  # noqa: E402, F401
 import dovecot  # noqa: E402
 from wire import Wire  # noqa: E402
 
