@@ -23,7 +23,9 @@ static void release(struct fetch *f)
 
 static void stop(struct imap_session *s)
 {
-    release(s->work.ud);
+    struct fetch *f = s->work.ud;
+    change_detach(&f->change);
+    release(f);
 }
 
 /* This message cannot be had; the others can. */
@@ -67,6 +69,29 @@ static void finish(struct fetch *f)
     } else {
         imap_finish_ok(s);
     }
+}
+
+/* RFC 3501 6.4.5: BODY[] without PEEK sets \Seen. The server is told once, for all messages; the news of it go out with
+ * the tagged answer, which does not depend on how that ends: the messages were given. */
+static void on_seen(void *ud, const struct change_result *r)
+{
+    struct imap_session *s = ud;
+    struct fetch *f = s->work.ud;
+    f->change = NULL;
+    if (r->err.code != ERR_NONE)
+        log_warn("imap", imap_account_name(s), "FETCH: marking as read: %s: %s", err_name(r->err.code), r->err.text);
+    finish(f);
+}
+
+static void end(struct fetch *f)
+{
+    static const struct change_flags seen = {.mode = CHANGE_ADD, .flags = ITEM_SEEN};
+    if (f->unseen_n == 0) {
+        finish(f);
+        return;
+    }
+    imap_flush(f->s);
+    f->change = change_flags(f->s->mailbox, f->unseen, f->unseen_n, &seen, on_seen, f->s);
 }
 
 /* --- asking the server
@@ -188,6 +213,8 @@ static bool answer_message(struct fetch *f)
         }
     }
     imap_fetch_write(f);
+    if (f->unseen && !(f->src.m->flags & ITEM_SEEN))
+        f->unseen[f->unseen_n++] = f->src.uid;
     if (!is_plain(f))
         imap_fetch_unload(f);
     f->seq = 0;
@@ -211,7 +238,7 @@ static void step(struct imap_session *s)
             return;
         }
         if (f->seq == 0 && !next_message(f)) {
-            finish(f);
+            end(f);
             return;
         }
         if (!answer_message(f))
@@ -249,6 +276,8 @@ void cmd_fetch(struct imap_session *s, struct imap_command *c)
     f->values = arena_array(&c->arena, args->n, sizeof(*f->values));
     if (args->kinds & (1u << IMAP_FETCH_BINARY | 1u << IMAP_FETCH_BINARY_SIZE))
         f->decodes = arena_array(&c->arena, args->n, sizeof(*f->decodes));
+    if ((args->needs & IMAP_NEEDS_SEEN) && !s->read_only)
+        f->unseen = arena_array(&c->arena, (size_t)view_count(s->view) + 1, sizeof(*f->unseen));
     s->work = (struct imap_work){.step = step, .stop = stop, .ud = f};
     step(s);
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bridge/change.h"
 #include "bridge/formats/mime.h"
 #include "protocols/imap/imap_session.h"
 #include "protocols/imap/imap_source.h"
@@ -48,6 +49,10 @@ struct fetch {
     struct fetch_value *values;   /* one an item */
     struct fetch_decode *decodes; /* one an item; NULL without BINARY */
     struct imap_source src;       /* src.m: found anew after each turn of the loop */
+    /* BODY[] and the like without PEEK, where flags can be changed: those that become \Seen at the end */
+    uint32_t *unseen; /* NULL: none of that */
+    size_t unseen_n;
+    struct change *change;
     /* what could not be had */
     struct err err; /* of the first one */
     unsigned failed;

@@ -14,7 +14,7 @@
  *   change FOLDER ID FLAGS CATEGORIES
  *   rm FOLDER ID
  *   wake FOLDER | quiet on|off        quiet: changes do not end a watch by themselves
- *   delay OP MS                       login|folders|sync|fetch|watch
+ *   delay OP MS                       login|folders|sync|fetch|watch|write
  *   fail OP CODE COUNT                the next COUNT of them end in that error; "fail-item ID CODE COUNT" for one
  * item's content page N                            items in one sync page stale FOLDER                      the next
  * cursor of it is refused once counts | reset                    "counts login=1 folders=2 sync=3 fetch=4 watch=1
@@ -27,6 +27,7 @@ struct fake;
 extern const struct backend_ops fake_backend_ops;
 
 struct fake *fake_new(void);
+void fake_allow_writes(struct fake *f); /* before the account is opened; otherwise it only reads */
 void fake_free(struct fake *f);
 void fake_command(struct fake *f, struct str line, struct buf *answer);
 

@@ -3,7 +3,7 @@
  * The core and the IMAP server over a fake backend, driven by lines on stdin (see fake_backend.h, and below), for the
  * dialogue tests.
  *
- *   imap_testserver DIR [exact-size] [passthrough] [prefetch=none|headers|recent|all] [KEY=N ...]
+ *   imap_testserver DIR [exact-size] [passthrough] [writes] [prefetch=none|headers|recent|all] [KEY=N ...]
  *
  * DIR holds state and cache and survives restarts. KEY: a member of struct imap_server_limits. Prints "port N" first.
  * Own lines: open (opens the account: after the folders were described), ops (operations alive), sessions, memory,
@@ -136,6 +136,8 @@ static void set_option(struct test *t, struct imap_server_limits *limits, const 
     t->opts.exact_size |= strcmp(arg, "exact-size") == 0;
     if (strcmp(arg, "passthrough") == 0)
         t->opts.local_auth = LOCAL_AUTH_PASSTHROUGH;
+    if (strcmp(arg, "writes") == 0)
+        fake_allow_writes(t->fake);
     if (strcmp(arg, "debug") == 0)
         log_set_level(LOG_LEVEL_DEBUG);
 }

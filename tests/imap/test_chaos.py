@@ -34,7 +34,13 @@ def command(rng):
         lambda: "EXAMINE INBOX", lambda: "NOOP", lambda: "NOOP", lambda: "CHECK", lambda: "CLOSE", lambda: "UNSELECT", lambda: "ENABLE QRESYNC",
         lambda: "ENABLE UTF8=ACCEPT", lambda: 'LIST "" "%" RETURN (STATUS (MESSAGES UNSEEN SIZE HIGHESTMODSEQ))',
         lambda: 'LIST (SUBSCRIBED RECURSIVEMATCH) "" "%"', lambda: 'LSUB "" *', lambda: "STATUS INBOX (MESSAGES UIDNEXT)",
-        lambda: "SUBSCRIBE Work", lambda: "UNSUBSCRIBE Work", lambda: "CAPABILITY", lambda: "STORE 1 +FLAGS (\\Seen)", lambda: "EXPUNGE",
+        lambda: "SUBSCRIBE Work", lambda: "UNSUBSCRIBE Work", lambda: "CAPABILITY", lambda: "%sSTORE %s %sFLAGS%s (%s)" % (uid, rng.choice(SETS), rng.choice(["", "+", "-"]), rng.choice(["", ".SILENT"]),
+                                      rng.choice(["\\Seen", "\\Flagged", "\\Deleted", "Red", "$Forwarded"])),
+        lambda: "STORE 1:2 +FLAGS (\\Seen)", lambda: "EXPUNGE", lambda: "UID EXPUNGE 1:*",
+        lambda: "%sCOPY %s %s" % (uid, rng.choice(SETS), rng.choice(["Work", "INBOX", "Nowhere"])),
+        lambda: "UID MOVE %s %s" % (rng.choice(["1", "2:3", "*"]), rng.choice(["Work", "INBOX"])),
+        lambda: "APPEND %s {14+}\r\nSubject: a\r\n\r\n" % rng.choice(["INBOX", "Work", "Nowhere"]) if rng.random() < 0.3 else "NOOP",
+        lambda: rng.choice(["CREATE New/Sub", "DELETE New/Sub", "RENAME New/Sub New/Other", "DELETE New/Other", "NOOP", "NOOP"]),
         lambda: "IDLE",
     ])()
 
@@ -104,7 +110,7 @@ def stir(server, rng, alive, n):
     elif what == 8:
         server.do("delay fetch %d" % rng.choice([0, 0, 5, 50]))
     elif what == 9:
-        server.do("fail %s %s 1" % (rng.choice(["fetch", "sync", "fetch", "watch"]), rng.choice(["offline", "throttled", "protocol", "not_found"])))
+        server.do("fail %s %s 1" % (rng.choice(["fetch", "sync", "fetch", "watch", "write", "write"]), rng.choice(["offline", "throttled", "protocol", "not_found"])))
     elif what == 10:
         server.do(rng.choice(["stale inbox", "page 3", "page 512", "delay sync 20", "delay sync 0"]))
     else:
@@ -115,7 +121,7 @@ def stir(server, rng, alive, n):
 def test_chaos(start, seed):
     seed = int(os.environ.get("CHAOS_SEED", "0")) + seed
     rng = random.Random(seed)
-    server = start(rng.choice(["exact-size", "prefetch=all", "prefetch=headers", "prefetch=none"]))
+    server = start("writes" if seed % 3 else "debug-off", rng.choice(["exact-size", "prefetch=all", "prefetch=headers", "prefetch=none"]))
     alive, agents, n = [], [], 0
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
