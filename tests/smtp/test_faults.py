@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server refuses, is away, or its answer is lost; the bridge dies, the client goes. Nothing is lost, nothing twice."""
+import signal
 import time
 
 import bridge as rig
@@ -60,6 +61,9 @@ TROUBLE = [
     ("http503", {"do": "status", "status": 503}),
     ("http500", {"do": "status", "status": 500}),
     ("http507", {"do": "status", "status": 507}),
+    ("http400", {"do": "status", "status": 400}),
+    ("http404", {"do": "status", "status": 404}),
+    ("http429", {"do": "status", "status": 429, "headers": {"Retry-After": "2"}}),
     ("reset", {"do": "reset_before"}),
     ("html", {"do": "html"}),
     ("garbage", {"do": "garbage", "bytes": 300}),
@@ -224,3 +228,53 @@ def test_account_over_activesync(stage):
     code, text = signed_in(bridge, timeout=150).send([BOB], message("eas"))
     sent = sum(s["message_id"] == "<eas@test.example>" for s in exchange.submissions())
     assert (code, sent) in ((250, 1), (554, 0)), (code, text, sent)
+
+
+def test_disk_full(stage):
+    """No room for a message on its way: the client keeps it, and what fits goes on being sent."""
+    exchange = stage.exchange()
+    bridge = stage.bridge(rig.Account("work", exchange),
+                          command=["env", "--ignore-signal=SIGXFSZ", "prlimit", f"--fsize={2 << 20}"])
+    smtp = signed_in(bridge)
+    code, text = smtp.send([BOB], message("nospace", body=("x" * 70 + "\r\n") * 60_000))
+    assert code == 452 and text.startswith("4.3.1 "), (code, text)
+    assert smtp.send([BOB], message("fits"))[0] == 250
+    smtp.envelope([BOB])
+    chunk = ("y" * 70 + "\r\n") * 40_000
+    smtp.write(f"BDAT {len(chunk)}\r\n{chunk}BDAT 2 LAST\r\n\r\n")
+    smtp.expect(452, "4.3.1")
+    smtp.expect(452, "4.3.1")
+    assert arrived(exchange, "nospace") == (0, 0) and arrived(exchange, "fits") == (1, 1)
+
+
+def test_end_while_sending(stage):
+    """SIGTERM: the message that is on its way is answered before the good-bye."""
+    exchange = stage.exchange()
+    bridge = stage.bridge(rig.Account("work", exchange))
+    smtp, idle = signed_in(bridge), signed_in(bridge)
+    exchange.fault(op="CreateItem", delay_s=1)
+    smtp.envelope([BOB])
+    smtp.check("DATA", 354)
+    mark = exchange.mark()
+    smtp.write(stuffed(message("last")))
+    rig.poll(30, lambda: bridge.sql("work", "select 1 from journal"))
+    bridge.process.send_signal(signal.SIGTERM)
+    idle.expect(421, "4.3.2")
+    smtp.expect(250, "2.0.0")
+    smtp.expect(421, "4.3.2")
+    assert bridge.process.wait(30) == 0 and arrived(exchange, "last") == (1, 1)
+    assert exchange.counts(mark)["ews:CreateItem"] == 1
+    bridge.process = None
+    bridge.start()
+
+
+@pytest.mark.parametrize("data", [b"", b"\r\n", b"no header at all\r\n", b"Subject: no body\r\n", b": \r\n", b"\0\r\n"])
+def test_strange_messages(bridge, data):
+    """Whatever it is, it gets an answer, and the connection goes on."""
+    smtp = signed_in(bridge, timeout=150)
+    smtp.envelope([BOB])
+    smtp.check("DATA", 354)
+    smtp.write(data + b".\r\n")
+    assert smtp.answer()[0] in (250, 451, 554)
+    smtp.check("NOOP", 250)
+    smtp.close()
