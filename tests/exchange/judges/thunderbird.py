@@ -93,6 +93,44 @@ def ews_account(url, user, name="ews"):
     }
 
 
+def imap_accounts(port, users, host="localhost"):
+    """Preferences of IMAP accounts over TLS with passwords; the passwords are given to Thunderbird.add_password."""
+    prefs = {
+        "mail.accountmanager.accounts": ",".join([*users, "accountl"]),
+        "mail.accountmanager.defaultaccount": users[0],
+    }
+    for name in users:
+        server, identity = f"mail.server.{name}.", f"mail.identity.{name}."
+        prefs.update(
+            {
+                f"mail.account.{name}.server": name,
+                f"mail.account.{name}.identities": name,
+                server + "type": "imap",
+                server + "hostname": host,
+                server + "port": port,
+                server + "userName": name,
+                server + "name": name,
+                server + "authMethod": 3,
+                server + "socketType": 3,
+                server + "login_at_startup": False,
+                server + "check_new_mail": False,
+                server + "offline_download": False,
+                identity + "fullName": "Alice",
+                identity + "useremail": f"{name}@bridge.test",
+                identity + "valid": True,
+            }
+        )
+    return prefs
+
+
+def trust(folder, ca_file):
+    """Makes the profile that is to be in a folder trust a certification authority for servers."""
+    os.makedirs(folder, exist_ok=True)
+    database = ["certutil", "-d", "sql:" + folder]
+    subprocess.run([*database, "-N", "--empty-password"], check=True)
+    subprocess.run([*database, "-A", "-n", "trusted by the test", "-t", "C,,", "-i", ca_file], check=True)
+
+
 class Marionette:
     def __init__(self, port, seconds):
         end = time.monotonic() + seconds
@@ -139,12 +177,12 @@ class Marionette:
 class Thunderbird:
     """with Thunderbird(folder, prefs) as bird: bird.js("return 1")"""
 
-    def __init__(self, folder, prefs, passwords=(), size="1280x900x24"):
+    def __init__(self, folder, prefs, passwords=(), size="1280x900x24", any_certificate=True):
         if not os.path.exists(BINARY):
             raise FileNotFoundError(f"{BINARY}: the package thunderbird is missing")
         if not shutil.which("Xvfb"):
             raise FileNotFoundError("the package xvfb is missing")
-        self.folder = folder
+        self.folder, self.any_certificate = folder, any_certificate
         self.process = self.screen = None
         os.makedirs(folder, exist_ok=True)
         try:
@@ -185,7 +223,8 @@ class Thunderbird:
                 start_new_session=True,
             )
         self.marionette = Marionette(port, START_LIMIT_S)
-        self.marionette.call("WebDriver:NewSession", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
+        wanted = {"acceptInsecureCerts": self.any_certificate}
+        self.marionette.call("WebDriver:NewSession", capabilities={"alwaysMatch": wanted})
         self.marionette.call("Marionette:SetContext", value="chrome")
         self.marionette.call("WebDriver:SetTimeouts", script=240000)
 
