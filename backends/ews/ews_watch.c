@@ -352,7 +352,8 @@ static void on_pulse(void *ud)
         log_warn("ews", w->ews->config.name, "no push: something on the way holds the answers back");
         rest(w);
     } else {
-        broke(w);
+        if (!held_back)
+            broke(w);
         stream(w);
         tell_if_due(w);
     }
