@@ -10,6 +10,8 @@
 #include "bridge/base/time.h"
 #include "bridge/content_engine.h"
 
+#define PUSH_START_MS       30000 /* so long after a watch began push may still come to work */
+#define PUSH_LOOK_MS        1000
 #define SYNC_RETRY_ASKED_MS 5000 /* least time between attempts that clients cause */
 #define RESYNC_MAX          3    /* invalid sync states in a row before a folder is left alone for a while */
 
@@ -47,8 +49,10 @@ struct sync {
     bool hierarchy_stale;
     unsigned failures, watch_failures;
     uint64_t not_before_ms, watch_not_before_ms, failed_ms;
-    uint64_t listed_ms; /* the folder list, as synced_ms of a folder */
-    size_t watched;     /* folders in the running watch */
+    uint64_t listed_ms;  /* the folder list, as synced_ms of a folder */
+    uint64_t watched_ms; /* when the running watch began */
+    bool pushed;         /* what was synced is covered by a push of everything */
+    size_t watched;      /* folders in the running watch */
     struct deferred turn;
 };
 
@@ -480,9 +484,24 @@ static void start_watch(struct sync *s, uint64_t now, uint64_t *wake_ms)
         op_cancel(&s->watch_op);
     if (!s->watch_op && n && (pushes_all(s) || !waiting)) {
         s->watched = n;
+        s->watched_ms = now;
         s->watch_op = backend_watch(s->account->backend, ids, n, on_watch, s);
     }
     arena_done(&arena);
+}
+
+/* What changed between a folder's sync and the moment when push began to work is in neither: look once more then. */
+static void follow_push(struct sync *s, uint64_t now, uint64_t *wake_ms)
+{
+    if (!pushes_all(s)) {
+        s->pushed = false;
+        if (s->watch_op && now - s->watched_ms < PUSH_START_MS && now + PUSH_LOOK_MS < *wake_ms)
+            *wake_ms = now + PUSH_LOOK_MS;
+    } else if (s->watch_op && !s->pushed) {
+        s->pushed = true;
+        mark_all(s);
+        schedule(s);
+    }
 }
 
 /* --- the engine
@@ -534,6 +553,7 @@ static void on_turn(void *ud)
         if (f)
             start_page(s, f);
         start_watch(s, now, &wake_ms);
+        follow_push(s, now, &wake_ms);
     }
     timer_start(s->timer, wake_ms > now ? wake_ms - now : 1);
 }
