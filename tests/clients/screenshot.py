@@ -21,7 +21,8 @@ def take(display, path):
 
 def colours(path):
     """How many colours a picture has: an empty screen has one."""
-    told = subprocess.run(["identify", "-format", "%k", str(path)], check=True, timeout=30, capture_output=True, text=True)
+    command = ["identify", "-format", "%k", str(path)]
+    told = subprocess.run(command, check=True, timeout=30, capture_output=True, text=True)
     return int(told.stdout)
 
 
