@@ -125,7 +125,7 @@ def test_mail_of_other_folders_and_new_folders(bridge, exchange, kind):
 def test_ping_that_reports_additions_only(stage):
     """Exchange promises no more (MS-ASCMD 2.2.1.13): a change is found when the client asks, at most every 30 s."""
     exchange = stage.exchange("--corpus", 20, "--set", "eas_ping_reports=adds")
-    bridge = stage.bridge(Account("work", exchange, "eas"))
+    bridge = stage.bridge(Account("eas", exchange, "eas"))
     idler = Idler(bridge, exchange, "eas")
     item = next(i for i in exchange.items() if i["read"])
     exchange.change("update", num=item["num"], read=False)
