@@ -6,10 +6,9 @@
 #include "bridge/base/mem.h"
 #include "bridge/sync.h"
 
-#define PROGRESS_MS    (10 * 1000)
-#define ANNOUNCE_MS    (60 * 1000) /* of a first sync: then what is there is shown */
-#define JUST_LOOKED_MS (3 * 1000)  /* a client that opens a folder twice, or in two connections, costs one look */
-#define FRESHEN_MS     (5 * 1000)  /* a folder known already opens after so long, whatever the server does */
+#define PROGRESS_MS (10 * 1000)
+#define ANNOUNCE_MS (60 * 1000) /* of a first sync: then what is there is shown */
+#define FRESHEN_MS  (5 * 1000)  /* a folder known already opens after so long, whatever the server does */
 
 struct mailbox_open {
     struct account *account;
@@ -112,7 +111,7 @@ static void begin(struct mailbox_open *o)
         return;
     }
     o->first = !store_is_shown(a->store, o->folder_pk);
-    if (!o->first && sync_is_clean(a->sync, o->folder_pk, JUST_LOOKED_MS)) {
+    if (!o->first && sync_is_clean(a->sync, o->folder_pk, 0)) {
         finish(o, NULL);
         return;
     }
