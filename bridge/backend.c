@@ -28,9 +28,9 @@ struct op *backend_fetch(struct backend *b, const struct fetch_request *request,
     return b->ops->fetch ? b->ops->fetch(b, request, cb, ud) : unsupported(b, "fetch", cb, ud);
 }
 
-struct op *backend_watch(struct backend *b, const struct str *folder_ids, size_t count, op_cb *cb, void *ud)
+struct op *backend_watch(struct backend *b, const struct folder_ref *folders, size_t count, op_cb *cb, void *ud)
 {
-    return b->ops->watch ? b->ops->watch(b, folder_ids, count, cb, ud) : unsupported(b, "watch", cb, ud);
+    return b->ops->watch ? b->ops->watch(b, folders, count, cb, ud) : unsupported(b, "watch", cb, ud);
 }
 
 struct op *backend_flag(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud)
@@ -67,9 +67,10 @@ struct op *backend_send(struct backend *b, const struct send_request *request, o
     return b->ops->send ? b->ops->send(b, request, cb, ud) : unsupported(b, "sending", cb, ud);
 }
 
-struct op *backend_folder_create(struct backend *b, struct str parent_id, struct str name, op_cb *cb, void *ud)
+struct op *backend_folder_create(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind,
+                                 op_cb *cb, void *ud)
 {
-    return b->ops->folder_create ? b->ops->folder_create(b, parent_id, name, cb, ud)
+    return b->ops->folder_create ? b->ops->folder_create(b, parent_id, name, kind, cb, ud)
                                  : unsupported(b, "making folders", cb, ud);
 }
 
@@ -83,4 +84,50 @@ struct op *backend_folder_change(struct backend *b, struct str id, struct str pa
 struct op *backend_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud)
 {
     return b->ops->folder_remove ? b->ops->folder_remove(b, id, cb, ud) : unsupported(b, "deleting folders", cb, ud);
+}
+
+struct op *backend_sync_events(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor,
+                               op_cb *cb, void *ud)
+{
+    return b->ops->sync_events ? b->ops->sync_events(b, folder_id, kind, cursor, cb, ud)
+                               : unsupported(b, "reading calendars", cb, ud);
+}
+
+struct op *backend_event_fetch(struct backend *b, struct str folder_id, enum folder_kind kind, const struct str *ids,
+                               size_t count, op_cb *cb, void *ud)
+{
+    return b->ops->event_fetch ? b->ops->event_fetch(b, folder_id, kind, ids, count, cb, ud)
+                               : unsupported(b, "reading events", cb, ud);
+}
+
+struct op *backend_event_put(struct backend *b, const struct event_put *request, op_cb *cb, void *ud)
+{
+    return b->ops->event_put ? b->ops->event_put(b, request, cb, ud) : unsupported(b, "changing events", cb, ud);
+}
+
+struct op *backend_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
+                                struct str change, bool notify, op_cb *cb, void *ud)
+{
+    return b->ops->event_remove ? b->ops->event_remove(b, folder_id, kind, id, change, notify, cb, ud)
+                                : unsupported(b, "deleting events", cb, ud);
+}
+
+struct op *backend_event_respond(struct backend *b, const struct event_reply *request, op_cb *cb, void *ud)
+{
+    return b->ops->event_respond ? b->ops->event_respond(b, request, cb, ud)
+                                 : unsupported(b, "answering invitations", cb, ud);
+}
+
+struct op *backend_event_attachment(struct backend *b, struct str item_id, struct str attachment_id, op_cb *cb,
+                                    void *ud)
+{
+    return b->ops->event_attachment ? b->ops->event_attachment(b, item_id, attachment_id, cb, ud)
+                                    : unsupported(b, "reading attachments", cb, ud);
+}
+
+struct op *backend_free_busy(struct backend *b, const struct str *addresses, size_t count, int64_t from, int64_t to,
+                             op_cb *cb, void *ud)
+{
+    return b->ops->free_busy ? b->ops->free_busy(b, addresses, count, from, to, cb, ud)
+                             : unsupported(b, "looking up free times", cb, ud);
 }

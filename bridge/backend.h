@@ -26,6 +26,7 @@
 #include "bridge/base/err.h"
 #include "bridge/base/log.h"
 #include "bridge/base/str.h"
+#include "bridge/formats/event.h"
 #include "bridge/io/blob.h"
 #include "bridge/io/loop.h"
 #include "bridge/op.h"
@@ -83,6 +84,14 @@ struct item_info {
      * line. message: the complete MIME. Either may be NULL. Owned by the reply; blob_ref to keep. */
     struct blob *header;
     struct blob *message;
+    /* Calendar and task folders (sync_events): complete, with its changed and deleted occurrences. Of the reply. */
+    const struct event *event;
+};
+
+/* A folder to be watched. */
+struct folder_ref {
+    struct str id;
+    enum folder_kind kind;
 };
 
 /* --- what is asked
@@ -112,6 +121,15 @@ struct fetch_request {
     size_t count;
     enum fetch_what what;
     fetched_cb *on_item; /* called with the op's ud */
+};
+
+struct busy_span {
+    int64_t from, to; /* instants */
+    enum event_busy busy;
+};
+struct busy_list {
+    const struct busy_span *spans; /* ascending, EVENT_FREE left out; neighbours of one kind joined */
+    size_t count;
 };
 
 /* --- answers
@@ -155,6 +173,22 @@ struct reply {
             struct str id;
             struct str change;
         } created;
+        struct { /* event_fetch: in the order asked; each[i].code ERR_NONE: list[i] is complete */
+            const struct err *each;
+            const struct item_info *list;
+            size_t count;
+        } events;
+        struct {           /* event_put, event_respond */
+            struct str id; /* may differ from the one asked about; empty: the item is gone (a declined meeting) */
+            struct str change;
+            const struct event *event; /* as the server has it now; NULL: not told, the sync will */
+        } event_done;
+        struct blob *content;       /* event_attachment; blob_ref to keep */
+        struct {                    /* free_busy: in the order asked */
+            const struct err *each; /* of an address: unknown, not allowed */
+            const struct busy_list *list;
+            size_t count;
+        } free_busy;
     };
 };
 
@@ -168,7 +202,11 @@ enum backend_cap {
     CAP_KEYWORDS = 1 << 3,     /* categories can be read and set */
     CAP_ANSWERED = 1 << 4,     /* ITEM_ANSWERED/FORWARDED can be set by flag() */
     CAP_DELETED = 1 << 5,      /* ITEM_DELETED is kept by the server */
-    CAP_PUSH_ALL = 1 << 6      /* watch() reports every change, not additions alone */
+    CAP_PUSH_ALL = 1 << 6,     /* watch() reports every change, not additions alone */
+    CAP_CALENDAR = 1 << 7,     /* sync_events and the event_*() operations on calendar folders */
+    CAP_TASKS = 1 << 8,        /* the same on task folders */
+    CAP_SCHEDULING = 1 << 9,   /* the server sends invitations, updates, cancellations and answers; else we send iTIP */
+    CAP_FREE_BUSY = 1 << 10    /* free_busy() */
 };
 
 struct backend_limits {
@@ -220,6 +258,8 @@ enum provision_answer { PROVISION_ASK, PROVISION_ACCEPT, PROVISION_REFUSE };
 struct flag_request;
 struct append_request;
 struct send_request;
+struct event_put;
+struct event_reply;
 struct backend; /* each implementation embeds this as the first member of its own */
 struct backend_ops {
     const char *name; /* "ews", "eas" */
@@ -236,9 +276,8 @@ struct backend_ops {
     struct op *(*sync)(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);
     struct op *(*fetch)(struct backend *b, const struct fetch_request *request, op_cb *cb, void *ud);
     /* Ends when something may have changed since the last watch() ended (the first call: since it began). Holds one
-     * parked request; renewals are internal. `folder_ids`: the folders of interest, most important first. reply.watch
-     */
-    struct op *(*watch)(struct backend *b, const struct str *folder_ids, size_t count, op_cb *cb, void *ud);
+     * parked request; renewals are internal. `folders`: those of interest, most important first. reply.watch */
+    struct op *(*watch)(struct backend *b, const struct folder_ref *folders, size_t count, op_cb *cb, void *ud);
 
     /* Writing (write-through: an answer without error means the server confirmed). reply.items_done */
     struct op *(*flag)(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud);
@@ -251,11 +290,36 @@ struct backend_ops {
     /* Unknown outcomes are resolved inside where the server gives evidence; else ERR_OFFLINE. reply.created */
     struct op *(*append)(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
     struct op *(*send)(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
-    struct op *(*folder_create)(struct backend *b, struct str parent_id, struct str name, op_cb *cb,
-                                void *ud); /* reply.created */
+    /* kind: mail, calendar or tasks. reply.created */
+    struct op *(*folder_create)(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind,
+                                op_cb *cb, void *ud);
     struct op *(*folder_change)(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
                                 void *ud);
     struct op *(*folder_remove)(struct backend *b, struct str id, op_cb *cb, void *ud);
+
+    /* Calendars and tasks. As sync(), of a folder of that kind; every item that is not gone comes complete (an EWS page
+     * takes its items and exceptions along in as few requests as the server allows). reply.items */
+    struct op *(*sync_events)(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor,
+                              op_cb *cb, void *ud);
+    /* Again, when the cache was deleted. reply.events */
+    struct op *(*event_fetch)(struct backend *b, struct str folder_id, enum folder_kind kind, const struct str *ids,
+                              size_t count, op_cb *cb, void *ud);
+    /* Create (id empty) or change an item so that it is `wanted`, exceptions included. ERR_CONFLICT: the server's item
+     * is not `base` any more, nothing was changed. ERR_UNSUPPORTED, ERR_INVALID: refused, with the reason. ERR_OFFLINE:
+     * unknown how far it came; the same call again finds out by the uid. reply.event_done */
+    struct op *(*event_put)(struct backend *b, const struct event_put *request, op_cb *cb, void *ud);
+    /* Delete; with `notify` the organiser's cancellation (or the attendee's decline) goes out where the server does
+     * that. A recoverable deletion where the server has one. reply.items_done with one entry */
+    struct op *(*event_remove)(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
+                               struct str change, bool notify, op_cb *cb, void *ud);
+    /* The user's answer to somebody else's meeting. reply.event_done */
+    struct op *(*event_respond)(struct backend *b, const struct event_reply *request, op_cb *cb, void *ud);
+    /* The content of an attachment. reply.content */
+    struct op *(*event_attachment)(struct backend *b, struct str item_id, struct str attachment_id, op_cb *cb,
+                                   void *ud);
+    /* Busy times of people between two instants. reply.free_busy */
+    struct op *(*free_busy)(struct backend *b, const struct str *addresses, size_t count, int64_t from, int64_t to,
+                            op_cb *cb, void *ud);
 };
 
 struct backend {
@@ -298,12 +362,32 @@ struct send_request {
     bool retry;          /* an earlier attempt with this evidence has an unknown outcome: look before sending */
 };
 
+struct event_put {
+    struct str folder_id;
+    enum folder_kind kind;
+    struct str id;     /* empty: create */
+    struct str change; /* last known ChangeKey */
+    const struct event *wanted;
+    const struct event *base; /* what the server had when `wanted` was made; NULL on create */
+    bool notify;              /* invitations, updates and cancellations go out where the server sends them */
+    struct str evidence;      /* unique token: ClientId; the same again after a crash */
+    bool retry;               /* an earlier attempt has an unknown outcome: look (by uid) before creating */
+};
+struct event_reply {
+    struct str folder_id, id, change;
+    bool has_instance;
+    int64_t instance; /* original start of the one occurrence it is about */
+    enum event_response response;
+    bool notify; /* tell the organiser, where the server does that */
+    struct str comment;
+};
+
 /* Wrappers: an op that fails with ERR_UNSUPPORTED where the table has NULL. */
 struct op *backend_login(struct backend *b, struct str secret, op_cb *cb, void *ud);
 struct op *backend_folders(struct backend *b, struct str cursor, op_cb *cb, void *ud);
 struct op *backend_sync(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);
 struct op *backend_fetch(struct backend *b, const struct fetch_request *request, op_cb *cb, void *ud);
-struct op *backend_watch(struct backend *b, const struct str *folder_ids, size_t count, op_cb *cb, void *ud);
+struct op *backend_watch(struct backend *b, const struct folder_ref *folders, size_t count, op_cb *cb, void *ud);
 struct op *backend_flag(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud);
 struct op *backend_move(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,
                         op_cb *cb, void *ud);
@@ -313,9 +397,22 @@ struct op *backend_remove(struct backend *b, struct str folder_id, const struct 
                           op_cb *cb, void *ud);
 struct op *backend_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
 struct op *backend_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
-struct op *backend_folder_create(struct backend *b, struct str parent_id, struct str name, op_cb *cb, void *ud);
+struct op *backend_folder_create(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind,
+                                 op_cb *cb, void *ud);
 struct op *backend_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
                                  void *ud);
 struct op *backend_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
+struct op *backend_sync_events(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor,
+                               op_cb *cb, void *ud);
+struct op *backend_event_fetch(struct backend *b, struct str folder_id, enum folder_kind kind, const struct str *ids,
+                               size_t count, op_cb *cb, void *ud);
+struct op *backend_event_put(struct backend *b, const struct event_put *request, op_cb *cb, void *ud);
+struct op *backend_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
+                                struct str change, bool notify, op_cb *cb, void *ud);
+struct op *backend_event_respond(struct backend *b, const struct event_reply *request, op_cb *cb, void *ud);
+struct op *backend_event_attachment(struct backend *b, struct str item_id, struct str attachment_id, op_cb *cb,
+                                    void *ud);
+struct op *backend_free_busy(struct backend *b, const struct str *addresses, size_t count, int64_t from, int64_t to,
+                             op_cb *cb, void *ud);
 
 #endif

@@ -110,7 +110,7 @@ static void create_step(struct change *c)
             break;
         path = parent;
     }
-    c->op = backend_folder_create(c->account->backend, parent_id, display(c, label), on_created, c);
+    c->op = backend_folder_create(c->account->backend, parent_id, display(c, label), FOLDER_MAIL, on_created, c);
 }
 
 struct change *change_folder_create(struct account *a, struct str name, change_cb *cb, void *ud)

@@ -19,6 +19,7 @@ struct sync_folder {
     struct list link;
     int64_t pk;
     struct str server_id; /* owned */
+    enum folder_kind kind;
     enum folder_use use;
     bool synced;   /* complete once */
     bool dirty;    /* the server may know more */
@@ -153,6 +154,7 @@ void sync_folders_changed(struct sync *s)
             f = MEM_NEW(struct sync_folder);
             f->pk = rows[i].pk;
             f->server_id = str_from(str_dup(rows[i].server_id));
+            f->kind = rows[i].kind;
             f->dirty = true;
             list_init(&f->waits);
             list_init(&f->link);
@@ -471,13 +473,13 @@ static void start_watch(struct sync *s, uint64_t now, uint64_t *wake_ms)
         waiting |= f->synced && f->dirty && f->not_before_ms <= now;
         max++;
     }
-    struct str *ids = arena_array(&arena, max + 1, sizeof(*ids));
+    struct folder_ref *folders = arena_array(&arena, max + 1, sizeof(*folders));
     for (int r = 2; r <= 4; r++)
         LIST_EACH (&s->folders, l) {
             struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
             int mine = f->use == USE_INBOX ? 2 : f->use != USE_NONE ? 3 : 4;
             if (mine == r && (pushes_all(s) || (f->synced && !f->dirty)))
-                ids[n++] = f->server_id;
+                folders[n++] = (struct folder_ref){f->server_id, f->kind};
         }
     /* A new folder to watch is worth a new Ping; EWS watches everything anyway. */
     if (s->watch_op && !pushes_all(s) && n > s->watched && !waiting)
@@ -485,7 +487,7 @@ static void start_watch(struct sync *s, uint64_t now, uint64_t *wake_ms)
     if (!s->watch_op && n && (pushes_all(s) || !waiting)) {
         s->watched = n;
         s->watched_ms = now;
-        s->watch_op = backend_watch(s->account->backend, ids, n, on_watch, s);
+        s->watch_op = backend_watch(s->account->backend, folders, n, on_watch, s);
     }
     arena_done(&arena);
 }

@@ -140,7 +140,7 @@ struct op *eas_login(struct backend *b, struct str secret, op_cb *cb, void *ud);
 struct op *eas_folders(struct backend *b, struct str cursor, op_cb *cb, void *ud);
 struct op *eas_sync(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);
 struct op *eas_fetch(struct backend *b, const struct fetch_request *request, op_cb *cb, void *ud);
-struct op *eas_watch(struct backend *b, const struct str *folder_ids, size_t count, op_cb *cb, void *ud);
+struct op *eas_watch(struct backend *b, const struct folder_ref *folders, size_t count, op_cb *cb, void *ud);
 
 /* Cursors: "1 14.1 EPOCH FILTER KEY". False when it is of another version, epoch or filter. */
 bool eas_cursor_read(const struct eas_backend *b, struct str cursor, struct str *ret_key);

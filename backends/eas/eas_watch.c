@@ -40,7 +40,7 @@ struct watch_op {
     struct eas_ping_answer answer;
     struct arena arena; /* of one answer */
     struct timer *timer;
-    struct str *folder_ids;
+    struct folder_ref *folders;
     size_t count;
     size_t asked; /* folders named in the last Ping */
     uint64_t sent_ms;
@@ -271,12 +271,17 @@ static size_t count_wanted(struct watch_op *w)
     size_t n = 0;
 
     for (size_t i = 0; i < w->count; i++)
-        n += is_wanted(w, w->folder_ids[i]);
+        n += is_wanted(w, w->folders[i].id);
     return w->b->ping_folders_max > 0 && n > w->b->ping_folders_max ? w->b->ping_folders_max : n;
 }
 
 static bool write_request(void *ud, struct eas_writer *writer, struct err *err)
 {
+    static const char *const classes[] = {[FOLDER_MAIL] = "Email",
+                                          [FOLDER_CALENDAR] = "Calendar",
+                                          [FOLDER_TASKS] = "Tasks",
+                                          [FOLDER_CONTACTS] = "Contacts",
+                                          [FOLDER_OTHER] = "Email"};
     struct watch_op *w = ud;
     size_t left = count_wanted(w);
 
@@ -289,12 +294,12 @@ static bool write_request(void *ud, struct eas_writer *writer, struct err *err)
     eas_write_uint(writer, Ping_HeartbeatInterval, w->b->heartbeat_s);
     eas_write_open(writer, Ping_Folders);
     for (size_t i = 0; i < w->count && left > 0; i++) {
-        if (!is_wanted(w, w->folder_ids[i]))
+        if (!is_wanted(w, w->folders[i].id))
             continue;
         left--;
         eas_write_open(writer, Ping_Folder);
-        eas_write_text(writer, Ping_Id, w->folder_ids[i]);
-        eas_write_text(writer, Ping_Class, STR("Email"));
+        eas_write_text(writer, Ping_Id, w->folders[i].id);
+        eas_write_text(writer, Ping_Class, str_from(classes[w->folders[i].kind]));
         eas_write_close(writer);
     }
     eas_write_close(writer);
@@ -335,7 +340,7 @@ void eas_watch_refresh(struct eas_backend *b, struct str folder_id)
         struct watch_op *w = LIST_ITEM(link, struct watch_op, link);
 
         for (size_t i = 0; i < w->count; i++)
-            if (str_eq(w->folder_ids[i], folder_id)) {
+            if (str_eq(w->folders[i].id, folder_id)) {
                 ping_after(w, 0);
                 break;
             }
@@ -355,7 +360,7 @@ static void stop(struct op *op)
     leave((struct watch_op *)op);
 }
 
-struct op *eas_watch(struct backend *base, const struct str *folder_ids, size_t count, op_cb *cb, void *ud)
+struct op *eas_watch(struct backend *base, const struct folder_ref *folders, size_t count, op_cb *cb, void *ud)
 {
     static const struct op_class class = {"eas.watch", sizeof(struct watch_op), start, stop};
     struct op *op = op_new(base->loop, &class, cb, ud);
@@ -364,8 +369,8 @@ struct op *eas_watch(struct backend *base, const struct str *folder_ids, size_t 
     w->b = (struct eas_backend *)base;
     list_init(&w->link);
     w->count = count < EAS_PING_FOLDERS_MAX ? count : EAS_PING_FOLDERS_MAX;
-    w->folder_ids = arena_array(&op->arena, w->count, sizeof(struct str));
+    w->folders = arena_array(&op->arena, w->count, sizeof(struct folder_ref));
     for (size_t i = 0; i < w->count; i++)
-        w->folder_ids[i] = arena_str(&op->arena, folder_ids[i]);
+        w->folders[i] = (struct folder_ref){arena_str(&op->arena, folders[i].id), folders[i].kind};
     return op;
 }

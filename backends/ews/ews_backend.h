@@ -83,7 +83,7 @@ struct op *ews_login(struct backend *b, struct str secret, op_cb *cb, void *ud);
 struct op *ews_folders(struct backend *b, struct str cursor, op_cb *cb, void *ud);
 struct op *ews_sync(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);
 struct op *ews_fetch(struct backend *b, const struct fetch_request *request, op_cb *cb, void *ud);
-struct op *ews_watch_op(struct backend *b, const struct str *folder_ids, size_t count, op_cb *cb, void *ud);
+struct op *ews_watch_op(struct backend *b, const struct folder_ref *folders, size_t count, op_cb *cb, void *ud);
 struct op *ews_flag(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud);
 struct op *ews_move(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,
                     op_cb *cb, void *ud);
@@ -93,7 +93,8 @@ struct op *ews_remove(struct backend *b, struct str folder_id, const struct str 
                       op_cb *cb, void *ud);
 struct op *ews_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
 struct op *ews_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
-struct op *ews_folder_create(struct backend *b, struct str parent_id, struct str name, op_cb *cb, void *ud);
+struct op *ews_folder_create(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind, op_cb *cb,
+                             void *ud);
 struct op *ews_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
                              void *ud);
 struct op *ews_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);

@@ -18,6 +18,7 @@ struct folder_op {
     bool deleting;
     struct ews_done done[1];
     struct ews_done_list answer;
+    enum folder_kind kind; /* of one to be made */
 };
 
 static struct str root_id(const struct folder_op *f)
@@ -74,14 +75,21 @@ static void on_last(void *ud, const struct err *err)
 
 static bool write_create(void *ud, struct xml_writer *w, bool slow)
 {
+    static const struct {
+        const char *element, *class;
+    } classes[] = {
+        [FOLDER_MAIL] = {"t:Folder", "IPF.Note"},
+        [FOLDER_CALENDAR] = {"t:CalendarFolder", "IPF.Appointment"},
+        [FOLDER_TASKS] = {"t:TasksFolder", "IPF.Task"},
+    };
     struct folder_op *f = ud;
     (void)slow;
     f->answer.answered = 0;
     xml_open(w, "m:CreateFolder");
     write_parent(f, w, "m:ParentFolderId");
     xml_open(w, "m:Folders");
-    xml_open(w, "t:Folder");
-    xml_leaf_lit(w, "t:FolderClass", "IPF.Note");
+    xml_open(w, classes[f->kind].element);
+    xml_leaf_lit(w, "t:FolderClass", classes[f->kind].class);
     xml_leaf(w, "t:DisplayName", f->name);
     xml_close(w);
     xml_close(w);
@@ -269,9 +277,11 @@ static struct folder_op *folder_op_new(struct backend *b, const struct op_class 
     return f;
 }
 
-struct op *ews_folder_create(struct backend *b, struct str parent_id, struct str name, op_cb *cb, void *ud)
+struct op *ews_folder_create(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind, op_cb *cb,
+                             void *ud)
 {
     struct folder_op *f = folder_op_new(b, &create_class, STR_NULL, cb, ud);
+    f->kind = kind <= FOLDER_TASKS ? kind : FOLDER_MAIL;
     f->parent_id = arena_str(&f->op.arena, parent_id);
     f->name = arena_str(&f->op.arena, name);
     return &f->op;

@@ -417,28 +417,28 @@ static void forget_folders(struct ews_watch *w)
     w->folder_count = 0;
 }
 
-static bool same_folders(const struct ews_watch *w, const struct str *ids, size_t count)
+static bool same_folders(const struct ews_watch *w, const struct folder_ref *folders, size_t count)
 {
     if (count != w->folder_count)
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!str_is(ids[i], w->folders[i]))
+        if (!str_is(folders[i].id, w->folders[i]))
             return false;
     return true;
 }
 
 /* A subscription to another mailbox names its folders; when they are other ones, it is void. */
-static void set_folders(struct ews_watch *w, const struct str *ids, size_t count)
+static void set_folders(struct ews_watch *w, const struct folder_ref *folders, size_t count)
 {
     if (count > EWS_SUBSCRIBE_FOLDERS_MAX)
         count = EWS_SUBSCRIBE_FOLDERS_MAX;
-    if (!ews_delegate(w->ews) || same_folders(w, ids, count))
+    if (!ews_delegate(w->ews) || same_folders(w, folders, count))
         return;
     bool had = w->subscribed.id.n > 0;
     forget_folders(w);
     w->folders = mem_array(count, sizeof(*w->folders));
     for (; w->folder_count < count; w->folder_count++)
-        w->folders[w->folder_count] = str_dup(ids[w->folder_count]);
+        w->folders[w->folder_count] = str_dup(folders[w->folder_count].id);
     buf_reset(&w->subscribed.id);
     if (w->state == STATE_STREAMING || w->state == STATE_SUBSCRIBING) {
         ews_call_abort(&w->call);
@@ -499,12 +499,12 @@ static struct ews_watch *watch_new(struct ews *e)
     return w;
 }
 
-struct op *ews_watch_op(struct backend *b, const struct str *folder_ids, size_t count, op_cb *cb, void *ud)
+struct op *ews_watch_op(struct backend *b, const struct folder_ref *folders, size_t count, op_cb *cb, void *ud)
 {
     struct ews *e = (struct ews *)b;
     if (!e->watch)
         e->watch = watch_new(e);
-    set_folders(e->watch, folder_ids, count);
+    set_folders(e->watch, folders, count);
     struct watch_op *o = (struct watch_op *)op_new(b->loop, &class, cb, ud);
     o->ews = e;
     return &o->op;

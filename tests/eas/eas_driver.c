@@ -385,12 +385,12 @@ static void begin_fetch(struct driver *d, struct str line, bool all)
 
 static void begin_watch(struct driver *d, struct str line)
 {
-    struct str ids[64];
+    struct folder_ref folders[64];
     size_t n = 0;
 
     while (line.n > 0 && n < 64)
-        ids[n++] = word(&line);
-    d->watch = backend_watch(d->backend, ids, n, on_watch, d);
+        folders[n++] = (struct folder_ref){word(&line), FOLDER_MAIL};
+    d->watch = backend_watch(d->backend, folders, n, on_watch, d);
 }
 
 static void run(struct driver *d, struct str line)

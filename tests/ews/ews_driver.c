@@ -383,7 +383,10 @@ static void run(struct driver *d, struct str line)
     } else if (str_is(command, "watch")) {
         size_t before = d->id_count;
         size_t n = words(d, line, &list);
-        d->watch = backend_watch(d->backend, list, n, on_watch, d);
+        struct folder_ref *folders = arena_array(&d->arena, n + 1, sizeof(*folders));
+        for (size_t i = 0; i < n; i++)
+            folders[i] = (struct folder_ref){list[i], FOLDER_MAIL};
+        d->watch = backend_watch(d->backend, folders, n, on_watch, d);
         d->id_count = before;
         d->busy = false;
     } else {

@@ -349,7 +349,7 @@ static struct op *fake_fetch(struct backend *b, const struct fetch_request *requ
     return &o->op;
 }
 
-static struct op *fake_watch(struct backend *b, const struct str *folders, size_t n, op_cb *cb, void *ud)
+static struct op *fake_watch(struct backend *b, const struct folder_ref *folders, size_t n, op_cb *cb, void *ud)
 {
     (void)folders;
     (void)n;

@@ -101,7 +101,8 @@ struct op *fake_copy(struct backend *b, struct str from, struct str to, const st
 struct op *fake_remove(struct backend *b, struct str folder, const struct str *ids, size_t n, bool permanent, op_cb *cb,
                        void *ud);
 struct op *fake_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
-struct op *fake_folder_create(struct backend *b, struct str parent, struct str name, op_cb *cb, void *ud);
+struct op *fake_folder_create(struct backend *b, struct str parent, struct str name, enum folder_kind kind, op_cb *cb,
+                              void *ud);
 struct op *fake_folder_change(struct backend *b, struct str id, struct str parent, struct str name, op_cb *cb,
                               void *ud);
 struct op *fake_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);

@@ -209,8 +209,10 @@ static void write_folder(struct fake_op *o)
     op_finish(&o->op);
 }
 
-struct op *fake_folder_create(struct backend *b, struct str parent, struct str name, op_cb *cb, void *ud)
+struct op *fake_folder_create(struct backend *b, struct str parent, struct str name, enum folder_kind kind, op_cb *cb,
+                              void *ud)
 {
+    (void)kind;
     return fake_folder_change(b, STR_NULL, parent, name, cb, ud);
 }
 
