@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mbsync (isync) pulling a mailbox through the bridge into Maildirs, and what lies there afterwards."""
+"""mbsync (isync) between the bridge and Maildirs, and what lies there afterwards."""
 import os
 import re
 import subprocess
@@ -7,8 +7,12 @@ import subprocess
 from bridge import LOCAL_PASSWORD
 
 
+PULL = "Create Near\nSync Pull\n"
+BOTH_WAYS = "Create Both\nRemove Both\nExpunge Both\nSync All\n"
+
+
 class Mbsync:
-    def __init__(self, directory, bridge, account, patterns="INBOX"):
+    def __init__(self, directory, bridge, account, patterns="INBOX", how=PULL):
         self.directory, self.bridge, self.account = str(directory), bridge, account
         self.mail = os.path.join(self.directory, "mail")
         os.makedirs(self.mail, exist_ok=True)
@@ -35,9 +39,7 @@ Channel all
 Far :far:
 Near :near:
 Patterns {patterns}
-Create Near
-Sync Pull
-SyncState *
+{how}SyncState *
 """)
 
     def start(self):

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servers that mail is changed on: EWS, and EAS in the versions that differ in what they can do.
+
+    @pytest.mark.parametrize("kind", kinds.WRITING, ids=str)
+    def test_it(stage, kind):
+        exchange = kind.exchange(stage, "--corpus", 10)
+        bridge = stage.bridge(kind.account("work", exchange))
+"""
+from dataclasses import dataclass
+
+from bridge import Account
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    backend: str
+    version: str = ""
+    copy: bool = False  # COPY
+    append: bool = False  # APPEND to any folder
+    draft: bool = False  # APPEND to the drafts folder
+
+    def __str__(self):
+        return self.name
+
+    def exchange(self, stage, *args):
+        exchange = stage.exchange(*args)
+        if self.version:
+            exchange.options(eas_versions=[self.version])
+        return exchange
+
+    def account(self, name, exchange, **keys):
+        if self.backend == "eas":
+            keys.setdefault("provision", "accept")
+        return Account(name, exchange, self.backend, **keys)
+
+
+EWS = Kind("ews", "ews", copy=True, append=True, draft=True)
+EAS_16 = Kind("eas-16.1", "eas", "16.1", draft=True)
+EAS_14 = Kind("eas-14.1", "eas", "14.1")
+WRITING = (EWS,)
