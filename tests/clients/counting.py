@@ -7,6 +7,7 @@ START_UP = {"ews:SyncFolderHierarchy", "ews:GetFolder", "ews:GetServerTimeZones"
             "eas:Settings", "eas:FolderSync"}
 PUSH = {"ews:Subscribe", "ews:Unsubscribe", "ews:GetStreamingEvents", "eas:Ping"}
 BODIES = {"ews:GetItem", "eas:ItemOperations"}
+SYNCS = {"ews:SyncFolderItems", "eas:Sync"}
 QUIET_S = 1.0
 
 
@@ -29,6 +30,12 @@ def entries(exchange, since, kind, *, start_up=False, push=False, folder=None):
 
 def count(exchange, since, kind, **how):
     return len(entries(exchange, since, kind, **how))
+
+
+def changes(exchange, since, kind):
+    """What a command that changes something asks. Syncs follow push, which tells of our own changes, too, whenever it
+    likes; one with commands of ours in it is a change."""
+    return [name(e) for e in entries(exchange, since, kind) if name(e) not in SYNCS or e["detail"].get("commands")]
 
 
 def table(exchange, since, kind):

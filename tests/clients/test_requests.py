@@ -6,7 +6,9 @@ import time
 import pytest
 
 import counting
+import kinds
 from bridge import Account
+from smtptest import message, signed_in
 
 N = 10_000
 KINDS = ("ews", "eas")
@@ -122,3 +124,59 @@ def test_select_after_a_restart(big):
     assert imap.open("INBOX")["exists"] == N
     assert counting.count(big.exchange, mark, big.kind) <= 1, counting.table(big.exchange, mark, big.kind)
     assert imap.uids() == big.uids
+
+
+# ---- changing mail; INBOX is not N messages any more, and flags are not the corpus's ----
+
+
+changing = pytest.mark.parametrize("big", sorted({kind.backend for kind in kinds.WRITING}), indirect=True)
+
+
+def changes(big, command):
+    """What a command, or several, in INBOX asks of the server."""
+    imap = big.bridge.login("work", timeout=120)
+    imap.open("INBOX")
+    mark = big.exchange.mark()
+    command(imap)
+    return counting.changes(big.exchange, mark, big.kind)
+
+
+@changing
+def test_store_on_50_messages(big):
+    def store(what):
+        return len(changes(big, lambda imap: imap.ok(f"UID STORE {big.range(1000, 1049)} {what}")))
+
+    assert store(r"FLAGS (\Flagged)") == 1
+    assert store(r"+FLAGS.SILENT (\Seen \Flagged)") == 1
+    for nothing in (r"FLAGS (\Seen \Flagged)", r"+FLAGS (\Flagged)", r"-FLAGS.SILENT (\Answered $label2)", r"+FLAGS (\Deleted)"):
+        assert store(nothing) == 0, nothing
+    found, requests, _ = big.cost(lambda imap: imap.flags(big.range(1000, 1049)))
+    assert requests == 0 and all({"\\Seen", "\\Flagged", "\\Deleted"} <= flags for flags in found.values())
+    assert store(r"FLAGS ()") == 1
+
+
+@changing
+def test_move_of_100_messages(big):
+    big.bridge.login("work").ok("CREATE Moved")
+    assert len(changes(big, lambda imap: imap.ok(f"UID MOVE {big.range(1100, 1199)} Moved"))) == 1
+    assert len(big.exchange.items("Moved")) == 100
+
+
+@changing
+def test_expunge_of_100_messages(big):
+    def expunge(imap):
+        imap.ok(rf"UID STORE {big.range(1200, 1299)} +FLAGS.SILENT (\Deleted)")
+        imap.ok("EXPUNGE")
+
+    before = len(big.exchange.items("inbox"))
+    assert 1 <= len(changes(big, expunge)) <= 2
+    assert len(big.exchange.items("inbox")) == before - 100
+
+
+@changing
+def test_send(big):
+    def send(_):
+        assert signed_in(big.bridge).send(["bob@example.com"], message("counted"))[0] == 250
+
+    assert 1 <= len(changes(big, send)) <= 2
+    assert [s["message_id"] for s in big.exchange.submissions()] == ["<counted@test.example>"]
