@@ -6,10 +6,13 @@ requests that pass, `after` skips the first ones, `nth` picks a single one, `tim
 = for ever). `delay_s` waits first; `do` names what happens, from BEFORE (instead of the operation), OPERATION (the
 protocol half answers it in its own words) or AFTER (the operation was done; its answer is spoilt).
 """
+import functools
 import gzip
 import random
 import re
+import struct
 import threading
+import zlib
 
 BEFORE = {"status", "html", "garbage", "redirect", "empty", "reset_before", "close_before", "hang"}
 OPERATION = {"throttle", "soap_fault", "error", "expired", "same_state", "no_last_flag", "echo", "eas_status", "policy"}
@@ -156,17 +159,19 @@ def before(rule):
     return None
 
 
-def bomb(size, kind="text/xml"):
-    """A gzip stream of `size` bytes when unpacked, made without holding them."""
-    import zlib
-
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    out = [packer.compress(b'<?xml version="1.0"?><a>')]
-    block = b" " * (1 << 20)
-    for _ in range(max(1, size >> 20)):
-        out.append(packer.compress(block))
-    out += [packer.compress(b"</a>"), packer.flush()]
-    return b"".join(out)
+@functools.lru_cache(4)
+def bomb(size):
+    """A gzip stream (RFC 1952) of `size` bytes when unpacked. Its blocks stand alone, so that one is packed and repeated:
+    a fault has to be there at once, not after half a minute of packing."""
+    block, count = b" " * (1 << 20), max(1, size >> 20)
+    crc, parts = 0, []
+    for data, times in ((b'<?xml version="1.0"?><a>', 1), (block, count), (b"</a>", 1)):
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        parts.append((packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)) * times)
+        for _ in range(times):
+            crc = zlib.crc32(data, crc)
+    length = (len(block) * count + 28) & 0xFFFFFFFF
+    return b"\x1f\x8b\x08\0\0\0\0\0\2\xff" + b"".join(parts) + b"\x03\0" + struct.pack("<II", crc, length)
 
 
 WBXML_HEADER = b"\x03\x01\x6a\x00"
