@@ -191,9 +191,31 @@ static enum err_code code_of(CURLcode result)
     return ERR_OFFLINE;
 }
 
+static enum http_failure failure_of(CURLcode result)
+{
+    static const struct {
+        CURLcode result;
+        enum http_failure failure;
+    } table[] = {
+        {CURLE_OK, HTTP_FAILED_NOT},
+        {CURLE_COULDNT_RESOLVE_HOST, HTTP_FAILED_NAME},
+        {CURLE_COULDNT_RESOLVE_PROXY, HTTP_FAILED_NAME},
+        {CURLE_COULDNT_CONNECT, HTTP_FAILED_CONNECT},
+        {CURLE_OPERATION_TIMEDOUT, HTTP_FAILED_TIMEOUT},
+        {CURLE_SSL_CONNECT_ERROR, HTTP_FAILED_TLS},
+        {CURLE_SSL_CIPHER, HTTP_FAILED_TLS},
+        {CURLE_PEER_FAILED_VERIFICATION, HTTP_FAILED_CERTIFICATE},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        if (table[i].result == result)
+            return table[i].failure;
+    return HTTP_FAILED_OTHER;
+}
+
 static void describe(struct http_request *r, CURLcode result, struct err *ret_err)
 {
     *ret_err = (struct err){.code = ERR_NONE};
+    r->failure = failure_of(result);
     if (r->err.code != ERR_NONE) {
         *ret_err = r->err;
     } else if (result != CURLE_OK) {
@@ -345,6 +367,11 @@ const char *http_header(const struct http_request *req, const char *name)
     if (curl_easy_header(req->easy, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
         return NULL;
     return h->amount > 1 ? http_header_nth(req, name, h->amount - 1) : h->value;
+}
+
+enum http_failure http_failure(const struct http_request *req)
+{
+    return req->failure;
 }
 
 bool http_request_was_sent(const struct http_request *req)

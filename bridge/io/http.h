@@ -6,7 +6,7 @@
  * proxy, CA and TLS settings; nothing is shared between accounts. HTTP/1.1 only (NTLM is bound to a connection).
  * Redirects are never followed here: a 3xx is an answer like any other (MS servers redirect to error pages, and a
  * replayed body would carry mail and credentials to another host). Certificates are always verified; plain http:// only
- * for a loopback host (tests, local gateways).
+ * for a loopback host (tests, local gateways), or as a mere look (http_request_opts.plain).
  *
  *   http_start() -> [on_head(status)] -> on_body(bytes)* -> on_done(err) exactly once, or nothing after http_abort()
  *
@@ -69,6 +69,9 @@ struct http_request_opts {
      * out to be dead, although the server may have carried it out. */
     bool once;
     bool no_compression; /* parked streams: gzip would hold events back */
+    /* http:// to any host is allowed, for a GET without credentials: who redirects to where (autodiscover). Anybody on
+     * the way may have written the answer. */
+    bool plain;
 };
 struct http_request;
 struct http_events {
@@ -86,6 +89,17 @@ int http_status(const struct http_request *req);
 const char *http_header(const struct http_request *req, const char *name);
 /* n-th header of that name, from 0: for WWW-Authenticate, MS-ASProtocolVersions. */
 const char *http_header_nth(const struct http_request *req, const char *name, size_t n);
+/* Why there is no answer: for people who look for the cause. Valid in on_done. */
+enum http_failure {
+    HTTP_FAILED_NOT,
+    HTTP_FAILED_NAME,        /* no address for the host (or the proxy) */
+    HTTP_FAILED_CONNECT,     /* refused, unreachable */
+    HTTP_FAILED_TIMEOUT,     /* no answer in time: to the connection, or to the request */
+    HTTP_FAILED_TLS,         /* no common version or cipher, no TLS at all */
+    HTTP_FAILED_CERTIFICATE, /* not trusted, expired, another name */
+    HTTP_FAILED_OTHER
+};
+enum http_failure http_failure(const struct http_request *req);
 bool http_request_was_sent(
     const struct http_request *req); /* the whole body went out: the outcome is unknown if no answer came */
 /* "5", or an HTTP date, as seconds from now; bounded to a day; 0 = absent or senseless. */

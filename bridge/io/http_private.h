@@ -62,6 +62,7 @@ struct http_request {
     size_t header_bytes;
     int status;
     bool added, head_told, dead, compressed, sent, once;
+    enum http_failure failure;
     struct err err; /* why we ended it ourselves */
     char message[CURL_ERROR_SIZE];
 };

@@ -184,6 +184,7 @@ struct answer {
     struct buf body;
     int status, heads, dones;
     unsigned retry_after_s;
+    enum http_failure failure;
     bool sent, refuse_head, refuse_body, in_start;
     char header[64];
     struct err err;
@@ -241,6 +242,7 @@ static void on_done(void *ud, struct http_request *req, const struct err *err)
     a->status = http_status(req);
     a->sent = http_request_was_sent(req);
     a->retry_after_s = http_retry_after_s(req);
+    a->failure = http_failure(req);
     misbehave(a, ON_DONE);
     a->req = NULL;
 }
@@ -393,6 +395,30 @@ static void odd_answers(void **state)
         buf_done(&a.body);
     }
     assert_int_equal(f->server.requests, sizeof(table) / sizeof(table[0])); /* nothing followed, nothing sent twice */
+}
+
+/* A mere look over http:// is allowed to any host, but nothing may go along. */
+static void plain_look(void **state)
+{
+    struct fixture *f = *state;
+    const struct http_request_opts table[] = {
+        {.method = "GET", .plain = true},
+        {.method = "GET"},
+        {.method = "POST", .plain = true},
+        {.method = "GET", .plain = true, .body = STR("x")},
+        {.method = "GET", .plain = true, .auth = HTTP_AUTH_BASIC, .user = "u", .secret = "p"},
+        {.method = "GET", .plain = true, .auth = HTTP_AUTH_BEARER, .secret = "t"},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct answer a = {.f = f};
+        struct http_request_opts opts = table[i];
+        opts.url = "http://[::ffff:127.0.0.1]:1/"; /* this machine by a name that does not count as such; no server */
+        a.req = http_start(f->client, &opts, &events, &a);
+        TURN_UNTIL(f->loop, a.dones);
+        assert_int_equal(a.err.code, i == 0 ? ERR_OFFLINE : ERR_INVALID);
+        if (i == 0)
+            assert_int_equal(a.failure, HTTP_FAILED_CONNECT);
+    }
 }
 
 static void refused_before_sending(void **state)
@@ -736,6 +762,8 @@ static void https(void **state)
         if (a.err.code != table[i].code)
             fail_msg("row %zu: %s %s", i, err_name(a.err.code), a.err.text);
         if (i == 2)
+            assert_int_equal(a.failure, HTTP_FAILED_CERTIFICATE);
+        if (i == 2)
             assert_non_null(strstr(a.err.text, "not trusted (see ca-file)"));
         assert_int_equal(a.sent, a.err.code == ERR_NONE);
         buf_done(&a.body);
@@ -783,6 +811,7 @@ int main(void)
         T(forget_connections),
         T(methods),
         T(odd_answers),
+        T(plain_look),
         T(refused_before_sending),
         T(compressed),
         T(authentication),
