@@ -34,6 +34,14 @@ static bool host_get(void *ud, struct str key, struct buf *out)
     return store_persist_get(a->store, key, out);
 }
 
+static bool host_cursor(void *ud, struct str folder_id, struct buf *out)
+{
+    struct account *a = ud;
+    if (folder_id.n == 0)
+        return store_hierarchy_cursor(a->store, out) && out->n > 0;
+    return store_cursor_by_id(a->store, folder_id, out);
+}
+
 static void marker_path(const struct account *a, struct buf *out)
 {
     buf_printf(out, "%s/wiped", a->opts.state_dir);
@@ -169,7 +177,7 @@ static bool open_backend(struct account *a, struct err *err)
     struct backend_config *c = &a->opts.backend_config;
     c->loop = a->loop;
     c->tmp_dir = cache_tmp_dir(a->cache);
-    c->host = (struct backend_host){a, host_put, host_get, host_wipe, host_health};
+    c->host = (struct backend_host){a, host_put, host_get, host_wipe, host_health, host_cursor};
     a->backend = a->opts.backend->open(c, err);
     return a->backend != NULL;
 }

@@ -231,6 +231,10 @@ struct backend_host {
     void (*wipe)(void *ud, const char *why);
     /* The outcome of signing in or provisioning changed: shown by status. err NULL or ERR_NONE = all is well. */
     void (*health)(void *ud, const struct err *err);
+    /* The sync state of a folder as it is committed: what sync() would be called with now; empty id: the folder list's,
+     * for folders(). False: there is none that the ids of items known here belong to (never synchronised, or being
+     * collected anew). For protocols whose changes need the sync state (EAS). */
+    bool (*cursor)(void *ud, struct str folder_id, struct buf *out);
 };
 
 struct login; /* backends/common/login.h: credentials, throttle and lock-out guard, shared by accounts of one [login] */

@@ -78,6 +78,8 @@ struct store_applied {
 };
 /* The sync state to continue from; empty = from the start. */
 bool store_cursor(struct store *s, int64_t folder_pk, struct buf *out);
+/* The same by server id; false as well while the folder is being collected anew: old ids may mean other items then. */
+bool store_cursor_by_id(struct store *s, struct str server_id, struct buf *out);
 /* Apply a page and its cursor. New items get UIDs at once when the folder is shown already, else when the last page
  * (!more) is in, in received order. A resync takes over at its last page (see store_resync). `announce`: give UIDs now
  * even though pages are missing (a client has waited long enough); from then on the folder counts as shown. */

@@ -17,6 +17,21 @@ bool store_cursor(struct store *s, int64_t folder_pk, struct buf *out)
     return found && !out->failed;
 }
 
+bool store_cursor_by_id(struct store *s, struct str server_id, struct buf *out)
+{
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db, "SELECT cursor FROM folder WHERE server_id = ?1 AND resync = 0 AND cursor <> x'' AND mailbox = 1",
+        NULL);
+    if (!q)
+        return false;
+    db_bind_blob(q, 1, server_id);
+    bool found = db_step(&s->db, q, NULL) == 1;
+    if (found)
+        buf_str(out, db_bytes(q, 0));
+    db_reset(q);
+    return found && !out->failed;
+}
+
 uint32_t store_item_count(struct store *s, int64_t folder_pk)
 {
     struct sqlite3_stmt *q = db_prepare(&s->db,

@@ -608,7 +608,7 @@ int main(int argc, char **argv)
                    .provision = PROVISION_ACCEPT,
                    .message_limit = (uint64_t)200 << 20,
                    .loop = d.loop,
-                   .host = {&d, persist_put, persist_get, on_wipe, on_health}},
+                   .host = {&d, persist_put, persist_get, on_wipe, on_health, NULL}},
     };
     struct err err = {0};
     struct eas_backend *b;

@@ -542,7 +542,7 @@ static void init(struct driver *d, struct options *o)
                    .tmp_dir = "/tmp",
                    .message_limit = UINT64_C(200) << 20,
                    .loop = d->loop,
-                   .host = {d, persist_put, persist_get, NULL, on_health}},
+                   .host = {d, persist_put, persist_get, NULL, on_health, NULL}},
     };
 }
 

@@ -237,6 +237,33 @@ static void resync_keeps_uids_by_id(void **state)
     expect(f, 0, "1:100s 3:300 4:400 ");
 }
 
+/* What a change may be based on: not on what a resync is about to replace. */
+static void expect_cursor_of(struct fixture *f, const char *id, const char *cursor)
+{
+    struct buf out = {0};
+    assert_int_equal(store_cursor_by_id(f->store, str_from(id), &out), cursor != NULL);
+    assert_string_equal(buf_z(&out), cursor ? cursor : "");
+    buf_done(&out);
+}
+
+static void cursor_by_server_id(void **state)
+{
+    struct fixture *f = *state;
+    struct item_info one = item("a", 100, "m1");
+    expect_cursor_of(f, "f1", NULL);
+    page(f, &one, 1, "k1", true);
+    expect_cursor_of(f, "f1", "k1");
+    expect_cursor_of(f, "f2", NULL);
+    page(f, NULL, 0, "k2", false);
+    expect_cursor_of(f, "f1", "k2");
+    resync(f);
+    expect_cursor_of(f, "f1", NULL);
+    page(f, &one, 1, "k3", true);
+    expect_cursor_of(f, "f1", NULL);
+    page(f, NULL, 0, "k4", false);
+    expect_cursor_of(f, "f1", "k4");
+}
+
 static void resync_with_minted_ids(void **state)
 {
     struct fixture *f = *state;
@@ -420,6 +447,7 @@ int main(void)
         TEST(edited_draft_gets_a_new_uid),
         TEST(own_change_of_a_draft_is_no_edit),
         TEST(resync_keeps_uids_by_id),
+        TEST(cursor_by_server_id),
         TEST(resync_with_minted_ids),
         TEST(uidvalidity_grows),
         TEST(uidvalidity_mirror_beats_the_clock),
