@@ -16,7 +16,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-#define DB_STATEMENTS 96
+#define DB_STATEMENTS 256 /* more than there are in the code: db_prepare() aborts when they are not enough */
 
 struct db {
     struct sqlite3 *handle;

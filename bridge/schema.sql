@@ -1,5 +1,8 @@
 -- state.db of one account. No message content in here: ids, UIDs, flags, dates, sizes, folder names.
--- Opened with journal_mode = WAL, synchronous = FULL. user_version = 1 is this schema.
+-- Opened with journal_mode = WAL, synchronous = FULL.
+--
+-- Append only. What a later version of the program needs stands at the end under a line of its own, `-- version N`; a
+-- state.db of user_version N - 1 is brought up to date by running what follows that line, a new one by running it all.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,  -- 'epoch' (random, names the life of this file), 'hierarchy' (cursor of the folder list),
@@ -98,3 +101,59 @@ CREATE TABLE journal (
 CREATE INDEX journal_by_content ON journal(content);
 CREATE INDEX journal_by_identity ON journal(identity);
 CREATE INDEX journal_by_message_id ON journal(message_id);
+
+-- version 2
+
+-- A calendar item or task as CalDAV has it: beside its row in `item`, of which uid says "announced", modseq is the ETag, and
+-- identity is made of the iCalendar UID.
+CREATE TABLE resource (
+    pk       INTEGER PRIMARY KEY REFERENCES item(pk),
+    folder   INTEGER NOT NULL,
+    name     TEXT NOT NULL,    -- last segment of its URL
+    ical_uid TEXT NOT NULL,    -- as clients see it
+    digest   BLOB NOT NULL,    -- of the server's item written as iCalendar
+    served   BLOB NOT NULL,    -- digest of what clients are served
+    kind     INTEGER NOT NULL, -- enum event_kind
+    from_s   INTEGER NOT NULL, -- it happens nowhere outside of these (event_span)
+    to_s     INTEGER NOT NULL,
+    size     INTEGER NOT NULL, -- of what clients are served, in bytes
+    extra    BLOB NOT NULL     -- what a client stored and Exchange has no place for; sealed where the account is
+);
+CREATE UNIQUE INDEX resource_by_name ON resource(folder, name);
+CREATE INDEX resource_by_uid ON resource(folder, ical_uid);
+
+-- Names that have vanished, for sync-collection (RFC 6578): trimmed together with `expunged`.
+CREATE TABLE resource_gone (
+    folder INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    name   TEXT NOT NULL,
+    PRIMARY KEY (folder, modseq, name)
+) WITHOUT ROWID;
+-- Every change of a folder raises its modseq by one, written at the end of the transaction.
+CREATE TRIGGER resource_dropped AFTER DELETE ON item BEGIN
+    INSERT OR IGNORE INTO resource_gone (folder, modseq, name)
+        SELECT r.folder, f.modseq + 1, r.name FROM resource AS r JOIN folder AS f ON f.pk = r.folder
+        WHERE r.pk = old.pk AND old.uid IS NOT NULL;
+    DELETE FROM resource WHERE pk = old.pk;
+END;
+
+-- What clients call a collection, and properties of theirs. folder 0: the account's home.
+CREATE TABLE collection (
+    folder  INTEGER PRIMARY KEY,
+    segment TEXT NOT NULL UNIQUE
+);
+CREATE TABLE property (
+    folder INTEGER NOT NULL,
+    name   TEXT NOT NULL,
+    value  TEXT NOT NULL,
+    PRIMARY KEY (folder, name)
+) WITHOUT ROWID;
+
+-- Invitations, cancellations and answers that we have to send ourselves, because the server does not (EAS up to 14.1):
+-- written down in the transaction that made them due, deleted when they have gone out.
+CREATE TABLE owed (
+    pk       INTEGER PRIMARY KEY AUTOINCREMENT,
+    evidence TEXT NOT NULL,
+    message  BLOB NOT NULL, -- the whole mail; sealed where the account is
+    created  INTEGER NOT NULL
+);

@@ -16,7 +16,7 @@
 #include "bridge/schema_sql.h"
 #include "bridge/store_private.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 static void path_in(struct buf *out, const struct store *s, const char *name)
 {
@@ -146,16 +146,34 @@ static bool lock_directory(struct store *s, struct err *err)
     return true;
 }
 
-static bool make_schema(struct store *s, struct err *err)
+/* The part of schema.sql that a state.db of this version has not got yet. */
+static const char *schema_after(int64_t version)
+{
+    char mark[32];
+    snprintf(mark, sizeof(mark), "\n-- version %lld\n", (long long)version + 1);
+    return version == 0 ? schema_sql : strstr(schema_sql, mark);
+}
+
+static bool give_epoch(struct store *s, struct err *err)
 {
     char epoch[9];
     uint32_t r;
     rand_bytes(&r, sizeof(r));
     snprintf(epoch, sizeof(epoch), "%08x", r);
+    return store_meta_put(s, "epoch", str_from(epoch), err);
+}
+
+/* Make or upgrade: all in one transaction, so that a crash leaves the old state. */
+static bool make_schema(struct store *s, int64_t version, struct err *err)
+{
+    const char *sql = schema_after(version);
+    char pragma[64];
+    snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d", SCHEMA_VERSION);
+    if (!sql)
+        return err_set(err, ERR_INTERNAL, "there is no way from schema %lld", (long long)version);
     if (!db_begin(&s->db, err))
         return false;
-    if (!db_exec(&s->db, schema_sql, err) || !store_meta_put(s, "epoch", str_from(epoch), err) ||
-        !db_exec(&s->db, "PRAGMA user_version = 1", err)) {
+    if (!db_exec(&s->db, sql, err) || (version == 0 && !give_epoch(s, err)) || !db_exec(&s->db, pragma, err)) {
         db_rollback(&s->db);
         return false;
     }
@@ -167,7 +185,7 @@ static bool open_sound(struct store *s, const char *path, struct err *err)
     if (!db_open(&s->db, path, true, err))
         return false;
     int64_t version = db_user_version(&s->db);
-    if (version == 0 && !make_schema(s, err))
+    if (version >= 0 && version < SCHEMA_VERSION && !make_schema(s, version, err))
         return false;
     if (version > SCHEMA_VERSION)
         return err_set(err, ERR_UNSUPPORTED, "%s was written by a newer exbridge (schema %lld)", path,

@@ -66,11 +66,13 @@ bool store_subscriptions(struct store *s, bool subscribed, struct arena *arena, 
 /* --- items ---------------------------------------------------------------------------------------------------------
  */
 
+struct store_event; /* bridge/store_calendar.h */
 struct store_page {
     const struct item_info *items;
     size_t count;
     struct str cursor;
     bool more;
+    const struct store_event *events; /* calendars, tasks: one for each item; NULL for mail */
 };
 struct store_applied {
     unsigned added, changed, gone, strange; /* strange: partial changes of unknown items, left alone */

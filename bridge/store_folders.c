@@ -112,6 +112,9 @@ static bool delete_folder(struct store *s, int64_t pk, struct err *err)
 {
     return store_run1(s, "DELETE FROM item WHERE folder = ?1", pk, err) &&
            store_run1(s, "DELETE FROM expunged WHERE folder = ?1", pk, err) &&
+           store_run1(s, "DELETE FROM resource_gone WHERE folder = ?1", pk, err) &&
+           store_run1(s, "DELETE FROM collection WHERE folder = ?1", pk, err) &&
+           store_run1(s, "DELETE FROM property WHERE folder = ?1", pk, err) &&
            store_run1(s, "DELETE FROM folder WHERE pk = ?1", pk, err);
 }
 

@@ -5,6 +5,7 @@
 #include "bridge/base/buf.h"
 #include "bridge/base/time.h"
 #include "bridge/io/crypto.h"
+#include "bridge/store_calendar.h"
 #include "bridge/store_private.h"
 
 #define EXPUNGED_KEPT 20000 /* vanished UIDs remembered a folder */
@@ -202,8 +203,28 @@ static bool is_whole(const struct item_info *item)
     return item->received_ms != TIME_NONE || item->header || item->message || item->content_changed;
 }
 
+/* An event keeps its row whatever changes in it: its resource says what it is. */
+static bool apply_event(struct store *s, int64_t folder_pk, int64_t generation, bool hidden, uint64_t modseq,
+                        const struct item_info *item, const struct store_event *event, struct known_item *known,
+                        struct store_applied *done, struct err *err)
+{
+    bool changed = false, seen = false;
+    if (known->pk) {
+        if (!update_item(s, known, modseq, item, &changed, err) ||
+            !store_event_update(s, folder_pk, known->pk, modseq, event, &seen, err))
+            return false;
+        done->changed += changed || seen;
+        done->shown |= (changed || seen) && known->announced;
+        return true;
+    }
+    done->added++;
+    return insert_item(s, folder_pk, generation, modseq, item, err) &&
+           store_event_insert(s, folder_pk, db_last_rowid(&s->db), hidden, event, err);
+}
+
 static bool apply_item(struct store *s, int64_t folder_pk, int64_t generation, uint64_t modseq,
-                       const struct item_info *item, struct store_applied *done, struct err *err)
+                       const struct item_info *item, const struct store_event *event, bool hidden,
+                       struct store_applied *done, struct err *err)
 {
     struct known_item known = {0};
     int rc = find_item(s, folder_pk, generation, item, &known, err);
@@ -214,6 +235,8 @@ static bool apply_item(struct store *s, int64_t folder_pk, int64_t generation, u
         done->shown |= rc == 1 && known.announced;
         return rc == 0 || store_expunge_item(s, folder_pk, known.pk, modseq, err);
     }
+    if (event)
+        return apply_event(s, folder_pk, generation, hidden, modseq, item, event, &known, done, err);
     if (rc == 1 && (!item->content_changed || known.same_version)) {
         bool changed = false;
         if (!update_item(s, &known, modseq, item, &changed, err))
@@ -277,6 +300,7 @@ static bool trim_log(struct store *s, int64_t folder_pk, struct err *err)
     if (rc <= 0)
         return rc == 0;
     return store_run2(s, "DELETE FROM expunged WHERE folder = ?1 AND modseq <= ?2", folder_pk, modseq, err) &&
+           store_run2(s, "DELETE FROM resource_gone WHERE folder = ?1 AND modseq <= ?2", folder_pk, modseq, err) &&
            store_run2(s, "UPDATE folder SET log_from = ?2 WHERE pk = ?1", folder_pk, modseq, err);
 }
 
@@ -325,7 +349,8 @@ bool store_apply_page(struct store *s, int64_t folder_pk, const struct store_pag
         st.modseq++;
     int64_t generation = ok && st.resync ? st.generation + 1 : st.generation;
     for (size_t i = 0; ok && i < page->count; i++)
-        ok = apply_item(s, folder_pk, generation, st.modseq, &page->items[i], &done, err);
+        ok = apply_item(s, folder_pk, generation, st.modseq, &page->items[i], page->events ? &page->events[i] : NULL,
+                        st.resync, &done, err);
     ok = ok && settle(s, folder_pk, &st, !page->more, announce, &done, err);
     if (ok && !done.shown) /* nothing a client could see: HIGHESTMODSEQ stays */
         st.modseq--;

@@ -11,6 +11,7 @@
  * Whatever is left ties or is new: it gets a new UID; an old row without a partner vanishes. All set operations of
  * SQLite over indexes: 100,000 items take about a second.
  */
+#include "bridge/store_calendar.h"
 #include "bridge/store_private.h"
 
 static const char *const pair_by[] = {
@@ -95,6 +96,8 @@ bool store_match(struct store *s, int64_t folder_pk, struct folder_state *st, st
                     "DELETE FROM item WHERE folder = ?1 AND generation = ?2 AND pk NOT IN (SELECT old FROM temp.pairs)",
                     folder_pk, old, err))
         return false;
+    if (!store_match_events(s, folder_pk, st->modseq, err))
+        return false;
     if (!exec_all(s, take_over, sizeof(take_over) / sizeof(take_over[0]), err))
         return false;
     if (!run3(s,
@@ -110,5 +113,7 @@ bool store_match(struct store *s, int64_t folder_pk, struct folder_state *st, st
         return false;
     st->generation = old + 1;
     st->resync = false;
+    if (!store_reveal_events(s, folder_pk, err))
+        return false;
     return db_exec(&s->db, "DELETE FROM temp.pairs; DELETE FROM temp.partner", err);
 }

@@ -352,7 +352,7 @@ static void on_page(void *ud, const struct reply *reply)
     s->current = NULL;
     schedule(s);
     if (err.code == ERR_NONE) {
-        struct store_page page = {reply->items.list, reply->items.count, reply->items.cursor, reply->items.more};
+        struct store_page page = {reply->items.list, reply->items.count, reply->items.cursor, reply->items.more, NULL};
         if (store_apply_page(s->account->store, f->pk, &page, f->announce, &done, &err))
             page_applied(s, f, reply, &done);
         else

@@ -76,7 +76,7 @@ static struct store_applied page(struct fixture *f, const struct item_info *item
 {
     struct store_applied done = {0};
     struct err err = {0};
-    struct store_page p = {items, n, str_from(cursor), more};
+    struct store_page p = {items, n, str_from(cursor), more, NULL};
     if (!store_apply_page(f->store, f->inbox, &p, false, &done, &err))
         fail_msg("%s", err.text);
     return done;

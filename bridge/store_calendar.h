@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BRIDGE_STORE_CALENDAR_H
+#define BRIDGE_STORE_CALENDAR_H
+/*
+ * The store's side of calendars: resources beside items, collections' own names and properties, mail that is owed. The
+ * same rules as in store.h: one transaction a call, durable when it returns true.
+ */
+#include "bridge/store.h"
+
+#define STORE_DIGEST_SIZE 16
+#define STORE_NAME_MAX    255 /* bytes of a resource's name */
+
+/* Beside an item_info that brings an event (store_page.events), or one that was put. */
+struct store_event {
+    struct str ical_uid; /* as clients see it */
+    struct str name;     /* empty, or taken: one is made from ical_uid. An existing resource keeps its own */
+    struct str digest, served;
+    enum event_kind kind;
+    int64_t from, to;
+    uint64_t size;
+    struct str extra; /* p NULL: unchanged */
+};
+
+struct store_resource {
+    int64_t pk;
+    struct str name, ical_uid, digest, served, extra; /* in the arena; extra as it was given */
+    struct str server_id, change;
+    uint64_t modseq; /* the revision */
+    enum event_kind kind;
+    int64_t from, to;
+    uint64_t size;
+};
+/* NULL arena: without strings. Those announced only. */
+bool store_resource_by_name(struct store *s, int64_t folder_pk, struct str name, struct arena *arena,
+                            struct store_resource *ret);
+/* Announced or not, of this server id; else, with a UID, the one that has this UID. For what comes with a page. */
+bool store_resource_of(struct store *s, int64_t folder_pk, struct str server_id, struct str ical_uid,
+                       struct arena *arena, struct store_resource *ret);
+bool store_resource_by_uid(struct store *s, int64_t folder_pk, struct str ical_uid, struct arena *arena,
+                           struct store_resource *ret);
+bool store_resource_by_pk(struct store *s, int64_t pk, struct arena *arena, struct store_resource *ret);
+/* Changed after `modseq` and overlapping [from, to); strings are valid during the callback. False from it: enough. */
+typedef bool store_resource_cb(void *ud, const struct store_resource *r);
+bool store_resources(struct store *s, int64_t folder_pk, uint64_t modseq, int64_t from, int64_t to,
+                     store_resource_cb *cb, void *ud, struct err *err);
+/* As store_expunged(), by name; names that exist again are left out. */
+bool store_resources_gone(struct store *s, int64_t folder_pk, uint64_t modseq, struct arena *arena,
+                          struct str **ret_names, size_t *ret_count, bool *ret_complete, struct err *err);
+
+/* An item that was put: the row is made or changed, together with its resource. identity_uid: the UID that the server
+ * tells for it, empty = not known. *ret: as it is now. */
+bool store_event_put(struct store *s, int64_t folder_pk, struct str server_id, struct str change,
+                     struct str identity_uid, const struct store_event *event, struct store_resource *ret,
+                     struct err *err);
+/* The same item under a new server id (an answered meeting). */
+bool store_event_renamed(struct store *s, int64_t item_pk, struct str server_id, struct str change, struct err *err);
+
+/* --- collections ----------------------------------------------------------------------------------------------------
+ */
+
+bool store_collection_segment(struct store *s, int64_t folder_pk, struct arena *arena, struct str *ret_segment);
+/* False with ERR_EXISTS: another collection has it. */
+bool store_collection_set(struct store *s, int64_t folder_pk, struct str segment, struct err *err);
+typedef void store_property_cb(void *ud, struct str name, struct str value);
+bool store_properties(struct store *s, int64_t folder_pk, store_property_cb *cb, void *ud, struct err *err);
+bool store_property_put(struct store *s, int64_t folder_pk, struct str name, struct str value, struct err *err);
+/* Several calls as one transaction; store_end() without ok undoes them. They nest. */
+bool store_begin(struct store *s, struct err *err);
+bool store_end(struct store *s, bool ok, struct err *err);
+
+/* --- mail that is owed
+ * ------------------------------------------------------------------------------------------------ */
+
+bool store_owe(struct store *s, struct str evidence, struct str message, struct err *err);
+/* The oldest; false: nothing is owed. */
+bool store_owed(struct store *s, int64_t after_pk, struct arena *arena, int64_t *ret_pk, struct str *ret_evidence,
+                struct str *ret_message);
+bool store_owed_done(struct store *s, int64_t pk, struct err *err);
+
+/* Between store_items.c, store_match.c and store_calendar.c, inside a transaction. */
+struct folder_state;
+bool store_event_insert(struct store *s, int64_t folder_pk, int64_t item_pk, bool hidden,
+                        const struct store_event *event, struct err *err);
+bool store_event_update(struct store *s, int64_t folder_pk, int64_t item_pk, uint64_t modseq,
+                        const struct store_event *event, bool *ret_changed, struct err *err);
+bool store_match_events(struct store *s, int64_t folder_pk, uint64_t modseq, struct err *err); /* pairs are known */
+bool store_reveal_events(struct store *s, int64_t folder_pk, struct err *err); /* the old ones are gone */
+
+#endif
