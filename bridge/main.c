@@ -44,9 +44,8 @@ struct program {
     size_t login_count;
     struct accounts *accounts;
     size_t opened;
-    struct imap_server *imap;
-    struct smtp_server *smtp;
-    unsigned serving; /* servers that are not empty yet, after SIGTERM */
+    struct servers *servers;
+    struct server *imap, *smtp;
     bool stopping;
 };
 
@@ -244,31 +243,14 @@ static bool is_loopback(const char *address)
     return strcmp(address, "::1") == 0 || strncmp(address, "127.", 4) == 0;
 }
 
-static void on_empty(void *ud)
-{
-    struct program *p = ud;
-    if (--p->serving == 0)
-        loop_stop(p->loop);
-}
-
-typedef bool listen_fn(struct program *p, const char *address, bool same_user, struct err *err);
-
-static bool listen_imap(struct program *p, const char *address, bool same_user, struct err *err)
-{
-    return imap_server_listen(p->imap, address, (unsigned)p->config->server.imap, p->imap_tls, same_user, err);
-}
-
-static bool listen_smtp(struct program *p, const char *address, bool same_user, struct err *err)
-{
-    return smtp_server_listen(p->smtp, address, (unsigned)p->config->server.smtp, p->smtp_tls, same_user, err);
-}
-
-static bool listen_everywhere(struct program *p, listen_fn *listen_on, const char *area, struct err *err)
+static bool listen_everywhere(struct program *p, struct server *server, uint64_t port, struct tls_server *tls,
+                              const char *area, struct err *err)
 {
     const struct config_server *v = &p->config->server;
     for (size_t i = 0; i < v->address_count; i++) {
         const char *address = v->addresses[i];
-        if (listen_on(p, address, v->allow_uids == ALLOW_SELF && is_loopback(address), err))
+        bool same_user = v->allow_uids == ALLOW_SELF && is_loopback(address);
+        if (server_listen(server, address, (unsigned)port, tls, same_user, err))
             continue;
         /* "localhost" means both, but a machine may have no IPv6. */
         if (strcmp(address, "::1") != 0 || err->code == ERR_EXISTS || v->address_count == 1)
@@ -278,61 +260,55 @@ static bool listen_everywhere(struct program *p, listen_fn *listen_on, const cha
     return true;
 }
 
-static bool start_imap(struct program *p, struct err *err)
-{
-    const struct config_limits *n = &p->config->limits;
-    p->imap = imap_server_new(&(struct imap_server_opts){
-        .loop = p->loop,
-        .accounts = p->accounts,
-        .version = EXBRIDGE_VERSION,
-        .tmp_dir = p->config->server.cache_dir,
-        .limits = {.connections = (unsigned)n->connections,
-                   .unauthenticated = (unsigned)n->connections_unauthenticated,
-                   .per_account = (unsigned)n->connections_per_account,
-                   .handshake_timeout_s = (unsigned)n->handshake_timeout_s,
-                   .preauth_timeout_s = (unsigned)n->preauth_timeout_s,
-                   .idle_timeout_s = (unsigned)n->imap_idle_timeout_s,
-                   .line_preauth = (size_t)n->imap_line_preauth,
-                   .line = (size_t)n->imap_line,
-                   .literal = (size_t)n->imap_literal,
-                   .args = (size_t)n->imap_args},
-        .on_empty = on_empty,
-        .ud = p,
-    });
-    p->serving++;
-    return !p->config->server.imap || listen_everywhere(p, listen_imap, "imap", err);
-}
-
-static bool start_smtp(struct program *p, struct err *err)
-{
-    const struct config_limits *n = &p->config->limits;
-    p->smtp = smtp_server_new(&(struct smtp_server_opts){
-        .loop = p->loop,
-        .accounts = p->accounts,
-        .tmp_dir = p->config->server.cache_dir,
-        .limits = {.connections = (unsigned)n->connections,
-                   .unauthenticated = (unsigned)n->connections_unauthenticated,
-                   .per_account = (unsigned)n->connections_per_account,
-                   .handshake_timeout_s = (unsigned)n->handshake_timeout_s,
-                   .preauth_timeout_s = (unsigned)n->preauth_timeout_s,
-                   .idle_timeout_s = (unsigned)n->smtp_idle_timeout_s,
-                   .line = (size_t)n->smtp_line,
-                   .recipients = (size_t)n->smtp_recipients,
-                   .message = n->message_size},
-        .on_empty = on_empty,
-        .ud = p,
-    });
-    p->serving++;
-    return !p->config->server.smtp || listen_everywhere(p, listen_smtp, "smtp", err);
-}
-
-/* --- running ---------------------------------------------------------------------------------------- */
-
 static void stop_now(void *ud)
 {
     struct program *p = ud;
     loop_stop(p->loop);
 }
+
+static void make_servers(struct program *p)
+{
+    const struct config_limits *n = &p->config->limits;
+    p->servers = servers_new(&(struct servers_opts){
+        .loop = p->loop,
+        .accounts = p->accounts,
+        .limits = {.connections = (unsigned)n->connections,
+                   .unauthenticated = (unsigned)n->connections_unauthenticated,
+                   .per_account = (unsigned)n->connections_per_account,
+                   .handshake_timeout_s = (unsigned)n->handshake_timeout_s,
+                   .preauth_timeout_s = (unsigned)n->preauth_timeout_s},
+        .on_empty = stop_now,
+        .ud = p,
+    });
+    p->imap = imap_server_new(&(struct imap_server_opts){
+        .all = p->servers,
+        .version = EXBRIDGE_VERSION,
+        .tmp_dir = p->config->server.cache_dir,
+        .limits = {.idle_timeout_s = (unsigned)n->imap_idle_timeout_s,
+                   .line_preauth = (size_t)n->imap_line_preauth,
+                   .line = (size_t)n->imap_line,
+                   .literal = (size_t)n->imap_literal,
+                   .args = (size_t)n->imap_args},
+    });
+    p->smtp = smtp_server_new(&(struct smtp_server_opts){
+        .all = p->servers,
+        .tmp_dir = p->config->server.cache_dir,
+        .limits = {.idle_timeout_s = (unsigned)n->smtp_idle_timeout_s,
+                   .line = (size_t)n->smtp_line,
+                   .recipients = (size_t)n->smtp_recipients,
+                   .message = n->message_size},
+    });
+}
+
+static bool start_servers(struct program *p, struct err *err)
+{
+    const struct config_server *v = &p->config->server;
+    make_servers(p);
+    return (!v->imap || listen_everywhere(p, p->imap, v->imap, p->imap_tls, "imap", err)) &&
+           (!v->smtp || listen_everywhere(p, p->smtp, v->smtp, p->smtp_tls, "smtp", err));
+}
+
+/* --- running ---------------------------------------------------------------------------------------- */
 
 static void on_stop_signal(void *ud)
 {
@@ -345,8 +321,7 @@ static void on_stop_signal(void *ud)
     log_info("run", NULL, "stopping");
     daemon_notify("STOPPING=1");
     timer_start(p->drain_timer, DRAIN_MS);
-    imap_server_shutdown(p->imap);
-    smtp_server_shutdown(p->smtp);
+    servers_shutdown(p->servers);
 }
 
 static void on_reload_signal(void *ud)
@@ -395,8 +370,9 @@ static void start_loop_things(struct program *p)
 
 static void close_all(struct program *p)
 {
-    imap_server_free(&p->imap);
-    smtp_server_free(&p->smtp);
+    server_free(&p->imap);
+    server_free(&p->smtp);
+    servers_free(&p->servers);
     accounts_free(&p->accounts);
     for (size_t i = 0; i < p->login_count; i++)
         login_free(&p->logins[i]);
@@ -446,7 +422,7 @@ static bool prepare(struct program *p, struct err *err)
         return false;
     start_loop_things(p);
     open_accounts(p);
-    return start_imap(p, err) && start_smtp(p, err);
+    return start_servers(p, err);
 }
 
 static int run(struct config *config)

@@ -29,33 +29,33 @@ static uint64_t size_limit(const struct account *a)
 
 static void refuse(struct imap_session *s, const struct imap_command *c, const char *code, const char *text)
 {
-    imap_write_line(&s->out, c->tag, "NO", code, text);
+    imap_write_line(&s->client.out, c->tag, "NO", code, text);
     imap_parser_refuse(s->parser);
     blob_unref(&s->incoming);
 }
 
 void imap_append_begin(struct imap_session *s, const struct imap_command *c)
 {
-    const struct folder *f = c->append.mailbox.p ? account_folder_by_name(s->account, c->append.mailbox) : NULL;
-    if (c->verb != IMAP_APPEND || !account_can_write(s->account))
+    const struct folder *f = c->append.mailbox.p ? account_folder_by_name(s->client.account, c->append.mailbox) : NULL;
+    if (c->verb != IMAP_APPEND || !account_can_write(s->client.account))
         refuse(s, c, "CANNOT", IMAP_READ_ONLY_TEXT);
     else if (c->append.index > 0)
         refuse(s, c, "CANNOT", "One message at a time, please.");
     else if (!f || !f->selectable)
         refuse(s, c, "TRYCREATE", "There is no such mailbox.");
-    else if (!can_append(s->account, f))
+    else if (!can_append(s->client.account, f))
         refuse(s, c, "CANNOT", "Exchange ActiveSync takes no messages into this mailbox; only drafts can be stored.");
-    else if (c->append.size > size_limit(s->account))
+    else if (c->append.size > size_limit(s->client.account))
         refuse(s, c, "TOOBIG", "The message is larger than the server takes.");
     else if (c->append.size == 0)
         refuse(s, c, NULL, "An empty message cannot be stored.");
     else {
         blob_unref(&s->incoming);
-        s->incoming = blob_new(account_tmp_dir(s->account), APPEND_MAX * 2);
+        s->incoming = blob_new(account_tmp_dir(s->client.account), APPEND_MAX * 2);
         s->incoming_err = (struct err){0};
         s->incoming_eol = (struct eol_crlf){0};
         if (c->append.sync)
-            buf_lit(&s->out, "+ OK\r\n");
+            buf_lit(&s->client.out, "+ OK\r\n");
         imap_parser_take(s->parser);
     }
 }
@@ -103,7 +103,7 @@ void cmd_append(struct imap_session *s, struct imap_command *c)
             blob_finish(message, &err);
     }
     buf_done(&rest);
-    const struct folder *f = c->append.mailbox.p ? account_folder_by_name(s->account, c->append.mailbox) : NULL;
+    const struct folder *f = c->append.mailbox.p ? account_folder_by_name(s->client.account, c->append.mailbox) : NULL;
     if (!message || err.code != ERR_NONE || !f) {
         blob_unref(&message);
         if (err.code == ERR_NONE)
@@ -115,11 +115,11 @@ void cmd_append(struct imap_session *s, struct imap_command *c)
         .message = message,
         .flags = c->append.flags.bits,
         .keywords = c->append.flags.keywords.items,
-        .keyword_count = account_caps(s->account) & CAP_KEYWORDS ? c->append.flags.keywords.n : 0,
+        .keyword_count = account_caps(s->client.account) & CAP_KEYWORDS ? c->append.flags.keywords.n : 0,
         .received_s = c->append.has_date ? c->append.date_s : TIME_NONE,
     };
     struct imap_changing *w = imap_changing_new(s);
     w->message = message;
     s->work.stop = stop;
-    w->change = change_append(s->account, f->pk, &what, on_appended, s);
+    w->change = change_append(s->client.account, f->pk, &what, on_appended, s);
 }

@@ -77,15 +77,15 @@ static void start(struct imap_session *s, struct imap_command *c, bool move)
                     s->examined ? "The mailbox is open read-only." : IMAP_READ_ONLY_TEXT);
         return;
     }
-    if (!account_can_write(s->account)) {
+    if (!account_can_write(s->client.account)) {
         imap_finish(s, "NO", "CANNOT", IMAP_READ_ONLY_TEXT);
         return;
     }
-    if (!move && !(account_caps(s->account) & CAP_COPY)) {
+    if (!move && !(account_caps(s->client.account) & CAP_COPY)) {
         imap_finish(s, "NO", "CANNOT", "Exchange ActiveSync cannot copy messages; they can be moved.");
         return;
     }
-    const struct folder *f = c->copy.mailbox.p ? account_folder_by_name(s->account, c->copy.mailbox) : NULL;
+    const struct folder *f = c->copy.mailbox.p ? account_folder_by_name(s->client.account, c->copy.mailbox) : NULL;
     if (!f || !f->selectable) {
         imap_finish(s, "NO", "TRYCREATE", "There is no such mailbox.");
         return;

@@ -90,7 +90,7 @@ static void end(struct fetch *f)
         finish(f);
         return;
     }
-    imap_flush(f->s);
+    client_flush(&f->s->client);
     f->change = change_flags(f->s->mailbox, f->unseen, f->unseen_n, &seen, on_seen, f->s);
 }
 
@@ -104,7 +104,7 @@ static void on_content(void *ud, const struct content *content)
     imap_source_took(&f->src, content);
     if (content->err.code != ERR_NONE)
         fail_message(f);
-    s->slice_ms = time_mono_ms();
+    client_begin_slice(&s->client);
     step(s);
 }
 
@@ -135,7 +135,7 @@ static void ask(struct fetch *f, enum content_need need)
     size_t n = look_ahead(f, need, uids);
     if (!imap_source_ask(&f->src, uids, n, need, on_content)) {
         fail_message(f);
-        imap_yield(f->s);
+        client_yield(&f->s->client);
     }
 }
 
@@ -155,7 +155,7 @@ static bool tell_sizes(struct fetch *f)
 static bool wants_size_told(const struct fetch *f)
 {
     return (f->args->kinds & 1u << IMAP_FETCH_RFC822_SIZE) && !f->src.m->size_told && !f->src.m->size_exact &&
-           !account_exact_size(f->s->account);
+           !account_exact_size(f->s->client.account);
 }
 
 /* --- the walk
@@ -201,7 +201,7 @@ static bool answer_message(struct fetch *f)
             ask(f, CONTENT_MESSAGE);
             return false;
         case FETCH_AGAIN:
-            imap_yield(f->s);
+            client_yield(&f->s->client);
             return false;
         case FETCH_UNDECODABLE:
             f->unknown_encoding = true;
@@ -233,8 +233,8 @@ static void step(struct imap_session *s)
             skip_message(f);
     }
     for (;;) {
-        if (!imap_has_room(s)) {
-            imap_yield(s);
+        if (!client_has_room(&s->client)) {
+            client_yield(&s->client);
             return;
         }
         if (f->seq == 0 && !next_message(f)) {

@@ -21,7 +21,7 @@ static void on_done(void *ud, const struct change_result *r)
 /* False: answered. */
 static bool may_write(struct imap_session *s)
 {
-    if (account_can_write(s->account))
+    if (account_can_write(s->client.account))
         return true;
     imap_finish(s, "NO", "CANNOT", IMAP_READ_ONLY_TEXT);
     return false;
@@ -29,7 +29,7 @@ static bool may_write(struct imap_session *s)
 
 static const struct folder *find(struct imap_session *s, struct str name)
 {
-    const struct folder *f = name.p ? account_folder_by_name(s->account, name) : NULL;
+    const struct folder *f = name.p ? account_folder_by_name(s->client.account, name) : NULL;
     if (!f)
         imap_finish(s, "NO", "NONEXISTENT", "There is no such mailbox.");
     return f;
@@ -44,14 +44,14 @@ void cmd_create(struct imap_session *s, struct imap_command *c)
     else if (c->create.use.n) /* RFC 6154 3: Exchange's special folders are its own */
         imap_finish(s, "NO", "USEATTR", "The special use of mailboxes is the server's to decide.");
     else
-        imap_changing_new(s)->change = change_folder_create(s->account, c->create.mailbox, on_done, s);
+        imap_changing_new(s)->change = change_folder_create(s->client.account, c->create.mailbox, on_done, s);
 }
 
 void cmd_delete(struct imap_session *s, struct imap_command *c)
 {
     const struct folder *f = may_write(s) ? find(s, c->mailbox) : NULL;
     if (f)
-        imap_changing_new(s)->change = change_folder_delete(s->account, f->pk, on_done, s);
+        imap_changing_new(s)->change = change_folder_delete(s->client.account, f->pk, on_done, s);
 }
 
 void cmd_rename(struct imap_session *s, struct imap_command *c)
@@ -60,5 +60,5 @@ void cmd_rename(struct imap_session *s, struct imap_command *c)
     if (f && !c->rename.to.p)
         imap_finish(s, "NO", "CANNOT", "No mailbox can have this name.");
     else if (f)
-        imap_changing_new(s)->change = change_folder_rename(s->account, f->pk, c->rename.to, on_done, s);
+        imap_changing_new(s)->change = change_folder_rename(s->client.account, f->pk, c->rename.to, on_done, s);
 }

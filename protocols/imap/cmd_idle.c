@@ -7,12 +7,12 @@
 static void tell(struct imap_session *s)
 {
     if (s->mailbox && mailbox_gone(s->mailbox)) {
-        imap_bye(s, NULL, "The selected mailbox was deleted on the server.", "mailbox deleted");
+        imap_bye(s, "The selected mailbox was deleted on the server.", "mailbox deleted");
         return;
     }
     if (s->view)
         imap_tell_news(s, true);
-    imap_flush(s);
+    client_flush(&s->client);
 }
 
 static void on_line(struct imap_session *s, struct str line)

@@ -14,15 +14,15 @@ struct str imap_capabilities(const struct imap_session *s)
 {
     if (s->state == IMAP_STATE_NOT_AUTHENTICATED)
         return STR("IMAP4rev1 SASL-IR LITERAL+ ENABLE ID AUTH=PLAIN AUTH=LOGIN");
-    return account_can_write(s->account) ? STR(READING " UIDPLUS MOVE") : STR(READING);
+    return account_can_write(s->client.account) ? STR(READING " UIDPLUS MOVE") : STR(READING);
 }
 
 void cmd_capability(struct imap_session *s, struct imap_command *c)
 {
     (void)c;
-    buf_lit(&s->out, "* CAPABILITY ");
-    buf_str(&s->out, imap_capabilities(s));
-    buf_lit(&s->out, "\r\n");
+    buf_lit(&s->client.out, "* CAPABILITY ");
+    buf_str(&s->client.out, imap_capabilities(s));
+    buf_lit(&s->client.out, "\r\n");
     imap_finish_ok(s);
 }
 
@@ -43,10 +43,8 @@ void cmd_logout(struct imap_session *s, struct imap_command *c)
 {
     (void)c;
     imap_untagged(s, "BYE", NULL, "Logging out.");
-    imap_write_line(&s->out, s->command->tag, "OK", NULL, "LOGOUT completed.");
-    imap_flush(s);
-    s->ending = true;
-    conn_close(s->conn, "logout");
+    imap_write_line(&s->client.out, s->command->tag, "OK", NULL, "LOGOUT completed.");
+    client_close(&s->client, "logout");
 }
 
 /* TLS is implicit or not there at all: nothing in the clear can be smuggled into a later TLS session. */
@@ -59,9 +57,9 @@ void cmd_starttls(struct imap_session *s, struct imap_command *c)
 void cmd_id(struct imap_session *s, struct imap_command *c)
 {
     (void)c;
-    buf_lit(&s->out, "* ID (\"name\" \"exbridge\" \"version\" ");
-    imap_write_string(&s->out, str_from(imap_server_options(s->server)->version), false);
-    buf_lit(&s->out, ")\r\n");
+    buf_lit(&s->client.out, "* ID (\"name\" \"exbridge\" \"version\" ");
+    imap_write_string(&s->client.out, str_from(imap_server_of(s)->opts.version), false);
+    buf_lit(&s->client.out, ")\r\n");
     imap_finish_ok(s);
 }
 
@@ -75,14 +73,14 @@ void cmd_enable(struct imap_session *s, struct imap_command *c)
         utf8 |= str_is(c->enable.items[i], "UTF8=ACCEPT");
     }
     /* RFC 6855 3: enabling it while a mailbox is selected may be refused; there is no reason to. */
-    buf_lit(&s->out, "* ENABLED");
+    buf_lit(&s->client.out, "* ENABLED");
     if (condstore && !s->condstore)
-        buf_lit(&s->out, " CONDSTORE");
+        buf_lit(&s->client.out, " CONDSTORE");
     if (qresync && !s->qresync)
-        buf_lit(&s->out, " QRESYNC");
+        buf_lit(&s->client.out, " QRESYNC");
     if (utf8 && !s->utf8)
-        buf_lit(&s->out, " UTF8=ACCEPT");
-    buf_lit(&s->out, "\r\n");
+        buf_lit(&s->client.out, " UTF8=ACCEPT");
+    buf_lit(&s->client.out, "\r\n");
     if (condstore || qresync)
         imap_enable_condstore(s);
     s->qresync |= qresync;
@@ -94,7 +92,7 @@ void cmd_enable(struct imap_session *s, struct imap_command *c)
 void cmd_namespace(struct imap_session *s, struct imap_command *c)
 {
     (void)c;
-    buf_lit(&s->out, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
+    buf_lit(&s->client.out, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
     imap_finish_ok(s);
 }
 

@@ -57,14 +57,14 @@ static void write_folder(struct imap_session *s, const struct folder *f, const c
     attributes[n++] = f->has_children ? "HasChildren" : "HasNoChildren";
     if (use_attribute(f->use))
         attributes[n++] = use_attribute(f->use);
-    imap_write_list(&s->out, response, attributes, n, f->name, s->utf8, childinfo);
+    imap_write_list(&s->client.out, response, attributes, n, f->name, s->utf8, childinfo);
 }
 
 /* A subscribed name that is no mailbox (any more): RFC 5258 3.1. */
 static void write_lost(struct imap_session *s, struct str name)
 {
     static const char *const attributes[] = {"Subscribed", "NonExistent"};
-    imap_write_list(&s->out, "LIST", attributes, 2, name, s->utf8, false);
+    imap_write_list(&s->client.out, "LIST", attributes, 2, name, s->utf8, false);
 }
 
 /* --- LIST
@@ -81,7 +81,7 @@ static bool is_selected(const struct imap_list *args, const struct folder *f)
 static bool has_hidden_descendant(const struct listing *l, const struct imap_list *args, const struct folder *f)
 {
     size_t n;
-    const struct folder *const *folders = account_folders(l->s->account, &n);
+    const struct folder *const *folders = account_folders(l->s->client.account, &n);
     for (size_t i = 0; i < n; i++)
         if (imap_list_is_below(folders[i]->name, f->name) && is_selected(args, folders[i]) &&
             !imap_list_match_any(folders[i]->name, &l->patterns))
@@ -111,19 +111,19 @@ static void start_statuses(struct listing *l)
     struct imap_session *s = l->s;
     while (l->started < l->job_n && l->started - l->ended < STATUS_PARALLEL) {
         struct status_job *job = &l->jobs[l->started++];
-        job->op = mailbox_get_status(s->account, job->pk, on_status, job);
+        job->op = mailbox_get_status(s->client.account, job->pk, on_status, job);
     }
     if (l->ended == l->job_n)
         imap_finish_ok(s);
     else
-        imap_flush(s);
+        client_flush(&s->client);
 }
 
 static void list_all(struct listing *l, const struct imap_list *args)
 {
     struct imap_session *s = l->s;
     size_t n, lost_n;
-    const struct folder *const *folders = account_folders(s->account, &n);
+    const struct folder *const *folders = account_folders(s->client.account, &n);
     bool subscribed = (args->selects | args->returns) & IMAP_LIST_SUBSCRIBED;
     bool recursive = args->selects & IMAP_LIST_RECURSIVEMATCH;
     if (args->returns & IMAP_LIST_STATUS)
@@ -142,7 +142,7 @@ static void list_all(struct listing *l, const struct imap_list *args)
     }
     if (!(args->selects & IMAP_LIST_SUBSCRIBED) || (args->selects & IMAP_LIST_SPECIAL_USE))
         return;
-    const struct str *lost = account_lost_subscriptions(s->account, &lost_n);
+    const struct str *lost = account_lost_subscriptions(s->client.account, &lost_n);
     for (size_t i = 0; i < lost_n; i++)
         if (imap_list_match_any(lost[i], &l->patterns))
             write_lost(s, lost[i]);
@@ -176,8 +176,8 @@ static void begin(struct imap_session *s, struct imap_command *c, waiter_cb *on_
     l->s = s;
     l->patterns = (struct imap_strs){patterns, c->list.patterns.n};
     s->work = (struct imap_work){.stop = stop, .ud = l};
-    account_poke_folders(s->account);
-    l->waiter = account_wait_folders(s->account, on_folders, l);
+    account_poke_folders(s->client.account);
+    l->waiter = account_wait_folders(s->client.account, on_folders, l);
 }
 
 void cmd_list(struct imap_session *s, struct imap_command *c)
@@ -185,7 +185,7 @@ void cmd_list(struct imap_session *s, struct imap_command *c)
     const struct imap_list *args = &c->list;
     /* RFC 3501 6.3.8: an empty name asks for the separator and the root. */
     if (!args->extended && args->patterns.n == 1 && args->patterns.items[0].p && args->patterns.items[0].n == 0) {
-        buf_lit(&s->out, "* LIST (\\Noselect) \"/\" \"\"\r\n");
+        buf_lit(&s->client.out, "* LIST (\\Noselect) \"/\" \"\"\r\n");
         imap_finish_ok(s);
         return;
     }
@@ -203,10 +203,10 @@ static void lsub_parents(struct listing *l, struct str name, struct str *previou
         if (name.p[i] != '/' || str_eq(parent, *previous) || imap_list_is_below(*previous, parent) ||
             !imap_list_match_any(parent, &l->patterns))
             continue;
-        const struct folder *f = account_folder_by_name(l->s->account, parent);
+        const struct folder *f = account_folder_by_name(l->s->client.account, parent);
         static const char *const attributes[] = {"Noselect"};
         if (!f || !f->subscribed)
-            imap_write_list(&l->s->out, "LSUB", attributes, 1, parent, l->s->utf8, false);
+            imap_write_list(&l->s->client.out, "LSUB", attributes, 1, parent, l->s->utf8, false);
         *previous = parent;
     }
 }
@@ -219,7 +219,7 @@ static void lsub_one(struct listing *l, struct str name, const struct folder *f,
     else if (f)
         write_folder(l->s, f, "LSUB", false, false);
     else
-        imap_write_list(&l->s->out, "LSUB", gone, 1, name, l->s->utf8, false);
+        imap_write_list(&l->s->client.out, "LSUB", gone, 1, name, l->s->utf8, false);
 }
 
 static void on_lsub_folders(void *ud, const struct err *err)
@@ -232,8 +232,8 @@ static void on_lsub_folders(void *ud, const struct err *err)
         imap_finish_err(s, err);
         return;
     }
-    const struct folder *const *folders = account_folders(s->account, &n);
-    const struct str *lost = account_lost_subscriptions(s->account, &lost_n);
+    const struct folder *const *folders = account_folders(s->client.account, &n);
+    const struct str *lost = account_lost_subscriptions(s->client.account, &lost_n);
     struct str previous = STR_NULL;
     for (size_t i = 0; i < n; i++)
         if (folders[i]->subscribed)
@@ -261,9 +261,9 @@ static void on_subscribe_folders(void *ud, const struct err *err)
     l->waiter = NULL;
     if (err && err->code != ERR_NONE)
         imap_finish_err(s, err);
-    else if (subscribe && !account_folder_by_name(s->account, s->command->mailbox))
+    else if (subscribe && !account_folder_by_name(s->client.account, s->command->mailbox))
         imap_finish(s, "NO", "NONEXISTENT", "There is no such mailbox.");
-    else if (!account_subscribe(s->account, s->command->mailbox, subscribe, &why))
+    else if (!account_subscribe(s->client.account, s->command->mailbox, subscribe, &why))
         imap_finish_err(s, &why);
     else
         imap_finish_ok(s);
@@ -278,7 +278,7 @@ void cmd_subscribe(struct imap_session *s, struct imap_command *c)
     struct listing *l = ARENA_NEW(&c->arena, struct listing);
     l->s = s;
     s->work = (struct imap_work){.stop = stop, .ud = l};
-    l->waiter = account_wait_folders(s->account, on_subscribe_folders, l);
+    l->waiter = account_wait_folders(s->client.account, on_subscribe_folders, l);
 }
 
 void cmd_unsubscribe(struct imap_session *s, struct imap_command *c)

@@ -156,7 +156,7 @@ static void write_esearch(struct search *q, const uint32_t *numbers)
                              .n = q->n,
                              .sorted = q->verb == IMAP_SORT,
                              .modseq = highest_modseq(q)};
-    imap_write_esearch(&s->out, &e);
+    imap_write_esearch(&s->client.out, &e);
 }
 
 static void finish(struct search *q)
@@ -165,11 +165,11 @@ static void finish(struct search *q)
     if (q->args->returns & IMAP_RETURN_SAVE)
         save(q);
     if (q->verb == IMAP_THREAD) {
-        buf_lit(&s->out, "* THREAD");
+        buf_lit(&s->client.out, "* THREAD");
         if (q->n > 0)
-            buf_byte(&s->out, ' ');
-        imap_thread_run(&s->out, q->args->thread, q->threads, q->n);
-        buf_lit(&s->out, "\r\n");
+            buf_byte(&s->client.out, ' ');
+        imap_thread_run(&s->client.out, q->args->thread, q->threads, q->n);
+        buf_lit(&s->client.out, "\r\n");
     } else {
         uint64_t modseq = q->args->has_return ? 0 : highest_modseq(q);
         uint32_t *numbers = mem_array(q->n + 1, sizeof(*numbers));
@@ -184,7 +184,7 @@ static void finish(struct search *q)
         if (q->args->has_return)
             write_esearch(q, numbers);
         else
-            imap_write_numbers(&s->out, q->verb == IMAP_SORT ? "SORT" : "SEARCH", numbers, q->n, modseq);
+            imap_write_numbers(&s->client.out, q->verb == IMAP_SORT ? "SORT" : "SEARCH", numbers, q->n, modseq);
         mem_free(numbers);
     }
     stop(s);
@@ -286,7 +286,7 @@ static void on_content(void *ud, const struct content *content)
     struct imap_session *s = ud;
     struct search *q = s->work.ud;
     imap_source_took(&q->src, content);
-    s->slice_ms = time_mono_ms();
+    client_begin_slice(&s->client);
     if (content->err.code == ERR_NOT_FOUND)
         q->seq = 0; /* gone: it matches nothing */
     else if (content->err.code != ERR_NONE) {
@@ -351,9 +351,9 @@ static void step(struct imap_session *s)
     struct search *q = s->work.ud;
     for (;;) {
         if (q->needs & IMAP_NEEDS_MESSAGE)
-            s->slice_n |= 31; /* bodies take their time: look at the clock after each */
-        if (!imap_has_room(s)) {
-            imap_yield(s);
+            s->client.slice_n |= 31; /* bodies take their time: look at the clock after each */
+        if (!client_has_room(&s->client)) {
+            client_yield(&s->client);
             return;
         }
         if (q->seq == 0 && (is_decided(q) || !imap_seqset_iter_next(&q->iter, &q->seq))) {
@@ -410,7 +410,7 @@ static void begin(struct imap_session *s, struct imap_command *c)
     if (c->search.uses_modseq)
         imap_enable_condstore(s);
     imap_seqset_from_sorted(&c->arena, s->saved, s->saved_n, &q->saved);
-    q->env = (struct imap_search_env){.charsets = imap_server_charsets(s->server),
+    q->env = (struct imap_search_env){.charsets = imap_server_of(s)->charsets,
                                       .last_seq = count,
                                       .last_uid = count ? view_uid(s->view, count) : 0,
                                       .saved_uids = &q->saved,
@@ -419,7 +419,7 @@ static void begin(struct imap_session *s, struct imap_command *c)
     q->needs = imap_search_needs(c->search.program);
     q->wants_email_id = names(c->search.program, IMAP_SEARCH_EMAILID);
     q->cares_for_size = cares_for_size(&c->search);
-    q->wants_exact_size = q->cares_for_size && account_exact_size(s->account);
+    q->wants_exact_size = q->cares_for_size && account_exact_size(s->client.account);
     imap_source_init(&q->src, s);
     set_bounds(q);
     imap_seqset_iter_init(&q->iter, &q->seqs);

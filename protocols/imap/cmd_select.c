@@ -31,7 +31,7 @@ static void on_progress(void *ud, unsigned done, unsigned total)
     else
         snprintf(text, sizeof(text), "Reading the list of messages from the server: %u so far.", done);
     imap_untagged(s, "OK", NULL, text);
-    imap_flush(s);
+    client_flush(&s->client);
 }
 
 /* --- the answers
@@ -62,20 +62,20 @@ static void write_code(struct buf *out, const char *code, uint64_t value, const 
 /* What STORE can change for good (RFC 3501 7.1). */
 static void write_permanent_flags(struct imap_session *s)
 {
-    struct buf *out = &s->out;
+    struct buf *out = &s->client.out;
     if (s->read_only) {
         buf_lit(out, "* OK [PERMANENTFLAGS ()] No flag can be changed here.\r\n");
         return;
     }
     buf_lit(out, "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen $Forwarded");
-    if (account_caps(s->account) & CAP_KEYWORDS)
+    if (account_caps(s->client.account) & CAP_KEYWORDS)
         buf_lit(out, " \\*");
     buf_lit(out, ")] Flags can be changed.\r\n");
 }
 
 static void write_selected(struct imap_session *s)
 {
-    struct buf *out = &s->out;
+    struct buf *out = &s->client.out;
     struct mailbox_status status;
     mailbox_get_counts(s->mailbox, &status);
     imap_write_all_flags(s);
@@ -129,8 +129,8 @@ static void step_resync(struct imap_session *s)
     struct selecting *sel = s->work.ud;
     const struct imap_select *args = &s->command->select;
     for (; sel->seq <= view_count(s->view); sel->seq++) {
-        if (!imap_has_room(s)) {
-            imap_yield(s);
+        if (!client_has_room(&s->client)) {
+            client_yield(&s->client);
             return;
         }
         const struct message *m = imap_message_at(s, sel->seq, &sel->hint);
@@ -190,13 +190,13 @@ static void on_folders(void *ud, const struct err *err)
         imap_finish_err(s, err);
         return;
     }
-    const struct folder *f = account_folder_by_name(s->account, s->command->select.mailbox);
+    const struct folder *f = account_folder_by_name(s->client.account, s->command->select.mailbox);
     if (!f)
         imap_finish(s, "NO", "NONEXISTENT", "There is no such mailbox.");
     else if (!f->selectable)
         imap_finish(s, "NO", "CANNOT", "This mailbox only holds other mailboxes.");
     else
-        sel->op = mailbox_open(s->account, f->pk, &events, s);
+        sel->op = mailbox_open(s->client.account, f->pk, &events, s);
 }
 
 void cmd_select(struct imap_session *s, struct imap_command *c)
@@ -215,7 +215,7 @@ void cmd_select(struct imap_session *s, struct imap_command *c)
     }
     struct selecting *sel = ARENA_NEW(&c->arena, struct selecting);
     s->work = (struct imap_work){.stop = stop, .ud = sel};
-    sel->waiter = account_wait_folders(s->account, on_folders, s);
+    sel->waiter = account_wait_folders(s->client.account, on_folders, s);
 }
 
 void cmd_examine(struct imap_session *s, struct imap_command *c)

@@ -28,14 +28,14 @@ void imap_write_status_of(struct imap_session *s, int64_t folder_pk, struct str 
         .deleted = status->deleted,
         .size = status->size,
         .highestmodseq = status->highestmodseq,
-        .appendlimit = account_limits(s->account)->message_max,
+        .appendlimit = account_limits(s->client.account)->message_max,
     };
-    const struct folder *f = account_folder_by_pk(s->account, folder_pk);
+    const struct folder *f = account_folder_by_pk(s->client.account, folder_pk);
     if ((items & IMAP_STATUS_MAILBOXID) && f)
-        values.mailbox_id = folder_mailbox_id(s->account, f, &s->command->arena);
+        values.mailbox_id = folder_mailbox_id(s->client.account, f, &s->command->arena);
     else
         items &= ~(unsigned)IMAP_STATUS_MAILBOXID;
-    imap_write_status(&s->out, name, s->utf8, items, &values);
+    imap_write_status(&s->client.out, name, s->utf8, items, &values);
 }
 
 static void on_status(void *ud, const struct mailbox_status *status, const struct err *err)
@@ -62,13 +62,13 @@ static void on_folders(void *ud, const struct err *err)
         imap_finish_err(s, err);
         return;
     }
-    const struct folder *f = account_folder_by_name(s->account, s->command->status.mailbox);
+    const struct folder *f = account_folder_by_name(s->client.account, s->command->status.mailbox);
     if (!f || !f->selectable) {
         imap_finish(s, "NO", "NONEXISTENT", "There is no such mailbox.");
         return;
     }
     st->pk = f->pk;
-    st->op = mailbox_get_status(s->account, f->pk, on_status, s);
+    st->op = mailbox_get_status(s->client.account, f->pk, on_status, s);
 }
 
 void cmd_status(struct imap_session *s, struct imap_command *c)
@@ -79,5 +79,5 @@ void cmd_status(struct imap_session *s, struct imap_command *c)
     }
     struct status *st = ARENA_NEW(&c->arena, struct status);
     s->work = (struct imap_work){.stop = stop, .ud = st};
-    st->waiter = account_wait_folders(s->account, on_folders, s);
+    st->waiter = account_wait_folders(s->client.account, on_folders, s);
 }

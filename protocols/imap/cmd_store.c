@@ -17,6 +17,7 @@ struct imap_changing *imap_changing_new(struct imap_session *s)
     struct imap_changing *w = ARENA_NEW(&s->command->arena, struct imap_changing);
     s->work.ud = w;
     s->work.stop = imap_changing_stop;
+    s->work.changing = true;
     return w;
 }
 
@@ -83,20 +84,20 @@ static void tell_message(struct imap_session *s, uint32_t uid, bool silent)
     view_told(s->view, uid, m->modseq);
     if (silent && !s->condstore)
         return;
-    buf_lit(&s->out, "* ");
-    buf_u64(&s->out, seq);
-    buf_lit(&s->out, " FETCH (UID ");
-    buf_u64(&s->out, uid);
+    buf_lit(&s->client.out, "* ");
+    buf_u64(&s->client.out, seq);
+    buf_lit(&s->client.out, " FETCH (UID ");
+    buf_u64(&s->client.out, uid);
     if (!silent) {
-        buf_lit(&s->out, " FLAGS ");
+        buf_lit(&s->client.out, " FLAGS ");
         imap_write_flags_of(s, m);
     }
     if (s->condstore) {
-        buf_lit(&s->out, " MODSEQ (");
-        buf_u64(&s->out, m->modseq);
-        buf_byte(&s->out, ')');
+        buf_lit(&s->client.out, " MODSEQ (");
+        buf_u64(&s->client.out, m->modseq);
+        buf_byte(&s->client.out, ')');
     }
-    buf_lit(&s->out, ")\r\n");
+    buf_lit(&s->client.out, ")\r\n");
 }
 
 /* RFC 7162 3.1.3: which ones had changed meanwhile. */
@@ -149,7 +150,7 @@ void cmd_store(struct imap_session *s, struct imap_command *c)
                     s->examined ? "The mailbox is open read-only." : IMAP_READ_ONLY_TEXT);
         return;
     }
-    if (args->flags.keywords.n && args->how != IMAP_STORE_REMOVE && !(account_caps(s->account) & CAP_KEYWORDS)) {
+    if (args->flags.keywords.n && args->how != IMAP_STORE_REMOVE && !(account_caps(s->client.account) & CAP_KEYWORDS)) {
         imap_finish(s, "NO", "CANNOT", "This server keeps no keywords.");
         return;
     }

@@ -31,7 +31,7 @@ static enum fetch_ready load_nothing(struct fetch *f, const struct imap_fetch_it
 static enum fetch_ready load_size(struct fetch *f, const struct imap_fetch_item *item, struct fetch_value *v)
 {
     (void)item;
-    if (f->src.m->size_exact || !account_exact_size(f->s->account))
+    if (f->src.m->size_exact || !account_exact_size(f->s->client.account))
         return FETCH_READY;
     if (!imap_source_message(&f->src))
         return FETCH_NEEDS_MESSAGE;
@@ -88,7 +88,7 @@ static enum fetch_ready load_preview(struct fetch *f, const struct imap_fetch_it
         return item->lazy ? FETCH_READY : FETCH_NEEDS_MESSAGE;
     }
     buf_reset(&f->src.tmp);
-    if (!imap_render_preview(&f->src.tmp, imap_server_charsets(f->s->server), f->src.root, &f->src.reader))
+    if (!imap_render_preview(&f->src.tmp, imap_server_of(f->s)->charsets, f->src.root, &f->src.reader))
         return fail(f, ERR_DISK, "the message cannot be read for its preview");
     keep(f, CONTENT_R_PREVIEW, v);
     return FETCH_READY;
@@ -152,7 +152,7 @@ static bool add_without_nul(void *ud, struct str piece)
 /* Large literals go straight from the blob to the connection, so the NULs have to go before. */
 static enum fetch_ready replace_nul(struct fetch *f, struct fetch_value *v)
 {
-    v->blob = blob_new(imap_server_options(f->s->server)->tmp_dir, blob_size(f->src.message));
+    v->blob = blob_new(imap_server_of(f->s)->opts.tmp_dir, blob_size(f->src.message));
     v->owned = true;
     if (!blob_each(f->src.message, add_without_nul, v, &f->src.err) || !blob_finish(v->blob, &f->src.err))
         return fail(f, ERR_DISK, "no room to prepare a message with NUL bytes");
@@ -215,7 +215,7 @@ static bool begin_decode(struct fetch *f, struct fetch_decode *d, const struct m
     mime_decoder_init(&d->decoder, encoding);
     buf_init(&d->piece, 0);
     if (keep_bytes)
-        d->out = blob_new(imap_server_options(f->s->server)->tmp_dir, part->end - part->body_at + 1);
+        d->out = blob_new(imap_server_of(f->s)->opts.tmp_dir, part->end - part->body_at + 1);
     return true;
 }
 

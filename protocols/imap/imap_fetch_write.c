@@ -10,7 +10,7 @@ typedef void write_item(struct fetch *f, const struct imap_fetch_item *item, con
 
 static void write_label(struct fetch *f, const struct imap_fetch_item *item)
 {
-    struct buf *out = &f->s->out;
+    struct buf *out = &f->s->client.out;
     buf_str(out, item->label);
     buf_byte(out, ' ');
 }
@@ -19,15 +19,15 @@ static void write_uid(struct fetch *f, const struct imap_fetch_item *item, const
 {
     (void)item;
     (void)v;
-    buf_lit(&f->s->out, "UID ");
-    buf_u64(&f->s->out, f->src.m->uid);
+    buf_lit(&f->s->client.out, "UID ");
+    buf_u64(&f->s->client.out, f->src.m->uid);
 }
 
 static void write_flags(struct fetch *f, const struct imap_fetch_item *item, const struct fetch_value *v)
 {
     (void)item;
     (void)v;
-    buf_lit(&f->s->out, "FLAGS ");
+    buf_lit(&f->s->client.out, "FLAGS ");
     imap_write_flags_of(f->s, f->src.m);
 }
 
@@ -35,22 +35,22 @@ static void write_internaldate(struct fetch *f, const struct imap_fetch_item *it
 {
     (void)v;
     write_label(f, item);
-    imap_write_internaldate(&f->s->out, f->src.m->received_s, 0);
+    imap_write_internaldate(&f->s->client.out, f->src.m->received_s, 0);
 }
 
 static void write_size(struct fetch *f, const struct imap_fetch_item *item, const struct fetch_value *v)
 {
     write_label(f, item);
-    buf_u64(&f->s->out, v->size ? v->size : f->src.m->size);
+    buf_u64(&f->s->client.out, v->size ? v->size : f->src.m->size);
 }
 
 static void write_modseq(struct fetch *f, const struct imap_fetch_item *item, const struct fetch_value *v)
 {
     (void)item;
     (void)v;
-    buf_lit(&f->s->out, "MODSEQ (");
-    buf_u64(&f->s->out, f->src.m->modseq);
-    buf_byte(&f->s->out, ')');
+    buf_lit(&f->s->client.out, "MODSEQ (");
+    buf_u64(&f->s->client.out, f->src.m->modseq);
+    buf_byte(&f->s->client.out, ')');
 }
 
 static void write_savedate(struct fetch *f, const struct imap_fetch_item *item, const struct fetch_value *v)
@@ -58,41 +58,41 @@ static void write_savedate(struct fetch *f, const struct imap_fetch_item *item, 
     (void)v;
     write_label(f, item);
     if (f->src.m->saved_s)
-        imap_write_internaldate(&f->s->out, f->src.m->saved_s, 0);
+        imap_write_internaldate(&f->s->client.out, f->src.m->saved_s, 0);
     else
-        buf_lit(&f->s->out, "NIL");
+        buf_lit(&f->s->client.out, "NIL");
 }
 
 static void write_emailid(struct fetch *f, const struct imap_fetch_item *item, const struct fetch_value *v)
 {
     (void)v;
     write_label(f, item);
-    buf_byte(&f->s->out, '(');
-    buf_str(&f->s->out, mailbox_email_id(f->s->mailbox, f->src.m, &f->src.arena));
-    buf_byte(&f->s->out, ')');
+    buf_byte(&f->s->client.out, '(');
+    buf_str(&f->s->client.out, mailbox_email_id(f->s->mailbox, f->src.m, &f->src.arena));
+    buf_byte(&f->s->client.out, ')');
 }
 
 static void write_binary_size(struct fetch *f, const struct imap_fetch_item *item, const struct fetch_value *v)
 {
     write_label(f, item);
-    buf_u64(&f->s->out, v->size);
+    buf_u64(&f->s->client.out, v->size);
 }
 
 /* A plain literal cannot hold NUL: 0x80 takes its place, as Dovecot does it. */
 static void write_blob(struct fetch *f, const struct fetch_value *v)
 {
-    struct buf *out = &f->s->out;
+    struct buf *out = &f->s->client.out;
     uint64_t n = v->end - v->at;
     imap_write_literal_head(out, n, v->binary);
     if (n > INLINE_MAX) {
-        imap_flush(f->s);
-        conn_write_blob(f->s->conn, v->blob, v->at, n);
+        client_flush(&f->s->client);
+        conn_write_blob(f->s->client.conn, v->blob, v->at, n);
         return;
     }
     char *to = buf_room(out, (size_t)n);
     if (!to || !blob_read(v->blob, v->at, to, (size_t)n, NULL)) {
         /* The size is announced: there is no way back but to end the connection. */
-        conn_abort(f->s->conn, "message not readable");
+        conn_abort(f->s->client.conn, "message not readable");
         return;
     }
     if (!v->binary)
@@ -103,7 +103,7 @@ static void write_blob(struct fetch *f, const struct fetch_value *v)
 
 static void write_value(struct fetch *f, const struct imap_fetch_item *item, const struct fetch_value *v)
 {
-    struct buf *out = &f->s->out;
+    struct buf *out = &f->s->client.out;
     write_label(f, item);
     switch (v->form) {
     case FETCH_FORM_NIL:
@@ -144,7 +144,7 @@ static write_item *const writers[] = {
 
 void imap_fetch_write(struct fetch *f)
 {
-    struct buf *out = &f->s->out;
+    struct buf *out = &f->s->client.out;
     const struct imap_fetch *args = f->args;
     bool first = true;
     buf_lit(out, "* ");

@@ -82,8 +82,8 @@ bool imap_write_vanished(struct imap_session *s, const struct imap_seqset *known
     if (r.n == 0)
         return true;
     struct imap_seqset set = {.ranges = r.items, .n = r.n};
-    buf_lit(&s->out, "* VANISHED (EARLIER) ");
-    imap_seqset_add(&s->out, &set);
-    buf_lit(&s->out, "\r\n");
+    buf_lit(&s->client.out, "* VANISHED (EARLIER) ");
+    imap_seqset_add(&s->client.out, &set);
+    buf_lit(&s->client.out, "\r\n");
     return true;
 }

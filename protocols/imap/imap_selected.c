@@ -11,7 +11,7 @@
 static void on_view_change(void *ud)
 {
     struct imap_session *s = ud;
-    if (s->work.change && !s->ending)
+    if (s->work.change && !s->client.ending)
         s->work.change(s);
 }
 
@@ -20,7 +20,7 @@ void imap_select(struct imap_session *s, struct mailbox *mailbox, bool examine)
     s->mailbox = mailbox;
     s->view = view_new(mailbox, on_view_change, s);
     s->state = IMAP_STATE_SELECTED;
-    s->read_only = examine || !account_can_write(s->account);
+    s->read_only = examine || !account_can_write(s->client.account);
     s->examined = examine;
 }
 
@@ -120,40 +120,40 @@ void imap_write_flags_of(struct imap_session *s, const struct message *m)
     struct imap_strs keywords = {0};
     if (m->keyword_set)
         keywords.items = mailbox_keywords(s->mailbox, m, &keywords.n);
-    imap_write_flags(&s->out, m->flags, m->recent, keywords);
+    imap_write_flags(&s->client.out, m->flags, m->recent, keywords);
 }
 
 void imap_write_all_flags(struct imap_session *s)
 {
     size_t n;
     const struct str *keywords = mailbox_all_keywords(s->mailbox, &n);
-    buf_lit(&s->out, "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Junk $MDNSent");
+    buf_lit(&s->client.out, "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Junk $MDNSent");
     for (size_t i = 0; i < n; i++) {
-        buf_byte(&s->out, ' ');
-        buf_str(&s->out, keywords[i]);
+        buf_byte(&s->client.out, ' ');
+        buf_str(&s->client.out, keywords[i]);
     }
-    buf_lit(&s->out, ")\r\n");
+    buf_lit(&s->client.out, ")\r\n");
     s->keywords_told = n;
 }
 
 void imap_write_flag_news(struct imap_session *s, uint32_t seq, const struct message *m)
 {
-    buf_lit(&s->out, "* ");
-    buf_u64(&s->out, seq);
-    buf_lit(&s->out, " FETCH (");
+    buf_lit(&s->client.out, "* ");
+    buf_u64(&s->client.out, seq);
+    buf_lit(&s->client.out, " FETCH (");
     if (s->qresync || s->condstore) { /* RFC 7162 3.2.4: UID is a must with QRESYNC, and helps without */
-        buf_lit(&s->out, "UID ");
-        buf_u64(&s->out, m->uid);
-        buf_byte(&s->out, ' ');
+        buf_lit(&s->client.out, "UID ");
+        buf_u64(&s->client.out, m->uid);
+        buf_byte(&s->client.out, ' ');
     }
-    buf_lit(&s->out, "FLAGS ");
+    buf_lit(&s->client.out, "FLAGS ");
     imap_write_flags_of(s, m);
     if (s->condstore) {
-        buf_lit(&s->out, " MODSEQ (");
-        buf_u64(&s->out, m->modseq);
-        buf_byte(&s->out, ')');
+        buf_lit(&s->client.out, " MODSEQ (");
+        buf_u64(&s->client.out, m->modseq);
+        buf_byte(&s->client.out, ')');
     }
-    buf_lit(&s->out, ")\r\n");
+    buf_lit(&s->client.out, ")\r\n");
 }
 
 struct news {
@@ -174,7 +174,7 @@ static void tell_vanished(struct news *news)
 {
     if (news->n == 0 || news->vanished_told)
         return;
-    struct buf *out = &news->s->out;
+    struct buf *out = &news->s->client.out;
     qsort(news->uids, news->n, sizeof(*news->uids), compare_u32);
     buf_lit(out, "* VANISHED ");
     imap_seqset_add_sorted(out, news->uids, news->n);
@@ -185,7 +185,7 @@ static void tell_vanished(struct news *news)
 static void on_expunge(void *ud, uint32_t seq, uint32_t uid)
 {
     struct news *news = ud;
-    struct buf *out = &news->s->out;
+    struct buf *out = &news->s->client.out;
     news->count_before--;
     if (!news->s->qresync) {
         buf_lit(out, "* ");
@@ -209,11 +209,11 @@ static void on_exists(void *ud, uint32_t count)
         return; /* only shrunk: EXPUNGE and VANISHED have said it (RFC 3501 7.4.1) */
     struct mailbox_status status;
     mailbox_get_counts(s->mailbox, &status);
-    buf_lit(&s->out, "* ");
-    buf_u64(&s->out, count);
-    buf_lit(&s->out, " EXISTS\r\n* ");
-    buf_u64(&s->out, status.recent);
-    buf_lit(&s->out, " RECENT\r\n");
+    buf_lit(&s->client.out, "* ");
+    buf_u64(&s->client.out, count);
+    buf_lit(&s->client.out, " EXISTS\r\n* ");
+    buf_u64(&s->client.out, status.recent);
+    buf_lit(&s->client.out, " RECENT\r\n");
 }
 
 static void on_flags(void *ud, uint32_t seq, const struct message *m)
@@ -247,7 +247,7 @@ void imap_enable_condstore(struct imap_session *s)
         return;
     struct mailbox_status status;
     mailbox_get_counts(s->mailbox, &status);
-    buf_lit(&s->out, "* OK [HIGHESTMODSEQ ");
-    buf_u64(&s->out, status.highestmodseq);
-    buf_lit(&s->out, "] CONDSTORE is on now.\r\n");
+    buf_lit(&s->client.out, "* OK [HIGHESTMODSEQ ");
+    buf_u64(&s->client.out, status.highestmodseq);
+    buf_lit(&s->client.out, "] CONDSTORE is on now.\r\n");
 }

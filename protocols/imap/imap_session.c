@@ -11,99 +11,47 @@
 #include "protocols/imap/imap_parse.h"
 #include "protocols/imap/imap_write.h"
 
-#define OUT_CHUNK (32 * 1024) /* answers are handed to the connection in pieces of about this size */
-#define SLICE_MS  6           /* work of one command in one turn of the loop */
-#define ALIVE_MS  10000       /* a client that waits hears from us this often */
+#define ALIVE_MS 10000 /* a client that waits hears from us this often */
 
-static void run(struct imap_session *s);
+static struct imap_session *session_of(struct client *c)
+{
+    return (struct imap_session *)(void *)c;
+}
 
 const char *imap_account_name(const struct imap_session *s)
 {
-    return s->account ? account_name(s->account) : "";
-}
-
-/* --- timeouts
- * --------------------------------------------------------------------------------------------------------- */
-
-static void restart_timeout(struct imap_session *s)
-{
-    const struct imap_server_limits *limits = &imap_server_options(s->server)->limits;
-    if (s->state != IMAP_STATE_NOT_AUTHENTICATED)
-        conn_set_timeout(s->conn, (uint64_t)limits->idle_timeout_s * 1000);
-}
-
-static void on_alive(void *ud)
-{
-    struct imap_session *s = ud;
-    if (!s->command || s->work.line || s->ending)
-        return;
-    if (!conn_full(s->conn)) {
-        imap_untagged(s, "OK", NULL, "Still working on it.");
-        imap_flush(s);
-    }
-    timer_start(s->alive, ALIVE_MS);
-}
-
-static void on_timeout(struct imap_session *s)
-{
-    if (s->state == IMAP_STATE_NOT_AUTHENTICATED)
-        imap_bye(s, NULL, "Signing in took too long.", "not signed in in time");
-    else if (s->command && !s->work.line)
-        restart_timeout(s);
-    else
-        imap_bye(s, NULL, "Nothing heard for too long.", "idle");
+    return s->client.account ? account_name(s->client.account) : "";
 }
 
 /* --- output
  * ----------------------------------------------------------------------------------------------------------- */
 
-void imap_flush(struct imap_session *s)
+static void on_alive(void *ud)
 {
-    if (s->out.n == 0)
+    struct imap_session *s = ud;
+    if (!s->command || s->work.line || s->client.ending)
         return;
-    if (s->out.failed) { /* an answer over 64 MiB that does not stream: half of it would be worse than none */
-        log_error("imap", imap_account_name(s), "conn %llu: an answer is too large",
-                  (unsigned long long)conn_id(s->conn));
-        conn_abort(s->conn, "answer too large");
-        return;
+    uint64_t quiet = time_mono_ms() - s->client.flushed_ms;
+    if (quiet >= ALIVE_MS && !conn_full(s->client.conn)) {
+        imap_untagged(s, "OK", NULL, "Still working on it.");
+        client_flush(&s->client);
     }
-    conn_write(s->conn, buf_view(&s->out));
-    buf_reset(&s->out);
-    if (timer_active(s->alive))
-        timer_start(s->alive, ALIVE_MS);
-}
-
-bool imap_has_room(struct imap_session *s)
-{
-    if (s->out.n >= OUT_CHUNK)
-        imap_flush(s);
-    if ((++s->slice_n & 31) == 0 && time_mono_ms() - s->slice_ms >= SLICE_MS)
-        return false;
-    return !conn_full(s->conn);
-}
-
-void imap_yield(struct imap_session *s)
-{
-    imap_flush(s);
-    s->yielded = true;
-    if (!conn_full(s->conn))
-        loop_defer(s->loop, &s->turn);
+    timer_start(s->alive, quiet < ALIVE_MS ? ALIVE_MS - quiet : ALIVE_MS);
 }
 
 void imap_untagged(struct imap_session *s, const char *response, const char *code, const char *text)
 {
-    imap_write_line(&s->out, STR_NULL, response, code, text);
+    imap_write_line(&s->client.out, STR_NULL, response, code, text);
 }
 
 void imap_expect_line(struct imap_session *s, struct str continuation, size_t max)
 {
-    buf_lit(&s->out, "+ ");
-    buf_str(&s->out, continuation);
-    buf_lit(&s->out, "\r\n");
+    buf_lit(&s->client.out, "+ ");
+    buf_str(&s->client.out, continuation);
+    buf_lit(&s->client.out, "\r\n");
     imap_parser_expect_line(s->parser, max);
-    imap_flush(s);
-    if (!s->running)
-        loop_defer(s->loop, &s->turn);
+    client_flush(&s->client);
+    client_go_on(&s->client);
 }
 
 /* --- ending a command
@@ -114,22 +62,17 @@ static void command_over(struct imap_session *s)
     struct imap_command *c = s->command;
     s->command = NULL;
     s->work = (struct imap_work){0};
-    s->yielded = false;
     timer_stop(s->alive);
     imap_command_free(c);
-    if (s->running)
-        return;
-    imap_flush(s);
-    restart_timeout(s);
-    loop_defer(s->loop, &s->turn);
+    client_go_on(&s->client);
 }
 
 /* Once a session: what a person has to do something about. */
 static void tell_health(struct imap_session *s)
 {
-    if (s->alerted || !s->account)
+    if (s->alerted || !s->client.account)
         return;
-    const struct err *health = account_health(s->account);
+    const struct err *health = account_health(s->client.account);
     switch (health->code) {
     case ERR_AUTH:
     case ERR_DENIED:
@@ -166,7 +109,9 @@ void imap_finish(struct imap_session *s, const char *response, const char *code,
         imap_tell_news(s, !(flags & IMAP_NUMBERS) || c->uid);
     }
     tell_health(s);
-    imap_write_line(&s->out, c->tag, response, code, text);
+    if (s->client.account && strcmp(response, "BAD") != 0)
+        s->client.bad_count = 0;
+    imap_write_line(&s->client.out, c->tag, response, code, text);
     command_over(s);
 }
 
@@ -178,41 +123,38 @@ void imap_finish_ok(struct imap_session *s)
     imap_finish(s, "OK", NULL, text);
 }
 
-void imap_finish_err(struct imap_session *s, const struct err *err)
+void imap_refuse(struct imap_session *s, const struct err *err)
 {
-    const struct imap_answer *answer = imap_answer_of(err->code);
     char text[256];
     imap_answer_text(err, imap_account_name(s), text, sizeof(text));
-    log_warn("imap", imap_account_name(s), "%s: %s: %s", imap_verb_info(s->command->verb)->name, err_name(err->code),
-             err->text);
-    imap_finish(s, "NO", answer->code, text);
+    imap_finish(s, "NO", imap_answer_of(err->code)->code, text);
 }
 
-static void count_bad(struct imap_session *s)
+void imap_finish_err(struct imap_session *s, const struct err *err)
 {
-    const struct imap_server_limits *limits = &imap_server_options(s->server)->limits;
-    unsigned max = s->state == IMAP_STATE_NOT_AUTHENTICATED ? limits->bad_preauth : limits->bad_authenticated;
-    if (++s->bad_count >= max && !s->ending)
-        imap_bye(s, NULL, "Too many bad commands.", "too many bad commands");
+    log_warn("imap", imap_account_name(s), "%s: %s: %s", imap_verb_info(s->command->verb)->name, err_name(err->code),
+             err->text);
+    imap_refuse(s, err);
 }
 
 void imap_finish_bad(struct imap_session *s, const char *text)
 {
     imap_finish(s, "BAD", NULL, text);
-    count_bad(s);
+    client_bad(&s->client);
 }
 
-void imap_bye(struct imap_session *s, const char *code, const char *text, const char *reason)
+void imap_bye(struct imap_session *s, const char *text, const char *reason)
 {
-    if (s->ending)
+    if (s->client.ending)
         return;
-    s->ending = true;
-    if (s->work.stop)
-        s->work.stop(s);
-    s->work = (struct imap_work){0};
-    imap_untagged(s, "BYE", code, text);
-    imap_flush(s);
-    conn_close(s->conn, reason);
+    imap_session_stop(&s->client);
+    imap_untagged(s, "BYE", NULL, text);
+    client_close(&s->client, reason);
+}
+
+void imap_session_goodbye(struct client *c, enum goodbye why, const char *text)
+{
+    imap_untagged(session_of(c), "BYE", why == GOODBYE_CROWDED ? "LIMIT" : NULL, text);
 }
 
 /* --- reading
@@ -221,19 +163,15 @@ void imap_bye(struct imap_session *s, const char *code, const char *text, const 
 static void start_command(struct imap_session *s, struct imap_command *c)
 {
     s->command = c;
-    s->slice_ms = time_mono_ms();
-    s->slice_n = 0;
     if (s->mailbox && mailbox_gone(s->mailbox)) {
-        imap_bye(s, NULL, "The selected mailbox was deleted on the server.", "mailbox deleted");
+        imap_bye(s, "The selected mailbox was deleted on the server.", "mailbox deleted");
         return;
     }
-    log_debug("imap", imap_account_name(s), "conn %llu: %s%s", (unsigned long long)conn_id(s->conn),
+    log_debug("imap", imap_account_name(s), "conn %llu: %s%s", (unsigned long long)conn_id(s->client.conn),
               c->uid ? "UID " : "", imap_verb_info(c->verb)->name);
     imap_handler_of(c->verb)(s, c);
-    if (s->command && !s->work.line && !s->ending)
+    if (s->command && !s->work.line && !s->client.ending)
         timer_start(s->alive, ALIVE_MS);
-    else if (!s->command && s->state != IMAP_STATE_NOT_AUTHENTICATED)
-        s->bad_count = 0;
 }
 
 static void on_parse_error(struct imap_session *s, const struct imap_parse_error *e)
@@ -243,34 +181,28 @@ static void on_parse_error(struct imap_session *s, const struct imap_parse_error
         return;
     }
     if (e->foreign) {
-        imap_server_log_foreign(s->server, s);
-        s->ending = true;
-        conn_abort(s->conn, "not IMAP");
+        client_foreign(&s->client);
         return;
     }
-    imap_write_line(&s->out, e->tag, e->response, e->code, e->text);
+    imap_write_line(&s->client.out, e->tag, e->response, e->code, e->text);
     if (e->fatal)
-        imap_bye(s, e->code, e->text, "unreadable command");
+        imap_bye(s, e->text, "unreadable command");
     else if (strcmp(e->response, "BAD") == 0)
-        count_bad(s);
+        client_bad(&s->client);
 }
 
-/* One event. False: nothing more to do with what is there. */
-static bool read_event(struct imap_session *s)
+bool imap_session_read(struct client *c, struct str *in)
 {
-    struct str in = conn_input(s->conn);
-    size_t before = in.n;
-    if (before == 0)
-        return false;
+    struct imap_session *s = session_of(c);
+    size_t before = in->n;
     struct imap_parse_event ev = {0};
     imap_parser_set_state(s->parser, s->state);
-    enum imap_parse_event_kind kind = imap_parser_feed(s->parser, &in, &ev);
-    size_t used = before - in.n;
+    enum imap_parse_event_kind kind = imap_parser_feed(s->parser, in, &ev);
     switch (kind) {
     case IMAP_PARSE_MORE:
         break;
     case IMAP_PARSE_CONTINUE:
-        buf_lit(&s->out, "+ OK\r\n");
+        buf_lit(&s->client.out, "+ OK\r\n");
         break;
     case IMAP_PARSE_COMMAND:
         start_command(s, ev.command);
@@ -288,137 +220,63 @@ static bool read_event(struct imap_session *s)
         on_parse_error(s, &ev.error);
         break;
     }
-    if (conn_closing(s->conn))
-        return false;
-    conn_consume(s->conn, used);
-    return kind != IMAP_PARSE_MORE || used > 0;
+    return kind != IMAP_PARSE_MORE || in->n < before;
 }
 
-static bool may_read(const struct imap_session *s)
+bool imap_session_busy(const struct client *c)
 {
-    return !s->ending && (!s->command || s->work.line) && !conn_full(s->conn);
+    const struct imap_session *s = (const struct imap_session *)(const void *)c;
+    return s->command && !s->work.line;
 }
 
-static void run(struct imap_session *s)
+void imap_session_turn(struct client *c)
 {
-    if (s->running || !may_read(s))
-        return;
-    s->running = true;
-    while (may_read(s) && read_event(s))
-        ;
-    s->running = false;
-    if (!s->ending) {
-        imap_flush(s);
-        restart_timeout(s);
-    }
-}
-
-static void step(struct imap_session *s)
-{
-    s->yielded = false;
-    s->slice_ms = time_mono_ms();
-    s->slice_n = 0;
+    struct imap_session *s = session_of(c);
     s->work.step(s);
 }
 
-static void on_turn(void *ud)
+bool imap_session_changing(const struct client *c)
 {
-    struct imap_session *s = ud;
-    if (s->ending)
-        return;
-    if (!s->yielded)
-        run(s);
-    else if (!conn_full(s->conn))
-        step(s);
+    return ((const struct imap_session *)(const void *)c)->work.changing;
 }
 
 /* --- life
  * ------------------------------------------------------------------------------------------------------------- */
 
-static void session_free(struct imap_session *s)
+void imap_session_stop(struct client *c)
 {
-    s->ending = true;
+    struct imap_session *s = session_of(c);
     if (s->work.stop)
         s->work.stop(s);
     s->work = (struct imap_work){0};
+}
+
+void imap_session_free(struct client *c)
+{
+    struct imap_session *s = session_of(c);
     imap_unselect(s);
     imap_command_free(s->command);
     imap_parser_free(s->parser);
     blob_unref(&s->incoming);
-    loop_defer_cancel(&s->turn);
     timer_free(&s->alive);
-    buf_done(&s->out);
-    list_remove(&s->link);
-    imap_server_session_gone(s->server, s);
-    mem_free(s);
 }
 
-static void on_conn(void *ud, struct conn *conn, enum conn_event event)
+void imap_session_start(struct client *c)
 {
-    struct imap_session *s = ud;
-    (void)conn;
-    switch (event) {
-    case CONN_DATA:
-        run(s);
-        break;
-    case CONN_DRAINED:
-        on_turn(s);
-        break;
-    case CONN_TIMEOUT:
-        if (!s->ending)
-            on_timeout(s);
-        break;
-    case CONN_CLOSED:
-        session_free(s);
-        break;
-    }
-}
-
-struct imap_session *imap_session_new(struct imap_server *server, struct conn *conn)
-{
-    const struct imap_server_opts *opts = imap_server_options(server);
-    struct imap_session *s = MEM_NEW(struct imap_session);
-    s->server = server;
-    s->conn = conn;
-    s->loop = conn_loop(conn);
+    struct imap_session *s = session_of(c);
+    const struct imap_server *server = imap_server_of(s);
     s->state = IMAP_STATE_NOT_AUTHENTICATED;
-    s->parser = imap_parser_new(imap_server_charsets(server), imap_server_parse_limits(server, false));
-    s->alive = timer_new(s->loop, on_alive, s);
-    buf_init(&s->out, 0);
-    list_init(&s->link);
-    deferred_init(&s->turn, on_turn, s);
-    conn_set_handler(conn, on_conn, s);
-    conn_set_timeout(conn, (uint64_t)opts->limits.preauth_timeout_s * 1000);
-    buf_lit(&s->out, "* OK [CAPABILITY ");
-    buf_str(&s->out, imap_capabilities(s));
-    buf_lit(&s->out, "] exbridge ready.\r\n");
-    imap_flush(s);
-    return s;
+    s->parser = imap_parser_new(server->charsets, &server->preauth);
+    s->alive = timer_new(c->loop, on_alive, s);
+    buf_lit(&c->out, "* OK [CAPABILITY ");
+    buf_str(&c->out, imap_capabilities(s));
+    buf_lit(&c->out, "] exbridge ready.\r\n");
 }
 
-static void on_dropped(void *ud, struct conn *conn, enum conn_event event)
+void imap_signed_in(struct imap_session *s)
 {
-    (void)ud;
-    (void)conn;
-    (void)event;
-}
-
-void imap_session_drop(struct imap_session *s)
-{
-    struct conn *conn = s->conn;
-    session_free(s);
-    conn_set_handler(conn, on_dropped, NULL);
-    conn_abort(conn, "shutdown");
-}
-
-void imap_signed_in(struct imap_session *s, struct account *account)
-{
-    s->account = account;
     s->state = IMAP_STATE_AUTHENTICATED;
-    s->bad_count = 0;
-    imap_parser_set_limits(s->parser, imap_server_parse_limits(s->server, true));
-    restart_timeout(s);
-    log_info("imap", account_name(account), "conn %llu: signed in", (unsigned long long)conn_id(s->conn));
+    imap_parser_set_limits(s->parser, &imap_server_of(s)->authenticated);
 }
 
 void imap_enable_utf8(struct imap_session *s)

@@ -9,11 +9,11 @@
  *
  * One command at a time: while s->command is set nothing is read, unless the command itself waits for a line (IDLE,
  * AUTHENTICATE). A handler either finishes before it returns, or leaves in s->work what goes on later: a callback of
- * the core it is waiting for, or step() after imap_yield(). When the client goes away stop() is called, and has to
+ * the core it is waiting for, or step() after client_yield(). When the client goes away stop() is called, and has to
  * cancel whatever could still call back. Memory of a command is in s->command->arena and goes with it.
  *
  * imap_finish*() end the command: arena and work are gone when they return, so they are the last thing a function does.
- * Nothing here frees the session but CONN_CLOSED, which comes from the loop: s stays valid through any handler.
+ * The connection, its time limits and its end are protocols/server.h's; s stays valid through any handler.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,45 +22,37 @@
 #include "bridge/account.h"
 #include "bridge/base/buf.h"
 #include "bridge/base/err.h"
-#include "bridge/base/list.h"
 #include "bridge/formats/eol.h"
 #include "bridge/io/conn.h"
 #include "bridge/io/loop.h"
 #include "bridge/mailbox.h"
 #include "protocols/imap/imap_command.h"
+#include "protocols/imap/imap_parse.h"
 #include "protocols/imap/imap_server.h"
+#include "protocols/server.h"
 
 struct imap_session;
 
 struct imap_work {
-    void (*step)(struct imap_session *s);                  /* go on: after imap_yield() */
+    void (*step)(struct imap_session *s);                  /* go on: after client_yield() */
     void (*line)(struct imap_session *s, struct str line); /* after imap_expect_line(); p NULL: the line was too long */
     void (*stop)(struct imap_session *s);                  /* the session ends, or BYE was said */
     void (*change)(struct imap_session *s);                /* the view has news (IDLE) */
+    bool changing;                                         /* something on the server: answered even at the end */
     void *ud;                                              /* the command's own, normally in its arena */
 };
 
 struct imap_session {
-    struct list link; /* in the server's list, oldest first */
-    struct imap_server *server;
-    struct conn *conn;
-    struct loop *loop;
+    struct client client;
     struct imap_parser *parser;
     enum imap_state state;
     bool utf8;      /* UTF8=ACCEPT enabled */
     bool condstore; /* MODSEQ in the FETCH answers that nobody asked for (RFC 7162 3.1) */
     bool qresync;   /* VANISHED instead of EXPUNGE (RFC 7162 3.2) */
-    bool ending;    /* BYE has been said */
     bool alerted;   /* the account's trouble was shown */
-    struct account *account;
-    struct buf out; /* answers on their way to the connection; complete lines whenever control returns to the loop */
 
     struct imap_command *command; /* running; NULL = ready for the next */
     struct imap_work work;
-    struct deferred turn; /* step(), or the next command */
-    bool running, yielded;
-    uint64_t slice_ms; /* when this slice of work began */
-    unsigned slice_n;
     struct timer *alive; /* "* OK still working" */
 
     struct mailbox *mailbox; /* selected */
@@ -71,8 +63,6 @@ struct imap_session {
     uint32_t *saved; /* SEARCHRES: UIDs, ascending */
     size_t saved_n;
 
-    unsigned bad_count, auth_failures;
-
     struct blob *incoming; /* APPEND: the message as it comes; the command takes it over */
     struct err incoming_err;
     struct eol_crlf incoming_eol;
@@ -81,11 +71,17 @@ struct imap_session {
 /* --- life -----------------------------------------------------------------------------------------------------------
  */
 
-struct imap_session *imap_session_new(struct imap_server *server, struct conn *conn); /* takes over conn, greets */
-/* Say BYE and close once it is sent. code may be NULL. */
-void imap_bye(struct imap_session *s, const char *code, const char *text, const char *reason);
-/* Close now, no callbacks after it (shutdown). */
-void imap_session_drop(struct imap_session *s);
+/* As struct server_protocol wants them. */
+void imap_session_start(struct client *c);
+bool imap_session_read(struct client *c, struct str *in);
+bool imap_session_busy(const struct client *c);
+void imap_session_turn(struct client *c);
+void imap_session_goodbye(struct client *c, enum goodbye why, const char *text);
+bool imap_session_changing(const struct client *c);
+void imap_session_stop(struct client *c);
+void imap_session_free(struct client *c);
+/* Say BYE and close once it is sent. `text` for the client, `reason` for the debug log. */
+void imap_bye(struct imap_session *s, const char *text, const char *reason);
 
 /* --- answering ------------------------------------------------------------------------------------------------------
  */
@@ -96,24 +92,19 @@ void imap_untagged(struct imap_session *s, const char *response, const char *cod
 void imap_finish(struct imap_session *s, const char *response, const char *code, const char *text);
 /* OK "NAME completed." */
 void imap_finish_ok(struct imap_session *s);
-/* NO with the answer of imap_answers.c; logs err. */
+/* NO with the answer of imap_answers.c. */
+void imap_refuse(struct imap_session *s, const struct err *err);
+/* The same, and logs err. */
 void imap_finish_err(struct imap_session *s, const struct err *err);
 /* BAD, and counted as a bad command. */
 void imap_finish_bad(struct imap_session *s, const char *text);
-/* Hand s->out to the connection. */
-void imap_flush(struct imap_session *s);
-/* Between two untagged answers of a long one: is there room and time left in this turn? False: imap_yield() and return.
- */
-bool imap_has_room(struct imap_session *s);
-/* Come back with work.step() when the output has drained, or in the next turn of the loop. */
-void imap_yield(struct imap_session *s);
 /* The next line goes to work.line() instead of being a command. `continuation` is sent after "+ ". */
 void imap_expect_line(struct imap_session *s, struct str continuation, size_t max);
 
 /* --- state ----------------------------------------------------------------------------------------------------------
  */
 
-void imap_signed_in(struct imap_session *s, struct account *account);
+void imap_signed_in(struct imap_session *s); /* client.account is set */
 void imap_enable_utf8(struct imap_session *s);
 /* First command that shows knowledge of MODSEQ: tells HIGHESTMODSEQ of the selected mailbox (RFC 7162 3.1). */
 void imap_enable_condstore(struct imap_session *s);
@@ -151,15 +142,15 @@ const char *imap_account_name(const struct imap_session *s);
 /* --- the server's part (imap_server.c)
  * --------------------------------------------------------------------------------- */
 
-struct charset_cache;
-const struct imap_server_opts *imap_server_options(const struct imap_server *server);
-struct charset_cache *imap_server_charsets(const struct imap_server *server);
-struct imap_limits;
-const struct imap_limits *imap_server_parse_limits(const struct imap_server *server, bool authenticated);
-void imap_server_session_gone(struct imap_server *server, struct imap_session *s);
-size_t imap_server_account_sessions(const struct imap_server *server, const struct account *account);
-/* An HTTP client or a mail header came in: logged at most once a minute. */
-void imap_server_log_foreign(struct imap_server *server, const struct imap_session *s);
+struct imap_server {
+    struct imap_server_opts opts;
+    struct imap_limits preauth, authenticated;
+    struct charset_cache *charsets;
+};
+static inline const struct imap_server *imap_server_of(const struct imap_session *s)
+{
+    return server_ud(s->client.server);
+}
 
 /* --- commands (cmd_*.c), one function a verb; the table is in imap_dispatch.c
  * ---------------------------------------------- */

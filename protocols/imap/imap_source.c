@@ -122,7 +122,7 @@ bool imap_source_digest(struct imap_source *src)
     if (!imap_source_header(src))
         return false;
     buf_reset(&src->tmp);
-    imap_digest_make(&src->tmp, imap_server_charsets(src->s->server), src->header);
+    imap_digest_make(&src->tmp, imap_server_of(src->s)->charsets, src->header);
     packed = arena_str(&src->arena, buf_view(&src->tmp));
     content_keep_rendering(mailbox, src->m, CONTENT_R_SEARCH, packed);
     return src->has_digest = imap_digest_read(packed, &src->digest);
@@ -134,7 +134,7 @@ bool imap_source_ask(struct imap_source *src, const uint32_t *uids, size_t n, en
         return err_set(&src->err, ERR_INTERNAL, "a message was fetched and is still not there");
     src->asked_uid = uids[0];
     src->asked_need = need;
-    imap_flush(src->s);
+    client_flush(&src->s->client);
     src->get = content_get(src->s->mailbox, uids, n, need, cb, src->s);
     return true;
 }

@@ -4,57 +4,21 @@
  * wrong upstream is 454, so that no client asks its user for a new password because a server is down. The delay of
  * failures is made by account_login().
  */
-#include <stdio.h>
-
-#include "bridge/base/log.h"
 #include "protocols/smtp/smtp_session.h"
 
-#define FAILURES_MAX 3 /* wrong passwords on one connection */
-
-void smtp_auth_stop(struct smtp_session *s)
+static void on_login(struct client *c, enum client_login_status status, const struct err *err)
 {
-    account_login_cancel(&s->login);
+    static const struct smtp_reply answers[] = {
+        [CLIENT_LOGIN_DONE] = {235, "2.7.0", "Signed in."},
+        [CLIENT_LOGIN_WRONG] = {535, "5.7.8",
+                                "Wrong account name or password. The password is the one `exbridge setup` showed."},
+        [CLIENT_LOGIN_AWAY] = {454, "4.7.0", "Exchange cannot be asked now; try again later."},
+        [CLIENT_LOGIN_MANY] = {454, "4.7.0", "This account has too many connections at once."},
+    };
+    struct smtp_session *s = (struct smtp_session *)(void *)c;
+    (void)err;
     sasl_done(&s->sasl);
-}
-
-static void fail(struct smtp_session *s, const struct smtp_reply *reply)
-{
-    smtp_answer(s, reply);
-    if (++s->auth_failures >= FAILURES_MAX)
-        smtp_end(s, "4.7.0", "Too many failed attempts to sign in.", "too many failed sign-ins");
-}
-
-static void signed_in(struct smtp_session *s, struct account *account)
-{
-    static const struct smtp_reply done = {235, "2.7.0", "Signed in."};
-    s->account = account;
-    s->bad_count = 0;
-    smtp_answer(s, &done);
-    log_info("smtp", account_name(account), "conn %llu: signed in", (unsigned long long)conn_id(s->conn));
-}
-
-static void on_login(void *ud, struct account *account, const struct err *err)
-{
-    static const struct smtp_reply wrong = {535, "5.7.8",
-                                            "Wrong account name or password. The password is the one `exbridge setup` "
-                                            "showed."},
-                                   away = {454, "4.7.0", "Exchange cannot be asked now; try again later."},
-                                   many = {454, "4.7.0", "This account has too many connections at once."};
-    struct smtp_session *s = ud;
-    s->login = NULL;
-    sasl_done(&s->sasl);
-    if (err && err->code != ERR_NONE) {
-        log_warn("smtp", account ? account_name(account) : NULL, "conn %llu: sign-in failed: %s: %s",
-                 (unsigned long long)conn_id(s->conn), err_name(err->code), err->text);
-        if (err->code == ERR_AUTH)
-            fail(s, &wrong);
-        else
-            smtp_answer(s, &away);
-    } else if (smtp_server_account_sessions(s->server, account) >= smtp_server_options(s->server)->limits.per_account) {
-        smtp_answer(s, &many);
-    } else {
-        signed_in(s, account);
-    }
+    smtp_answer(s, &answers[status]);
     smtp_go_on(s);
 }
 
@@ -62,7 +26,7 @@ static void over(struct smtp_session *s)
 {
     sasl_done(&s->sasl);
     s->mode = SMTP_MODE_COMMAND;
-    s->lines.limit = smtp_server_options(s->server)->limits.line;
+    s->lines.limit = smtp_server_of(s)->limits.line;
 }
 
 static void go_on(struct smtp_session *s, enum sasl_result result, struct str challenge)
@@ -74,13 +38,12 @@ static void go_on(struct smtp_session *s, enum sasl_result result, struct str ch
     case SASL_CONTINUE:
         s->mode = SMTP_MODE_AUTH_LINE;
         s->lines.limit = SASL_LINE_MAX;
-        buf_printf(&s->out, "334 %.*s\r\n", STR_ARG(challenge));
+        buf_printf(&s->client.out, "334 %.*s\r\n", STR_ARG(challenge));
         return;
     case SASL_COMPLETE:
         s->mode = SMTP_MODE_BUSY;
-        s->lines.limit = smtp_server_options(s->server)->limits.line;
-        s->login = account_login(smtp_server_options(s->server)->accounts, buf_view(&s->sasl.user),
-                                 buf_view(&s->sasl.password), on_login, s);
+        s->lines.limit = smtp_server_of(s)->limits.line;
+        client_sign_in(&s->client, buf_view(&s->sasl.user), buf_view(&s->sasl.password), on_login);
         return;
     case SASL_ABORTED:
         over(s);
@@ -92,7 +55,8 @@ static void go_on(struct smtp_session *s, enum sasl_result result, struct str ch
         return;
     case SASL_REFUSED:
         over(s);
-        fail(s, &refused);
+        smtp_answer(s, &refused);
+        client_login_failed(&s->client);
         return;
     }
 }
@@ -124,7 +88,7 @@ void smtp_cmd_auth(struct smtp_session *s, const struct smtp_command *c)
         smtp_end_with(s, &early, "data behind AUTH");
     else if (!s->said_hello)
         smtp_answer_bad(s, &hello);
-    else if (s->account)
+    else if (s->client.account)
         smtp_answer_bad(s, &twice);
     else if (!sasl_begin(&s->sasl, c->argument))
         smtp_answer_bad(s, &unknown);

@@ -12,8 +12,8 @@ static const struct smtp_reply ok = {250, "2.0.0", "Done."};
 /* What the server takes; as long as nobody knows, what we are configured to carry. */
 uint64_t smtp_size_limit(const struct smtp_session *s)
 {
-    uint64_t own = smtp_server_options(s->server)->limits.message;
-    uint64_t servers = s->account ? submit_size_limit(s->account) : 0;
+    uint64_t own = smtp_server_of(s)->limits.message;
+    uint64_t servers = s->client.account ? submit_size_limit(s->client.account) : 0;
     return servers && servers < own ? servers : own;
 }
 
@@ -27,7 +27,7 @@ static void cmd_ehlo(struct smtp_session *s, const struct smtp_command *c)
 {
     (void)c;
     hello(s);
-    buf_printf(&s->out,
+    buf_printf(&s->client.out,
                "250-localhost\r\n"
                "250-AUTH PLAIN LOGIN\r\n"
                "250-SIZE %llu\r\n"
@@ -80,7 +80,7 @@ static void cmd_rcpt(struct smtp_session *s, const struct smtp_command *c)
         smtp_answer_bad(s, &chunk);
     else if (c->address_utf8 && !s->mail.utf8)
         smtp_answer(s, &utf8);
-    else if (s->mail.recipient_n >= smtp_server_options(s->server)->limits.recipients)
+    else if (s->mail.recipient_n >= smtp_server_of(s)->limits.recipients)
         smtp_answer(s, &many);
     else {
         smtp_mail_add(s, c->address);
@@ -151,7 +151,7 @@ static const struct {
 void smtp_dispatch(struct smtp_session *s, const struct smtp_command *c)
 {
     static const struct smtp_reply sign_in = {530, "5.7.0", "Sign in first."};
-    if (!commands[c->verb].signed_in || s->account)
+    if (!commands[c->verb].signed_in || s->client.account)
         commands[c->verb].fn(s, c);
     else if (c->verb == SMTP_BDAT) /* the chunk of a stranger is not waited for */
         smtp_end_with(s, &sign_in, "BDAT before signing in");

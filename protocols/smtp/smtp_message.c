@@ -59,7 +59,7 @@ static void message_over(struct smtp_session *s)
     s->mode = SMTP_MODE_BUSY;
     struct submit_request request = {
         .message = m->message, .sender = m->sender, .recipients = m->recipients, .recipient_count = m->recipient_n};
-    s->submit = submit_start(s->account, &request, on_sent, s);
+    s->submit = submit_start(s->client.account, &request, on_sent, s);
     blob_unref(&m->message); /* it has what it needs */
 }
 
@@ -138,7 +138,7 @@ void smtp_message_bytes(struct smtp_session *s, struct str *in)
         chunk_bytes(s, in);
     else
         content_bytes(s, in);
-    if (!s->ending && s->mail.received > smtp_size_limit(s) + OVERRUN)
+    if (!s->client.ending && s->mail.received > smtp_size_limit(s) + OVERRUN)
         smtp_end_with(s, &far_too_big, "a message far over the limit");
 }
 
@@ -147,7 +147,7 @@ void smtp_message_bytes(struct smtp_session *s, struct str *in)
 
 static void begin_message(struct smtp_session *s, bool dots)
 {
-    s->mail.message = blob_new(smtp_server_options(s->server)->tmp_dir, UINT64_MAX);
+    s->mail.message = blob_new(smtp_server_of(s)->tmp_dir, UINT64_MAX);
     smtp_data_init(&s->mail.data, dots);
 }
 

@@ -9,29 +9,22 @@
  * has arrived was read in between whatever the load. */
 #define GREETING_PAUSE_MS 10
 
-const char *smtp_account_name(const struct smtp_session *s)
+static struct smtp_session *session_of(struct client *c)
 {
-    return s->account ? account_name(s->account) : "";
+    return (struct smtp_session *)(void *)c;
 }
 
-static const char *log_name(const struct smtp_session *s)
+const char *smtp_account_name(const struct smtp_session *s)
 {
-    return s->account ? account_name(s->account) : NULL;
+    return s->client.account ? account_name(s->client.account) : "";
 }
 
 /* --- answering
  * ------------------------------------------------------------------------------------------------------------- */
 
-static void flush(struct smtp_session *s)
-{
-    if (s->out.n)
-        conn_write(s->conn, buf_view(&s->out));
-    buf_reset(&s->out);
-}
-
 void smtp_say(struct smtp_session *s, unsigned code, const char *enhanced, const char *text)
 {
-    buf_printf(&s->out, "%u %s%s%s\r\n", code, enhanced ? enhanced : "", enhanced ? " " : "", text);
+    buf_printf(&s->client.out, "%u %s%s%s\r\n", code, enhanced ? enhanced : "", enhanced ? " " : "", text);
 }
 
 void smtp_answer(struct smtp_session *s, const struct smtp_reply *reply)
@@ -44,74 +37,35 @@ void smtp_answer_err(struct smtp_session *s, const struct err *err)
     const struct smtp_reply *answer = smtp_answer_of(err->code);
     char text[256];
     smtp_answer_text(err, smtp_account_name(s), text, sizeof(text));
-    log_warn("smtp", log_name(s), "conn %llu: %u %s: %s: %s", (unsigned long long)conn_id(s->conn), answer->code,
-             answer->enhanced, err_name(err->code), err->text);
+    log_warn("smtp", client_account_name(&s->client), "conn %llu: %u %s: %s: %s",
+             (unsigned long long)conn_id(s->client.conn), answer->code, answer->enhanced, err_name(err->code),
+             err->text);
     smtp_say(s, answer->code, answer->enhanced, text);
 }
 
 void smtp_answer_bad(struct smtp_session *s, const struct smtp_reply *reply)
 {
-    const struct smtp_server_limits *limits = &smtp_server_options(s->server)->limits;
     smtp_answer(s, reply);
-    if (++s->bad_count >= (s->account ? limits->bad_authenticated : limits->bad_preauth))
-        smtp_end(s, "4.7.0", "Too many bad commands.", "too many bad commands");
-}
-
-static void stop_work(struct smtp_session *s)
-{
-    smtp_auth_stop(s);
-    submit_detach(&s->submit);
-    smtp_mail_reset(s);
-    timer_stop(s->greet);
+    client_bad(&s->client);
 }
 
 void smtp_end_with(struct smtp_session *s, const struct smtp_reply *reply, const char *reason)
 {
-    if (s->ending)
+    if (s->client.ending)
         return;
-    s->ending = true;
-    stop_work(s);
     smtp_answer(s, reply);
-    flush(s);
-    conn_close(s->conn, reason);
+    client_close(&s->client, reason);
 }
 
-void smtp_end(struct smtp_session *s, const char *enhanced, const char *text, const char *reason)
+void smtp_session_goodbye(struct client *c, enum goodbye why, const char *text)
 {
-    smtp_end_with(s, &(struct smtp_reply){421, enhanced, text}, reason);
-}
-
-void smtp_shutting_down(struct smtp_session *s)
-{
-    smtp_end(s, "4.3.2", "exbridge is shutting down.", "shutdown");
-}
-
-static void drop_foreign(struct smtp_session *s)
-{
-    smtp_server_log_foreign(s->server, s);
-    s->ending = true;
-    stop_work(s);
-    conn_abort(s->conn, "not SMTP");
-}
-
-/* --- time
- * ------------------------------------------------------------------------------------------------------------------ */
-
-/* Before sign-in one time is for everything. */
-static void restart_timeout(struct smtp_session *s)
-{
-    if (s->account && !s->ending)
-        conn_set_timeout(s->conn, (uint64_t)smtp_server_options(s->server)->limits.idle_timeout_s * 1000);
-}
-
-static void on_timeout(struct smtp_session *s)
-{
-    if (!s->account)
-        smtp_end(s, "4.4.2", "Signing in took too long.", "not signed in in time");
-    else if (s->mode == SMTP_MODE_BUSY)
-        restart_timeout(s);
-    else
-        smtp_end(s, "4.4.2", "Nothing heard for too long.", "idle");
+    static const char *const enhanced[] = {
+        [GOODBYE_STRANGERS] = "4.3.2", [GOODBYE_CROWDED] = "4.3.2", [GOODBYE_SIGN_IN] = "4.4.2",
+        [GOODBYE_FAILURES] = "4.7.0",  [GOODBYE_IDLE] = "4.4.2",    [GOODBYE_BAD] = "4.7.0",
+        [GOODBYE_SHUTDOWN] = "4.3.2",
+    };
+    _Static_assert(sizeof(enhanced) / sizeof(enhanced[0]) == GOODBYE_MAX, "every goodbye has its code");
+    smtp_say(session_of(c), 421, enhanced[why], text);
 }
 
 static void on_greet(void *ud)
@@ -124,7 +78,7 @@ static void on_greet(void *ud)
     }
     s->mode = SMTP_MODE_COMMAND;
     smtp_say(s, 220, NULL, "localhost ESMTP exbridge ready");
-    flush(s);
+    client_flush(&s->client);
 }
 
 /* --- reading
@@ -135,7 +89,8 @@ static void on_command_line(struct smtp_session *s, struct str line)
     struct arena arena = {0};
     struct smtp_command c;
     const struct smtp_reply *problem = smtp_parse(line, &arena, &c);
-    log_debug("smtp", log_name(s), "conn %llu: %s", (unsigned long long)conn_id(s->conn), smtp_verb_name(c.verb));
+    log_debug("smtp", client_account_name(&s->client), "conn %llu: %s", (unsigned long long)conn_id(s->client.conn),
+              smtp_verb_name(c.verb));
     if (!problem)
         smtp_dispatch(s, &c);
     else if (c.verb == SMTP_BDAT) /* nobody knows where its chunk ends */
@@ -152,8 +107,8 @@ static void on_line(struct smtp_session *s, enum smtp_line_status status, struct
     static const struct smtp_reply bare_lf = {500, "5.5.2", "A line ends with CR and LF."},
                                    endless = {500, "5.5.2", "The line does not end."},
                                    too_long = {500, "5.5.2", "The line is too long."};
-    if (!s->account && s->mode == SMTP_MODE_COMMAND && guard_is_foreign(line))
-        drop_foreign(s);
+    if (!s->client.account && s->mode == SMTP_MODE_COMMAND && guard_is_foreign(line))
+        client_foreign(&s->client);
     else if (status == SMTP_LINE_BARE_LF)
         smtp_end_with(s, &bare_lf, "bare LF in a command");
     else if (status == SMTP_LINE_ENDLESS)
@@ -167,133 +122,66 @@ static void on_line(struct smtp_session *s, enum smtp_line_status status, struct
 }
 
 /* One line, or the bytes at hand of a message. `in` is left at what comes after. */
-static void read_some(struct smtp_session *s, struct str *in)
+bool smtp_session_read(struct client *c, struct str *in)
 {
+    struct smtp_session *s = session_of(c);
+    if (s->mode == SMTP_MODE_GREETING) {
+        client_foreign(c);
+        return false;
+    }
     if (s->mode == SMTP_MODE_CONTENT || s->mode == SMTP_MODE_CHUNK) {
         smtp_message_bytes(s, in);
-        return;
+        return true;
     }
     struct str line;
     enum smtp_line_status status = smtp_lines_feed(&s->lines, in, &line);
     s->pipelined = in->n > 0;
     if (status != SMTP_LINE_MORE)
         on_line(s, status, line);
+    return true;
 }
 
-static bool may_read(const struct smtp_session *s)
+bool smtp_session_busy(const struct client *c)
 {
-    return !s->ending && s->mode != SMTP_MODE_BUSY && !conn_full(s->conn);
+    return ((const struct smtp_session *)(const void *)c)->mode == SMTP_MODE_BUSY;
 }
 
-static void run(struct smtp_session *s)
+bool smtp_session_sending(const struct client *c)
 {
-    if (s->running || !may_read(s))
-        return;
-    if (s->mode == SMTP_MODE_GREETING) {
-        if (conn_input(s->conn).n)
-            drop_foreign(s);
-        return;
-    }
-    s->running = true;
-    while (may_read(s)) {
-        struct str in = conn_input(s->conn);
-        size_t before = in.n;
-        if (!before)
-            break;
-        read_some(s, &in);
-        if (conn_closing(s->conn))
-            break;
-        conn_consume(s->conn, before - in.n);
-    }
-    s->running = false;
-    if (!s->ending) {
-        flush(s);
-        restart_timeout(s);
-    }
-}
-
-static void on_turn(void *ud)
-{
-    run(ud);
+    return ((const struct smtp_session *)(const void *)c)->submit != NULL;
 }
 
 void smtp_go_on(struct smtp_session *s)
 {
-    if (s->ending)
+    if (s->client.ending)
         return;
     s->mode = SMTP_MODE_COMMAND;
-    flush(s);
-    restart_timeout(s);
-    if (smtp_server_closing(s->server))
-        smtp_shutting_down(s);
-    else
-        loop_defer(s->loop, &s->turn);
+    client_go_on(&s->client);
 }
 
 /* --- life
  * ------------------------------------------------------------------------------------------------------------------ */
 
-static void session_free(struct smtp_session *s)
+void smtp_session_stop(struct client *c)
 {
-    s->ending = true;
-    stop_work(s);
-    loop_defer_cancel(&s->turn);
+    struct smtp_session *s = session_of(c);
+    sasl_done(&s->sasl);
+    submit_detach(&s->submit);
+    smtp_mail_reset(s);
+    timer_stop(s->greet);
+}
+
+void smtp_session_free(struct client *c)
+{
+    struct smtp_session *s = session_of(c);
     timer_free(&s->greet);
     smtp_lines_done(&s->lines);
-    buf_done(&s->out);
-    list_remove(&s->link);
-    smtp_server_session_gone(s->server);
-    mem_free(s);
 }
 
-static void on_conn(void *ud, struct conn *conn, enum conn_event event)
+void smtp_session_start(struct client *c)
 {
-    struct smtp_session *s = ud;
-    (void)conn;
-    switch (event) {
-    case CONN_DATA:
-    case CONN_DRAINED:
-        run(s);
-        break;
-    case CONN_TIMEOUT:
-        if (!s->ending)
-            on_timeout(s);
-        break;
-    case CONN_CLOSED:
-        session_free(s);
-        break;
-    }
-}
-
-struct smtp_session *smtp_session_new(struct smtp_server *server, struct conn *conn)
-{
-    const struct smtp_server_opts *opts = smtp_server_options(server);
-    struct smtp_session *s = MEM_NEW(struct smtp_session);
-    s->server = server;
-    s->conn = conn;
-    s->loop = conn_loop(conn);
-    s->greet = timer_new(s->loop, on_greet, s);
-    smtp_lines_init(&s->lines, opts->limits.line);
-    buf_init(&s->out, 0);
-    list_init(&s->link);
-    deferred_init(&s->turn, on_turn, s);
-    conn_set_handler(conn, on_conn, s);
-    conn_set_timeout(conn, (uint64_t)opts->limits.preauth_timeout_s * 1000);
+    struct smtp_session *s = session_of(c);
+    s->greet = timer_new(c->loop, on_greet, s);
+    smtp_lines_init(&s->lines, smtp_server_of(s)->limits.line);
     timer_start(s->greet, GREETING_PAUSE_MS);
-    return s;
-}
-
-static void on_dropped(void *ud, struct conn *conn, enum conn_event event)
-{
-    (void)ud;
-    (void)conn;
-    (void)event;
-}
-
-void smtp_session_drop(struct smtp_session *s)
-{
-    struct conn *conn = s->conn;
-    session_free(s);
-    conn_set_handler(conn, on_dropped, NULL);
-    conn_abort(conn, "shutdown");
 }

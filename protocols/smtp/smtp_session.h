@@ -9,7 +9,7 @@
  *                 COMMAND <-> BUSY                 the core works: nothing is read until it calls back
  *
  * A connection that ends while BUSY cancels a sign-in, and detaches from a message that is being sent: the attempt goes
- * on and its outcome is kept for the client's retry. Nothing here frees the session but CONN_CLOSED.
+ * on and its outcome is kept for the client's retry. The connection and its end are protocols/server.h's.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,12 +18,11 @@
 #include "bridge/account.h"
 #include "bridge/base/arena.h"
 #include "bridge/base/buf.h"
-#include "bridge/base/list.h"
 #include "bridge/io/blob.h"
-#include "bridge/io/conn.h"
 #include "bridge/io/loop.h"
 #include "bridge/submit.h"
 #include "protocols/sasl.h"
+#include "protocols/server.h"
 #include "protocols/smtp/smtp_data.h"
 #include "protocols/smtp/smtp_parse.h"
 #include "protocols/smtp/smtp_server.h"
@@ -53,49 +52,40 @@ struct smtp_mail {
 };
 
 struct smtp_session {
-    struct list link; /* in the server's list, oldest first */
-    struct smtp_server *server;
-    struct conn *conn;
-    struct loop *loop;
+    struct client client;
     enum smtp_mode mode;
     struct timer *greet;
-    bool greet_again, ending, said_hello;
-    struct account *account;
+    bool greet_again, said_hello;
     struct smtp_lines lines;
-    struct buf out;
-    struct deferred turn;
-    bool running;
     bool pipelined; /* the client sent more behind the line that is being looked at */
-    unsigned bad_count, auth_failures;
 
     struct sasl sasl;
-    struct account_login *login;
     struct smtp_mail mail;
     struct submit *submit;
 };
 
-/* --- of the server, for sessions ------------------------------------------------------------------------------------
- */
-const struct smtp_server_opts *smtp_server_options(const struct smtp_server *s);
-size_t smtp_server_account_sessions(const struct smtp_server *s, const struct account *account);
-void smtp_server_log_foreign(struct smtp_server *server, const struct smtp_session *s);
-void smtp_server_session_gone(struct smtp_server *s);
-bool smtp_server_closing(const struct smtp_server *s);
+static inline const struct smtp_server_opts *smtp_server_of(const struct smtp_session *s)
+{
+    return server_ud(s->client.server);
+}
 
 /* --- smtp_session.c -------------------------------------------------------------------------------------------------
  */
-struct smtp_session *smtp_session_new(struct smtp_server *server, struct conn *conn); /* takes over conn */
-void smtp_session_drop(struct smtp_session *s);                                       /* at once, no callbacks */
+/* As struct server_protocol wants them. */
+void smtp_session_start(struct client *c);
+bool smtp_session_read(struct client *c, struct str *in);
+bool smtp_session_busy(const struct client *c);
+void smtp_session_goodbye(struct client *c, enum goodbye why, const char *text);
+bool smtp_session_sending(const struct client *c);
+void smtp_session_stop(struct client *c);
+void smtp_session_free(struct client *c);
 void smtp_say(struct smtp_session *s, unsigned code, const char *enhanced, const char *text);
 void smtp_answer(struct smtp_session *s, const struct smtp_reply *reply);
 void smtp_answer_err(struct smtp_session *s, const struct err *err); /* and logs it */
 /* A command that makes no sense: too many end the connection. */
 void smtp_answer_bad(struct smtp_session *s, const struct smtp_reply *reply);
-/* Say 421 and close. `reason` is for the debug log. */
-void smtp_end(struct smtp_session *s, const char *enhanced, const char *text, const char *reason);
-/* Say something else, then close: the peer is out of step. */
+/* Say this, then close: the peer is out of step, or done. `reason` is for the debug log. */
 void smtp_end_with(struct smtp_session *s, const struct smtp_reply *reply, const char *reason);
-void smtp_shutting_down(struct smtp_session *s);
 /* BUSY is over: an answer was given from a callback. */
 void smtp_go_on(struct smtp_session *s);
 const char *smtp_account_name(const struct smtp_session *s);
@@ -109,7 +99,6 @@ uint64_t smtp_size_limit(const struct smtp_session *s);
  */
 void smtp_cmd_auth(struct smtp_session *s, const struct smtp_command *c);
 void smtp_auth_line(struct smtp_session *s, struct str line, bool too_long);
-void smtp_auth_stop(struct smtp_session *s);
 
 /* --- smtp_message.c -------------------------------------------------------------------------------------------------
  */

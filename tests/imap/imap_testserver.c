@@ -5,7 +5,8 @@
  *
  *   imap_testserver DIR [exact-size] [passthrough] [writes] [prefetch=none|headers|recent|all] [KEY=N ...]
  *
- * DIR holds state and cache and survives restarts. KEY: a member of struct imap_server_limits. Prints "port N" first.
+ * DIR holds state and cache and survives restarts. KEY: idle_timeout_s, or a member of
+ * struct server_limits. Prints "port N" first.
  * Own lines: open (opens the account: after the folders were described), ops (operations alive), sessions, memory,
  * quit.
  */
@@ -30,7 +31,8 @@ struct test {
     struct loop *loop;
     struct fake *fake;
     struct accounts *accounts;
-    struct imap_server *server;
+    struct servers *servers;
+    struct server *server;
     struct account_opts opts;
     struct loop_fd *in;
     struct timer *drain;
@@ -68,7 +70,7 @@ static void on_command(struct test *t, struct str line)
     else if (str_is(line, "ops"))
         buf_printf(&answer, "ok %zu", op_live_count());
     else if (str_is(line, "sessions"))
-        buf_printf(&answer, "ok %zu", imap_server_sessions(t->server));
+        buf_printf(&answer, "ok %zu", servers_clients(t->servers));
     else if (str_is(line, "memory"))
         add_memory(&answer);
     else if (str_is(line, "quit")) {
@@ -111,21 +113,20 @@ static void quit(struct test *t)
 {
     loop_fd_free(&t->in);
     timer_start(t->drain, DRAIN_MS);
-    imap_server_shutdown(t->server);
+    servers_shutdown(t->servers);
 }
 
-static void set_option(struct test *t, struct imap_server_limits *limits, const char *arg)
+static void set_option(struct test *t, struct server_limits *limits, struct imap_server_limits *own, const char *arg)
 {
     static const char *const prefetch[] = {"prefetch=none", "prefetch=headers", "prefetch=recent", "prefetch=all"};
     static const struct {
         const char *name;
         size_t at;
     } keys[] = {
-        {"connections=", offsetof(struct imap_server_limits, connections)},
-        {"unauthenticated=", offsetof(struct imap_server_limits, unauthenticated)},
-        {"per_account=", offsetof(struct imap_server_limits, per_account)},
-        {"preauth_timeout_s=", offsetof(struct imap_server_limits, preauth_timeout_s)},
-        {"idle_timeout_s=", offsetof(struct imap_server_limits, idle_timeout_s)},
+        {"connections=", offsetof(struct server_limits, connections)},
+        {"unauthenticated=", offsetof(struct server_limits, unauthenticated)},
+        {"per_account=", offsetof(struct server_limits, per_account)},
+        {"preauth_timeout_s=", offsetof(struct server_limits, preauth_timeout_s)},
     };
     for (int i = 0; i < 4; i++)
         if (strcmp(arg, prefetch[i]) == 0)
@@ -133,6 +134,8 @@ static void set_option(struct test *t, struct imap_server_limits *limits, const 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (strncmp(arg, keys[i].name, strlen(keys[i].name)) == 0)
             *(unsigned *)(void *)((char *)limits + keys[i].at) = (unsigned)atoi(arg + strlen(keys[i].name));
+    if (strncmp(arg, "idle_timeout_s=", 15) == 0)
+        own->idle_timeout_s = (unsigned)atoi(arg + 15);
     t->opts.exact_size |= strcmp(arg, "exact-size") == 0;
     if (strcmp(arg, "passthrough") == 0)
         t->opts.local_auth = LOCAL_AUTH_PASSTHROUGH;
@@ -180,26 +183,24 @@ int main(int argc, char **argv)
                                                       .login = (struct login *)(void *)t.fake,
                                                       .tmp_dir = t.dirs[2],
                                                       .message_limit = 150u << 20}};
-    struct imap_server_opts opts = {.loop = t.loop,
-                                    .accounts = t.accounts,
-                                    .version = "test",
-                                    .tmp_dir = t.dirs[2],
-                                    .on_empty = on_empty,
-                                    .ud = &t};
+    struct servers_opts all = {.loop = t.loop, .accounts = t.accounts, .on_empty = on_empty, .ud = &t};
+    struct imap_server_opts opts = {.version = "test", .tmp_dir = t.dirs[2]};
     for (int i = 2; i < argc; i++)
-        set_option(&t, &opts.limits, argv[i]);
+        set_option(&t, &all.limits, &opts.limits, argv[i]);
+    t.servers = opts.all = servers_new(&all);
     t.server = imap_server_new(&opts);
-    if (!imap_server_listen(t.server, "127.0.0.1", 0, NULL, true, &err)) {
+    if (!server_listen(t.server, "127.0.0.1", 0, NULL, true, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    printf("port %u\n", imap_server_port(t.server));
+    printf("port %u\n", server_port(t.server));
     fflush(stdout);
     t.drain = timer_new(t.loop, on_empty, &t);
     t.in = loop_fd_new(t.loop, 0, on_input, &t);
     loop_run(t.loop);
     timer_free(&t.drain);
-    imap_server_free(&t.server);
+    server_free(&t.server);
+    servers_free(&t.servers);
     accounts_free(&t.accounts);
     loop_free(t.loop);
     fake_free(t.fake);

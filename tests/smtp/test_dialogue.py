@@ -272,6 +272,23 @@ def test_many_strangers(clear):
         stranger.close()
 
 
+def test_limits_over_both_protocols(clear, module_stage, exchange):
+    """A stranger who speaks IMAP makes room for one who speaks SMTP, and an account's connections count together."""
+    waiting = clear.connect()
+    strangers = [Smtp(clear, hello=False) for _ in range(8)]
+    assert waiting.line().startswith(b"* BYE ")
+    for client in [*strangers, waiting]:
+        client.close()
+    narrow = module_stage.bridge(rig.Account("work", exchange), name="narrow", tls=False,
+                                 limits={"connections-per-account": 2})
+    imap, first = narrow.login("work"), signed_in(narrow)
+    Smtp(narrow).check(f"AUTH PLAIN {plain()}", 454, "4.7.0")
+    narrow.connect().no(f'LOGIN work "{rig.LOCAL_PASSWORD}"', "LIMIT")
+    first.close()
+    rig.poll(60, lambda: Smtp(narrow).do(f"AUTH PLAIN {plain()}")[0] == 235)
+    imap.close()
+
+
 # ---- no mail clients ----
 
 
