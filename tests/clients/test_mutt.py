@@ -1,45 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """mutt and neomutt over TLS, in a terminal: the index, a message, new mail, and changes that reach the server."""
+import base64
 import email
 import email.policy
-import os
 import re
 
+import kinds
 import pytest
-
-from bridge import LOCAL_PASSWORD, Account, poll
-from screen import Screen
+from bridge import Account, poll
+from mutt import Mutt
+from smtptest import parse
 
 KINDS = ("ews", "eas")
 CAN_WRITE = ("ews",)
 PROGRAMS = ("neomutt", "mutt")
 ROWS = 44  # of the index, on a screen of 50
-CONFIG = """
-set imap_user = "{user}"
-set imap_pass = "{password}"
-set folder = "imaps://localhost:{port}/"
-set spoolfile = "imaps://localhost:{port}/INBOX"
-set ssl_force_tls = yes
-set ssl_ca_certificates_file = "{ca}"
-set certificate_file = "{directory}/accepted"
-set header_cache = "{directory}/headers"
-set message_cachedir = "{directory}/bodies"
-set imap_idle = yes
-set imap_check_subscribed = no
-set timeout = 2
-set mail_check = 2
-set sort = reverse-date-received
-set index_format = "%4C %Z|%s"
-set status_format = "INDEX %m messages %r"
-set pager_format = "PAGER %s"
-set arrow_cursor = yes
-set help = no
-set quit = yes
-set delete = yes
-set mark_old = no
-set wait_key = no
-set beep = no
-"""
 
 
 @pytest.fixture(scope="module")
@@ -50,26 +25,6 @@ def exchange(module_stage):
 @pytest.fixture(scope="module")
 def bridge(module_stage, exchange):
     return module_stage.bridge(*[Account(kind, exchange, kind) for kind in KINDS])
-
-
-class Mutt(Screen):
-    def __init__(self, program, directory, bridge, kind):
-        path = os.path.join(directory, "muttrc")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            file.write(CONFIG.format(user=kind, password=LOCAL_PASSWORD, port=bridge.port, ca=bridge.ca_file,
-                                     directory=directory))
-        super().__init__(directory, [program, "-n", "-F", path])
-
-    def index(self, count):
-        """The subjects, as far as they are shown, when there are this many messages."""
-        return re.findall(r"^(?:->|  ) *\d+ [^|]*\|(.*)$", self.wait(rf"^INDEX {count} messages"), re.M)
-
-    def go_to(self, subject):
-        self.keys("/")
-        self.wait("^Search for:")
-        self.type(subject)
-        self.keys("Enter")
-        self.wait(rf"^-> *\d+ .*\|{re.escape(subject)}")
 
 
 def subject_of(exchange, item):
@@ -112,7 +67,7 @@ def test_reads_and_changes(bridge, exchange, tmp_path, program, kind):
 
         exchange.deliver(subject=f"Arrived for {name}")
         mutt.wait(rf"\|Arrived for {name}")
-        mutt.wait(rf"^INDEX {count + 1} messages")
+        mutt.wait(rf"^INDEX \S+ {count + 1} messages")
 
         mutt.go_to(f"Harbour for {name}")
         mutt.keys("F")
@@ -130,8 +85,102 @@ def changes_reach_the_server(exchange, mutt, name, first, other, count):
     mutt.keys("d")
     mutt.wait(rf"^.. *\d+ .*D.*\|Badge for {name}")
     mutt.keys("$")
-    mutt.wait(rf"^INDEX {count} messages")
+    mutt.wait(rf"^INDEX \S+ {count} messages")
     assert not re.search(rf"\|Badge for {name}", mutt.text())
     flagged = poll(20, lambda: state(exchange, first)["flag"] == 2 and state(exchange, first))
     assert flagged["read"]  # it was opened
     assert state(exchange, other) is None
+
+
+# ---- answering, forwarding, filing, drafts ----
+
+
+def submitted(exchange, subject):
+    """What the server has sent under a subject."""
+    found = [parse(base64.b64decode(s["mime_b64"])) for s in exchange.submissions()]
+    return [mail for mail in found if mail["Subject"] == subject]
+
+
+def in_folder(exchange, folder, subject):
+    return [i for i in exchange.items(folder, props=1) if i["subject"] == subject]
+
+
+@pytest.mark.parametrize("kind", kinds.WRITING, ids=str)
+def test_writes(stage, tmp_path, kind):
+    exchange = kind.exchange(stage)
+    exchange.folder("create", name="Kept")
+    for subject in ("To answer", "To forward", "To file", "To delete"):
+        exchange.deliver(subject=subject, text=f"The text of {subject}.\n")
+    bridge = stage.bridge(kind.account("work", exchange))
+    with Mutt("mutt", str(tmp_path), bridge, "work") as mutt:
+        mutt.index(4)
+        mutt.types("answer")
+        answers(exchange, mutt)
+        mutt.types("Forwarded by mutt")
+        forwards(exchange, mutt)
+        files(exchange, mutt)
+        mutt.types("A draft")
+        drafts(exchange, mutt)
+        mutt.go_to("To delete")
+        mutt.keys("d")
+        mutt.keys("$")
+        mutt.index(2)
+        mutt.keys("q")
+        assert mutt.status() == 0
+    assert not in_folder(exchange, "inbox", "To delete")
+
+
+def answers(exchange, mutt):
+    mutt.go_to("To answer")
+    mutt.keys("r")
+    mutt.wait("^COMPOSE")
+    mutt.keys("y")
+    mutt.wait(r"^-> *\d+ .*r.*\|To answer")
+    [mail] = submitted(exchange, "Re: To answer")
+    text = mail.get_content()
+    assert mail["To"] == "Bob Sender <bob@fabrikam.example>" and "Typed by hand, answer." in text and "> The text of To answer." in text
+    assert mail["In-Reply-To"] in [i["message_id"] for i in in_folder(exchange, "inbox", "To answer")]
+    assert len(in_folder(exchange, "sentitems", "Re: To answer")) == 1  # the server's copy; mutt's was merged into it
+
+
+def forwards(exchange, mutt):
+    mutt.go_to("To forward")
+    mutt.keys("f")
+    mutt.wait("^COMPOSE")
+    mutt.keys("y")
+    mutt.wait("Mail sent|^INDEX")
+    [mail] = poll(20, lambda: submitted(exchange, "[bob@fabrikam.example: To forward]"))
+    assert mail["To"] == "bob@example.com" and "The text of To forward." in mail.get_content()
+    assert len(in_folder(exchange, "sentitems", mail["Subject"])) == 1
+
+
+def files(exchange, mutt):
+    mutt.go_to("To file")
+    mutt.prompted("s", "^Save to mailbox", "=Kept")
+    mutt.wait(r"^.. *\d+ .*D.*\|To file")
+    mutt.keys("$")
+    mutt.index(3)
+    assert len(in_folder(exchange, "Kept", "To file")) == 1 and not in_folder(exchange, "inbox", "To file")
+
+
+def drafts(exchange, mutt):
+    mutt.keys("m")
+    mutt.wait("^COMPOSE")
+    mutt.keys("P")
+    [draft] = poll(20, lambda: in_folder(exchange, "drafts", "A draft"))
+    assert draft["draft"] and not submitted(exchange, "A draft")
+    mutt.wait("^INDEX")
+    mutt.types("A draft again")
+    mutt.keys("R")  # the editor opens by itself
+    mutt.wait("^COMPOSE")
+    mutt.keys("P")
+    poll(20, lambda: [i["num"] for i in in_folder(exchange, "drafts", "A draft")] not in ([], [draft["num"]]))
+    assert len(in_folder(exchange, "drafts", "A draft")) == 1
+    mutt.wait("^INDEX")
+    mutt.keys("R")
+    mutt.wait("^COMPOSE")
+    mutt.keys("y")
+    [mail] = poll(20, lambda: submitted(exchange, "A draft"))
+    assert mail.get_content().split("\r\n") == ["Typed by hand, A draft.", *["Typed by hand, A draft again."] * 2, ""]
+    assert len(in_folder(exchange, "sentitems", "A draft")) == 1
+    poll(20, lambda: not in_folder(exchange, "drafts", "A draft"))
