@@ -4,6 +4,7 @@
 It trusts the bridge's certification authority and nothing else; a certificate it doubts, or any dialog, fails a test.
 A picture of each account's INBOX is left in the test's directory, and in $EXBRIDGE_SCREENSHOTS when that is set.
 """
+import base64
 import email
 import email.policy
 import re
@@ -11,8 +12,9 @@ import re
 import pytest
 
 import screenshot
-from bridge import LOCAL_PASSWORD, Account, as_mail, poll
-from thunderbird import Thunderbird, imap_accounts, trust
+from bridge import LOCAL_PASSWORD, USER, Account, as_mail, poll
+from smtptest import parse
+from thunderbird import Thunderbird, imap_accounts, smtp_servers, trust
 
 KINDS = ("ews", "eas")
 CAN_WRITE = ("ews",)
@@ -75,6 +77,65 @@ MARK = (
 inbox().markMessagesFlagged([find(arguments[1])], true);
 inbox().addKeywordsToMessages([find(arguments[1])], "$label1");"""
 )
+UNMARK = FIND + 'inbox().removeKeywordsFromMessages([find(arguments[1])], "$label1");'
+MOVE = (
+    FIND
+    + """const to = server.rootFolder.descendants.find(f => f.name == arguments[2]);
+return await new Promise(done => MailServices.copy.copyMessages(inbox(), [find(arguments[1])], to, true, {
+    QueryInterface: ChromeUtils.generateQI(["nsIMsgCopyServiceListener"]), onStartCopy() {}, onProgress() {},
+    setMessageKey() {}, getMessageId() {}, onStopCopy: status => done(status) }, window.msgWindow, false));"""
+)
+COMPOSE = (
+    FIND
+    + """const identity = MailServices.accounts.getFirstIdentityForServer(server);
+const drafts = () => server.rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Drafts);
+const editor = async () => {
+    let found;
+    await until(30, () => (found = Services.wm.getMostRecentWindow("msgcompose")) && found.gLoadingComplete
+        && found.gMsgCompose && found.gMsgCompose.editor && !found.gWindowLocked);
+    return found;
+};
+const type = (composer, text) => {
+    const typed = composer.gMsgCompose.editor;
+    typed.endOfDocument();
+    typed.insertText(text);
+};
+const closed = composer => until(60, () => composer.closed);
+"""
+)
+WRITE = (
+    COMPOSE
+    + """const [, subject, text, command] = arguments;
+const fields = Cc["@mozilla.org/messengercompose/composefields;1"].createInstance(Ci.nsIMsgCompFields);
+Object.assign(fields, { from: identity.email, to: "bob@example.com", subject });
+const params = Cc["@mozilla.org/messengercompose/composeparams;1"].createInstance(Ci.nsIMsgComposeParams);
+Object.assign(params, { composeFields: fields, identity, format: Ci.nsIMsgCompFormat.PlainText, type: Ci.nsIMsgCompType.New });
+MailServices.compose.OpenComposeWindowWithParams(null, params);
+const composer = await editor();
+type(composer, text);
+composer.goDoCommand(command);
+"""
+)
+SEND = WRITE + "return await closed(composer);"
+SAVED = """await until(60, () => !composer.gWindowLocked && !composer.gSaveOperationInProgress
+    && !composer.gMsgCompose.bodyModified && !composer.gContentChanged);
+composer.close();
+return await closed(composer);"""
+SAVE = WRITE + SAVED
+OPEN_DRAFT = (
+    COMPOSE
+    + """const draft = () => [...drafts().messages].filter(m => m.mime2DecodedSubject == arguments[1]);
+drafts().updateFolder(window.msgWindow);
+await until(60, () => draft().length == 1);
+const [message] = draft();
+MailServices.compose.OpenComposeWindow(null, message, drafts().getUriForMsg(message), Ci.nsIMsgCompType.Draft,
+    Ci.nsIMsgCompFormat.Default, identity, identity.email, window.msgWindow);
+const composer = await editor();
+type(composer, arguments[2]);
+composer.goDoCommand(arguments[3]);
+"""
+)
+SAVE_AGAIN, SEND_DRAFT = OPEN_DRAFT + SAVED, OPEN_DRAFT + "return await closed(composer);"
 DELETE = FIND + "inbox().deleteMessages([find(arguments[1])], window.msgWindow, false, true, null, false);"
 WINDOWS = "return [...Services.wm.getEnumerator(null)].map(w => w.document.documentElement.getAttribute('windowtype'));"
 EXCEPTIONS = """const store = Cc["@mozilla.org/security/certoverride;1"].getService(Ci.nsICertOverrideService);
@@ -104,8 +165,9 @@ def bird(module_stage, exchange, tmp_path_factory):
     bridge = module_stage.bridge(*[Account(kind, exchange, kind) for kind in KINDS])
     folder = str(tmp_path_factory.mktemp("thunderbird"))
     trust(folder, bridge.ca_file)
-    passwords = [("imap://localhost", kind, LOCAL_PASSWORD) for kind in KINDS]
-    with Bird(folder, imap_accounts(bridge.port, KINDS), passwords, any_certificate=False) as running:
+    passwords = [(f"{protocol}://localhost", kind, LOCAL_PASSWORD) for kind in KINDS for protocol in ("imap", "smtp")]
+    prefs = imap_accounts(bridge.port, KINDS) | smtp_servers(bridge.smtp_port, KINDS, USER)
+    with Bird(folder, prefs, passwords, any_certificate=False) as running:
         running.bridge = bridge
         yield running
         assert running.js(EXCEPTIONS) == 0
@@ -191,7 +253,7 @@ def test_large_message_is_whole(bird, exchange, kind):
 
 @pytest.mark.parametrize("kind", CAN_WRITE)
 def test_changes_reach_the_server(bird, exchange, kind):
-    first, other = exchange.deliver(subject="To change %d", count=2)
+    first, other, third = exchange.deliver(subject="To change %d", count=3)
     open_inbox(bird, exchange, kind)
 
     def state(item):
@@ -203,6 +265,64 @@ def test_changes_reach_the_server(bird, exchange, kind):
 
     bird.js(MARK, kind, own_id(first))
     assert poll(30, changed) == ["Important"]
+    bird.js(UNMARK, kind, own_id(first))
+    poll(30, lambda: state(first)["categories"] == [])
+    assert state(first)["read"] and state(first)["flag"] == 2
     bird.js(DELETE, kind, own_id(other))
     poll(30, lambda: state(other) is None)
     assert other["message_id"] in [i["message_id"] for i in exchange.items("deleteditems")]
+    assert bird.js(MOVE, kind, own_id(third), "Harbour 2026") == 0
+    assert state(third) is None
+    assert [i["message_id"] for i in exchange.items("Inbox/Projects/Harbour 2026")].count(third["message_id"]) == 1
+
+
+def by_subject(exchange, folder, subject):
+    return [i for i in exchange.items(folder, props=1) if i["subject"] == subject]
+
+
+def submitted(exchange, subject):
+    found = [parse(base64.b64decode(s["mime_b64"])) for s in exchange.submissions()]
+    return [mail for mail in found if mail["Subject"] == subject]
+
+
+@pytest.mark.parametrize("kind", CAN_WRITE)
+def test_writes_and_sends(bird, exchange, kind):
+    subject = f"Written over {kind}"
+    open_inbox(bird, exchange, kind)
+    assert bird.js(SEND, kind, subject, "Grüße vom Hafen.", "cmd_sendNow")
+    [mail] = submitted(exchange, subject)
+    assert mail["To"] == "bob@example.com" and mail.get_content().strip() == "Grüße vom Hafen."
+    assert len(by_subject(exchange, "sentitems", subject)) == 1
+
+
+@pytest.mark.parametrize("kind", CAN_WRITE)
+def test_drafts(bird, exchange, kind):
+    subject = f"Draft over {kind}"
+    open_inbox(bird, exchange, kind)
+    assert bird.js(SAVE, kind, subject, "One.", "cmd_saveAsDraft")
+    [draft] = poll(30, lambda: by_subject(exchange, "drafts", subject))
+    assert draft["draft"]
+    assert bird.js(SAVE_AGAIN, kind, subject, " Two.", "cmd_saveAsDraft")
+    poll(30, lambda: [d["num"] for d in by_subject(exchange, "drafts", subject)] not in ([], [draft["num"]]))
+    poll(30, lambda: len(by_subject(exchange, "drafts", subject)) == 1)
+    assert not submitted(exchange, subject)
+    assert bird.js(SEND_DRAFT, kind, subject, " Three.", "cmd_sendNow")
+    [mail] = submitted(exchange, subject)
+    assert mail.get_content().split() == ["One.", "Two.", "Three."]
+    assert len(by_subject(exchange, "sentitems", subject)) == 1
+    poll(30, lambda: not by_subject(exchange, "drafts", subject))
+
+
+@pytest.mark.parametrize("kind", CAN_WRITE)
+def test_in_the_end_all_have_the_same(bird, exchange, kind):
+    """The server, the bridge, and what Thunderbird shows."""
+    shown = {m["id"]: m for m in open_inbox(bird, exchange, kind)}
+    items = {own_id(i): i for i in inbox(exchange) if i["message_id"]}
+    assert len(shown) == len(inbox(exchange)) and set(items) <= set(shown)
+    assert {k: (m["read"], m["flagged"]) for k, m in shown.items() if k in items} == {
+        k: (i["read"], i["flag"] == 2) for k, i in items.items()}
+    imap = bird.bridge.login(kind)
+    for name, folder in (("INBOX", "inbox"), ("Drafts", "drafts"), ("Sent Items", "sentitems"), ("Deleted Items", "deleteditems")):
+        imap.open(name, "EXAMINE")
+        served = sorted(as_mail(exchange.mime(i["num"], served=True), kind) for i in exchange.items(folder))
+        assert sorted(imap.bodies("1:*").values()) == served, name

@@ -123,6 +123,26 @@ def imap_accounts(port, users, host="localhost"):
     return prefs
 
 
+def smtp_servers(port, users, email, host="localhost"):
+    """Preferences that let the accounts of imap_accounts send, over TLS; the passwords are given to add_password."""
+    prefs = {"mail.smtpservers": ",".join(users), "mail.smtp.defaultserver": users[0]}
+    for name in users:
+        server, identity = f"mail.smtpserver.{name}.", f"mail.identity.{name}."
+        prefs.update(
+            {
+                server + "type": "smtp",
+                server + "hostname": host,
+                server + "port": port,
+                server + "authMethod": 3,
+                server + "try_ssl": 3,
+                server + "username": name,
+                identity + "smtpServer": name,
+                identity + "useremail": email,
+            }
+        )
+    return prefs
+
+
 def trust(folder, ca_file):
     """Makes the profile that is to be in a folder trust a certification authority for servers."""
     os.makedirs(folder, exist_ok=True)
