@@ -8,6 +8,7 @@ import traceback
 import urllib.parse
 
 import corpus
+from control_calendar import CalendarControl
 from model import ModelError
 
 
@@ -51,7 +52,7 @@ class ControlHandler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
-class Control:
+class Control(CalendarControl):
     """One method per endpoint: get_log is GET /control/log."""
 
     def __init__(self, app):

@@ -12,7 +12,7 @@ import threading
 FILTER_DAYS = {"0": None, "1": 1, "2": 3, "3": 7, "4": 14, "5": 31}
 DAY_S = 86400
 
-Seen = collections.namedtuple("Seen", "read flag categories verb source overrides received draft")
+Seen = collections.namedtuple("Seen", "read flag categories verb source overrides received draft cal")
 
 
 def seen_of(item):
@@ -25,6 +25,7 @@ def seen_of(item):
         item.overrides,
         item.received,
         item.draft,
+        item.cal,
     )
 
 

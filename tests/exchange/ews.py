@@ -10,7 +10,21 @@ from lxml import etree
 
 import ews_schema
 from ews_schema import local
-from ews_xml import FOLDER, M, SOAP, T, EwsError, check_change_key, envelope, failure, fault, read_id, response
+from ews_xml import (
+    FOLDER,
+    M,
+    OCCURRENCE,
+    SOAP,
+    T,
+    EwsError,
+    check_change_key,
+    envelope,
+    failure,
+    fault,
+    read_id,
+    read_occurrence,
+    response,
+)
 from httpd import Response
 from model import ModelError
 
@@ -84,18 +98,43 @@ class Call:
         return self.mailbox.folder(num)
 
     def item(self, ref, write=False):
-        """The Item of an ItemId element. A change key, where given, must be one of ours; `write` wants the current
-        one."""
-        if local(ref) != "ItemId":
-            raise EwsError("ErrorInvalidOperation", "There are no recurring items here.")
-        kind, num = read_id(self.mailbox, ref.get("Id"))
-        if kind == FOLDER:
-            raise EwsError("ErrorCannotUseFolderIdForItemId", "A folder id was given where an item id is needed.")
+        """The Item of an ItemId element; an occurrence is none of its own. `write`: as for target()."""
+        item, day = self.target(ref, write)
+        if day is not None:
+            raise EwsError("ErrorCalendarCannotMoveOrCopyOccurrence", "The operation is not for single occurrences.")
+        return item
+
+    def target(self, ref, write=False):
+        """(Item, date of the occurrence or None) of an ItemId, OccurrenceItemId or RecurringMasterItemId element. A
+        change key, where given, must be one of ours; `write` wants one."""
         if ref.get("ChangeKey"):
             check_change_key(self.mailbox, ref.get("ChangeKey"))
         elif write:
             raise EwsError("ErrorChangeKeyRequiredForWriteOperations")
-        return self.mailbox.item(num)
+        if local(ref) == "OccurrenceItemId":
+            item, day = self.by_id(ref.get("RecurringMasterId"))
+            if day is not None or getattr(item.cal, "recurrence", None) is None:
+                raise EwsError("ErrorCalendarCannotUseIdForOccurrenceId", "The id is not one of a recurring master.")
+            return item, item.cal.date_of_index(int(ref.get("InstanceIndex")))
+        if local(ref) == "RecurringMasterItemId":
+            item, day = self.by_id(ref.get("OccurrenceId"))
+            if day is None:
+                raise EwsError("ErrorCalendarCannotUseIdForRecurringMasterId", "The id is not one of an occurrence.")
+            return item, None
+        return self.by_id(ref.get("Id"))
+
+    def by_id(self, text):
+        kind, num = read_id(self.mailbox, text)
+        if kind == FOLDER:
+            raise EwsError("ErrorCannotUseFolderIdForItemId", "A folder id was given where an item id is needed.")
+        item = self.mailbox.item(num)
+        if kind != OCCURRENCE:
+            return item, None
+        day, edited = read_occurrence(text)
+        series = item.cal
+        if series.recurrence is None or day in series.deleted or edited != (day in series.exceptions):
+            raise EwsError("ErrorItemNotFound")
+        return item, day
 
     def each(self, response_name, refs, act, empty=""):
         """One response message per reference, in order; `act` returns a finished message or raises."""
@@ -271,9 +310,10 @@ class Half:
 
 
 def register(app):
-    import ews_folders, ews_misc, ews_notify, ews_read, ews_sync, ews_write  # noqa: E401,F401 (they fill OPERATIONS)
+    import ews_calendar, ews_folders, ews_misc, ews_notify, ews_read, ews_sync, ews_write  # noqa: E401,F401
 
     app.options.declare(max_streaming_connections=10, max_batch=1000)
+    app.options.declare(ews_full_zones=False)  # StartTimeZone with its periods, not only its id
     half = Half(app)
     app.route("/ews/exchange.asmx", half)
     app.route("/ews/services.wsdl", half)

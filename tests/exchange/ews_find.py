@@ -2,6 +2,7 @@
 """Restrictions and sort orders of FindItem and FindFolder."""
 import re
 
+import ews_calendar_shape
 from clock import from_iso
 from ews_schema import local
 from ews_shape import FOLDER_PATHS, FOLDER_PROPS, FOLDER_TAGS, ITEM_PROPS, PATHS, extended_key, extended_value
@@ -10,7 +11,14 @@ from ews_xml import EwsError
 TAGS = re.compile(r"<[^>]*>")
 NUMERIC = ("Integer", "Short", "Long")
 NUMERIC_PATHS = {"item:Size", "folder:TotalCount", "folder:UnreadCount", "folder:ChildFolderCount"}
-TIME_PATHS = {"item:DateTimeReceived", "item:DateTimeSent", "item:DateTimeCreated", "item:LastModifiedTime"}
+TIME_PATHS = {"item:DateTimeReceived", "item:DateTimeSent", "item:DateTimeCreated", "item:LastModifiedTime"} | {
+    "calendar:Start",
+    "calendar:End",
+    "calendar:DateTimeStamp",
+    "task:DueDate",
+    "task:StartDate",
+    "task:CompleteDate",
+}
 NOT_SEARCHABLE = {
     "message:ToRecipients",
     "message:CcRecipients",
@@ -38,7 +46,8 @@ def item_value(path, view):
     """What a path names in an item: int, str, list of str, or None."""
     if local(path) == "ExtendedFieldURI":
         key, kind = extended_key(path)
-        value = extended_value(view, key, kind)
+        read = extended_value if view.item.cal is None else ews_calendar_shape.cal_extended
+        value = read(view, key, kind)
         return typed(value, kind in NUMERIC, kind == "SystemTime")
     if local(path) == "IndexedFieldURI":
         return None
@@ -47,10 +56,15 @@ def item_value(path, view):
         raise EwsError("ErrorUnsupportedPathForQuery", f"The property {uri} cannot be used in a restriction.")
     if uri == "item:Categories":
         return list(view.item.categories) or None
-    name = PATHS.get(uri)
-    if name is None:
+    props, paths = ITEM_PROPS, PATHS
+    if view.item.cal is not None:
+        props, paths = ews_calendar_shape.KINDS[view.element][1], ews_calendar_shape.PATHS[view.element]
+    name = paths.get(uri)
+    if name is None and uri in ews_calendar_shape.KNOWN:
+        return None
+    if name is None or uri in ews_calendar_shape.NOT_SEARCHABLE:
         raise EwsError("ErrorUnsupportedPathForQuery", f"The property {uri} cannot be used in a restriction.")
-    return typed(plain(ITEM_PROPS[name][1](view)), uri in NUMERIC_PATHS, uri in TIME_PATHS)
+    return typed(plain(props[name][1](view)), uri in NUMERIC_PATHS, uri in TIME_PATHS)
 
 
 def typed(value, number, time):

@@ -3,6 +3,7 @@
 import base64
 import struct
 
+import ews_calendar
 from ews import operation
 from ews_find import Search, sort_key
 from ews_schema import local
@@ -89,11 +90,22 @@ def get_item(call):
     shape = ItemShape(shape_element, call.version)
     call.detail["mime"] = shape.mime
     call.detail["shape"] = shape.base
-    return call.each("GetItem", refs, lambda ref: one_item(call, shape, ref), "<m:Items/>")
+    view = viewer(call)
+    return call.each("GetItem", refs, lambda ref: one_item(call, shape, view, ref), "<m:Items/>")
 
 
-def one_item(call, shape, ref):
-    item = call.item(ref)
+def viewer(call):
+    """item, day -> the view of a message, a calendar item or a task"""
+    calendar = ews_calendar.maker(call)
+
+    def make(item, day=None):
+        return calendar(item, day) if item.cal is not None else View(call.mailbox, item, call.options, call.version)
+
+    return make
+
+
+def one_item(call, shape, view, ref):
+    item, day = call.target(ref)
     if item.has("dead"):
         raise EwsError("ErrorItemNotFound")
     mime = None
@@ -102,8 +114,7 @@ def one_item(call, shape, ref):
             raise EwsError("ErrorMimeContentConversionFailed")
         if not item.has("no-mime"):
             mime = call.app.store.served_mime(call.options, item)
-    view = View(call.mailbox, item, call.options, call.version)
-    return success("GetItem", f"<m:Items>{shape.write(view, mime)}</m:Items>")
+    return success("GetItem", f"<m:Items>{shape.write(view(item, day), mime)}</m:Items>")
 
 
 @operation("FindItem")
@@ -119,14 +130,17 @@ def one_find(call, ref):
     mailbox, folder = call.mailbox, call.folder(ref)
     found = folder.newest_first()
     restriction, query = call.child("Restriction"), call.child("QueryString")
+    if call.child("CalendarView") is not None:
+        entries, attributes = ews_calendar.calendar_view(call, folder, shape)
+        call.detail["returned"] = len(entries)
+        inner = f"<m:RootFolder {attributes}><t:Items>{''.join(entries)}</t:Items></m:RootFolder>"
+        return success("FindItem", inner)
     if call.element.get("Traversal") != "Shallow" or call.detail.get("view"):
         found = []
     if restriction is not None and query is not None:
         raise EwsError("ErrorRestrictionTooComplex", "QueryString excludes Restriction.")
 
-    def view(item):
-        return View(mailbox, item, call.options, call.version)
-
+    view = viewer(call)
     cap = None
     if restriction is not None:
         search = Search(restriction, call)

@@ -375,12 +375,17 @@ def extended_xml(uri, value, escape):
     return f"<t:ExtendedProperty>{uri}{inner}</t:ExtendedProperty>"
 
 
+CHECKS = {}  # "path": (element, uri, version) raises for a path that no calendar item or task has: ews_calendar_shape
+
+
 class ItemShape:
     """A parsed ItemShape: which elements to write, in schema order. FindItem and SyncFolderItems (`listing`) leave out
     what only GetItem can give; FindItem refuses (`refuse`) to be asked for the worst of it."""
 
     def __init__(self, element, version, listing=False, refuse=False):
         self.base = "IdOnly"
+        self.version, self.listing = version, listing
+        self.uris = []  # what was asked for by name
         self.mime = False
         self.body_type = "Best"
         self.extended = []
@@ -417,6 +422,9 @@ class ItemShape:
         if local(path) == "IndexedFieldURI":
             return set()
         uri = path.get("FieldURI")
+        self.uris.append(uri)
+        if uri.startswith(("calendar:", "task:", "meeting:", "meetingRequest:")):
+            CHECKS["path"](path, uri, version)
         if uri == "item:MimeContent" and not refuse:
             self.mime = not listing
             return set()
@@ -440,6 +448,8 @@ class ItemShape:
         return {name} if name else set()
 
     def write(self, view, mime=None):
+        if view.item.cal is not None:
+            return view.written(self, mime)
         view.body_type = self.body_type
         known = ORDERS[view.element]
         out = [f"<t:{view.element}>"]

@@ -5,6 +5,7 @@ A SyncState is (window, position, cursor, phase). Phase 0: the first run, newest
 given and `position` the sequence number when it began. Phase 1: changes after `position`; `window` is where this run
 of pages began.
 """
+import ews_calendar
 from ews import operation
 from model import ModelError
 from ews_shape import FolderShape, ItemShape, View
@@ -128,7 +129,9 @@ def next_page(call, folder, shape, limit, window, position):
 
 
 def entry(call, tag, shape, item):
-    view = View(call.mailbox, item, call.options, call.version)
+    view = (
+        ews_calendar.maker(call)(item) if item.cal is not None else View(call.mailbox, item, call.options, call.version)
+    )
     if tag == "Update" and call.options.generic_updates:
-        view.element = "Item"
+        view.element = "Item" if item.cal is None else view.element
     return f"<t:{tag}>{shape.write(view)}</t:{tag}>"

@@ -11,6 +11,7 @@ from ews_schema import local, violation
 from ews_shape import FLAG_WORDS, PATHS, extended_key
 from ews_xml import T, EwsError, id_element, success
 
+NO_CONFLICTS = "<m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>"
 HOW = {"HardDelete": "hard", "SoftDelete": "soft", "MoveToDeletedItems": "trash"}
 READ_ONLY = {
     "item:ItemId",
@@ -186,6 +187,11 @@ def check_sender(call, mime, changes):
         )
 
 
+# What is no message: ews_calendar fills these.
+CREATORS = {}  # element name -> (call, element, SavedItemFolderId) -> response message
+HANDLERS = {}  # "update": (call, item, day, updates) -> m:Items; "delete": (call, item, day)
+
+
 @operation("CreateItem")
 def create_item(call):
     disposition = call.element.get("MessageDisposition")
@@ -193,6 +199,8 @@ def create_item(call):
     call.detail.update(disposition=disposition, ids=len(call.child("Items")))
 
     def one(element):
+        if local(element) in CREATORS:
+            return CREATORS[local(element)](call, element, target)
         if local(element) != "Message":
             raise EwsError(
                 "ErrorUnsupportedTypeForConversion" if local(element) == "Item" else "ErrorInvalidOperation",
@@ -318,13 +326,16 @@ def update_item(call):
 
     def one(change):
         ref, updates = children(change)[:2]
-        item = call.item(ref)
-        if call.element.get("MessageDisposition") is None:
+        item, day = call.target(ref)
+        if item.cal is None and call.element.get("MessageDisposition") is None:
             raise EwsError("ErrorMessageDispositionRequired", "Message disposition is required.")
         if conflict != "AlwaysOverwrite":
             if not ref.get("ChangeKey"):
                 raise EwsError("ErrorChangeKeyRequired", "The change key is required for this operation.")
             check_current(call, ref, item)
+        if item.cal is not None:
+            shown = HANDLERS["update"](call, item, day, children(updates))
+            return success("UpdateItem", shown + NO_CONFLICTS)
         changes = {}
         for update in children(updates):
             one_update(update, changes, call.version)
@@ -334,11 +345,14 @@ def update_item(call):
         call.mailbox.update_item(item, **changes)
         return success(
             "UpdateItem",
-            f"<m:Items><t:Message>{id_element(call.mailbox, item)}</t:Message></m:Items>"
-            f"<m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>",
+            f"<m:Items><t:Message>{id_element(call.mailbox, item)}</t:Message></m:Items>" + NO_CONFLICTS,
         )
 
     return call.each("UpdateItem", changes_list, one, "<m:Items/>")
+
+
+def kind_of(item):
+    return "Message" if item.cal is None else "Task" if item.item_class.startswith("IPM.Task") else "CalendarItem"
 
 
 def move_or_copy(call, name, act):
@@ -353,7 +367,8 @@ def move_or_copy(call, name, act):
         new = act(call.item(ref), folder)
         if wish is not None and not truth(wish):
             return success(name, "<m:Items/>")
-        return success(name, f"<m:Items><t:Message>{id_element(call.mailbox, new)}</t:Message></m:Items>")
+        element = kind_of(new)
+        return success(name, f"<m:Items><t:{element}>{id_element(call.mailbox, new)}</t:{element}></m:Items>")
 
     return call.each(name, refs, one, "<m:Items/>")
 
@@ -377,7 +392,11 @@ def delete_item(call):
     call.detail["ids"] = len(refs)
 
     def one(ref):
-        call.mailbox.delete_item(call.item(ref), how)
+        item, day = call.target(ref)
+        if item.cal is not None:
+            HANDLERS["delete"](call, item, day)
+        else:
+            call.mailbox.delete_item(item, how)
         return success("DeleteItem")
 
     return call.each("DeleteItem", refs, one)

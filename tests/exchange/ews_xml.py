@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names, escaping and ids of the EWS half."""
 import base64
+import datetime
 import re
 import struct
 import zlib
@@ -63,8 +64,9 @@ def boolean(value):
 
 # ---- ids ----
 
-ITEM, FOLDER = 0x07, 0x01
+ITEM, FOLDER, OCCURRENCE = 0x07, 0x01, 0x0D
 _PREFIX = {}
+PREFIX_SIZE = 86
 
 
 def _prefix(mailbox):
@@ -90,6 +92,19 @@ def make_id(mailbox, kind, num):
     return base64.b64encode(body + struct.pack(">I", zlib.crc32(body))).decode()
 
 
+def occurrence_id(mailbox, num, day, edited):
+    """The id of one occurrence of a series: an edited one has another than the one it had before."""
+    body = _prefix(mailbox) + struct.pack(">BQIB", OCCURRENCE, num, day.toordinal(), edited)
+    body += b"\x00" * (108 - len(body))
+    return base64.b64encode(body + struct.pack(">I", zlib.crc32(body))).decode()
+
+
+def read_occurrence(text):
+    """(date, whether it was edited) of an id that read_id() called an OCCURRENCE."""
+    ordinal, edited = struct.unpack_from(">IB", base64.b64decode(text), PREFIX_SIZE + 9)
+    return datetime.date.fromordinal(ordinal), bool(edited)
+
+
 def item_id(mailbox, num):
     return make_id(mailbox, ITEM, num)
 
@@ -111,7 +126,7 @@ def read_id(mailbox, text, kind=None):
         raise EwsError("ErrorInvalidIdMalformed")
     found, num = struct.unpack_from(">BQ", body, len(prefix))
     if not body.startswith(prefix):
-        raise EwsError("ErrorItemNotFound" if found == ITEM else "ErrorFolderNotFound")
+        raise EwsError("ErrorFolderNotFound" if found == FOLDER else "ErrorItemNotFound")
     if kind is not None and found != kind:
         raise EwsError("ErrorCannotUseFolderIdForItemId" if found == FOLDER else "ErrorCannotUseItemIdForFolderId")
     return found, num

@@ -94,6 +94,7 @@ class Item:
         "overrides",
         "ext",
         "traits",
+        "cal",
     )
     generated = (None, b"")  # the message made last: headers, structure and MIME of one are asked for in a row
 
@@ -118,6 +119,7 @@ class Item:
         self.overrides = None  # properties set later: {"subject": ..., "to": [...], ...}
         self.ext = None  # extended properties set by clients: {key: value}
         self.traits = None  # set of oddities: no-mime, mime-error, dead, control-chars
+        self.cal = None  # cal_model: the Appointment or Task that this is
 
     @property
     def seq(self):

@@ -151,6 +151,18 @@ class Standin:
     def mime(self, num, served=False, **query):
         return self.call("GET", "mime", raw=True, num=num, **({"served": 1} if served else {}), **query)
 
+    def events(self, folder="calendar", **query):
+        """The calendar items and tasks of a folder as the model has them."""
+        return self.call("GET", "calendar", folder=folder, **query)
+
+    def occurrences(self, begin, end, **query):
+        """What takes place in [begin, end), expanded by dateutil (by="server": by the stand-in itself)."""
+        return self.call("GET", "occurrences", **{"from": begin, "to": end, **query})
+
+    def event(self, do, **fields):
+        """do: create, update, delete, occurrence, cancel_occurrence, attendee; see control_calendar."""
+        return self.call("POST", "calendar", {"do": do, **fields})
+
     def options(self, **values):
         return self.call("POST", "options", values)
 
