@@ -93,6 +93,34 @@ bool text_base64_decode(struct buf *out, struct str in)
     return true;
 }
 
+bool text_base64url_add(struct buf *out, struct str in)
+{
+    size_t from = out->n;
+    if (!text_base64_add(out, in))
+        return false;
+    while (out->n > from && out->p[out->n - 1] == '=')
+        out->n--;
+    for (size_t i = from; i < out->n; i++)
+        out->p[i] = out->p[i] == '+' ? '-' : out->p[i] == '/' ? '_' : out->p[i];
+    return true;
+}
+
+bool text_base64url_decode(struct buf *out, struct str in)
+{
+    struct buf plain = BUF_INIT(in.n + 4);
+    for (size_t i = 0; i < in.n; i++) {
+        if (in.p[i] == '+' || in.p[i] == '/' || in.p[i] == '=')
+            break; /* of the other alphabet */
+        buf_byte(&plain, (char)(in.p[i] == '-' ? '+' : in.p[i] == '_' ? '/' : in.p[i]));
+    }
+    bool ok = plain.n == in.n;
+    while (plain.n % 4)
+        buf_byte(&plain, '=');
+    ok = ok && text_base64_decode(out, buf_view(&plain));
+    buf_wipe(&plain);
+    return ok;
+}
+
 static void base64_one(struct text_base64 *d, char **to, char c)
 {
     unsigned v = base64_value(c);

@@ -18,6 +18,9 @@
 bool text_base64_add(struct buf *out, struct str in); /* with padding, no line breaks */
 /* Strict: false on any foreign byte or wrong padding. */
 bool text_base64_decode(struct buf *out, struct str in);
+/* The alphabet for addresses and file names, without padding (RFC 4648 5). */
+bool text_base64url_add(struct buf *out, struct str in);
+bool text_base64url_decode(struct buf *out, struct str in);
 /* Incremental and lenient (white space skipped, missing padding taken): for MimeContent and MIME bodies. */
 struct text_base64 {
     uint32_t bits;

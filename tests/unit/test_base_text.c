@@ -44,6 +44,28 @@ static void base64(void **state)
     }
 }
 
+static void base64url(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *plain, *coded;
+    } pairs[] = {{"", ""}, {"f", "Zg"}, {"fo", "Zm8"}, {"foo", "Zm9v"}, {"\xfb\xff\xfe", "-__-"}, {"\xff", "_w"}};
+    static const char *const wrong[] = {"Zg==", "+//+", "Z", "Zh", "Z g", "Zm9v\n"};
+    struct buf b = BUF_INIT(64);
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        assert_true(text_base64url_add(&b, str_from(pairs[i].plain)));
+        assert_string_equal(buf_z(&b), pairs[i].coded);
+        buf_reset(&b);
+        assert_true(text_base64url_decode(&b, str_from(pairs[i].coded)));
+        assert_string_equal(buf_z(&b), pairs[i].plain);
+        buf_reset(&b);
+    }
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        if (text_base64url_decode(&b, str_from(wrong[i])) && b.n)
+            fail_msg("%s was taken", wrong[i]);
+    buf_done(&b);
+}
+
 static void base64_fed(void **state)
 {
     (void)state;
@@ -282,8 +304,10 @@ static void iso(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64), cmocka_unit_test(base64_fed), cmocka_unit_test(hex_and_percent),
-        cmocka_unit_test(utf8),   cmocka_unit_test(parts),      cmocka_unit_test(iso),
+        cmocka_unit_test(base64),     cmocka_unit_test(base64url),
+        cmocka_unit_test(base64_fed), cmocka_unit_test(hex_and_percent),
+        cmocka_unit_test(utf8),       cmocka_unit_test(parts),
+        cmocka_unit_test(iso),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
