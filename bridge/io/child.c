@@ -35,7 +35,7 @@ static void release(struct child *c)
     mem_free(c);
 }
 
-static void on_closed(uv_handle_t *handle)
+void child_on_closed(uv_handle_t *handle)
 {
     struct child *c = handle->data;
     c->handles--;
@@ -45,7 +45,7 @@ static void on_closed(uv_handle_t *handle)
 static void close_pipe(uv_pipe_t *pipe, bool *open)
 {
     if (*open)
-        uv_close((uv_handle_t *)pipe, on_closed);
+        uv_close((uv_handle_t *)pipe, child_on_closed);
     *open = false;
 }
 
@@ -132,7 +132,9 @@ static void on_exit_status(uv_process_t *process, int64_t status, int signum)
         err_set(&c->err, ERR_INVALID, "the command was not found (exit status 127)");
     else if (c->err.code == ERR_NONE && status)
         err_set(&c->err, ERR_INVALID, "the command failed with exit status %d", (int)status);
-    uv_close((uv_handle_t *)process, on_closed);
+    if (c->err.code == ERR_INVALID && !signum)
+        c->err.status = (int)status;
+    uv_close((uv_handle_t *)process, child_on_closed);
     if (!c->fn)
         return;
     if (!c->out_open || c->err.code != ERR_NONE)
@@ -182,7 +184,7 @@ static bool spawn(struct child *c, const char *command)
         c->running = true;
         return true;
     }
-    uv_close((uv_handle_t *)&c->process, on_closed);
+    uv_close((uv_handle_t *)&c->process, child_on_closed);
     return err_set(&c->err, ERR_INTERNAL, "cannot start /bin/sh: %s", uv_strerror(rc));
 }
 

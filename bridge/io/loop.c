@@ -82,8 +82,8 @@ void loop_turn(struct loop *loop)
 static void close_walked(uv_handle_t *handle, void *arg)
 {
     (void)arg;
-    if (!uv_is_closing(handle))
-        uv_close(handle, NULL);
+    if (!uv_is_closing(handle)) /* a process: an abandoned child that has not ended yet, which owns itself */
+        uv_close(handle, handle->type == UV_PROCESS ? child_on_closed : NULL);
 }
 
 void loop_free(struct loop *loop)

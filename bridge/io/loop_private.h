@@ -23,4 +23,7 @@ char *loop_scratch(struct loop *loop);
 /* Numbers for logs: 1, 2, 3, ... */
 uint64_t loop_next_id(struct loop *loop);
 
+/* The end of a child process's handle; for loop_free(). */
+void child_on_closed(uv_handle_t *handle);
+
 #endif
