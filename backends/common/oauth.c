@@ -116,7 +116,8 @@ static bool decode_value(struct buf *out, struct str value)
     for (size_t i = 0; i < plain.n; i++)
         if (plain.p[i] == '+')
             plain.p[i] = ' ';
-    bool ok = !plain.failed && text_percent_decode(out, buf_view(&plain)) && str_find_byte(buf_view(out), '\0') == (size_t)-1;
+    bool ok =
+        !plain.failed && text_percent_decode(out, buf_view(&plain)) && str_find_byte(buf_view(out), '\0') == (size_t)-1;
     buf_wipe(&plain);
     return ok;
 }
@@ -126,7 +127,8 @@ static enum oauth_redirect_kind read_query(struct str query, struct oauth_redire
     const struct {
         const char *name;
         struct buf *to;
-    } fields[] = {{"code", &r->code}, {"state", &r->state}, {"error", &r->error}, {"error_description", &r->description}};
+    } fields[] = {
+        {"code", &r->code}, {"state", &r->state}, {"error", &r->error}, {"error_description", &r->description}};
     struct str field;
     while (str_cut(&query, '&', &field)) {
         size_t equal = str_find_byte(field, '=');

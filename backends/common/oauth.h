@@ -15,19 +15,19 @@
 #include "bridge/base/err.h"
 #include "bridge/base/str.h"
 
-#define OAUTH_ANSWER_MAX       ((size_t)256 << 10) /* bytes of an answer of the login server */
-#define OAUTH_TOKEN_MAX        ((size_t)64 << 10)  /* bytes of a token */
-#define OAUTH_LIFETIME_S       3600                /* of an access token that comes without expires_in */
-#define OAUTH_LIFETIME_MAX_S   (7 * 24 * 3600)
-#define OAUTH_VERIFIER_SIZE    43 /* characters of 256 random bits (RFC 7636 4.1) */
-#define OAUTH_DEVICE_CODE_S    900
-#define OAUTH_DEVICE_POLL_S    5 /* RFC 8628 3.2: where the server names no interval */
-#define OAUTH_DEVICE_SLOWER_S  5 /* RFC 8628 3.5: added for each slow_down */
-#define OAUTH_DEFAULT_HOST     "login.microsoftonline.com"
-#define OAUTH_DEFAULT_TENANT   "common"
-#define OAUTH_SCOPE_EWS        "https://outlook.office365.com/EWS.AccessAsUser.All"
-#define OAUTH_SCOPE_EAS        "https://outlook.office365.com/EAS.AccessAsUser.All"
-#define OAUTH_SCOPE_FOR_ALL    "offline_access openid profile" /* a refresh token; and who it was that signed in */
+#define OAUTH_ANSWER_MAX      ((size_t)256 << 10) /* bytes of an answer of the login server */
+#define OAUTH_TOKEN_MAX       ((size_t)64 << 10)  /* bytes of a token */
+#define OAUTH_LIFETIME_S      3600                /* of an access token that comes without expires_in */
+#define OAUTH_LIFETIME_MAX_S  (7 * 24 * 3600)
+#define OAUTH_VERIFIER_SIZE   43 /* characters of 256 random bits (RFC 7636 4.1) */
+#define OAUTH_DEVICE_CODE_S   900
+#define OAUTH_DEVICE_POLL_S   5 /* RFC 8628 3.2: where the server names no interval */
+#define OAUTH_DEVICE_SLOWER_S 5 /* RFC 8628 3.5: added for each slow_down */
+#define OAUTH_DEFAULT_HOST    "login.microsoftonline.com"
+#define OAUTH_DEFAULT_TENANT  "common"
+#define OAUTH_SCOPE_EWS       "https://outlook.office365.com/EWS.AccessAsUser.All"
+#define OAUTH_SCOPE_EAS       "https://outlook.office365.com/EAS.AccessAsUser.All"
+#define OAUTH_SCOPE_FOR_ALL   "offline_access openid profile" /* a refresh token; and who it was that signed in */
 
 struct oauth_config { /* strings are borrowed */
     const char *host; /* of the login server; or http://127.0.0.1:PORT, for a test */
@@ -56,10 +56,10 @@ void oauth_add_refresh_body(struct buf *out, const struct oauth_config *c, const
 void oauth_add_device_body(struct buf *out, const struct oauth_config *c);
 void oauth_add_poll_body(struct buf *out, const struct oauth_config *c, const char *device_code);
 
-struct oauth_tokens {                /* owns its strings; a zeroed one is empty */
-    char *access, *refresh;          /* refresh: NULL where an answer had none (the old one stays good) */
-    char *user;                      /* from the id token: how the server calls who signed in; NULL = not told */
-    int64_t issued_s, expires_s;     /* of `access`, by our clock */
+struct oauth_tokens {            /* owns its strings; a zeroed one is empty */
+    char *access, *refresh;      /* refresh: NULL where an answer had none (the old one stays good) */
+    char *user;                  /* from the id token: how the server calls who signed in; NULL = not told */
+    int64_t issued_s, expires_s; /* of `access`, by our clock */
 };
 void oauth_tokens_done(struct oauth_tokens *t); /* wipes */
 /* As JSON, for the secret store. */
@@ -84,7 +84,7 @@ void oauth_read_answer(int status, struct str body, int64_t now_s, struct oauth_
 /* A refusal at the authorize endpoint, as it comes back by redirect (RFC 6749 4.1.2.1). */
 void oauth_read_refusal(struct str error, struct str description, struct err *ret_err);
 
-struct oauth_device { /* owns its strings */
+struct oauth_device {  /* owns its strings */
     char *device_code; /* a secret */
     char *user_code, *url;
     unsigned expires_s, interval_s;

@@ -87,7 +87,8 @@ static const struct {
 static const struct {
     const char *number, *text;
 } hints[] = {
-    {"AADSTS50011", "the app of oauth-client-id needs the redirect URI http://localhost (platform: mobile and desktop)"},
+    {"AADSTS50011",
+     "the app of oauth-client-id needs the redirect URI http://localhost (platform: mobile and desktop)"},
     {"AADSTS50199", "the server wants a person to confirm; sign in with the browser, without --device"},
     {"AADSTS53003", "blocked by the organisation's conditional access; with --device: try without it"},
     {"AADSTS530034", "blocked by the organisation's conditional access; with --device: try without it"},
@@ -97,7 +98,8 @@ static const struct {
     {"AADSTS65001", "consent for this program is missing: sign in and agree, or ask an administrator for it"},
     {"AADSTS90094", "an administrator must consent to this program"},
     {"AADSTS700016", "oauth-client-id is not known in this organisation; see oauth-tenant"},
-    {"AADSTS7000218", "the app of oauth-client-id is not a public client: allow public client flows in its registration"},
+    {"AADSTS7000218",
+     "the app of oauth-client-id is not a public client: allow public client flows in its registration"},
     {"AADSTS90002", "oauth-tenant does not exist"},
     {"AADSTS900023", "oauth-tenant is not a domain or an id"},
     {"AADSTS70011", "oauth-scope is not valid"},
@@ -165,7 +167,8 @@ static enum oauth_verdict no_json(int status, struct err *ret_err)
     else if (status >= 300 && status < 400)
         err_set(ret_err, ERR_PROTOCOL, "HTTP %d: redirected, not followed; is oauth-login-host right?", status);
     else if (status == 404 || status == 405)
-        err_set(ret_err, ERR_INVALID, "HTTP %d: no login server is there; see oauth-login-host and oauth-tenant", status);
+        err_set(ret_err, ERR_INVALID, "HTTP %d: no login server is there; see oauth-login-host and oauth-tenant",
+                status);
     else
         err_set(ret_err, status == 429 ? ERR_THROTTLED : ERR_OFFLINE, "HTTP %d from the login server", status);
     return ret_err->code == ERR_INVALID ? OAUTH_MISCONFIGURED : OAUTH_LATER;

@@ -228,7 +228,8 @@ static void redirects(void **state)
         const char *code, *state, *error;
     } cases[] = {
         {"GET /?code=a%2Bb+c&state=s HTTP/1.1" HOST, OAUTH_REDIRECT_ANSWER, "a+b c", "s", ""},
-        {"GET /?state=s&session_state=x&code=c HTTP/1.1\r\nhost: 127.0.0.1:99\r\n\r\n", OAUTH_REDIRECT_ANSWER, "c", "s", ""},
+        {"GET /?state=s&session_state=x&code=c HTTP/1.1\r\nhost: 127.0.0.1:99\r\n\r\n", OAUTH_REDIRECT_ANSWER, "c", "s",
+         ""},
         {"GET /?error=access_denied&error_description=no+way&state=s HTTP/1.1" HOST, OAUTH_REDIRECT_ANSWER, "", "s",
          "access_denied"},
         {"GET /favicon.ico HTTP/1.1" HOST, OAUTH_REDIRECT_NOT, "", "", ""},
@@ -282,8 +283,9 @@ static void pasted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses), cmocka_unit_test(pkce),   cmocka_unit_test(tokens),    cmocka_unit_test(odd_tokens),
-        cmocka_unit_test(refusals),  cmocka_unit_test(device), cmocka_unit_test(redirects), cmocka_unit_test(pasted),
+        cmocka_unit_test(addresses),  cmocka_unit_test(pkce),     cmocka_unit_test(tokens),
+        cmocka_unit_test(odd_tokens), cmocka_unit_test(refusals), cmocka_unit_test(device),
+        cmocka_unit_test(redirects),  cmocka_unit_test(pasted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
