@@ -83,6 +83,7 @@ struct config_server {
     bool tls;
     enum config_allow allow_uids;
     const char *state_dir, *cache_dir;
+    bool state_dir_set; /* by the file: not the default */
     enum log_level log_level;
     const char *cert, *key; /* instead of the ones we make */
 };

@@ -62,6 +62,7 @@ static void check_server(struct reading *r)
         config_problem(r, 0, "smtp and dav need different ports");
     if (!v->cert != !v->key)
         config_problem(r, 0, "cert and key go together");
+    v->state_dir_set = v->state_dir != NULL;
     if (!v->state_dir)
         v->state_dir = default_dir(r, "XDG_STATE_HOME", ".local/state");
     if (!v->cache_dir)

@@ -28,7 +28,8 @@
  *   6. stop() cancels or detaches everything that could still call back. It comes before goodbye(), and once more
  *      before free(), so it has to be harmless when there is nothing to stop. free() gives back what start() made;
  *      the session itself is not its business.
- * bridge/main.c makes the server (imap_server_new() is the pattern: options in, struct server * out) and listens.
+ * bridge/run/run_servers.c makes the server (imap_server_new() is the pattern: options in, struct server * out) and
+ * listens.
  *
  * A session lives until its connection has gone, which is told from the loop: it stays valid through any function of
  * its own. All of this runs on the loop thread.

@@ -242,6 +242,15 @@ struct loop_fd *loop_fd_new(struct loop *loop, int fd, void (*fn)(void *ud), voi
     return f;
 }
 
+void loop_fd_want(struct loop_fd *f, bool read, bool write)
+{
+    int events = (read ? UV_READABLE : 0) | (write ? UV_WRITABLE : 0);
+    if (events)
+        uv_poll_start(&f->uv, events, on_fd);
+    else
+        uv_poll_stop(&f->uv);
+}
+
 void loop_fd_free(struct loop_fd **f)
 {
     if (*f) {

@@ -49,9 +49,12 @@ struct loop_signal;
 struct loop_signal *loop_signal_new(struct loop *loop, int signum, void (*fn)(void *ud), void *ud);
 void loop_signal_free(struct loop_signal **s);
 
-/* Wait for readability of a foreign file descriptor (sd sockets, netlink). The descriptor stays the caller's. */
+/* Wait for readability of a foreign file descriptor (sd sockets, netlink). The descriptor stays the caller's, who
+ * closes it after loop_fd_free(). */
 struct loop_fd;
 struct loop_fd *loop_fd_new(struct loop *loop, int fd, void (*fn)(void *ud), void *ud);
+/* What to wait for from now on; fn is called for either, and finds out by trying. */
+void loop_fd_want(struct loop_fd *f, bool read, bool write);
 void loop_fd_free(struct loop_fd **f);
 
 /* Run `/bin/sh -c command` in a session of its own, with stdin from /dev/null (or `input`), collect stdout (up to

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge/cli/cli.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bridge/base/mem.h"
+#include "bridge/base/text.h"
+#include "bridge/control.h"
+
+#define ASK_TIMEOUT_S 30
+
+/* --- saying --------------------------------------------------------------------------------------- */
+
+static void say_to(FILE *to, const char *prefix, const char *fmt, va_list ap)
+{
+    struct buf text = BUF_INIT(0), clean = BUF_INIT(0);
+    buf_lit(&text, prefix);
+    buf_vprintf(&text, fmt, ap);
+    text_add_printable(&clean, buf_view(&text));
+    buf_byte(&clean, '\n');
+    fwrite(clean.p, 1, clean.n, to);
+    buf_done(&text);
+    buf_done(&clean);
+}
+
+void cli_say(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say_to(stdout, "", fmt, ap);
+    va_end(ap);
+}
+
+void cli_complain(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say_to(stderr, "exbridge: ", fmt, ap);
+    va_end(ap);
+}
+
+int cli_usage(const struct cli *c, const char *fmt, ...)
+{
+    struct err what;
+    va_list ap;
+    va_start(ap, fmt);
+    err_vset(&what, ERR_INVALID, fmt, ap);
+    va_end(ap);
+    cli_complain("%s; see exbridge %s%s", what.text, c->command ? "help " : "--help",
+                 c->command ? c->command->name : "");
+    return EX_USAGE;
+}
+
+int cli_exit_code(enum err_code code)
+{
+    static const int codes[] = {
+        [ERR_NONE] = EX_OK,
+        [ERR_AUTH] = EX_NOPERM,
+        [ERR_DENIED] = EX_NOPERM,
+        [ERR_NOT_FOUND] = EX_NOINPUT,
+        [ERR_EXISTS] = EX_TEMPFAIL,
+        [ERR_CONFLICT] = EX_TEMPFAIL,
+        [ERR_INVALID] = EX_CONFIG,
+        [ERR_UNSUPPORTED] = EX_UNAVAILABLE,
+        [ERR_TOO_BIG] = EX_DATAERR,
+        [ERR_QUOTA] = EX_CANTCREAT,
+        [ERR_THROTTLED] = EX_TEMPFAIL,
+        [ERR_OFFLINE] = EX_UNAVAILABLE,
+        [ERR_PROTOCOL] = EX_PROTOCOL,
+        [ERR_STALE] = EX_TEMPFAIL,
+        [ERR_POLICY] = EX_NOPERM,
+        [ERR_DISK] = EX_IOERR,
+        [ERR_INTERNAL] = EX_SOFTWARE,
+    };
+    _Static_assert(sizeof(codes) / sizeof(codes[0]) == ERR_MAX, "every error has an exit status");
+    return codes[code];
+}
+
+int cli_fail(const struct err *err)
+{
+    cli_complain("%s", err->text);
+    return cli_exit_code(err->code);
+}
+
+void cli_say_json(json_t *value)
+{
+    json_dumpf(value, stdout, JSON_INDENT(2));
+    fputc('\n', stdout);
+    json_decref(value);
+}
+
+bool cli_is_fancy(void)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+}
+
+/* --- help ------------------------------------------------------------------------------------------ */
+
+void cli_help(const struct cli *c, struct buf *out)
+{
+    buf_lit(out, "usage: exbridge COMMAND [ARGUMENTS] [-c FILE]\n"
+                 "\n"
+                 "A local bridge from IMAP and SMTP to Microsoft Exchange (EWS and ActiveSync).\n"
+                 "\n");
+    for (size_t i = 0; c->commands[i]; i++) {
+        const struct cli_command *k = c->commands[i];
+        struct buf left = BUF_INIT(0);
+        buf_printf(&left, "%s%s%s", k->name, k->args ? " " : "", k->args ? k->args : "");
+        buf_printf(out, "  %-32s %s\n", buf_z(&left), k->summary);
+        buf_done(&left);
+    }
+    buf_lit(out,
+            "\n"
+            "  -c FILE, --config FILE           the configuration; default $XDG_CONFIG_HOME/exbridge/exbridge.conf\n"
+            "  --version, --help                exbridge help COMMAND says more about one of them\n"
+            "\n"
+            "exit status: 0 fine, 64 wrong usage, 66 no such thing, 69 not reachable or not running, 70 a bug,\n"
+            "             74 disk trouble, 75 try later (running already, port taken), 77 not allowed, 78 wrong\n"
+            "             configuration\n");
+}
+
+void cli_help_command(const struct cli_command *command, struct buf *out)
+{
+    const struct cli_flag *flags = command->flags;
+    buf_printf(out, "usage: exbridge %s%s%s%s [-c FILE]\n\n%s\n", command->name, command->args ? " " : "",
+               command->args ? command->args : "", flags ? " [FLAGS]" : "", command->summary);
+    if (command->help)
+        buf_printf(out, "\n%s", command->help);
+    if (flags)
+        buf_byte(out, '\n');
+    for (size_t i = 0; flags && flags[i].name; i++) {
+        struct buf left = BUF_INIT(0);
+        buf_printf(&left, "%s%s%s", flags[i].name, flags[i].value ? " " : "", flags[i].value ? flags[i].value : "");
+        buf_printf(out, "  %-22s %s\n", buf_z(&left), flags[i].help);
+        buf_done(&left);
+    }
+}
+
+/* --- the words of a call ---------------------------------------------------------------------------- */
+
+const char *cli_flag(const struct cli *c, const char *name)
+{
+    const struct cli_flag *flags = c->command->flags;
+    for (size_t i = 0; flags && flags[i].name; i++)
+        if (strcmp(flags[i].name, name) == 0)
+            return c->values[i];
+    return NULL;
+}
+
+struct words {
+    int argc, at;
+    char **argv;
+    bool flags_over; /* after -- */
+};
+
+/* "--flag=value" or "--flag value". */
+static bool take_value(struct words *w, const char *word, size_t name_length, const char **ret_value)
+{
+    if (word[name_length] == '=') {
+        *ret_value = word + name_length + 1;
+        return true;
+    }
+    if (w->at == w->argc)
+        return false;
+    *ret_value = w->argv[w->at++];
+    return true;
+}
+
+static bool is_flag(const char *word, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(word, name, n) == 0 && (word[n] == '\0' || word[n] == '=');
+}
+
+static int take_own_flag(struct cli *c, struct words *w, const char *word)
+{
+    const struct cli_flag *flags = c->command->flags;
+    for (size_t i = 0; flags && flags[i].name; i++) {
+        if (!is_flag(word, flags[i].name))
+            continue;
+        if (c->values[i])
+            return cli_usage(c, "%s is there twice", flags[i].name);
+        if (!flags[i].value && word[strlen(flags[i].name)] == '=')
+            return cli_usage(c, "%s has no value", flags[i].name);
+        c->values[i] = "";
+        if (flags[i].value && !take_value(w, word, strlen(flags[i].name), &c->values[i]))
+            return cli_usage(c, "%s %s: the value is missing", flags[i].name, flags[i].value);
+        return EX_OK;
+    }
+    return cli_usage(c, "unexpected: %s", word);
+}
+
+static int take_flag(struct cli *c, struct words *w, const char *word)
+{
+    const char *name = is_flag(word, "--config") ? "--config" : "-c";
+    if (!is_flag(word, name))
+        return take_own_flag(c, w, word);
+    if (c->config_file)
+        return cli_usage(c, "-c is there twice");
+    if (!take_value(w, word, strlen(name), &c->config_file))
+        return cli_usage(c, "-c FILE: the file is missing");
+    return EX_OK;
+}
+
+static int take_words(struct cli *c, struct words *w)
+{
+    int code = EX_OK;
+    while (code == EX_OK && w->at < w->argc) {
+        const char *word = w->argv[w->at++];
+        if (!w->flags_over && strcmp(word, "--") == 0)
+            w->flags_over = true;
+        else if (!w->flags_over && word[0] == '-' && word[1])
+            code = take_flag(c, w, word);
+        else if (c->arg_count == c->command->max_args || c->arg_count == CLI_ARGS_MAX)
+            code = cli_usage(c, "unexpected: %s", word);
+        else
+            c->args[c->arg_count++] = word;
+    }
+    if (code == EX_OK && c->arg_count < c->command->min_args)
+        code = cli_usage(c, "something is missing: exbridge %s %s", c->command->name, c->command->args);
+    return code;
+}
+
+static bool asks_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+static void print_and_drop(struct buf *text)
+{
+    fwrite(text->p, 1, text->n, stdout);
+    buf_done(text);
+}
+
+int cli_main(const struct cli_command *const *commands, int argc, char **argv)
+{
+    struct cli c = {.commands = commands};
+    struct words w = {.argc = argc, .argv = argv, .at = 2};
+    struct buf text = BUF_INIT(0);
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (!name)
+        return cli_usage(&c, "a command is missing");
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        cli_help(&c, &text);
+        print_and_drop(&text);
+        return EX_OK;
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("exbridge " EXBRIDGE_VERSION);
+        return EX_OK;
+    }
+    for (size_t i = 0; commands[i]; i++)
+        if (strcmp(name, commands[i]->name) == 0)
+            c.command = commands[i];
+    if (!c.command)
+        return cli_usage(&c, "there is no command %s", name);
+    if (asks_help(argc - 2, argv + 2)) {
+        cli_help_command(c.command, &text);
+        print_and_drop(&text);
+        return EX_OK;
+    }
+    int code = take_words(&c, &w);
+    if (code == EX_OK)
+        code = c.command->fn(&c);
+    config_free(&c.config);
+    if (fflush(stdout) != 0 && code == EX_OK)
+        code = EX_IOERR;
+    return code;
+}
+
+/* --- the configuration and the daemon ----------------------------------------------------------------- */
+
+/* The file's own syntax and sense are config.c's business; this is what no code is there for yet. */
+static bool is_supported(const struct config *c)
+{
+    bool ok = true;
+    for (size_t i = 0; i < c->account_count; i++) {
+        const struct config_account *a = &c->accounts[i];
+        if (a->login->auth == AUTH_OAUTH) {
+            fprintf(
+                stderr,
+                "%s:%u: \"%s\": auth = oauth is not there yet; a program that prints a token can be named with auth = "
+                "token-command\n",
+                c->path, a->login->line, a->login->name);
+            ok = false;
+        }
+    }
+    return ok;
+}
+
+bool cli_config_path(const struct cli *c, struct buf *out, struct err *err)
+{
+    if (!c->config_file)
+        return config_default_path(out, err);
+    return buf_lit(out, c->config_file);
+}
+
+struct config *cli_config(struct cli *c)
+{
+    struct buf path = BUF_INIT(0), problems = BUF_INIT(0);
+    struct err err;
+    if (c->config)
+        return c->config;
+    if (cli_config_path(c, &path, &err))
+        c->config = config_load(buf_z(&path), &problems);
+    else
+        cli_complain("%s", err.text);
+    fwrite(problems.p ? problems.p : "", 1, problems.n, stderr);
+    buf_done(&path);
+    buf_done(&problems);
+    if (c->config && !is_supported(c->config))
+        config_free(&c->config);
+    return c->config;
+}
+
+struct config_account *cli_account(struct cli *c, const char *name)
+{
+    struct config *config = cli_config(c);
+    struct config_account *found = NULL;
+    if (!config)
+        return NULL;
+    for (size_t i = 0; name && i < config->account_count; i++)
+        if (strcmp(config->accounts[i].name, name) == 0)
+            return &config->accounts[i];
+    for (size_t i = 0; i < config->account_count; i++) {
+        if (name && !str_case_is(str_from(config->accounts[i].email), name))
+            continue;
+        if (found) {
+            if (name)
+                cli_complain("%s is the address of several accounts; give the name of the section", name);
+            else
+                cli_complain("there are several accounts; name one of them");
+            return NULL;
+        }
+        found = &config->accounts[i];
+    }
+    if (!found)
+        cli_complain("there is no account %s in %s", name, config->path);
+    return found;
+}
+
+bool cli_ask_daemon(struct cli *c, const char *command, json_t *args, json_t **ret_answer, struct err *err)
+{
+    struct config *config = cli_config(c);
+    struct buf path = BUF_INIT(0);
+    if (!config) {
+        json_decref(args);
+        return err_set(err, ERR_INVALID, "no usable configuration");
+    }
+    control_path(&path, &config->server);
+    struct control_call call = {.path = buf_z(&path), .command = command, .args = args, .timeout_s = ASK_TIMEOUT_S};
+    bool ok = control_call(&call, ret_answer, err);
+    buf_done(&path);
+    return ok;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge/run/run.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bridge/base/log.h"
+#include "bridge/base/mem.h"
+#include "bridge/cli/commands.h"
+
+#define DRAIN_MS 3000 /* for clients to read their BYE, after SIGTERM */
+
+static void stop_now(void *ud)
+{
+    struct program *p = ud;
+    loop_stop(p->loop);
+}
+
+static void on_stop_signal(void *ud)
+{
+    struct program *p = ud;
+    if (p->stopping) { /* asked twice: somebody is in a hurry */
+        loop_stop(p->loop);
+        return;
+    }
+    p->stopping = true;
+    log_info("run", NULL, "stopping");
+    daemon_notify("STOPPING=1");
+    timer_start(p->drain_timer, DRAIN_MS);
+    run_shut_servers(p);
+}
+
+static void on_reload_signal(void *ud)
+{
+    struct program *p = ud;
+    log_info("run", NULL, "reading certificates and passwords again");
+    run_check_certs(p);
+    for (size_t i = 0; i < p->login_count; i++)
+        if (p->logins[i])
+            login_reset(p->logins[i]);
+}
+
+static void say_ready(struct program *p)
+{
+    const struct config_server *v = &p->config->server;
+    struct buf where = BUF_INIT(0), what = BUF_INIT(0);
+    for (size_t i = 0; i < v->address_count; i++)
+        buf_printf(&where, strchr(v->addresses[i], ':') ? "%s[%s]" : "%s%s", i ? ", " : "", v->addresses[i]);
+    if (v->imap)
+        buf_printf(&what, "IMAP on port %u", (unsigned)v->imap);
+    if (v->smtp)
+        buf_printf(&what, "%sSMTP on port %u", what.n ? ", " : "", (unsigned)v->smtp);
+    if (what.n)
+        log_info("run", NULL, "ready: %s of %s, %s; %zu of %zu accounts", buf_z(&what), buf_z(&where),
+                 v->tls ? "TLS" : "without TLS", p->opened, p->config->account_count);
+    else
+        log_info("run", NULL, "ready: no server is turned on; %zu of %zu accounts", p->opened,
+                 p->config->account_count);
+    buf_done(&what);
+    buf_done(&where);
+    if (v->dav)
+        log_info("run", NULL, "CalDAV is not served yet by this version");
+    daemon_notify("READY=1");
+}
+
+static void start_loop_things(struct program *p)
+{
+    p->drain_timer = timer_new(p->loop, stop_now, p);
+    p->certs_timer = timer_new(p->loop, run_check_certs, p);
+    timer_start(p->certs_timer, CERTS_CHECK_MS);
+    p->on_term = loop_signal_new(p->loop, SIGTERM, on_stop_signal, p);
+    p->on_int = loop_signal_new(p->loop, SIGINT, on_stop_signal, p);
+    p->on_hup = loop_signal_new(p->loop, SIGHUP, on_reload_signal, p);
+    p->watchdog = daemon_watchdog_new(p->loop);
+}
+
+static void close_all(struct program *p)
+{
+    control_free(&p->control);
+    run_close_servers(p);
+    run_close_accounts(p);
+    tls_server_free(&p->imap_tls);
+    tls_server_free(&p->smtp_tls);
+    timer_free(&p->drain_timer);
+    timer_free(&p->certs_timer);
+    loop_signal_free(&p->on_term);
+    loop_signal_free(&p->on_int);
+    loop_signal_free(&p->on_hup);
+    daemon_watchdog_free(&p->watchdog);
+    loop_free(p->loop);
+    mem_free(p->certs_dir);
+    if (p->lock >= 0)
+        close(p->lock);
+}
+
+static bool prepare(struct program *p, struct err *err)
+{
+    const struct config_server *v = &p->config->server;
+    struct buf dir = BUF_INIT(0);
+    buf_printf(&dir, "%s/certs", v->state_dir);
+    p->certs_dir = mem_strdup(buf_z(&dir));
+    buf_done(&dir);
+    if (!daemon_make_dir(v->state_dir, err) || !daemon_make_dir(v->cache_dir, err) ||
+        !daemon_lock(v->state_dir, &p->lock, err))
+        return false;
+    p->loop = loop_new();
+    if (v->tls) {
+        p->imap_tls = tls_server_new("imap");
+        p->smtp_tls = tls_server_new(NULL); /* no name is registered */
+    }
+    if (!run_load_certs(p, err))
+        return false;
+    start_loop_things(p);
+    run_open_accounts(p);
+    run_start_control(p);
+    return run_start_servers(p, err);
+}
+
+static int run(struct cli *c)
+{
+    struct program p = {.config = cli_config(c), .lock = -1};
+    struct err err;
+    int code = EX_OK;
+    if (!p.config)
+        return EX_CONFIG;
+    daemon_harden();
+    log_set_level(p.config->server.log_level);
+    if (!prepare(&p, &err)) {
+        log_error("run", NULL, "%s", err.text);
+        code = cli_exit_code(err.code);
+    } else if (p.opened == 0) {
+        log_error("run", NULL, "no account could be opened");
+        code = EX_UNAVAILABLE;
+    } else {
+        say_ready(&p);
+        loop_run(p.loop);
+    }
+    close_all(&p);
+    return code;
+}
+
+const struct cli_command cli_run = {
+    .name = "run",
+    .summary = "serve, until SIGTERM or SIGINT; SIGHUP reads certificates and passwords again",
+    .fn = run,
+};

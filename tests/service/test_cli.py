@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all commands have in common: words, flags, help, exit status; and the control socket as a file."""
+import json
+import os
+import re
+import socket
+import stat
+import subprocess
+
+import bridge as rig
+import pytest
+from test_program import account, call
+
+
+@pytest.mark.parametrize("words, text", [
+    ([], "a command is missing; see exbridge --help"),
+    (["fly"], "there is no command fly; see exbridge --help"),
+    (["run", "now"], "unexpected: now; see exbridge help run"),
+    (["run", "--now"], "unexpected: --now; see exbridge help run"),
+    (["run", "-c"], "-c FILE: the file is missing; see exbridge help run"),
+    (["run", "-c", "x", "--config=y"], "-c is there twice; see exbridge help run"),
+    (["help", "fly"], "there is no command fly; see exbridge help help"),
+    (["check-config", "--", "-c"], "unexpected: -c; see exbridge help check-config"),
+])
+def test_wrong_usage(words, text):
+    result = call(*words)
+    assert (result.returncode, result.stdout) == (64, "")
+    assert result.stderr == f"exbridge: {text}\n"
+
+
+def test_help_is_the_table():
+    text = call("--help").stdout
+    names = re.findall(r"^  ([a-z][a-z-]*)(?: .*)?  ", text, re.M)
+    assert "run" in names and "check-config" in names
+    for name in names:
+        about = call("help", name)
+        assert about.returncode == 0 and about.stdout.startswith(f"usage: exbridge {name}")
+        assert about.stdout == call(name, "--help").stdout
+        assert max(map(len, about.stdout.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def ask(path, *lines):
+    """The answers' lines, for requests sent at once."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(30)
+        client.connect(path)
+        client.sendall(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        with client.makefile("rb") as answers:
+            return [json.loads(answers.readline()) for _ in lines]
+
+
+def test_control_socket(stage):
+    bridge = stage.bridge(account(stage))
+    path = os.path.join(bridge.state, "control.sock")
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    os.chdir(bridge.state)  # sun_path is short
+    pong, unknown = ask("control.sock", {"command": "ping"}, {"command": "pang"})
+    assert pong["ok"] and pong["answer"]["version"] in call("--version").stdout
+    assert unknown["error"]["code"] == "unsupported"
+    bridge.kill()  # leaves the socket behind; the next one replaces it
+    assert os.path.exists(path)
+    bridge.start()
+    assert ask("control.sock", {"command": "ping"})[0]["ok"]
+    bridge.stop()
+    assert not os.path.exists(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_control_socket_is_ours_alone(stage):
+    bridge = stage.bridge(account(stage))
+    path = os.path.join(bridge.state, "control.sock")
+    os.chmod(path, 0o777)
+    for folder in [bridge.state, *(str(p) for p in stage.directory.parents), str(stage.directory), bridge.directory]:
+        if folder.startswith("/tmp/"):
+            os.chmod(folder, 0o755)
+    script = ("import os, socket, sys\nos.chdir(sys.argv[1])\nos.setgid(65534); os.setuid(65534)\n"
+              "s = socket.socket(socket.AF_UNIX); s.settimeout(20); s.connect('control.sock')\n"
+              "try: s.sendall(b'{\"command\":\"ping\"}\\n'); data = s.recv(100)\n"
+              "except (ConnectionResetError, BrokenPipeError): data = b''\n"
+              "sys.exit(1 if data else 0)\n")
+    assert subprocess.run(["/usr/bin/python3", "-c", script, bridge.state], timeout=60).returncode == 0
+    assert bridge.log_lines("turned a client away: another user's")
