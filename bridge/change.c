@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "bridge/base/crash.h"
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
@@ -358,6 +359,7 @@ static void on_flagged(void *ud, const struct reply *reply)
     struct change *c = ud;
     struct err err = {0};
     c->op = NULL;
+    crash_point("flags.answered");
     struct store_flags *done = arena_array(&c->arena, c->batch + 1, sizeof(*done));
     size_t n = 0;
     for (size_t i = 0; i < c->batch; i++) {
@@ -375,6 +377,7 @@ static void on_flagged(void *ud, const struct reply *reply)
     }
     c->next += c->batch;
     bool ok = n == 0 || store_flags_done(c->account->store, mailbox_folder_pk(c->mailbox), done, n, &err);
+    crash_point("flags.stored");
     mailbox_refresh(c->mailbox);
     if (!ok)
         change_end(c, &err);

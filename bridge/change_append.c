@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "bridge/base/crash.h"
 #include "bridge/base/log.h"
 #include "bridge/base/rand.h"
 #include "bridge/base/time.h"
@@ -65,6 +66,7 @@ static void on_appended(void *ud, const struct reply *reply)
     struct change *c = ud;
     struct err err = reply->err;
     c->op = NULL;
+    crash_point("append.answered");
     if (err.code != ERR_NONE) {
         if (!outcome_unknown(&err) && c->journal_pk)
             store_journal_set(c->account->store, c->journal_pk, JOURNAL_REFUSED, NULL);
@@ -87,6 +89,7 @@ static void on_appended(void *ud, const struct reply *reply)
         .subject = who.subject,
     };
     bool ok = store_created(c->account->store, c->folder_pk, &made, 1, &err);
+    crash_point("append.stored");
     if (ok) {
         content_take_message(c->account, c->folder_pk, made.pk, c->append.message);
         c->items[0].new_uid = made.new_uid;
@@ -161,6 +164,7 @@ static void append_step(struct change *c)
         .evidence = str_from(evidence),
         .retry = retry,
     };
+    crash_point("append.journaled");
     c->op = backend_append(c->account->backend, &request, on_appended, c);
 }
 

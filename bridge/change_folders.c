@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CREATE, RENAME, DELETE: after the server has said yes the folder list is read again, and the answer waits for it. */
+#include "bridge/base/crash.h"
 #include "bridge/change_private.h"
 #include "bridge/names.h"
 
@@ -7,6 +8,7 @@ static void on_listed(void *ud, const struct err *err)
 {
     struct change *c = ud;
     c->wait = NULL;
+    crash_point(c->name.n ? "rename.listed" : "delete.listed");
     const struct folder *f = account_folder_by_name(c->account, c->name);
     c->result.folder_pk = f ? f->pk : 0;
     change_end(c, err->code == ERR_NONE ? NULL : err);
@@ -68,6 +70,7 @@ static void on_parent_listed(void *ud, const struct err *err)
 {
     struct change *c = ud;
     c->wait = NULL;
+    crash_point("create.listed");
     if (err->code != ERR_NONE)
         change_end(c, err);
     else if (++c->rounds > 64)
@@ -80,6 +83,7 @@ static void on_created(void *ud, const struct reply *reply)
 {
     struct change *c = ud;
     c->op = NULL;
+    crash_point("create.answered");
     if (reply->err.code != ERR_NONE) {
         change_end(c, &reply->err);
         return;
@@ -132,6 +136,7 @@ static void on_changed(void *ud, const struct reply *reply)
 {
     struct change *c = ud;
     c->op = NULL;
+    crash_point(c->name.n ? "rename.answered" : "delete.answered");
     if (reply->err.code != ERR_NONE)
         change_end(c, &reply->err);
     else

@@ -2,6 +2,7 @@
 /* Move, copy and expunge: batches of ids, each answer written down before the next batch goes out. */
 #include <string.h>
 
+#include "bridge/base/crash.h"
 #include "bridge/base/time.h"
 #include "bridge/change_private.h"
 
@@ -41,6 +42,7 @@ static void on_moved(void *ud, const struct reply *reply)
     struct change *c = ud;
     struct err err = {0};
     c->op = NULL;
+    crash_point("move.answered");
     struct store_moved *done = arena_array(&c->arena, c->batch + 1, sizeof(*done));
     size_t *index = arena_array(&c->arena, c->batch + 1, sizeof(*index)), n = 0;
     for (size_t i = 0; i < c->batch; i++) {
@@ -57,6 +59,7 @@ static void on_moved(void *ud, const struct reply *reply)
         };
     }
     bool ok = n == 0 || store_moved(c->account->store, mailbox_folder_pk(c->mailbox), c->to_pk, done, n, &err);
+    crash_point("move.stored");
     for (size_t i = 0; ok && i < n; i++)
         c->items[index[i]].new_uid = done[i].new_uid;
     if (n) /* items without a new id are found by a look at the target */
@@ -93,6 +96,7 @@ static void on_copied(void *ud, const struct reply *reply)
     struct change *c = ud;
     struct err err = {0};
     c->op = NULL;
+    crash_point("copy.answered");
     struct store_created *made = arena_array(&c->arena, c->batch + 1, sizeof(*made));
     const struct change_todo **of = arena_array(&c->arena, c->batch + 1, sizeof(*of));
     size_t n = 0;
@@ -116,6 +120,7 @@ static void on_copied(void *ud, const struct reply *reply)
         };
     }
     bool ok = n == 0 || store_created(c->account->store, c->to_pk, made, n, &err);
+    crash_point("copy.stored");
     for (size_t i = 0; ok && i < n; i++) {
         c->items[of[i]->index].new_uid = made[i].new_uid;
         copy_content(c->account, of[i]->row.pk, made[i].pk);
@@ -141,6 +146,7 @@ static void on_removed(void *ud, const struct reply *reply)
     struct change *c = ud;
     struct err err = {0};
     c->op = NULL;
+    crash_point("expunge.answered");
     int64_t *pks = arena_array(&c->arena, c->batch + 1, sizeof(*pks));
     size_t n = 0;
     for (size_t i = 0; i < c->batch; i++) {
@@ -153,6 +159,7 @@ static void on_removed(void *ud, const struct reply *reply)
             pks[n++] = t->row.pk;
     }
     bool ok = n == 0 || store_items_gone(c->account->store, mailbox_folder_pk(c->mailbox), pks, n, &err);
+    crash_point("expunge.stored");
     batch_done(c, reply, ok, &err);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/account_private.h"
+#include "bridge/base/crash.h"
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/rand.h"
@@ -179,12 +180,14 @@ static void on_sent(void *ud, const struct reply *reply)
     struct submit *s = ud;
     struct err err = reply->err, journal_err = {0};
     s->op = NULL;
+    crash_point("submit.answered");
     enum journal_state state = err.code == ERR_NONE ? JOURNAL_SENT
                                : refused(err.code)  ? JOURNAL_REFUSED
                                                     : JOURNAL_UNKNOWN;
     /* The message is out: a journal that cannot be written costs the recognition of a retry, not the answer. */
     if (!store_journal_set(s->account->store, s->row.pk, state, &journal_err))
         log_error("submit", account_name(s->account), "journal: %s", journal_err.text);
+    crash_point("submit.settled");
     if (err.code == ERR_NONE)
         log_info("submit", account_name(s->account), "sent to %zu recipients, %llu bytes, %llu ms", s->recipient_count,
                  (unsigned long long)blob_size(s->message),
@@ -204,6 +207,7 @@ static void on_begin(void *ud)
         answer(s, &err);
         return;
     }
+    crash_point("submit.marked");
     struct send_request request = {
         .message = s->message,
         .sender = s->sender,
@@ -245,6 +249,7 @@ static bool prepare(struct submit *s, const struct blob *original, struct err *e
         s->row.created_s = time_wall_s();
         if (!store_journal_add(s->account->store, &s->key, str_from(s->row.evidence), &s->row.pk, err))
             return false;
+        crash_point("submit.journaled");
     }
     return rewrite(s, original, err);
 }

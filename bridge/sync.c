@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bridge/account_private.h"
+#include "bridge/base/crash.h"
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/rand.h"
@@ -251,6 +252,7 @@ static void on_folders(void *ud, const struct reply *reply)
         store_apply_folders(s->account->store, reply->folders.list, reply->folders.count, reply->folders.full,
                             reply->folders.cursor, &err) &&
         account_reload_folders(s->account, &err)) {
+        crash_point("folders.stored");
         account_fine(s);
         s->hierarchy_dirty |= reply->folders.more;
         s->hierarchy_stale = false;
@@ -351,9 +353,12 @@ static void on_page(void *ud, const struct reply *reply)
     s->page_op = NULL;
     s->current = NULL;
     schedule(s);
+    crash_point("sync.answered");
     if (err.code == ERR_NONE) {
         struct store_page page = {reply->items.list, reply->items.count, reply->items.cursor, reply->items.more, NULL};
-        if (store_apply_page(s->account->store, f->pk, &page, f->announce, &done, &err))
+        bool ok = store_apply_page(s->account->store, f->pk, &page, f->announce, &done, &err);
+        crash_point("sync.stored");
+        if (ok)
             page_applied(s, f, reply, &done);
         else
             folder_trouble(s, f, &err);

@@ -102,6 +102,7 @@ class Bridge:
             pair = f"{account.keys['user']}:{account.password}".encode()
             self.canaries += [account.password, base64.b64encode(pair).decode()]
         self.process, self.port, self.smtp_port = None, free_port(), free_port()
+        self.environment = {}
         self.clients = []
         os.makedirs(self.directory, exist_ok=True)
         if start:
@@ -142,6 +143,7 @@ class Bridge:
             env = dict(os.environ, LC_ALL="C.UTF-8")
             env["ASAN_OPTIONS"] = "detect_leaks=1:abort_on_error=0:exitcode=99:strict_string_checks=1"
             env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+            env.update(self.environment)
             env.pop("NOTIFY_SOCKET", None)
             env.pop("JOURNAL_STREAM", None)
             with open(self.log_path, "ab") as log:
