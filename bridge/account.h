@@ -63,11 +63,12 @@ const struct err *account_health(const struct account *a);
 /* --- signing in ----------------------------------------------------------------------------------------------------
  */
 /*
- * `name` is the account's e-mail address (ASCII case ignored) or its section name. Local password: compared in constant
- * time. Passthrough: the password goes to Exchange, once; when the server cannot be asked, the last password it
- * accepted in this process's life is compared instead. Failures answer after one second; more than 10 a minute slow
- * everybody down. err codes: ERR_AUTH (wrong name or password, indistinguishable), ERR_OFFLINE/ERR_THROTTLED
- * (passthrough, server away), ERR_POLICY (wiped account). Exactly one callback, or none after account_login_cancel().
+ * `name` is the account's e-mail address (ASCII case ignored) or its section name. Local password: one that `exbridge
+ * password` has made (local_passwords.h) or that of local-password-file or -command, compared in constant time.
+ * Passthrough: the password goes to Exchange, once; when the server cannot be asked, the last password it accepted in
+ * this process's life is compared instead. Failures answer after one second; more than 10 a minute slow everybody down.
+ * err codes: ERR_AUTH (wrong name or password, indistinguishable), ERR_OFFLINE/ERR_THROTTLED (passthrough, server
+ * away), ERR_POLICY (wiped account). Exactly one callback, or none after account_login_cancel().
  */
 struct account_login;
 typedef void account_login_cb(void *ud, struct account *account, const struct err *err);

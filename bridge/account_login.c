@@ -8,6 +8,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
+#include "bridge/local_passwords.h"
 #include "bridge/sync.h"
 
 #define FAIL_DELAY_MS      1000
@@ -169,10 +170,43 @@ static bool read_local_file(struct account *a, struct err *err)
     return a->local_known || err_set(err, ERR_OFFLINE, "local-password-file %s is empty", path);
 }
 
-static void check_local(struct account_login *l)
+/* One of those that `exbridge password` has made? *ret_any: there are some. A damaged file does not shut out the
+ * password of a file or command beside it, so it is only told. */
+static bool is_made_password(struct account *a, struct str password, bool *ret_any, struct err *err)
+{
+    struct local_passwords *all = MEM_NEW(struct local_passwords);
+    bool ok = local_passwords_load(a->opts.state_dir, all, err), match = ok && local_passwords_match(all, password);
+    *ret_any = all->count > 0;
+    mem_free(all);
+    if (!ok)
+        log_error("account", account_name(a), "%s", err->text);
+    return match;
+}
+
+static void check_local(struct account_login *l, struct str password)
 {
     struct account *a = l->account;
     struct err err = {0};
+    bool any;
+    if (is_made_password(a, password, &any, &err)) {
+        accept(l);
+        return;
+    }
+    bool other = a->opts.local_password_file || a->opts.local_password_command;
+    if (!other && any) {
+        refuse_password(l);
+        return;
+    }
+    if (!other) {
+        if (err.code == ERR_NONE) {
+            err_set(&err, ERR_OFFLINE, "there is no password for mail clients yet; run: exbridge password %s --new",
+                    account_name(a));
+            log_error("account", account_name(a), "%s", err.text);
+        }
+        err.code = ERR_OFFLINE; /* our trouble, not a wrong password */
+        fail_now(l, &err);
+        return;
+    }
     /* The file is read each time: a new password counts at once. The command may ask somebody, so its answer is kept.
      */
     if (a->opts.local_password_file && !read_local_file(a, &err)) {
@@ -182,12 +216,6 @@ static void check_local(struct account_login *l)
     }
     if (a->local_known) {
         compare_local(l);
-        return;
-    }
-    if (!a->opts.local_password_command) {
-        err_set(&err, ERR_OFFLINE, "no local password is configured (local-password-command or local-password-file)");
-        log_error("account", account_name(a), "%s", err.text);
-        fail_now(l, &err);
         return;
     }
     list_append(&a->logins, &l->link);
@@ -268,7 +296,7 @@ struct account_login *account_login(struct accounts *all, struct str name, struc
     else if (l->account->opts.local_auth == LOCAL_AUTH_PASSTHROUGH)
         check_upstream(l, password);
     else
-        check_local(l);
+        check_local(l, password);
     return l;
 }
 

@@ -181,11 +181,6 @@ static void check_local_auth(struct reading *r, const struct config_account *a)
         config_problem(r, a->line, "account \"%s\": local-password-command or local-password-file, not both", a->name);
     if (a->local_auth == CONFIG_LOCAL_PASSTHROUGH && sources)
         config_problem(r, a->line, "account \"%s\": local-auth = passthrough has no local password", a->name);
-    if (a->local_auth == CONFIG_LOCAL_PASSWORD && !sources)
-        config_problem(r, a->line,
-                       "account \"%s\": a password for mail clients is needed: set local-password-file or "
-                       "local-password-command, or local-auth = passthrough",
-                       a->name);
 }
 
 static void check_account(struct reading *r, struct config_account *a)

@@ -4,10 +4,7 @@
 #include "bridge/cli/commands.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_run,
-    &cli_check_config,
-    &cli_help_,
-    NULL,
+    &cli_run, &cli_password, &cli_check_config, &cli_help_, NULL,
 };
 
 int main(int argc, char **argv)

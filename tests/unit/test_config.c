@@ -179,7 +179,6 @@ static void problems(void **state)
         {"[account \"a\"]\n", "account \"a\": url is missing (or host); `exbridge setup` finds it"},
         {"[account \"a\"]\n", "backend is missing: ews or eas"},
         {"[account \"a\"]\n", "auth is missing: basic"},
-        {"[account \"a\"]\n", "a password for mail clients is needed"},
         {"[account \"a\"]\nemail = alice\n", "email is not an address"},
         {"[account \"a\"]\nurl = http://mail.example.com/\n", "must begin with https://"},
         {"[account \"a\"]\nurl = mail.example.com\n", "must look like https://"},
