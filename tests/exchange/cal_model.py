@@ -234,6 +234,8 @@ def new_uid(mailbox):
 
 def checked(appt):
     """The appointment as it is stored, or ModelError: rounding of all-day events, order and length of times, the pattern."""
+    if appt.end_zone == appt.zone:
+        appt = dataclasses.replace(appt, end_zone=None)
     if appt.all_day:
         appt = rounded(appt)
     if appt.end < appt.start:
@@ -311,6 +313,8 @@ def changed(appt, fields):
     """The appointment with some fields set. A series whose pattern, start, end or zone changes forgets its exceptions and
     deleted occurrences; setting `recurrence` does so even when it is the same."""
     new = dataclasses.replace(appt, **fields)
+    if new.end_zone == new.zone:
+        new = dataclasses.replace(new, end_zone=None)
     if appt.recurrence is not None and new.recurrence is not None:
         moved = any(getattr(new, name) != getattr(appt, name) for name in TIMING)
         if moved and "recurrence" not in fields:
@@ -352,6 +356,16 @@ def without_occurrence(master, day):
     exceptions = {d: e for d, e in master.exceptions.items() if d != day}
     new = dataclasses.replace(master, exceptions=exceptions, deleted=master.deleted | {day})
     return new if next(new.dates(), None) is not None else None
+
+
+def last_end(cal):
+    """When the last occurrence ends; None: never."""
+    if cal.recurrence is None:
+        return cal.end
+    last = cal.recurrence.last()
+    if last is None:
+        return None
+    return max([cal.regular(last)[1]] + [cal.span(day)[1] for day in cal.exceptions])
 
 
 # ---- the store ----

@@ -34,6 +34,12 @@ class Zone:
         self.id, self.tz, self.rules = ident, tz, rules
         self.name = name or f"({utc_text(self.offset(0))}) {ident}"
 
+    def __eq__(self, other):
+        return isinstance(other, Zone) and (self.id, self.rules) == (other.id, other.rules)
+
+    def __hash__(self):
+        return hash((self.id, self.rules))
+
     def __repr__(self):
         return f"Zone({self.id!r})"
 

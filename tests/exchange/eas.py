@@ -12,6 +12,7 @@ import weakref
 
 import eas_fetch
 import eas_folders
+import eas_pim  # noqa: F401 (it registers with eas_sync)
 import eas_ping
 import eas_provision
 import eas_schema
@@ -91,6 +92,7 @@ OPTIONS = {
     "eas_wipe_repeat": False,  # ... again after it was acknowledged (Exchange 2007, 2010)
     "eas_cookies": True,  # 16.x: the cookie must come back
     "eas_rp": "",  # MS-ASProtocolVersions after a server upgrade: X-MS-RP once for each device
+    "mailbox_zone": "W. Europe Standard Time",  # in which days without a zone are meant
     "eas_item_ids": "stable",  # stable, remint, reuse: what ServerIds of items are after key 0
     "eas_truncate": "both",  # both, size, level, never: what limits MIME
     "eas_empty_sync": True,  # nothing new: an empty answer

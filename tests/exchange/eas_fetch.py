@@ -79,7 +79,7 @@ class Fetch:
                 return DOES_NOT_EXIST, []
             if item.has("mime-error") and eas_items.chosen(wish, item)[0] == eas_items.MIME:
                 return CONVERSION, []
-            fields = eas_items.mail_data(self.ctx, item, wish, self.part)
+            fields = eas_items.item_data(self.ctx, item, wish, self.part)
         return "1", [E("AirSync:Class", class_of(folder)), E("ItemOperations:Properties", *fields)]
 
     def find(self):

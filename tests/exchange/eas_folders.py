@@ -263,7 +263,7 @@ def estimate(ctx, tree):
 
 def counted(ctx, collection, folder, state):
     value = collection.value("AirSync:FilterType") or collection.value("AirSync:Options/FilterType")
-    if value is not None and class_of(folder) == "Email":
+    if value is not None and class_of(folder) in ("Email", "Calendar", "Tasks"):
         try:
             state.set_filter(folder, value, ctx.now())
         except (KeyError, BadOptions):

@@ -123,6 +123,14 @@ def mail_data(ctx, item, wish, part=None):
     return fields
 
 
+DATA = {}  # type of Item.cal -> as mail_data: eas_sync fills it
+
+
+def item_data(ctx, item, wish, part=None):
+    """All properties of an item of whatever class."""
+    return DATA.get(type(item.cal), mail_data)(ctx, item, wish, part)
+
+
 def subject(item, info):
     text = info.subject or ""
     return text + "\x1a\x0b" if item.has("control-chars") else text

@@ -100,6 +100,25 @@ RULES_12 = {
     "GetItemEstimate:Collection": "seq Class? CollectionId AirSync:FilterType? AirSync:SyncKey AirSync:Options*",
 }
 
+EVENT = " AirSyncBase:Location? AirSyncBase:InstanceId? Calendar:" + " Calendar:".join(
+    (
+        "Timezone? AllDayEvent? StartTime? EndTime? DtStamp? Subject? Location? Reminder? BusyStatus? Sensitivity? "
+        "MeetingStatus? Attendees? OrganizerName? OrganizerEmail? Categories? UID? ClientUid? Recurrence? "
+        "Exceptions? ResponseRequested? DisallowNewTimeProposal? ResponseType? AppointmentReplyTime? "
+        "OnlineMeetingConfLink? OnlineMeetingExternalLink?"
+    ).split()
+)
+TASK = " Tasks:" + " Tasks:".join(
+    (
+        "Categories? Complete? DateCompleted? DueDate? UtcDueDate? Importance? OrdinalDate? SubOrdinalDate? Recurrence? "
+        "ReminderSet? ReminderTime? Sensitivity? StartDate? UtcStartDate? Subject?"
+    ).split()
+)
+PLACE = (
+    "seq DisplayName? Annotation? Street? City? State? Country? PostalCode? Latitude? Longitude? Accuracy? Altitude? "
+    "AltitudeAccuracy? LocationUri?"
+)
+PATTERN = "Interval? DayOfWeek? DayOfMonth? WeekOfMonth? MonthOfYear? CalendarType? IsLeapMonth? FirstDayOfWeek?"
 MAIL = (
     "all Email:To? Email:Cc? Email:From? Email:ReplyTo? Email:Subject? Email:DateReceived? Email:DisplayTo? "
     "Email:ThreadTopic? Email:Importance? Email:Read? Email:MessageClass? Email:InternetCPID? Email:Flag? "
@@ -116,11 +135,24 @@ ANSWERS = {
     "AirSync:Commands": "any Add Change Delete SoftDelete",
     "AirSync:Responses": "any Add Change Delete Fetch",
     "AirSync:Add": "seq Class? ClientId? ServerId? Status? ApplicationData?",
-    "AirSync:Change": "seq Class? ServerId Status? ApplicationData?",
-    "AirSync:Delete": "seq Class? ServerId Status?",
+    "AirSync:Change": "seq Class? ServerId AirSyncBase:InstanceId? Status? ApplicationData?",
+    "AirSync:Delete": "seq Class? ServerId AirSyncBase:InstanceId? Status?",
     "AirSync:SoftDelete": "seq ServerId",
     "AirSync:Fetch": "seq ServerId? Status ApplicationData?",
-    "AirSync:ApplicationData": MAIL,
+    "AirSync:ApplicationData": MAIL + EVENT + TASK,
+    "AirSyncBase:Location": PLACE,
+    "Calendar:Attendees": "seq Attendee+",
+    "Calendar:Attendee": "all Email Name AttendeeStatus? AttendeeType?",
+    "Calendar:Categories": "seq Category+",
+    "Calendar:Recurrence": "all Type Until? Occurrences? " + PATTERN,
+    "Calendar:Exceptions": "seq Exception+",
+    "Calendar:Exception": (
+        "all Deleted? ExceptionStartTime? AirSyncBase:InstanceId? Subject? StartTime? EndTime? Location? "
+        "AirSyncBase:Location? AirSyncBase:Body? Categories? Sensitivity? BusyStatus? AllDayEvent? Reminder? DtStamp? "
+        "MeetingStatus? Attendees? ResponseType? AppointmentReplyTime?"
+    ),
+    "Tasks:Categories": "seq Category+",
+    "Tasks:Recurrence": "all Type Start Until? Occurrences? Regenerate? DeadOccur? " + PATTERN,
     "AirSyncBase:Body": "seq Type EstimatedDataSize? Truncated? Data? Preview? ItemOperations:Part?",
     "AirSyncBase:Attachments": "seq Attachment+",
     "AirSyncBase:Attachment": (
@@ -149,7 +181,7 @@ ANSWERS = {
         "seq Status AirSync:CollectionId? AirSync:ServerId? Search:LongId? AirSync:Class? DocumentLibrary:LinkId? "
         "AirSyncBase:FileReference? Properties?"
     ),
-    "ItemOperations:Properties": MAIL + " Range? Total? Data? Part? AirSyncBase:ContentType?",
+    "ItemOperations:Properties": MAIL + EVENT + TASK + " Range? Total? Data? Part? AirSyncBase:ContentType?",
     "Ping:Ping": "seq Status Folders? MaxFolders? HeartbeatInterval?",
     "Ping:Folders": "seq Folder+",
     "Ping:Folder": "free",

@@ -9,8 +9,19 @@ import collections
 import hashlib
 import threading
 
+import cal_model
+
 FILTER_DAYS = {"0": None, "1": 1, "2": 3, "3": 7, "4": 14, "5": 31}
+# How far back a calendar reaches (MS-ASCMD 2.2.3.68.2); tasks know only 8, what is not done yet.
+CALENDAR_DAYS = {"0": None, "4": 14, "5": 31, "6": 92, "7": 183}
 DAY_S = 86400
+CLASSES = {
+    "IPF.Note": "Email",
+    "IPF.Appointment": "Calendar",
+    "IPF.Contact": "Contacts",
+    "IPF.Task": "Tasks",
+    "IPF.StickyNote": "Notes",
+}
 
 Seen = collections.namedtuple("Seen", "read flag categories verb source overrides received draft cal")
 
@@ -71,20 +82,22 @@ class Collection:
         self.steps = 0
         self.empty_page = False
         self.mode = "stable"
-        self.is_mail = folder.cls.startswith("IPF.Note")  # other classes are listed and are empty
+        self.cls = next((c for prefix, c in CLASSES.items() if folder.cls.startswith(prefix)), "Email")
+        self.supported = None  # names the client knows; None: all
 
     def new_key(self):
         self.steps += 1
         text = f"{self.device.id}/{self.folder_num}/{self.device.epoch}/{self.steps}"
         return str(int(hashlib.sha256(text.encode()).hexdigest()[:12], 16))
 
-    def start(self, folder, mode):
+    def start(self, folder, mode, supported=None):
         """Key 0: nothing is known any more."""
+        self.supported = supported
         self.mode = mode
         self.ids.reset(mode)
         self.have, self.undo, self.applied, self.replay = {}, {}, {}, {}
         self.sticky, self.filter, self.cutoff = None, "0", None
-        self.queue = collections.OrderedDict.fromkeys(i.num for i in folder.newest_first() if self.is_mail)
+        self.queue = collections.OrderedDict.fromkeys(i.num for i in folder.newest_first() if self.shows(i))
         self.position = folder_position(folder)
         self.previous, self.key = None, self.new_key()
         self.empty_page = False
@@ -125,13 +138,10 @@ class Collection:
 
     def ingest(self, folder, now):
         """Queue what changed in the folder since the last look, and what has left or entered the time window."""
-        if not self.is_mail:
-            return
         for _, change in folder.changes_since(self.position):
             self.queue[change.num] = None
         self.position = folder_position(folder)
-        days = FILTER_DAYS[self.filter]
-        cutoff = now - days * DAY_S if days else None
+        cutoff = self.cutoff_of(now)
         if cutoff != self.cutoff:
             self.cutoff = cutoff
             for num in list(self.have):
@@ -143,19 +153,36 @@ class Collection:
         if value == self.filter:
             return
         self.filter = value
-        days = FILTER_DAYS[value]
-        self.cutoff = now - days * DAY_S if days else None
+        self.cutoff = self.cutoff_of(now)
         for item in folder.newest_first():
-            if (item.num in self.have) != self.inside(item):
+            if self.shows(item) and (item.num in self.have) != self.inside(item):
                 self.queue.setdefault(item.num)
 
+    def cutoff_of(self, now):
+        days = (CALENDAR_DAYS if self.cls == "Calendar" else FILTER_DAYS).get(self.filter)
+        return now - days * DAY_S if days else None
+
+    def shows(self, item):
+        """Whether it is an item of the folder's class; others are not listed."""
+        if self.cls == "Calendar":
+            return cal_model.is_event(item)
+        return cal_model.is_task(item) if self.cls == "Tasks" else self.cls == "Email" and item.cal is None
+
     def inside(self, item):
-        return self.cutoff is None or item.received >= self.cutoff
+        """Whether the filter lets it through: of a series the last occurrence counts."""
+        if self.cls == "Tasks":
+            return self.filter != "8" or item.cal.status != "Completed"
+        if self.cutoff is None:
+            return True
+        if self.cls == "Calendar":
+            last = cal_model.last_end(item.cal)
+            return last is None or last >= self.cutoff
+        return item.received >= self.cutoff
 
     def resolve(self, folder, num):
         """(kind, item) for a queued item: Add, Change, Delete, SoftDelete; None when the client is up to date."""
         item, seen = folder.items.get(num), self.have.get(num)
-        if item is None:
+        if item is None or not self.shows(item):
             return ("Delete", None) if seen else None
         if not self.inside(item):
             return ("SoftDelete", item) if seen else None

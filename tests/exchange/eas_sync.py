@@ -5,7 +5,7 @@ import time
 import eas_items
 import wbxml
 from eas_items import BadOptions, BodyWish
-from eas_state import FILTER_DAYS, seen_of
+from eas_state import CLASSES, FILTER_DAYS, seen_of
 from model import ModelError
 from wbxml import E
 
@@ -13,13 +13,6 @@ MAX_WINDOW = 512
 DEFAULT_WINDOW = 100
 STRAY = 987654321  # the number of an item that never was
 FILTERS = {"Email": set(FILTER_DAYS), "Calendar": {"0", "4", "5", "6", "7"}, "Tasks": {"0", "8"}}
-CLASSES = {
-    "IPF.Note": "Email",
-    "IPF.Appointment": "Calendar",
-    "IPF.Contact": "Contacts",
-    "IPF.Task": "Tasks",
-    "IPF.StickyNote": "Notes",
-}
 TASK_DATES = ("StartDate", "UtcStartDate", "DueDate", "UtcDueDate")
 
 
@@ -166,7 +159,7 @@ class Sync:
             ctx.violation("Drafts synced below 16.0")
         state = ctx.device.collection(folder)
         if key == "0":
-            state.start(folder, ctx.options.eas_item_ids)
+            state.start(folder, ctx.options.eas_item_ids, supported_of(request))
             ctx.detail(key0=True)
             return answer_of(number, "1", state.key, cls=self.old_class(folder))
         if not state.accept(key):
@@ -180,7 +173,7 @@ class Sync:
     def step(self, request, folder, state):
         ctx = self.ctx
         wish = self.wish(request, folder, state)
-        responses = Commands(ctx, folder, state, wish).run(request)
+        responses = COMMANDS_OF.get(class_of(folder), Commands)(ctx, folder, state, wish).run(request)
         changes, more = [], False
         if request.value("GetChanges", "1") != "0":
             changes, more = self.page(request, folder, state, wish)
@@ -211,7 +204,7 @@ class Sync:
         allowed = FILTERS.get(class_of(folder))
         if allowed is not None and value not in allowed:
             raise GlobalStatus("4")
-        if class_of(folder) == "Email":
+        if class_of(folder) in FILTERS:
             state.set_filter(folder, value, self.ctx.now())
         try:
             return BodyWish(options)
@@ -252,8 +245,8 @@ class Sync:
         if self.ctx.options.eas_change_as_add:
             kind = "Add"
         fields = (
-            eas_items.mail_data(self.ctx, item, wish)
-            if kind == "Add"
+            eas_items.item_data(self.ctx, item, wish)
+            if kind == "Add" or item.cal is not None
             else eas_items.changed_data(self.ctx, item, seen, wish)
         )
         state.note(num, seen_of(item))
@@ -263,6 +256,12 @@ class Sync:
         if kind == "Add" and self.ctx.options.eas_delay_add_s:
             time.sleep(self.ctx.options.eas_delay_add_s)
         return element
+
+
+def supported_of(request):
+    """The names in Supported; None without it (MS-ASCMD 2.2.3.179)."""
+    element = request.get("Supported")
+    return None if element is None else {e.tag for e in element.elements}
 
 
 def window_of(element):
@@ -323,7 +322,7 @@ class Commands:
                 self.state.note(num, None)
                 code = "1"
         if code is None and command.tag == "Fetch":
-            fields = eas_items.mail_data(self.ctx, item, self.wish)
+            fields = eas_items.item_data(self.ctx, item, self.wish)
             return E("AirSync:Fetch", E("ServerId", number), E("Status", 1), E("ApplicationData", *fields))
         if code is None and command.tag == "Change":
             code = self.change(item, command.get("ApplicationData"))
@@ -421,6 +420,9 @@ class Commands:
         self.state.note(item.num, seen_of(item))
         number = self.state.ids.id_of(item.num, self.state.mode)
         return E("AirSync:Add", E("ClientId", client_id), E("ServerId", number), E("Status", 1))
+
+
+COMMANDS_OF = {}  # class -> what runs the client's commands: eas_pim fills it; Commands for the others
 
 
 def draft_mime(ctx, data):

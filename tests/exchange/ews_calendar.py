@@ -22,7 +22,7 @@ from ews_calendar_write import (
     zone_of,
 )
 from ews_schema import local, violation
-from ews_tasks import finish_task
+from ews_tasks import advanced, finish_task, regenerated
 from ews_write import CREATORS, HANDLERS, HOW, children
 from ews_xml import EwsError, success
 
@@ -95,8 +95,6 @@ def create_event(call, element, target):
         fields["start"] = now - now % 1800 + 1800
         fields["end"] = fields["start"] + 1800
     appt = Appointment(organizer=organizer(call.mailbox), attachments=tuple(attachments), **fields)
-    if appt.uid and cal_model.find_uid(call.mailbox, appt.uid) is not None:
-        appt = dataclasses.replace(appt)  # Exchange lets two items share a UID
     item = cal_model.add(call.mailbox, folder, appt, change.set_ext or None)
     cal_meet.organized(call.app, call.mailbox, item, None, send)
     return success("CreateItem", shown(call, item))
@@ -149,9 +147,26 @@ def update_task(call, item, updates):
     change = TaskChange(context_zone(call), call.version, item.cal)
     for one in updates:
         apply_update(one, change, shapes.PATHS["Task"], False)
-    task = finish_task(call.app.clock.now(), item.cal, change.finish())
+    before = item.cal
+    task = finish_task(call.app.clock.now(), before, change.finish())
+    if before.recurrence is not None and task.status == "Completed" and before.status != "Completed":
+        return occurrence_done(call, item, task)
     cal_model.save(call.mailbox, item, task, **ext_changes(item, change))
     return shown(call, item)
+
+
+def occurrence_done(call, item, task):
+    """A recurring task is done once: that one stays as a task of its own, with an id of its own, and the series goes on."""
+    once = cal_model.add(
+        call.mailbox, call.mailbox.folder(item.folder), dataclasses.replace(task, recurrence=None), item.ext
+    )
+    today = cal_zones.utc().local(task.completed).date()
+    following = regenerated(task, today) if task.recurrence.regenerate else advanced(task)
+    if following is None:
+        call.mailbox.delete_item(item)
+    else:
+        cal_model.save(call.mailbox, item, following)
+    return shown(call, once)
 
 
 def ext_changes(item, change):
@@ -188,8 +203,6 @@ def delete(call, item, day):
 def delete_task(call, item, how):
     """Of a recurring task one occurrence can go: the next one takes its place."""
     if item.cal.recurrence is not None and call.element.get("AffectedTaskOccurrences") == "SpecifiedOccurrenceOnly":
-        from ews_tasks import advanced
-
         following = advanced(item.cal)
         if following is not None:
             cal_model.save(call.mailbox, item, following)

@@ -288,7 +288,7 @@ class EventChange:
     def __init__(self, context_zone, version, before=None):
         self.context, self.version, self.before = context_zone, version, before
         self.fields, self.times = {}, {}
-        self.people = None if before is None else list(before.attendees)
+        self.people = list(getattr(before, "attendees", ()))
         self.set_ext, self.del_ext = {}, []
         self.reminder = {}
         self.names = set()
@@ -335,7 +335,7 @@ class EventChange:
             before = self.get("body", (kind, ""))
             self.fields["body"] = (before[0], before[1] + text)
         elif name in ROLES:
-            self.people = (self.people or []) + list(attendees_of(element))
+            self.people = self.people + list(attendees_of(element))
             self.names.add(name)
         else:
             raise EwsError("ErrorInvalidPropertyAppend", f"Nothing can be appended to {name}.")
@@ -354,8 +354,8 @@ class EventChange:
         return None
 
     def replace_people(self, name, found):
-        old = {a.email.casefold(): a for a in self.people or ()}
-        kept = [a for a in self.people or () if a.role != ROLES[name]]
+        old = {a.email.casefold(): a for a in self.people}
+        kept = [a for a in self.people if a.role != ROLES[name]]
         for one in found:
             known = old.get(one.email.casefold())
             kept.append(dataclasses.replace(known, role=one.role, name=one.name) if known else one)
@@ -378,7 +378,7 @@ class EventChange:
                 fields["end"] = (fields.get("end_zone") or zone).epoch(
                     (before.end_zone or before.zone).local(before.end)
                 )
-        if self.people is not None and self.names & set(ROLES):
+        if self.names & set(ROLES):
             fields["attendees"] = tuple(self.people)
             state = before.state if before is not None else 0
             fields["state"] = state | MEETING if self.people else state
