@@ -7,14 +7,21 @@
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 
-static size_t live_count; /* for tests; the program is single-threaded */
+/* The program is single-threaded. */
+static size_t live_count, write_count;
+static void (*last_write_cb)(void *ud);
+static void *last_write_ud;
 
 static void op_free(struct op *op)
 {
     loop_defer_cancel(&op->deferred);
+    bool write = !op->class->abort;
     arena_done(&op->arena);
     mem_free(op);
     live_count--;
+    write_count -= write;
+    if (write && write_count == 0 && last_write_cb)
+        last_write_cb(last_write_ud);
 }
 
 static void on_start(void *ud)
@@ -37,6 +44,7 @@ struct op *op_new(struct loop *loop, const struct op_class *class, op_cb *cb, vo
     deferred_init(&op->deferred, on_start, op);
     loop_defer(loop, &op->deferred);
     live_count++;
+    write_count += !class->abort;
     return op;
 }
 
@@ -108,4 +116,15 @@ uint64_t op_age_ms(const struct op *op)
 size_t op_live_count(void)
 {
     return live_count;
+}
+
+size_t op_write_count(void)
+{
+    return write_count;
+}
+
+void op_on_last_write(void (*cb)(void *ud), void *ud)
+{
+    last_write_cb = cb;
+    last_write_ud = ud;
 }

@@ -67,5 +67,10 @@ void op_detach(struct op **op);
 uint64_t op_age_ms(const struct op *op);
 /* Number of ops alive in the process: tests check that it returns to zero. */
 size_t op_live_count(void);
+/* Writes under way, those included whose holder has gone: ops that cannot be aborted. A backend must not be closed
+ * while it has one: before its end the program waits until there is none. */
+size_t op_write_count(void);
+/* cb each time the last of them has ended; it comes from within the loop's work: note it, do the rest later. */
+void op_on_last_write(void (*cb)(void *ud), void *ud);
 
 #endif

@@ -8,13 +8,29 @@
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/cli/commands.h"
+#include "bridge/op.h"
 
 #define DRAIN_MS 3000 /* for clients to read their BYE, after SIGTERM */
+#define WRITE_MS 7000 /* and then for what is on its way to a server */
 
-static void stop_now(void *ud)
+static void on_last_write(void *ud)
 {
     struct program *p = ud;
-    loop_stop(p->loop);
+    if (p->clients_gone)
+        loop_stop(p->loop);
+}
+
+/* Nobody is there to be answered, but changes that clients asked for may still be under way. */
+void run_clients_gone(void *program)
+{
+    struct program *p = program;
+    if (p->clients_gone || op_write_count() == 0) {
+        loop_stop(p->loop);
+        return;
+    }
+    p->clients_gone = true;
+    log_info("run", NULL, "waiting for %zu changes that are on their way to a server", op_write_count());
+    timer_start(p->drain_timer, WRITE_MS);
 }
 
 static void on_stop_signal(void *ud)
@@ -66,7 +82,8 @@ static void say_ready(struct program *p)
 
 static void start_loop_things(struct program *p)
 {
-    p->drain_timer = timer_new(p->loop, stop_now, p);
+    p->drain_timer = timer_new(p->loop, run_clients_gone, p);
+    op_on_last_write(on_last_write, p);
     p->certs_timer = timer_new(p->loop, run_check_certs, p);
     timer_start(p->certs_timer, CERTS_CHECK_MS);
     p->on_term = loop_signal_new(p->loop, SIGTERM, on_stop_signal, p);
@@ -136,6 +153,13 @@ static int run(struct cli *c)
         say_ready(&p);
         loop_run(p.loop);
     }
+    if (op_write_count() > 0) {
+        /* They cannot be called back, and what was asked for is written down: no different from a crash. */
+        log_warn("run", NULL, "ended before %zu changes were answered; the next start looks what became of them",
+                 op_write_count());
+        _exit(code);
+    }
+    op_on_last_write(NULL, NULL);
     close_all(&p);
     return code;
 }

@@ -38,6 +38,7 @@ struct program {
     struct servers *servers;
     struct server *imap, *smtp;
     bool stopping;
+    bool clients_gone; /* what is left to be waited for is on its way to a server */
 };
 
 /* run_certs.c: false when there is no certificate to serve with. */
@@ -51,8 +52,11 @@ void run_close_accounts(struct program *p);
 
 /* run_servers.c */
 bool run_start_servers(struct program *p, struct err *err);
-void run_shut_servers(struct program *p); /* in good order: loop_stop() when the last client is gone */
+void run_shut_servers(struct program *p); /* in good order: run_clients_gone() when the last client is gone */
 void run_close_servers(struct program *p);
+
+/* run.c */
+void run_clients_gone(void *program);
 
 /* run_control.c */
 void run_start_control(struct program *p);

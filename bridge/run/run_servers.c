@@ -26,12 +26,6 @@ static bool listen_everywhere(struct program *p, struct server *server, uint64_t
     return true;
 }
 
-static void on_empty(void *ud)
-{
-    struct program *p = ud;
-    loop_stop(p->loop);
-}
-
 static void make_servers(struct program *p)
 {
     const struct config_limits *n = &p->config->limits;
@@ -43,7 +37,7 @@ static void make_servers(struct program *p)
                    .per_account = (unsigned)n->connections_per_account,
                    .handshake_timeout_s = (unsigned)n->handshake_timeout_s,
                    .preauth_timeout_s = (unsigned)n->preauth_timeout_s},
-        .on_empty = on_empty,
+        .on_empty = run_clients_gone,
         .ud = p,
     });
     p->imap = imap_server_new(&(struct imap_server_opts){

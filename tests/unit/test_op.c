@@ -133,6 +133,30 @@ static void detached(void **state)
     assert_int_equal(a.told, 0);
 }
 
+static void on_last(void *ud)
+{
+    ++*(int *)ud;
+}
+
+/* What the program waits for before it ends. */
+static void writes_are_counted(void **state)
+{
+    struct asker a[3];
+    int told = 0;
+    memset(a, 0, sizeof(a));
+    op_on_last_write(on_last, &told);
+    a[0].op = op_new(*state, &reading, on_reply, &a[0]);
+    assert_int_equal(op_write_count(), 0);
+    a[1].op = op_new(*state, &writing, on_reply, &a[1]);
+    a[2].op = op_new(*state, &writing, on_reply, &a[2]);
+    op_detach(&a[1].op);
+    assert_int_equal(op_write_count(), 2);
+    TURN_UNTIL(*state, op_live_count() == 0);
+    assert_int_equal(op_write_count(), 0);
+    assert_int_equal(told, 1);
+    op_on_last_write(NULL, NULL);
+}
+
 static const struct backend_ops bare = {.name = "bare"};
 
 static void unsupported(void **state)
@@ -155,6 +179,7 @@ static void unsupported(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = {T(answered_once), T(failed_at_once), T(cancelled), T(detached), T(unsupported)};
+    const struct CMUnitTest tests[] = {T(answered_once), T(failed_at_once),     T(cancelled),
+                                       T(detached),      T(writes_are_counted), T(unsupported)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
