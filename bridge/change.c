@@ -35,6 +35,8 @@ static void on_finish(void *ud)
         c->result.items = c->items;
         c->result.count = c->count;
         c->cb(c->ud, &c->result);
+        if (c->told_journal_pk)
+            store_journal_set(c->account->store, c->told_journal_pk, JOURNAL_REFUSED, NULL);
     }
     change_free(c);
 }

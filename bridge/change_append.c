@@ -4,7 +4,8 @@
  *  - Sent copies. The server files its own copy of what was sent through us; when the client then appends the same
  * message to the Sent folder, it is answered with that copy's UID as soon as a sync has brought it. Never two.
  *  - Unknown outcomes. A journal row with the evidence is committed before the request; a client that repeats the same
- * APPEND after a lost answer makes the backend look for the evidence first.
+ * APPEND after a lost answer makes the backend look for the evidence first. The row is settled only when the client has
+ * been told, so one that had gone by then is not given a second copy.
  */
 #include <string.h>
 
@@ -93,12 +94,22 @@ static void on_appended(void *ud, const struct reply *reply)
     if (ok) {
         content_take_message(c->account, c->folder_pk, made.pk, c->append.message);
         c->items[0].new_uid = made.new_uid;
-        if (c->journal_pk)
-            store_journal_set(c->account->store, c->journal_pk, JOURNAL_REFUSED,
-                              NULL); /* done: the same bytes may be appended again */
+        c->told_journal_pk = c->journal_pk; /* once told, the same bytes may be appended again */
         change_refresh(c->account, c->folder_pk);
     }
     change_end(c, ok ? NULL : &err);
+}
+
+/* The row is that of another APPEND of the same bytes, which is under way: its client has lost patience, or two have
+ * the same idea. */
+static bool in_flight(const struct change *c, int64_t journal_pk)
+{
+    LIST_EACH (&c->account->changes, l) {
+        const struct change *other = LIST_ITEM(l, struct change, link);
+        if (other != c && other->journal_pk == journal_pk)
+            return true;
+    }
+    return false;
 }
 
 static bool journal(struct change *c, char evidence[48], bool *ret_retry, struct err *err)
@@ -112,6 +123,8 @@ static bool journal(struct change *c, char evidence[48], bool *ret_retry, struct
     struct journal_key key = {.content = str_of(hash.b, sizeof(hash.b)), .identity = STR(""), .message_id = STR("")};
     struct journal_row row;
     *ret_retry = store_journal_find(c->account->store, &key, &row) && row.state == JOURNAL_UNKNOWN;
+    if (*ret_retry && in_flight(c, row.pk))
+        return err_set(err, ERR_CONFLICT, "the same message is being stored already");
     if (*ret_retry) {
         memcpy(evidence, row.evidence, sizeof(row.evidence));
         c->journal_pk = row.pk;

@@ -49,6 +49,7 @@ struct change {
     struct change_append append;
     struct str identity;
     int64_t journal_pk;
+    int64_t told_journal_pk; /* to be settled when the client has been told */
 };
 
 struct change *change_new(struct account *a, struct mailbox *m, change_cb *cb, void *ud);
