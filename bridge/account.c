@@ -98,6 +98,10 @@ void account_set_health(struct account *a, const struct err *err)
         return;
     bool news = a->health.code != err->code;
     a->health = *err;
+    if (err->code != ERR_NONE) {
+        a->trouble = *err;
+        a->trouble_s = time_wall_s();
+    }
     if (!news)
         return;
     if (err->code == ERR_NONE)

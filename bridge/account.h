@@ -60,6 +60,29 @@ const struct backend_limits *account_limits(const struct account *a);
 /* What is wrong with the server side now (code ERR_NONE = all is well): shown by status, and as one ALERT a session. */
 const struct err *account_health(const struct account *a);
 
+/* Another network, or a long sleep: connect anew and look at everything. */
+void account_reconnect(struct account *a);
+/* Collect a folder (0: the folder list and all of them) anew from the server; UIDs are kept where messages match. */
+bool account_resync(struct account *a, int64_t folder_pk, struct err *err);
+
+/* How an account stands, for `exbridge status`; strings are the account's, or constants. */
+struct account_status {
+    const char *state;  /* "online", "syncing" (a first sync is under way), "starting", "offline", "throttled",
+                           "needs-login",  "needs-admin", "wiped", "trouble" */
+    struct err health;  /* what is wrong now; ERR_NONE = nothing */
+    struct err trouble; /* the latest that was wrong, */
+    int64_t trouble_s;  /* and when (wall clock); 0 = nothing yet */
+    size_t folders, complete, behind;
+    struct str current;     /* the folder being synced; empty = none */
+    uint32_t progress;      /* messages of it that are known */
+    const char *push;       /* "push" (every change), "push+poll" (additions), "poll" (nothing watches now) */
+    uint64_t retry_in_ms;   /* next attempt after a failure; 0 = none is waited for */
+    uint64_t looked_ago_ms; /* since the server last answered; UINT64_MAX = never in this process's life */
+    uint64_t cache_bytes, cache_limit;
+    size_t changes, submits; /* of clients, on their way to the server */
+};
+void account_status(struct account *a, struct account_status *ret);
+
 /* --- signing in ----------------------------------------------------------------------------------------------------
  */
 /*

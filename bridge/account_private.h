@@ -24,6 +24,8 @@ struct account {
     struct sync *sync;
     struct content_engine *content;
     struct err health;
+    struct err trouble; /* the latest health that was not well */
+    int64_t trouble_s;
     bool wiped;
 
     /* account_folders.c */

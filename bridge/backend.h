@@ -269,6 +269,9 @@ struct backend_ops {
     const char *name; /* "ews", "eas" */
     struct backend *(*open)(const struct backend_config *config, struct err *err);
     void (*close)(struct backend *b);
+    /* The network has changed, or we have slept: kept connections are not used again. Ops under way go on. May be NULL.
+     */
+    void (*reconnect)(struct backend *b);
 
     /* Prove that the credentials work; for passthrough, `secret` is the password a client offered (kept in memory by
      * the login when accepted). Empty secret: use what the login has. reply.login */

@@ -119,4 +119,9 @@ struct config *config_load(const char *path, struct buf *problems);
 struct config *config_parse(struct str text, const char *path, struct buf *problems);
 void config_free(struct config **c);
 
+/* Do two readings say the same? An account's answer includes the login that it uses. */
+bool config_login_same(const struct config_login *a, const struct config_login *b);
+bool config_account_same(const struct config_account *a, const struct config_account *b);
+bool config_limits_same(const struct config_limits *a, const struct config_limits *b);
+
 #endif

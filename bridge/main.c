@@ -3,9 +3,17 @@
  */
 #include "bridge/cli/commands.h"
 
+/* clang-format off */
 static const struct cli_command *const commands[] = {
-    &cli_run, &cli_password, &cli_check_config, &cli_help_, NULL,
+    &cli_run,
+    &cli_status,
+    &cli_resync,
+    &cli_password,
+    &cli_check_config,
+    &cli_help_,
+    NULL,
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {

@@ -727,3 +727,59 @@ uint32_t sync_progress(struct sync *s, int64_t folder_pk)
 {
     return store_item_count(s->account->store, folder_pk);
 }
+
+void sync_reconnect(struct sync *s)
+{
+    if (s->stopped)
+        return;
+    op_cancel(&s->folders_op);
+    op_cancel(&s->page_op);
+    op_cancel(&s->watch_op);
+    s->current = NULL;
+    s->hierarchy_dirty = true;
+    mark_all(s);
+    LIST_EACH (&s->folders, l)
+        LIST_ITEM(l, struct sync_folder, link)->not_before_ms = 0;
+    sync_kick(s);
+}
+
+bool sync_resync(struct sync *s, int64_t folder_pk, struct err *err)
+{
+    struct sync_folder *f = find(s, folder_pk);
+    if (!f || s->stopped)
+        return err_set(err, ERR_NOT_FOUND, "the folder is not synchronised");
+    if (s->current == f) { /* a page that continues from the old sync state must not be applied any more */
+        op_cancel(&s->page_op);
+        s->current = NULL;
+    }
+    if (!store_resync(s->account->store, folder_pk, err))
+        return false;
+    f->dirty = f->hinted = true;
+    f->stale = f->failures = 0;
+    f->not_before_ms = 0;
+    sync_kick(s);
+    return true;
+}
+
+void sync_look(struct sync *s, struct sync_look *ret)
+{
+    uint64_t now = time_mono_ms(), latest = s->listed_ms;
+    *ret = (struct sync_look){.current = s->current ? s->current->pk : 0,
+                              .listed = s->hierarchy_known,
+                              .watching = s->watch_op != NULL,
+                              .pushes_all = pushes_all(s),
+                              .watched = s->watch_op ? s->watched : 0,
+                              .failures = s->failures,
+                              .looked_ago_ms = UINT64_MAX};
+    LIST_EACH (&s->folders, l) {
+        const struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
+        ret->folders++;
+        ret->complete += f->synced;
+        ret->dirty += f->dirty;
+        latest = f->synced_ms > latest ? f->synced_ms : latest;
+    }
+    if (latest)
+        ret->looked_ago_ms = now - latest;
+    if (s->failures && s->not_before_ms > now)
+        ret->retry_in_ms = s->not_before_ms - now;
+}

@@ -61,5 +61,23 @@ struct sync_wait *sync_folders_again(struct sync *s, sync_wait_cb *cb, void *ud)
 bool sync_announce(struct sync *s, int64_t folder_pk, struct err *err);
 /* Messages of a running first sync so far. */
 uint32_t sync_progress(struct sync *s, int64_t folder_pk);
+/* Another network, or a long sleep: connections under way are not waited for, back-off is over, every folder is looked
+ * at. */
+void sync_reconnect(struct sync *s);
+/* Collect a folder anew beside the old list, as after an invalid sync state; UIDs are kept where messages match. */
+bool sync_resync(struct sync *s, int64_t folder_pk, struct err *err);
+
+/* How it stands, for `exbridge status`. */
+struct sync_look {
+    size_t folders, complete, dirty; /* complete: synced once; dirty: the server may know more */
+    int64_t current;                 /* pk of the folder whose page is on its way; 0 = none */
+    bool listed;                     /* the folder list was read in this process's life */
+    bool watching, pushes_all;       /* a watch runs; it reports every change */
+    size_t watched;                  /* folders in it */
+    unsigned failures;               /* in a row */
+    uint64_t retry_in_ms;            /* until the next attempt after failures; 0 = none is waited for */
+    uint64_t looked_ago_ms;          /* since the server last answered; UINT64_MAX = never */
+};
+void sync_look(struct sync *s, struct sync_look *ret);
 
 #endif

@@ -76,6 +76,7 @@ struct servers_opts {
 /* opts is copied; never fails. */
 struct servers *servers_new(const struct servers_opts *opts);
 size_t servers_clients(const struct servers *all);
+size_t servers_account_clients(const struct servers *all, const struct account *account); /* signed in */
 /* Closes the listeners and says goodbye to every client; one that answer_first() names is answered first. */
 void servers_shutdown(struct servers *all);
 /* After the last server_free(). */

@@ -29,6 +29,5 @@ void client_new(struct server *s, struct conn *conn);
 /* At once: no callback comes after it. */
 void client_drop(struct client *c);
 void servers_client_gone(struct servers *all);
-size_t servers_account_clients(const struct servers *all, const struct account *account);
 
 #endif

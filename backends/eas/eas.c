@@ -62,6 +62,11 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     return &b->base;
 }
 
+static void reconnect(struct backend *base)
+{
+    http_client_forget_connections(((struct eas_backend *)base)->http);
+}
+
 static void close_backend(struct backend *base)
 {
     struct eas_backend *b = (struct eas_backend *)base;
@@ -226,6 +231,7 @@ const struct backend_ops eas_backend_ops = {
     .name = "eas",
     .open = open_backend,
     .close = close_backend,
+    .reconnect = reconnect,
     .login = eas_login,
     .folders = eas_folders,
     .sync = eas_sync,

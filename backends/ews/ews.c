@@ -114,6 +114,11 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     return &e->base;
 }
 
+static void reconnect(struct backend *base)
+{
+    http_client_forget_connections(((struct ews *)base)->http);
+}
+
 static void close_backend(struct backend *b)
 {
     struct ews *e = (struct ews *)b;
@@ -129,6 +134,7 @@ const struct backend_ops ews_ops = {
     .name = "ews",
     .open = open_backend,
     .close = close_backend,
+    .reconnect = reconnect,
     .login = ews_login,
     .folders = ews_folders,
     .sync = ews_sync,

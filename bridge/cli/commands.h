@@ -6,6 +6,8 @@
 #include "bridge/cli/cli.h"
 
 extern const struct cli_command cli_run;
+extern const struct cli_command cli_status;
+extern const struct cli_command cli_resync;
 extern const struct cli_command cli_password;
 extern const struct cli_command cli_check_config;
 extern const struct cli_command cli_help_;

@@ -7,6 +7,7 @@
 
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
+#include "bridge/base/time.h"
 #include "bridge/cli/commands.h"
 #include "bridge/op.h"
 
@@ -52,9 +53,7 @@ static void on_reload_signal(void *ud)
     struct program *p = ud;
     log_info("run", NULL, "reading certificates and passwords again");
     run_check_certs(p);
-    for (size_t i = 0; i < p->login_count; i++)
-        if (p->logins[i])
-            login_reset(p->logins[i]);
+    run_reset_logins(p);
 }
 
 static void say_ready(struct program *p)
@@ -69,9 +68,9 @@ static void say_ready(struct program *p)
         buf_printf(&what, "%sSMTP on port %u", what.n ? ", " : "", (unsigned)v->smtp);
     if (what.n)
         log_info("run", NULL, "ready: %s of %s, %s; %zu of %zu accounts", buf_z(&what), buf_z(&where),
-                 v->tls ? "TLS" : "without TLS", p->opened, p->config->account_count);
+                 v->tls ? "TLS" : "without TLS", run_accounts_open(p), p->config->account_count);
     else
-        log_info("run", NULL, "ready: no server is turned on; %zu of %zu accounts", p->opened,
+        log_info("run", NULL, "ready: no server is turned on; %zu of %zu accounts", run_accounts_open(p),
                  p->config->account_count);
     buf_done(&what);
     buf_done(&where);
@@ -141,12 +140,15 @@ static int run(struct cli *c)
     int code = EX_OK;
     if (!p.config)
         return EX_CONFIG;
+    list_init(&p.slots);
+    list_init(&p.logins);
+    p.started_s = time_wall_s();
     daemon_harden();
     log_set_level(p.config->server.log_level);
     if (!prepare(&p, &err)) {
         log_error("run", NULL, "%s", err.text);
         code = cli_exit_code(err.code);
-    } else if (p.opened == 0) {
+    } else if (run_accounts_open(&p) == 0) {
         log_error("run", NULL, "no account could be opened");
         code = EX_UNAVAILABLE;
     } else {

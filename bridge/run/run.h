@@ -21,6 +21,26 @@
 
 #define CERTS_CHECK_MS (24 * 3600 * 1000) /* is a new leaf due? */
 
+/* A login of the configuration, and who uses it. */
+struct run_login {
+    struct list link; /* of program->logins */
+    struct config *config;
+    const struct config_login *from; /* in `config` */
+    bool passthrough;
+    unsigned users;
+    struct login *login;
+};
+
+/* An account of the configuration, open or not. */
+struct run_account {
+    struct list link; /* of program->slots, in the order of the file */
+    struct config *config;
+    const struct config_account *from; /* in `config` */
+    struct run_login *login;
+    struct account *account; /* NULL: it could not be opened, `err` says why */
+    struct err err;
+};
+
 struct program {
     struct config *config;
     struct loop *loop;
@@ -31,10 +51,9 @@ struct program {
     struct loop_signal *on_term, *on_int, *on_hup;
     struct daemon_watchdog *watchdog;
     struct control *control; /* NULL: no socket could be made */
-    struct login **logins;   /* of [login] sections, by index; then one for each account that has its own */
-    size_t login_count;
     struct accounts *accounts;
-    size_t opened;
+    struct list slots, logins; /* struct run_account, struct run_login */
+    int64_t started_s;
     struct servers *servers;
     struct server *imap, *smtp;
     bool stopping;
@@ -48,6 +67,10 @@ void run_check_certs(void *program);
 
 /* run_accounts.c: one bad account does not keep the others from being served. */
 void run_open_accounts(struct program *p);
+size_t run_accounts_open(const struct program *p);
+struct run_account *run_find_account(struct program *p, const char *name); /* NULL */
+/* Passwords are read anew, refusals and pauses forgotten. */
+void run_reset_logins(struct program *p);
 void run_close_accounts(struct program *p);
 
 /* run_servers.c */

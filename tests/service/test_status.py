@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""exbridge status and resync: what the running daemon tells, and what is told without one."""
+import json
+import os
+
+import bridge as rig
+import pytest
+from bridge import poll
+from test_program import account, call
+
+
+def status(bridge, *words):
+    return call("status", *words, "-c", bridge.config_path)
+
+
+def told(bridge, name="work"):
+    """The account's entry, whatever the exit status."""
+    answer = json.loads(status(bridge, "--json").stdout)
+    return next(a for a in answer["accounts"] if a["name"] == name)
+
+
+def online(bridge, name="work"):
+    return poll(60, lambda: (a := told(bridge, name))["state"] == "online" and a["folders"]["behind"] == 0 and a,
+                lambda: f"not online: {told(bridge, name)}")
+
+
+@pytest.mark.parametrize("backend", ["ews", "eas"])
+def test_online(stage, backend):
+    bridge = stage.bridge(account(stage, backend=backend, cache_limit="1G"))
+    one = online(bridge)
+    assert one["folders"]["all"] == one["folders"]["complete"] > 5
+    assert one["push"] == {"ews": "push", "eas": "push+poll"}[backend] or poll(60, lambda: told(bridge)["push"] != "poll")
+    assert (one["clients"], one["last_error"], one["text"], one["next"]) == (0, None, None, None)
+    assert one["answered_s_ago"] < 60 and one["cache"]["limit"] == 1 << 30
+    client = bridge.login("work")
+    client.ok("SELECT INBOX")
+    client.ok("FETCH 1:* (BODY.PEEK[])")
+    one = poll(20, lambda: (a := told(bridge))["cache"]["bytes"] > 0 and a)
+    assert one["clients"] == 1
+    text = status(bridge)
+    assert text.returncode == 0
+    assert f"exbridge 0.1.0, process {bridge.process.pid} since " in text.stdout
+    assert f", imap on port {bridge.port} (TLS), smtp on port {bridge.smtp_port} (TLS)" in text.stdout
+    assert f"work (work@bridge.test over {backend}): online\n" in text.stdout
+    assert "1 clients; " in text.stdout and "of messages here, at most 1.0 GiB" in text.stdout
+
+
+def test_without_daemon(stage):
+    bridge = rig.Bridge(stage.directory / "bridge", [account(stage, "work"), account(stage, "other")], start=False)
+    bridge.write_config()
+    text = status(bridge)
+    assert text.returncode == 69
+    assert text.stdout.startswith("exbridge is not running; to start it: ")
+    assert "work (work@bridge.test over ews): not known" in text.stdout
+    answer = json.loads(status(bridge, "other", "--json").stdout)
+    assert answer["running"] is False and [a["name"] for a in answer["accounts"]] == ["other"]
+    for words in (["resync", "work"], ["resync", "work", "INBOX"]):
+        result = call(*words, "-c", bridge.config_path)
+        assert result.returncode == 69 and "exbridge is not running" in result.stderr
+
+
+def test_trouble_and_its_end(stage):
+    bridge = stage.bridge(account(stage))
+    server = stage.exchanges[0]
+    online(bridge)
+    server.stop()
+    one = poll(60, lambda: (a := told(bridge))["state"] == "offline" and a)
+    assert one["last_error"]["code"] == "offline" and "127.0.0.1" in one["text"] and one["next"] == "exbridge doctor work"
+    text = poll(60, lambda: (t := status(bridge)) and "next attempt in" in t.stdout and t)
+    assert text.returncode == 75 and "work@bridge.test over ews): offline\n" in text.stdout
+    server.start()
+    call("resync", "work", "INBOX", "-c", bridge.config_path)  # somebody is impatient
+    online(bridge)
+    text = status(bridge)
+    assert text.returncode == 0 and "last trouble, at 20" in text.stdout
+
+
+def test_needs_login(stage):
+    bridge = stage.bridge(account(stage, password="not this one"))
+    one = poll(60, lambda: (a := told(bridge))["state"] == "needs-login" and a)
+    assert one["next"] == "exbridge login work"
+    text = status(bridge)
+    assert text.returncode == 77 and "NEEDS LOGIN" in text.stdout and "-> exbridge login work" in text.stdout
+
+
+def test_account_that_cannot_be_opened(stage):
+    bridge = stage.bridge(account(stage, "good"), account(stage, "bad"), start=False)
+    os.makedirs(os.path.join(bridge.state, "accounts"), mode=0o700)
+    os.chmod(bridge.state, 0o700)
+    with open(bridge.account_dir("bad"), "w"):
+        pass  # a file where the directory should be
+    bridge.start()
+    one = told(bridge, "bad")
+    assert one["state"] == "closed" and "not a directory" in one["text"].lower()
+    text = status(bridge, "bad")
+    assert text.returncode == 77 and "CANNOT BE OPENED" in text.stdout and "exbridge reload" in text.stdout
+    result = call("resync", "bad", "-c", bridge.config_path)
+    assert result.returncode == 74 and "ot a directory" in result.stderr
+
+
+def test_progress_of_a_long_first_sync(stage):
+    server = stage.exchange("--corpus", "300")
+    server.options(sync_page_max=20)
+    server.fault(protocol="ews", op="SyncFolderItems", delay_s=0.3, times=0)
+    bridge = stage.bridge(rig.Account("work", server))
+    one = poll(60, lambda: (a := told(bridge)).get("syncing") and a["syncing"]["messages"] > 0 and a)
+    assert one["state"] == "syncing" and one["syncing"]["folder"] == "INBOX"
+    first = one["syncing"]["messages"]
+    poll(60, lambda: (a := told(bridge)).get("syncing") and a["syncing"]["messages"] > first)
+    assert "online, first synchronisation" in status(bridge).stdout
+    assert "now INBOX (" in status(bridge).stdout
+    server.clear_faults()
+    online(bridge)
+
+
+@pytest.mark.parametrize("backend", ["ews", "eas"])
+def test_resync_keeps_uids(stage, backend):
+    bridge = stage.bridge(account(stage, backend=backend))
+    server = stage.exchanges[0]
+    online(bridge)
+    client = bridge.login("work")
+    before = client.open()
+    uids = client.uids()
+    mark = server.mark()
+    for words in (["INBOX"], []):
+        result = call("resync", "work", *words, "-c", bridge.config_path)
+        assert result.returncode == 0 and "being collected anew" in result.stdout, result
+    client.ok("NOOP")
+    online(bridge)
+    assert server.counts(mark)  # it did ask
+    again = client.open()
+    assert (client.uids(), again["uidvalidity"], again["exists"]) == (uids, before["uidvalidity"], before["exists"])
+    server.deliver(subject="after it")
+    poll(30, lambda: client.open()["exists"] == before["exists"] + 1)
+    assert client.uids()[:-1] == uids
+
+    result = call("resync", "work", "No/Such", "-c", bridge.config_path)
+    assert result.returncode == 66 and 'work has no mail folder "No/Such"' in result.stderr
