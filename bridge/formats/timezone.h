@@ -44,9 +44,8 @@ const struct tz *tz_by_windows(struct str id, const struct tz *prefer);
 /*
  * Whatever servers and clients put where a zone's name belongs: IANA names, Windows ids, either padded with blanks or
  * line ends, in quotes or behind a prefix ("/mozilla.org/20070129_1/Europe/Berlin", "/freeassociation.sourceforge.net/
- * Tzfile/Europe/Berlin", "tzone://Microsoft/Utc", "(UTC+01:00) Amsterdam, Berlin, ..." as Windows shows it), POSIX
- * abbreviations of a fixed offset ("EST", "GMT+0"), "UTC+02:00". NULL: the name says nothing, as "Customized Time
- * Zone" and "tzone://Microsoft/Custom" do; look at the rules then.
+ * Tzfile/Europe/Berlin"), "tzone://Microsoft/Utc", "W. Europe Daylight Time", "UTC+02:00". NULL: the name says nothing,
+ * as "Customized Time Zone" and "tzone://Microsoft/Custom" do; look at the rules then.
  */
 const struct tz *tz_find(struct str name, const struct tz *prefer);
 /* Is tzdata there? Else the reason (a path and what is wrong with it) in *ret_why. */
@@ -90,9 +89,9 @@ struct tz_rules {
     struct tz_date standard; /* when standard time begins */
     struct tz_date daylight;
 };
-/* The rules in force in that year; a year with an odd set of changes (Morocco's Ramadan, a change of law) gives that
- * year's days with `year` set. What two dates cannot hold (three changes in a year) is cut to the two that come last.
- */
+/* The rules in force in that year. A year with an odd set of changes has what two dates can say: the last two changes
+ * of three (Morocco's Ramadan), and a change that does not go back begins with the other offset on 1 January. `year` is
+ * always 0 here. */
 void tz_rules(const struct tz *z, int year, struct tz_rules *ret);
 /* A zone that has these rules in that year: `prefer` if it does, else the first one of the Windows table, else the
  * first of tzdata; NULL: none. */
