@@ -229,7 +229,7 @@ static void settle(void *ud)
     if (l->phase == PHASE_CLOUD && is_settled(l, -1)) {
         take_cloud(l);
         l->phase = PHASE_ENDPOINTS;
-        if (best < 0 && !r->cloud && !l->opts.host)
+        if (best < 0 && !r->cloud && !l->opts.host && l->domain.n)
             add_endpoints(l);
     }
     if (l->phase != PHASE_ENDPOINTS || !is_settled(l, -1))

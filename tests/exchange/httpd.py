@@ -331,6 +331,7 @@ class App:
             detail=detail,
             at_once=self.enter(request),
             agent=request.headers.get("User-Agent"),
+            authorization=request.headers.get("Authorization", "").partition(" ")[0] or None,
         )
         if self.options.delay_s:
             time.sleep(self.options.delay_s)

@@ -24,7 +24,7 @@ from model import Store
 from options import Options
 
 
-HALVES = ("ews", "eas")  # modules with register(app)
+HALVES = ("ews", "eas", "autodiscover")  # modules with register(app)
 
 
 def arguments(argv=None):

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small Internet on loopback: hosts with certificates, a name server, and programs that see nothing else.
+
+    world = World(directory)
+    corp = world.exchange("corp", hosts=["autodiscover.corp.test", "mail.corp.test"])     # TLS on their port 443
+    world.plain("autodiscover.corp.test", {"do": "location", "to": "https://..."})        # port 80
+    world.dns({("_autodiscover._tcp.corp.test", "SRV"): [(0, 0, 443, "mail.corp.test")]})
+    world.environment()                # for a program: LD_PRELOAD of names.c, and the list of names
+    world.finish()
+"""
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import warnings
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+for path in (os.path.join(ROOT, "tests", "exchange"), os.path.join(ROOT, "tests", "clients"), HERE):
+    if path not in sys.path:
+        sys.path.insert(0, path)
+
+from autodiscover_dns import NameServer  # noqa: E402
+from standin import Standin  # noqa: E402
+
+USER, PASSWORD, EMAIL = "alice", "canary-Exchange-9f31", "alice@corp.test"
+BUILD = os.environ.get("EXBRIDGE_BUILD") or os.path.join(ROOT, "out", "asan")
+
+
+def run(*command, **kwargs):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, **kwargs)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+    return done.stdout
+
+
+class Authority:
+    """A certification authority of the test's own; `trusted` hosts' certificates come from it."""
+
+    def __init__(self, directory, name="Test CA"):
+        self.directory = str(directory)
+        os.makedirs(self.directory, exist_ok=True)
+        self.ca, self.key = (os.path.join(self.directory, f"ca.{kind}") for kind in ("pem", "key"))
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+            "-subj", f"/O=Test/CN={name}", "-keyout", self.key, "-out", self.ca,
+            "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
+        self.count = 0
+
+    def certificate(self, hosts, days=20, expired=False):
+        """(chain file, key file)"""
+        self.count += 1
+        base = os.path.join(self.directory, f"leaf-{self.count}")
+        with open(base + ".ext", "w") as file:
+            file.write("subjectAltName=" + ",".join(f"DNS:{host}" for host in hosts) + "\n")
+            file.write("basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth\n")
+        run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={hosts[0]}",
+            "-keyout", base + ".key", "-out", base + ".csr")
+        if expired:
+            days = -1
+        run("openssl", "x509", "-req", "-in", base + ".csr", "-CA", self.ca, "-CAkey", self.key, "-CAcreateserial",
+            "-days", days, "-extfile", base + ".ext", "-out", base + ".pem")
+        return base + ".pem", base + ".key"
+
+
+class Stopping:
+    """A TCP port where something is wrong before HTTP begins."""
+
+    def __init__(self, serve):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.serve = serve
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._one, args=(connection,), daemon=True).start()
+
+    def _one(self, connection):
+        try:
+            self.serve(connection)
+        except OSError:
+            pass
+        finally:
+            connection.close()
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+class World:
+    def __init__(self, directory):
+        self.directory = str(directory)
+        os.makedirs(self.directory, exist_ok=True)
+        self.authority = Authority(os.path.join(self.directory, "ca"))
+        self.names_file = os.path.join(self.directory, "names")
+        self.library = os.path.join(self.directory, "names.so")
+        run("cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", self.library, os.path.join(HERE, "names.c"))
+        self.names, self.servers, self.dns_server = {}, [], None
+        self.expected = ()  # violations that a test provokes
+
+    # ---- who is there ----
+
+    def name(self, host, port, target):
+        self.names[(host, port)] = target
+
+    def exchange(self, *args, hosts, user=USER, email=EMAIL, certificate=None, **options):
+        """A stand-in Exchange over TLS that is all these hosts; options are its own (options.py)."""
+        tls = certificate or self.authority.certificate(hosts)
+        values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in options.items()}
+        sets = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+        server = Standin("--user", f"{user}:{PASSWORD}:{email}", "--tls", *tls, *args, *sets)
+        self.servers.append(server)
+        for host in hosts:
+            self.name(host, 443, server.port)
+        return server
+
+    def plain(self, host, rule):
+        """http:// on port 80."""
+        server = Standin("--set", "autodiscover_hosts=" + json.dumps({"*": rule}))
+        self.servers.append(server)
+        self.name(host, 80, server.port)
+        return server
+
+    def port(self, host, serve, port=443):
+        """A port where serve(socket) is all there is."""
+        server = Stopping(serve)
+        self.servers.append(server)
+        self.name(host, port, server.port)
+        return server
+
+    def refused(self, host, port=443):
+        self.name(host, port, 0)
+
+    def old_tls(self, host, version):
+        """A host that speaks no newer TLS than this."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # that is the point
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = version
+        context.load_cert_chain(*self.authority.certificate([host]))
+
+        def serve(connection):
+            connection.settimeout(10)
+            with context.wrap_socket(connection, server_side=True) as tls:
+                tls.recv(4096)
+                tls.sendall(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
+
+        return self.port(host, serve)
+
+    def dns(self, table=None, mode="answer"):
+        self.dns_server = NameServer(table, mode)
+        self.name("dns", 53, self.dns_server.port)
+        return self.dns_server
+
+    # ---- for programs ----
+
+    def environment(self, **more):
+        with open(self.names_file, "w") as file:
+            for (host, port), target in self.names.items():
+                file.write(f"{host} {port} {target}\n")
+        env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+        env.update(LD_PRELOAD=self.library, TEST_NAMES=self.names_file, LC_ALL="C.UTF-8")
+        env["ASAN_OPTIONS"] = "detect_leaks=1:abort_on_error=0:exitcode=99:strict_string_checks=1"
+        env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+        env.update(more)
+        return env
+
+    def secret(self, text=PASSWORD, name="password"):
+        path = os.path.join(self.directory, name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text + "\n")
+        return path
+
+    def finish(self):
+        problems = []
+        for server in self.servers:
+            if isinstance(server, Standin) and server.process:
+                problems += [v for v in server.violations() if v["what"] not in self.expected]
+            server.stop()
+        if self.dns_server:
+            self.dns_server.stop()
+        assert not problems, f"no strict server would accept: {problems[:5]}"
+
+
+def credentials(server, since=0):
+    """Requests that carried any."""
+    return [entry for entry in server.log(since) if entry["authorization"]]
