@@ -389,9 +389,13 @@ def source_of(mailbox, cal):
 
 
 def render(mailbox, cal):
-    import cal_mime  # it needs this module
+    import cal_ics  # it needs this module
 
-    return cal_mime.stored(mailbox, cal)
+    if isinstance(cal, Appointment):
+        return cal_ics.document(cal_ics.with_exceptions(cal))
+    kind = "html" if cal.body[0] == "HTML" else "plain"
+    head = f"From: {mailbox.email}\r\nMIME-Version: 1.0\r\nContent-Type: text/{kind}; charset=utf-8\r\n\r\n"
+    return (head + cal.body[1]).encode()
 
 
 def add(mailbox, folder, cal, ext=None):
@@ -418,6 +422,7 @@ def add(mailbox, folder, cal, ext=None):
             cal=cal,
             categories=cal.categories,
             importance=cal.importance,
+            overrides={"subject": cal.subject},
             ext=ext,
             traits=frozenset(("no-transport",)),
         )
@@ -433,6 +438,7 @@ def save(mailbox, item, cal, **more):
         size=store_size(cal),
         categories=cal.categories,
         importance=cal.importance,
+        overrides={"subject": cal.subject},
         **more,
     )
 

@@ -153,6 +153,22 @@ def task_fields(given):
 class CalendarControl:
     """Endpoints of Control."""
 
+    def meeting_of(self, raw):
+        """What a message says about a meeting: method, UID, occurrence, who answered what; None for other mail."""
+        events, method = cal_meet.read(self.app, raw)
+        if events is None:
+            return None
+        event = events[0]
+        return {
+            "method": method,
+            "uid": event.uid,
+            "original": event.original and iso(event.original),
+            "sequence": event.appointment.sequence,
+            "events": len(events),
+            "attendees": {a.email: a.response for a in event.appointment.attendees},
+            "start": iso(event.appointment.start),
+        }
+
     def get_calendar(self, args):
         """All calendar items and tasks of a folder (default calendar), oldest first."""
         mailbox = self.mailbox(args)

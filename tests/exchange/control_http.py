@@ -169,7 +169,8 @@ class Control(CalendarControl):
 
     def get_submissions(self, args):
         return [
-            {k: v for k, v in s.items() if k != "mime"} | {"mime_b64": base64.b64encode(s["mime"]).decode()}
+            {k: v for k, v in s.items() if k != "mime"}
+            | {"mime_b64": base64.b64encode(s["mime"]).decode(), "meeting": self.meeting_of(s["mime"])}
             for s in self.app.store.submissions
         ]
 

@@ -12,6 +12,7 @@ import weakref
 
 import eas_fetch
 import eas_folders
+import eas_meeting
 import eas_pim  # noqa: F401 (it registers with eas_sync)
 import eas_ping
 import eas_provision
@@ -35,6 +36,7 @@ COMMANDS = {
     **eas_send.COMMANDS,
     **eas_provision.COMMANDS,
     **eas_search.COMMANDS,
+    **eas_meeting.COMMANDS,
 }
 # Namespace of each command's root element; its Status is there, too.
 ROOTS = {
@@ -54,6 +56,7 @@ ROOTS = {
     "SmartForward": "ComposeMail",
     "Search": "Search",
     "Find": "Find",
+    "MeetingResponse": "MeetingResponse",
 }
 MAY_BE_EMPTY = {"Sync", "Ping", "Provision"}
 SINCE = {"Find": "16.1", "Settings": "12.0", "ItemOperations": "12.0", "Provision": "12.0"}
@@ -92,7 +95,6 @@ OPTIONS = {
     "eas_wipe_repeat": False,  # ... again after it was acknowledged (Exchange 2007, 2010)
     "eas_cookies": True,  # 16.x: the cookie must come back
     "eas_rp": "",  # MS-ASProtocolVersions after a server upgrade: X-MS-RP once for each device
-    "mailbox_zone": "W. Europe Standard Time",  # in which days without a zone are meant
     "eas_item_ids": "stable",  # stable, remint, reuse: what ServerIds of items are after key 0
     "eas_truncate": "both",  # both, size, level, never: what limits MIME
     "eas_empty_sync": True,  # nothing new: an empty answer
@@ -122,6 +124,7 @@ OPTIONS = {
     "eas_move_echo": True,  # a move is told again by the next syncs
     "eas_ri_folder": True,  # the recipient cache (type 19) is listed
     "eas_max_send_bytes": 10485760,
+    "eas_response_new_id": True,  # an answered event has another ServerId, as on Exchange Online
     "eas_limits": {"sync": 200, "fetch": 100, "move": 1000, "collections": 300},
 }
 

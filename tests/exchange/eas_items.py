@@ -102,9 +102,11 @@ def mail_data(ctx, item, wish, part=None):
         fields.append(E("AirSyncBase:Attachments", *attachments))
     fields.append(body(ctx, item, wish, part))
     put("Email:MessageClass", item.item_class)
+    if item.meeting is not None and item.meeting.method in ("REQUEST", "CANCEL"):
+        fields.append(DATA["meeting"](ctx, item))
     put("Email:InternetCPID", 65001)
     fields.append(flag(item))
-    put("Email:ContentClass", "urn:content-classes:message")
+    put("Email:ContentClass", f"urn:content-classes:{'calendarmessage' if item.meeting is not None else 'message'}")
     put("AirSyncBase:NativeBodyType", native_type(item, info))
     if at14:
         conversation = hashlib.md5((info.conversation_topic or str(item.num)).encode()).digest()
@@ -123,7 +125,7 @@ def mail_data(ctx, item, wish, part=None):
     return fields
 
 
-DATA = {}  # type of Item.cal -> as mail_data: eas_sync fills it
+DATA = {}  # type of Item.cal -> as mail_data, "meeting" -> (ctx, item): eas_pim and eas_meeting fill it
 
 
 def item_data(ctx, item, wish, part=None):

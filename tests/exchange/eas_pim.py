@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client's commands on calendars and task folders in Sync (MS-ASCMD 2.2.1.21, MS-ASCAL, MS-ASTASK)."""
+import dataclasses
+
 import cal_meet
 import cal_model
 import eas_calendar
@@ -122,10 +124,16 @@ class CalendarCommands(PimCommands):
 
     def tell(self, item, before, day=None):
         """From 16.0 on the server sends what has to be sent; before that it is the client's task."""
-        if self.at16:
+        if self.at16 and self.worth_telling(before, item.cal, day):
             cal_meet.organized(self.ctx.app, self.ctx.mailbox, item, before, TO_ALL, day)
             if not self.ctx.options.eas_echo_own:
                 self.state.note(item.num, seen_of(item))
+
+    @staticmethod
+    def worth_telling(before, now, day):
+        if before is None or day is None:
+            return cal_meet.shown_change(before, now)
+        return cal_meet.shown_change(before.occurrence(day), now.occurrence(day))
 
     def create(self, data):
         known = self.same_client_uid(data) if self.at16 else None
@@ -159,13 +167,13 @@ class CalendarCommands(PimCommands):
         """Who changes another one's meeting from 16.0 on becomes its organizer, as on Exchange."""
         if not self.at16 or not before.state & RECEIVED:
             return new
-        names = (f.name for f in cal_model.dataclasses.fields(new))
+        names = (f.name for f in dataclasses.fields(new))
         if {name for name in names if getattr(new, name) != getattr(before, name)} <= OWN_FIELDS:
             return new
         self.ctx.violation("an attendee changed the meeting and is its organizer now")
         me = Address(self.ctx.mailbox.display_name, self.ctx.mailbox.email)
         state = new.state & ~RECEIVED
-        return cal_model.dataclasses.replace(new, organizer=me, state=state, my_response="Organizer")
+        return dataclasses.replace(new, organizer=me, state=state, my_response="Organizer")
 
     def delete(self, item, instance, as_moves):
         before = item.cal

@@ -78,6 +78,10 @@ RULES = {
         "all ClientId Source AccountId? SaveInSentItems? ReplaceMime? RightsManagement:TemplateID? Mime"
     ),
     "ComposeMail:Source": "all FolderId? ItemId? LongId? InstanceId?",
+    "MeetingResponse:MeetingResponse": "seq Request+",
+    "MeetingResponse:Request": "all UserResponse CollectionId? Search:LongId? RequestId? InstanceId? SendResponse?",
+    "MeetingResponse:SendResponse": "all AirSyncBase:Body? ProposedStartTime? ProposedEndTime?",
+    "AirSyncBase:Body": "all Type EstimatedDataSize? Truncated? Data?",
     "Search:Search": "seq Store",
     "Search:Store": "seq Name Query Options?",
     "Search:Query": "free",
@@ -124,7 +128,7 @@ MAIL = (
     "Email:ThreadTopic? Email:Importance? Email:Read? Email:MessageClass? Email:InternetCPID? Email:Flag? "
     "Email:ContentClass? Email:Categories? AirSyncBase:Attachments? AirSyncBase:Body? AirSyncBase:NativeBodyType? "
     "Email2:ConversationId? Email2:ConversationIndex? Email2:Sender? Email2:LastVerbExecuted? "
-    "Email2:LastVerbExecutionTime? Email2:ReceivedAsBcc? Email2:IsDraft? Email2:Bcc?"
+    "Email2:LastVerbExecutionTime? Email2:ReceivedAsBcc? Email2:IsDraft? Email2:Bcc? Email:MeetingRequest?"
 )
 
 # What an answer may hold: the stand-in checks itself.
@@ -151,6 +155,15 @@ ANSWERS = {
         "AirSyncBase:Location? AirSyncBase:Body? Categories? Sensitivity? BusyStatus? AllDayEvent? Reminder? DtStamp? "
         "MeetingStatus? Attendees? ResponseType? AppointmentReplyTime?"
     ),
+    "Email:MeetingRequest": (
+        "all AllDayEvent? StartTime DtStamp EndTime InstanceType Location? AirSyncBase:Location? Organizer? RecurrenceId? "
+        "Reminder? ResponseRequested? Recurrences? Sensitivity? BusyStatus? TimeZone GlobalObjId? Calendar:UID? "
+        "DisallowNewTimeProposal? Email2:MeetingMessageType?"
+    ),
+    "Email:Recurrences": "seq Recurrence+",
+    "Email:Recurrence": "all Type Until? Occurrences? Email2:FirstDayOfWeek? " + PATTERN.replace("FirstDayOfWeek?", ""),
+    "MeetingResponse:MeetingResponse": "seq Result*",
+    "MeetingResponse:Result": "seq RequestId? Status CalendarId?",
     "Tasks:Categories": "seq Category+",
     "Tasks:Recurrence": "all Type Start Until? Occurrences? Regenerate? DeadOccur? " + PATTERN,
     "AirSyncBase:Body": "seq Type EstimatedDataSize? Truncated? Data? Preview? ItemOperations:Part?",

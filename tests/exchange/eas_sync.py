@@ -75,8 +75,6 @@ class Sync:
         commands = [e for c in collections for block in c.all("Commands") for e in block.elements]
         if len(commands) > ctx.options.eas_limits["sync"]:
             raise GlobalStatus("4")
-        if commands:
-            ctx.detail(commands=len(commands))
         for collection in collections:
             self.check(collection)
         answers = self.all(collections)

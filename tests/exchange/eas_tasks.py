@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks in EAS (MS-ASTASK). Dates come twice, as local time said to be UTC and as UTC; a Change carries the whole task."""
+import dataclasses
 import datetime
 import re
 
@@ -141,7 +142,7 @@ def whole(ctx, data, before=None):
     status = completion(data, task)
     done = finish_task(ctx.now(), task, {**fields, **status})
     if status.get("status") == "Completed":
-        done = cal_model.dataclasses.replace(done, completed=status["completed"])
+        done = dataclasses.replace(done, completed=status["completed"])
     return done
 
 

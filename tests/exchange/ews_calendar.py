@@ -23,6 +23,7 @@ from ews_calendar_write import (
 )
 from ews_schema import local, violation
 from ews_tasks import advanced, finish_task, regenerated
+from ews_shape import View
 from ews_write import CREATORS, HANDLERS, HOW, children
 from ews_xml import EwsError, success
 
@@ -58,8 +59,21 @@ def context_zone(call):
 
 
 def maker(call):
-    """item, day -> view"""
-    return shapes.views(call.mailbox, call.options, call.version, context_zone(call))
+    """item, day -> the view of a message, a calendar item, a task, or a message about a meeting"""
+    zone = context_zone(call)
+    calendar = shapes.views(call.mailbox, call.options, call.version, zone)
+
+    def make(item, day=None):
+        if item.cal is not None:
+            return calendar(item, day)
+        if item.meeting is not None:
+            return MEETINGS["view"](call.mailbox, item, call.options, call.version, zone)
+        return View(call.mailbox, item, call.options, call.version)
+
+    return make
+
+
+MEETINGS = {}  # "view": of a message about a meeting; ews_meeting fills it
 
 
 def shown(call, item, day=None):
@@ -175,6 +189,11 @@ def ext_changes(item, change):
         return {}
     kept = {shapes.canonical(k): v for k, v in (item.ext or {}).items()}
     return {"ext": {**{k: v for k, v in kept.items() if k not in change.del_ext}, **change.set_ext}}
+
+
+def organizer_only(call, item, code):
+    if not cal_model.is_event(item) or not item.cal.is_organizer:
+        raise EwsError(code, "Only the organizer can do this.")
 
 
 # ---- deleting ----

@@ -594,6 +594,14 @@ KNOWN = EMPTY | set(PATHS["CalendarItem"]) | set(PATHS["Task"])
 SINCE = {path: since for _, props in KINDS.values() for path, _, since in props.values()}
 
 
+def add_kind(element, order, props, default):
+    """Another element that is written by these tables: messages about meetings."""
+    KINDS[element] = order, props
+    PATHS[element] = {path: name for name, (path, _, _) in props.items()}
+    DEFAULT_SHAPES[element] = default
+    KNOWN.update(PATHS[element])
+
+
 def check_path(path, uri, version):
     """A property of calendar items, tasks or meetings in a request's shape."""
     if uri not in KNOWN:
@@ -677,6 +685,8 @@ def canonical(key):
 
 
 def cal_extended(view, key, kind):
+    if view.item.cal is None:
+        return extended_value(view, key, kind)
     key = canonical(key)
     stored = dict(view.cal.ext).get(key) if view.day is not None else None
     if stored is not None:

@@ -46,7 +46,7 @@ def item_value(path, view):
     """What a path names in an item: int, str, list of str, or None."""
     if local(path) == "ExtendedFieldURI":
         key, kind = extended_key(path)
-        read = extended_value if view.item.cal is None else ews_calendar_shape.cal_extended
+        read = ews_calendar_shape.cal_extended if hasattr(view, "written") else extended_value
         value = read(view, key, kind)
         return typed(value, kind in NUMERIC, kind == "SystemTime")
     if local(path) == "IndexedFieldURI":
@@ -57,7 +57,7 @@ def item_value(path, view):
     if uri == "item:Categories":
         return list(view.item.categories) or None
     props, paths = ITEM_PROPS, PATHS
-    if view.item.cal is not None:
+    if hasattr(view, "written"):
         props, paths = ews_calendar_shape.KINDS[view.element][1], ews_calendar_shape.PATHS[view.element]
     name = paths.get(uri)
     if name is None and uri in ews_calendar_shape.KNOWN:

@@ -90,18 +90,8 @@ def get_item(call):
     shape = ItemShape(shape_element, call.version)
     call.detail["mime"] = shape.mime
     call.detail["shape"] = shape.base
-    view = viewer(call)
+    view = ews_calendar.maker(call)
     return call.each("GetItem", refs, lambda ref: one_item(call, shape, view, ref), "<m:Items/>")
-
-
-def viewer(call):
-    """item, day -> the view of a message, a calendar item or a task"""
-    calendar = ews_calendar.maker(call)
-
-    def make(item, day=None):
-        return calendar(item, day) if item.cal is not None else View(call.mailbox, item, call.options, call.version)
-
-    return make
 
 
 def one_item(call, shape, view, ref):
@@ -140,7 +130,7 @@ def one_find(call, ref):
     if restriction is not None and query is not None:
         raise EwsError("ErrorRestrictionTooComplex", "QueryString excludes Restriction.")
 
-    view = viewer(call)
+    view = ews_calendar.maker(call)
     cap = None
     if restriction is not None:
         search = Search(restriction, call)

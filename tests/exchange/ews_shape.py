@@ -448,7 +448,7 @@ class ItemShape:
         return {name} if name else set()
 
     def write(self, view, mime=None):
-        if view.item.cal is not None:
+        if hasattr(view, "written"):
             return view.written(self, mime)
         view.body_type = self.body_type
         known = ORDERS[view.element]

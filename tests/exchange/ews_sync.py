@@ -129,9 +129,7 @@ def next_page(call, folder, shape, limit, window, position):
 
 
 def entry(call, tag, shape, item):
-    view = (
-        ews_calendar.maker(call)(item) if item.cal is not None else View(call.mailbox, item, call.options, call.version)
-    )
-    if tag == "Update" and call.options.generic_updates:
-        view.element = "Item" if item.cal is None else view.element
+    view = ews_calendar.maker(call)(item)
+    if tag == "Update" and call.options.generic_updates and type(view) is View:
+        view.element = "Item"
     return f"<t:{tag}>{shape.write(view)}</t:{tag}>"

@@ -17,8 +17,9 @@ import threading
 HEADER_END = re.compile(rb"\r?\n\r?\n")
 MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]*>)", re.I | re.M)
 
-MEETING = re.compile(rb"^content-type:\s*text/calendar;(?:[^\r\n]|\r?\n[ \t])*method=\"?request", re.I | re.M)
+MEETING = re.compile(rb"^content-type:\s*text/calendar;(?:[^\r\n]|\r?\n[ \t])*method=\"?(request|cancel)", re.I | re.M)
 MEETING_REQUEST = "IPM.Schedule.Meeting.Request"
+MEETING_CLASSES = {b"request": MEETING_REQUEST, b"cancel": "IPM.Schedule.Meeting.Canceled"}
 
 Address = collections.namedtuple("Address", "name email")
 
@@ -43,7 +44,8 @@ def message_id(raw):
 
 
 def item_class(raw):
-    return MEETING_REQUEST if MEETING.search(raw) else "IPM.Note"
+    found = MEETING.search(raw)
+    return MEETING_CLASSES[found.group(1).lower()] if found else "IPM.Note"
 
 
 def without_bcc(raw):

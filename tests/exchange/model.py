@@ -95,6 +95,7 @@ class Item:
         "ext",
         "traits",
         "cal",
+        "meeting",
     )
     generated = (None, b"")  # the message made last: headers, structure and MIME of one are asked for in a row
 
@@ -120,6 +121,7 @@ class Item:
         self.ext = None  # extended properties set by clients: {key: value}
         self.traits = None  # set of oddities: no-mime, mime-error, dead, control-chars
         self.cal = None  # cal_model: the Appointment or Task that this is
+        self.meeting = None  # cal_meet: what this message says about a meeting
 
     @property
     def seq(self):
@@ -207,7 +209,7 @@ class Mailbox:
         self.email = email
         self.display_name = display_name
         self.guid = uuid.uuid5(uuid.NAMESPACE_URL, "mailto:" + email)
-        self.lock = threading.RLock()
+        self.lock = store.mailboxes_lock  # one for all: mail between two of them never waits for itself
         self.cond = threading.Condition(self.lock)
         self.clock.on_advance(self.wake)
         self.listeners = []
@@ -379,7 +381,10 @@ class Mailbox:
 
     def deliver(self, source, folder=None, **fields):
         """New mail arrives (in the inbox unless told otherwise)."""
-        return self.add_item(folder or self.kinds["inbox"], source, event="NewMail", **fields)
+        item = self.add_item(folder or self.kinds["inbox"], source, event="NewMail", **fields)
+        for hook in self.store.on_delivery:
+            hook(self, item)
+        return item
 
     def update_item(self, item, **changes):
         """Sets Item fields. `read` alone is a read-flag change; anything else changes the content, too. `mime=bytes`
@@ -550,6 +555,8 @@ class Store:
         self.submissions = []
         self.fetches = 0
         self.lock = threading.Lock()
+        self.mailboxes_lock = threading.RLock()
+        self.on_delivery = []  # called with (mailbox, item) for each message that arrives
 
     def add_user(self, name, password, email=None, display_name=None):
         email = email or (name if "@" in name else name.split("\\")[-1] + "@example.com")
@@ -577,8 +584,9 @@ class Store:
             self.fetches += 1
         return mimeinfo.regenerate(raw, f"{item.search_key}", self.fetches if options.volatile_mime else 0)
 
-    def submit(self, sender, recipients, raw):
-        """The transport: hands a message to every recipient that lives here and remembers the submission."""
+    def submit(self, sender, recipients, raw, by="client"):
+        """The transport: hands a message to every recipient that lives here and remembers the submission; `by` says
+        whether a client wrote it or the server itself."""
         with self.lock:
             self.submissions.append(
                 {
@@ -586,6 +594,7 @@ class Store:
                     "recipients": list(recipients),
                     "size": len(raw),
                     "message_id": mimeinfo.message_id(raw),
+                    "by": by,
                     "mime": raw,
                 }
             )

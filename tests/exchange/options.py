@@ -6,7 +6,7 @@ DEFAULTS = {
     "version": "2016",  # 2010_SP2, 2013, 2013_SP1, 2016, 2019, online
     "delay_s": 0.0,  # added to every request (benches: the network)
     "realm": "standin.example.com",
-    "auth_schemes": ['Negotiate', 'NTLM', 'Basic realm="{realm}"'],
+    "auth_schemes": ["Negotiate", "NTLM", 'Basic realm="{realm}"'],
     "lockout_after": 0,  # bad passwords in a row after which even the good one is refused; 0: never
     "max_request_bytes": 67108864,
     "gzip": False,  # compress answers when the client accepts it
@@ -18,9 +18,10 @@ DEFAULTS = {
     "affinity": True,  # subscription requests must carry the cookie of Subscribe
     "find_cap": 250,  # FindItem with a restriction returns at most this many
     "sync_page_max": 512,
-    "generic_updates": False,     # Update entries of SyncFolderItems are t:Item, whatever the item is
-    "max_concurrent": 27,         # EWS requests of one user under way; more are refused
+    "generic_updates": False,  # Update entries of SyncFolderItems are t:Item, whatever the item is
+    "max_concurrent": 27,  # EWS requests of one user under way; more are refused
     "raw_control_chars": True,  # characters XML cannot hold leave as &#x1A; as on Exchange; false: dropped
+    "mailbox_zone": "W. Europe Standard Time",  # the users' own zone: days without one are meant in it
     "read_changes_announced": True,  # SyncFolderItems reports ReadFlagChange; false: Update
 }
 

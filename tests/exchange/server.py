@@ -16,6 +16,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import cal_meet
 import control_http
 import corpus
 import httpd
@@ -63,6 +64,7 @@ def build(args):
     for half in HALVES:
         if importlib.util.find_spec(half):
             importlib.import_module(half).register(app)
+    cal_meet.register(app)
     for assignment in args.set:
         options.parse(assignment)
     if args.faults:
