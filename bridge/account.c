@@ -272,6 +272,29 @@ struct account *account_open(struct accounts *all, const struct account_opts *op
     return a;
 }
 
+void account_shut(struct account *a)
+{
+    a->shut = true;
+}
+
+bool account_is_idle(const struct account *a)
+{
+    return list_empty(&a->changes) && list_empty(&a->submits) && a->login_count == 0;
+}
+
+void account_remove(struct account **account)
+{
+    struct account *a = *account;
+    struct accounts *all = a->all;
+    *account = NULL;
+    size_t i = 0;
+    while (all->list[i] != a)
+        i++;
+    memmove(&all->list[i], &all->list[i + 1], (all->count - i - 1) * sizeof(struct account *));
+    all->count--;
+    account_close(a);
+}
+
 struct accounts *accounts_new(struct loop *loop)
 {
     struct accounts *all = MEM_NEW(struct accounts);

@@ -6,7 +6,8 @@
  * find an account by signing in, then work on its folders (here), mailboxes (mailbox.h) and message content
  * (content.h). They never see server ids or the backend.
  *
- * All functions run on the loop thread. An account lives as long as the process (a wiped one stays as a tombstone).
+ * All functions run on the loop thread. An account lives until the configuration does without it (account_shut, then
+ * account_remove) or the process ends; a wiped one stays as a tombstone.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,6 +47,12 @@ void accounts_free(struct accounts **a); /* closes all */
 /* Opens state.db (creating or repairing it), the cache and the backend, and starts the sync engine. ERR_DISK when the
  * state directory cannot be used; nothing is lost then. */
 struct account *account_open(struct accounts *a, const struct account_opts *opts, struct err *err);
+/* The configuration has changed: nobody signs in any more (ERR_OFFLINE). What clients asked for goes on. */
+void account_shut(struct account *a);
+/* Nothing that a client asked for is under way, and nobody is signing in. */
+bool account_is_idle(const struct account *a);
+/* Close an idle account that no session uses; its state stays on disk. */
+void account_remove(struct account **a);
 size_t accounts_count(const struct accounts *a);
 struct account *accounts_at(const struct accounts *a, size_t i);
 

@@ -46,6 +46,8 @@ static bool same(const struct crypto_hash *a, const struct crypto_hash *b)
 static void login_free(struct account_login *l)
 {
     list_remove(&l->link);
+    if (l->account)
+        l->account->login_count--;
     loop_defer_cancel(&l->answer);
     timer_free(&l->delay);
     op_cancel(&l->op);
@@ -277,6 +279,13 @@ static struct account *find_account(const struct accounts *all, struct str name)
     return found;
 }
 
+static void fail_shut(struct account_login *l)
+{
+    struct err err = {0};
+    err_set(&err, ERR_OFFLINE, "the configuration of the account is being changed; try again");
+    fail_now(l, &err);
+}
+
 struct account_login *account_login(struct accounts *all, struct str name, struct str password, account_login_cb *cb,
                                     void *ud)
 {
@@ -289,8 +298,12 @@ struct account_login *account_login(struct accounts *all, struct str name, struc
     l->delay = timer_new(all->loop, on_answer, l);
     l->offered = hash_of(all, password);
     l->account = name.n && password.n && password.n <= PASSWORD_MAX ? find_account(all, name) : NULL;
+    if (l->account)
+        l->account->login_count++;
     if (!l->account)
         refuse_password(l);
+    else if (l->account->shut)
+        fail_shut(l);
     else if (l->account->wiped)
         fail_now(l, &l->account->health);
     else if (l->account->opts.local_auth == LOCAL_AUTH_PASSTHROUGH)

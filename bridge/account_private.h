@@ -27,6 +27,7 @@ struct account {
     struct err trouble; /* the latest health that was not well */
     int64_t trouble_s;
     bool wiped;
+    bool shut; /* account_shut() */
 
     /* account_folders.c */
     struct arena folder_arena; /* of the current list */
@@ -47,6 +48,7 @@ struct account {
     bool local_known;
     struct child *local_command;
     struct list logins;               /* struct account_login waiting for the local password */
+    size_t login_count;               /* all that are under way */
     struct crypto_hash accepted_hash; /* passthrough: the last one the server accepted */
     bool accepted_known;
 };

@@ -17,6 +17,7 @@
 
 #include "bridge/base/buf.h"
 #include "bridge/base/mem.h"
+#include "bridge/base/time.h"
 
 #define DESCRIPTORS_WANTED 8192
 
@@ -83,6 +84,29 @@ bool daemon_lock(const char *state_dir, int *ret_fd, struct err *err)
     return true;
 }
 
+#define FIRST_SOCKET 3 /* SD_LISTEN_FDS_START */
+
+int daemon_sockets(int *fds, int max)
+{
+    uint64_t pid = 0, n = 0;
+    const char *for_pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    bool ours = for_pid && count && str_to_u64(str_from(for_pid), &pid) && pid == (uint64_t)getpid();
+    bool sane = ours && str_to_u64(str_from(count), &n) && n <= (uint64_t)max;
+    unsetenv("LISTEN_PID"); /* not for our children */
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    if (!ours)
+        return 0;
+    if (!sane)
+        return -1;
+    for (int i = 0; i < (int)n; i++) {
+        fds[i] = FIRST_SOCKET + i;
+        if (fcntl(fds[i], F_SETFD, FD_CLOEXEC) != 0)
+            return -1;
+    }
+    return (int)n;
+}
+
 void daemon_notify(const char *state)
 {
     const char *name = getenv("NOTIFY_SOCKET");
@@ -100,6 +124,13 @@ void daemon_notify(const char *state)
                              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
     (void)ignored;
     close(fd);
+}
+
+void daemon_notify_reloading(void)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)time_mono_ms() * 1000);
+    daemon_notify(text);
 }
 
 struct daemon_watchdog {

@@ -8,6 +8,7 @@ static const struct cli_command *const commands[] = {
     &cli_run,
     &cli_status,
     &cli_resync,
+    &cli_reload,
     &cli_password,
     &cli_check_config,
     &cli_help_,

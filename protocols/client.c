@@ -26,6 +26,7 @@ static const struct {
     [GOODBYE_IDLE] = {"Nothing heard for too long.", "idle"},
     [GOODBYE_BAD] = {"Too many bad commands.", "too many bad commands"},
     [GOODBYE_SHUTDOWN] = {"exbridge is shutting down.", "shutdown"},
+    [GOODBYE_CHANGED] = {"The account's configuration has changed; please connect again.", "configuration changed"},
 };
 _Static_assert(sizeof(goodbyes) / sizeof(goodbyes[0]) == GOODBYE_MAX, "every goodbye has its words");
 
@@ -210,6 +211,8 @@ void client_go_on(struct client *c)
     restart_timeout(c);
     if (c->all->closing)
         client_goodbye(c, GOODBYE_SHUTDOWN);
+    else if (c->leaving)
+        client_goodbye(c, GOODBYE_CHANGED);
     else
         loop_defer(c->loop, &c->next);
 }

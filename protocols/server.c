@@ -87,6 +87,25 @@ void servers_shutdown(struct servers *all)
     say_empty_if_so(all);
 }
 
+bool servers_leave_account(struct servers *all, const struct account *account, bool now)
+{
+    bool none = true;
+    LIST_EACH (&all->clients, link) {
+        struct client *c = LIST_ITEM(link, struct client, link);
+        if (c->account != account)
+            continue;
+        if (now) {
+            client_drop(c);
+            continue;
+        }
+        none = false;
+        c->leaving = true;
+        if (!c->protocol->answer_first || !c->protocol->answer_first(c)) /* else client_go_on() says it */
+            client_goodbye(c, GOODBYE_CHANGED);
+    }
+    return none;
+}
+
 void servers_free(struct servers **all)
 {
     if (!*all)
@@ -180,6 +199,11 @@ bool server_listen_fd(struct server *s, int fd, struct tls_server *tls, bool sam
         return false;
     struct conn_listen_opts opts = listen_opts(s, tls, same_user);
     return add_listener(s, conn_listen_fd(s->opts.all->opts.loop, fd, &opts, on_accept, s, err));
+}
+
+void server_unlisten(struct server *s)
+{
+    close_listeners(s);
 }
 
 unsigned server_port(const struct server *s)

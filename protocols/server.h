@@ -77,6 +77,9 @@ struct servers_opts {
 struct servers *servers_new(const struct servers_opts *opts);
 size_t servers_clients(const struct servers *all);
 size_t servers_account_clients(const struct servers *all, const struct account *account); /* signed in */
+/* Says goodbye to the clients of an account, as at the shutdown; `now`: drops them. True: there is none any more, not
+ * even one that is on its way out. */
+bool servers_leave_account(struct servers *all, const struct account *account, bool now);
 /* Closes the listeners and says goodbye to every client; one that answer_first() names is answered first. */
 void servers_shutdown(struct servers *all);
 /* After the last server_free(). */
@@ -88,6 +91,7 @@ bool server_listen(struct server *s, const char *address, unsigned port, struct 
                    struct err *err);
 /* The same on a descriptor from socket activation; takes the descriptor. */
 bool server_listen_fd(struct server *s, int fd, struct tls_server *tls, bool same_user, struct err *err);
+void server_unlisten(struct server *s);       /* closes the listeners; clients stay */
 unsigned server_port(const struct server *s); /* of the first listener; 0 if there is none */
 /* Drops what is left at once: no callback comes after it. */
 void server_free(struct server **s);
@@ -103,6 +107,7 @@ enum goodbye {
     GOODBYE_IDLE,
     GOODBYE_BAD, /* too many commands that make no sense */
     GOODBYE_SHUTDOWN,
+    GOODBYE_CHANGED, /* the account's configuration has changed */
     GOODBYE_MAX
 };
 
@@ -152,6 +157,7 @@ struct client {
     struct account *account; /* NULL: a stranger */
     struct buf out;          /* answers on their way to the connection */
     bool ending;             /* goodbye has been said, or the connection is closed */
+    bool leaving;            /* it is to be said as soon as what runs is answered */
     bool running;            /* in read() or turn() */
     bool yielded;
     struct deferred next; /* more to read, or the next turn */

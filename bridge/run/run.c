@@ -50,10 +50,9 @@ static void on_stop_signal(void *ud)
 
 static void on_reload_signal(void *ud)
 {
-    struct program *p = ud;
-    log_info("run", NULL, "reading certificates and passwords again");
-    run_check_certs(p);
-    run_reset_logins(p);
+    struct run_changes changes;
+    run_reload(ud, &changes);
+    run_changes_done(&changes);
 }
 
 static void say_ready(struct program *p)
@@ -82,6 +81,7 @@ static void say_ready(struct program *p)
 static void start_loop_things(struct program *p)
 {
     p->drain_timer = timer_new(p->loop, run_clients_gone, p);
+    p->closing_timer = timer_new(p->loop, run_look_at_closing, p);
     op_on_last_write(on_last_write, p);
     p->certs_timer = timer_new(p->loop, run_check_certs, p);
     timer_start(p->certs_timer, CERTS_CHECK_MS);
@@ -99,6 +99,7 @@ static void close_all(struct program *p)
     tls_server_free(&p->imap_tls);
     tls_server_free(&p->smtp_tls);
     timer_free(&p->drain_timer);
+    timer_free(&p->closing_timer);
     timer_free(&p->certs_timer);
     loop_signal_free(&p->on_term);
     loop_signal_free(&p->on_int);
@@ -106,6 +107,12 @@ static void close_all(struct program *p)
     daemon_watchdog_free(&p->watchdog);
     loop_free(p->loop);
     mem_free(p->certs_dir);
+    mem_free(p->tmp_dir);
+    for (int i = 0; i < p->socket_count; i++)
+        close(p->sockets[i]);
+    while (p->config_count)
+        config_free(&p->configs[--p->config_count]);
+    mem_free(p->configs);
     if (p->lock >= 0)
         close(p->lock);
 }
@@ -121,16 +128,22 @@ static bool prepare(struct program *p, struct err *err)
         !daemon_lock(v->state_dir, &p->lock, err))
         return false;
     p->loop = loop_new();
-    if (v->tls) {
-        p->imap_tls = tls_server_new("imap");
-        p->smtp_tls = tls_server_new(NULL); /* no name is registered */
-    }
     if (!run_load_certs(p, err))
         return false;
     start_loop_things(p);
     run_open_accounts(p);
     run_start_control(p);
     return run_start_servers(p, err);
+}
+
+/* exbridge.socket, if somebody has enabled it. */
+static bool take_sockets(struct program *p, struct err *err)
+{
+    int n = daemon_sockets(p->sockets, RUN_SOCKETS_MAX);
+    if (n < 0)
+        return err_set(err, ERR_INVALID, "the service manager hands over more than %d sockets", RUN_SOCKETS_MAX);
+    p->socket_count = n;
+    return true;
 }
 
 static int run(struct cli *c)
@@ -140,12 +153,15 @@ static int run(struct cli *c)
     int code = EX_OK;
     if (!p.config)
         return EX_CONFIG;
+    p.configs = mem_dup(&p.config, sizeof(struct config *));
+    p.config_count = 1;
+    c->config = NULL; /* ours now */
     list_init(&p.slots);
     list_init(&p.logins);
     p.started_s = time_wall_s();
     daemon_harden();
     log_set_level(p.config->server.log_level);
-    if (!prepare(&p, &err)) {
+    if (!take_sockets(&p, &err) || !prepare(&p, &err)) {
         log_error("run", NULL, "%s", err.text);
         code = cli_exit_code(err.code);
     } else if (run_accounts_open(&p) == 0) {
@@ -168,6 +184,6 @@ static int run(struct cli *c)
 
 const struct cli_command cli_run = {
     .name = "run",
-    .summary = "serve, until SIGTERM or SIGINT; SIGHUP reads certificates and passwords again",
+    .summary = "serve, until SIGTERM or SIGINT; SIGHUP is `exbridge reload`",
     .fn = run,
 };

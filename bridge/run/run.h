@@ -3,7 +3,7 @@
 #define BRIDGE_RUN_RUN_H
 /*
  * What `exbridge run` is made of, between the files of this folder: run.c (its life), run_certs.c, run_accounts.c,
- * run_servers.c, run_control.c. The one folder, besides main.c, that knows protocols and backends.
+ * run_servers.c, run_reload.c, run_control.c. The one folder, besides main.c, that knows protocols and backends.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,15 +39,27 @@ struct run_account {
     struct run_login *login;
     struct account *account; /* NULL: it could not be opened, `err` says why */
     struct err err;
+    /* The configuration has changed: it is closed as soon as nobody uses it, and opened again as `next` says (NULL: it
+     * is not in the file any more). */
+    bool closing;
+    uint64_t closing_ms; /* since when */
+    struct config *next_config;
+    const struct config_account *next;
 };
 
+#define RUN_SOCKETS_MAX 32
+
 struct program {
-    struct config *config;
+    struct config *config; /* the latest; earlier ones live as long as an account or login points into them */
+    struct config **configs;
+    size_t config_count;
     struct loop *loop;
     int lock;
-    char *certs_dir;
+    char *certs_dir, *tmp_dir;
+    int sockets[RUN_SOCKETS_MAX]; /* from the service manager; kept, so that listeners can be made again */
+    int socket_count;
     struct tls_server *imap_tls, *smtp_tls; /* one certificate; they differ in the name they agree on */
-    struct timer *certs_timer, *drain_timer;
+    struct timer *certs_timer, *drain_timer, *closing_timer;
     struct loop_signal *on_term, *on_int, *on_hup;
     struct daemon_watchdog *watchdog;
     struct control *control; /* NULL: no socket could be made */
@@ -60,7 +72,7 @@ struct program {
     bool clients_gone; /* what is left to be waited for is on its way to a server */
 };
 
-/* run_certs.c: false when there is no certificate to serve with. */
+/* run_certs.c: what TLS needs, when the configuration wants TLS; false when there is no certificate to serve with. */
 bool run_load_certs(struct program *p, struct err *err);
 /* Once a day, and on SIGHUP. What is loaded already goes on being used when something is wrong. */
 void run_check_certs(void *program);
@@ -71,15 +83,32 @@ size_t run_accounts_open(const struct program *p);
 struct run_account *run_find_account(struct program *p, const char *name); /* NULL */
 /* Passwords are read anew, refusals and pauses forgotten. */
 void run_reset_logins(struct program *p);
+void run_open_account(struct program *p, struct config *config, const struct config_account *from);
+/* Let go of what the configuration does not have any more, or has differently: `next` NULL or the new form. Ends later.
+ */
+void run_change_account(struct program *p, struct run_account *slot, struct config *next_config,
+                        const struct config_account *next);
+void run_look_at_closing(void *program);
 void run_close_accounts(struct program *p);
 
 /* run_servers.c */
 bool run_start_servers(struct program *p, struct err *err);
+/* Listen as p->config says, where that differs from `before`. False: it cannot be; it listens as before. */
+bool run_change_servers(struct program *p, const struct config_server *before, struct err *err);
 void run_shut_servers(struct program *p); /* in good order: run_clients_gone() when the last client is gone */
 void run_close_servers(struct program *p);
 
 /* run.c */
 void run_clients_gone(void *program);
+
+/* run_reload.c */
+struct run_changes { /* names of accounts, and remarks: for the log and for `exbridge reload` */
+    struct buf added, removed, changed, notes, problems;
+};
+/* Read the file again and apply what differs. False: it was kept out; changes->problems says why. */
+bool run_reload(struct program *p, struct run_changes *ret);
+void run_changes_done(struct run_changes *changes);
+void run_drop_configs(struct program *p); /* those that nothing points into any more */
 
 /* run_control.c */
 void run_start_control(struct program *p);

@@ -3,17 +3,29 @@
 
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
+#include "bridge/base/time.h"
 #include "bridge/cli/config_accounts.h"
 #include "bridge/run/run.h"
 
+#define CLOSING_LOOK_MS 50
+#define CLOSING_DROP_MS 5000 /* then clients that do not leave are cut off */
+
 /* --- logins: one for all accounts that name a [login] section ----------------------------------------- */
+
+static bool is_shared(const struct run_login *login)
+{
+    for (size_t i = 0; i < login->config->login_count; i++)
+        if (&login->config->logins[i] == login->from)
+            return true;
+    return false;
+}
 
 static struct run_login *login_for(struct program *p, struct config *config, const struct config_account *a)
 {
     bool shared = a->login != &a->own;
     LIST_EACH (&p->logins, l) {
         struct run_login *login = LIST_ITEM(l, struct run_login, link);
-        if (shared && login->from == a->login) {
+        if (shared && is_shared(login) && config_login_same(login->from, a->login)) {
             login->users++;
             return login;
         }
@@ -57,16 +69,20 @@ static void open_slot(struct program *p, struct run_account *slot)
         log_error("account", slot->from->name, "%s", err->text);
 }
 
+void run_open_account(struct program *p, struct config *config, const struct config_account *from)
+{
+    struct run_account *slot = MEM_NEW(struct run_account);
+    slot->config = config;
+    slot->from = from;
+    list_append(&p->slots, &slot->link);
+    open_slot(p, slot);
+}
+
 void run_open_accounts(struct program *p)
 {
     p->accounts = accounts_new(p->loop);
-    for (size_t i = 0; i < p->config->account_count; i++) {
-        struct run_account *slot = MEM_NEW(struct run_account);
-        slot->config = p->config;
-        slot->from = &p->config->accounts[i];
-        list_append(&p->slots, &slot->link);
-        open_slot(p, slot);
-    }
+    for (size_t i = 0; i < p->config->account_count; i++)
+        run_open_account(p, p->config, &p->config->accounts[i]);
 }
 
 size_t run_accounts_open(const struct program *p)
@@ -87,13 +103,70 @@ struct run_account *run_find_account(struct program *p, const char *name)
     return NULL;
 }
 
+/* --- changes --------------------------------------------------------------------------------------------- */
+
+static void slot_free(struct run_account *slot)
+{
+    list_remove(&slot->link);
+    login_leave(slot->login);
+    mem_free(slot);
+}
+
+static void end_closing(struct program *p, struct run_account *slot)
+{
+    slot->closing = false;
+    if (slot->account)
+        account_remove(&slot->account);
+    if (!slot->next) {
+        log_info("account", slot->from->name, "closed: it is not in the configuration any more");
+        slot_free(slot);
+        return;
+    }
+    login_leave(slot->login);
+    slot->config = slot->next_config;
+    slot->from = slot->next;
+    log_info("account", slot->from->name, "opened again with its new configuration");
+    open_slot(p, slot);
+}
+
+/* Clients have their answers and their goodbye first; changes on their way to the server end in their own time. */
+void run_look_at_closing(void *ud)
+{
+    struct program *p = ud;
+    bool more = false;
+    LIST_EACH (&p->slots, l) {
+        struct run_account *slot = LIST_ITEM(l, struct run_account, link);
+        if (!slot->closing)
+            continue;
+        bool patient = time_mono_ms() - slot->closing_ms < CLOSING_DROP_MS;
+        if (!slot->account ||
+            (servers_leave_account(p->servers, slot->account, !patient) && account_is_idle(slot->account)))
+            end_closing(p, slot);
+        else
+            more = true;
+    }
+    run_drop_configs(p);
+    if (more && !p->stopping)
+        timer_start(p->closing_timer, CLOSING_LOOK_MS);
+}
+
+void run_change_account(struct program *p, struct run_account *slot, struct config *next_config,
+                        const struct config_account *next)
+{
+    slot->next_config = next_config;
+    slot->next = next;
+    if (!slot->closing) {
+        slot->closing = true;
+        slot->closing_ms = time_mono_ms();
+        if (slot->account)
+            account_shut(slot->account);
+    }
+    timer_start(p->closing_timer, 1);
+}
+
 void run_close_accounts(struct program *p)
 {
     accounts_free(&p->accounts);
-    while (!list_empty(&p->slots)) {
-        struct run_account *slot = LIST_ITEM(p->slots.next, struct run_account, link);
-        list_remove(&slot->link);
-        login_leave(slot->login);
-        mem_free(slot);
-    }
+    while (!list_empty(&p->slots))
+        slot_free(LIST_ITEM(p->slots.next, struct run_account, link));
 }

@@ -48,8 +48,12 @@ static bool load_own_certs(struct program *p, struct err *err)
 bool run_load_certs(struct program *p, struct err *err)
 {
     const struct config_server *v = &p->config->server;
-    if (!p->imap_tls)
+    if (!v->tls)
         return true;
+    if (!p->imap_tls) {
+        p->imap_tls = tls_server_new("imap");
+        p->smtp_tls = tls_server_new(NULL); /* no name is registered */
+    }
     return v->cert ? load_pair(p, v->cert, v->key, err) : load_own_certs(p, err);
 }
 

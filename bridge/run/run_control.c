@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bridge/base/log.h"
+#include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 #include "bridge/run/run.h"
 
@@ -155,6 +156,31 @@ static void on_resync(void *ud, struct control_request *r, const json_t *args)
     control_fail(r, &err);
 }
 
+/* --- reload ------------------------------------------------------------------------------------------- */
+
+static json_t *lines_of(const struct buf *text)
+{
+    json_t *list = json_array();
+    struct str rest = buf_view(text), line;
+    while (rest.n && str_cut(&rest, '\n', &line)) {
+        char *z = str_dup(line);
+        json_array_append_new(list, control_text(z));
+        mem_free(z);
+    }
+    return list;
+}
+
+static void on_reload(void *ud, struct control_request *r, const json_t *args)
+{
+    struct run_changes c;
+    (void)args;
+    bool ok = run_reload(ud, &c);
+    control_ok(r, json_pack("{s:b, s:s, s:s, s:s, s:o, s:o}", "taken", ok, "added", buf_z(&c.added), "removed",
+                            buf_z(&c.removed), "changed", buf_z(&c.changed), "notes", lines_of(&c.notes), "problems",
+                            lines_of(&c.problems)));
+    run_changes_done(&c);
+}
+
 /* --- the table ---------------------------------------------------------------------------------------- */
 
 static void on_ping(void *ud, struct control_request *r, const json_t *args)
@@ -170,7 +196,7 @@ void run_start_control(struct program *p)
     static const struct {
         const char *name;
         control_fn *fn;
-    } commands[] = {{"ping", on_ping}, {"status", on_status}, {"resync", on_resync}};
+    } commands[] = {{"ping", on_ping}, {"status", on_status}, {"resync", on_resync}, {"reload", on_reload}};
     struct buf path = BUF_INIT(0);
     struct err err;
     control_path(&path, &p->config->server);

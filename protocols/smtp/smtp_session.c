@@ -62,7 +62,7 @@ void smtp_session_goodbye(struct client *c, enum goodbye why, const char *text)
     static const char *const enhanced[] = {
         [GOODBYE_STRANGERS] = "4.3.2", [GOODBYE_CROWDED] = "4.3.2", [GOODBYE_SIGN_IN] = "4.4.2",
         [GOODBYE_FAILURES] = "4.7.0",  [GOODBYE_IDLE] = "4.4.2",    [GOODBYE_BAD] = "4.7.0",
-        [GOODBYE_SHUTDOWN] = "4.3.2",
+        [GOODBYE_SHUTDOWN] = "4.3.2",  [GOODBYE_CHANGED] = "4.3.2",
     };
     _Static_assert(sizeof(enhanced) / sizeof(enhanced[0]) == GOODBYE_MAX, "every goodbye has its code");
     smtp_say(session_of(c), 421, enhanced[why], text);

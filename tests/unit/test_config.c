@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge/config_private.h"
 #include "bridge/ini.h"
 #include "tests/unit/test_loop.h"
 
@@ -275,9 +276,69 @@ static void files(void **state)
     buf_done(&b);
 }
 
+/* Another value of a key, in place. */
+static void alter(const struct config_key *k, void *base)
+{
+    void *to = (char *)base + k->offset;
+    switch (k->kind) {
+    case KIND_TEXT:
+    case KIND_PATH:
+        *(const char **)to = *(const char **)to ? NULL : "x";
+        break;
+    case KIND_NAMES:
+        *(unsigned *)to += 1;
+        break;
+    case KIND_YES_NO:
+        *(bool *)to = !*(bool *)to;
+        break;
+    case KIND_NUMBER:
+    case KIND_BYTES:
+    case KIND_SECONDS:
+        *(uint64_t *)to += 1;
+        break;
+    }
+}
+
+/* Each key, changed alone, is a difference. */
+static void same(void **state)
+{
+    (void)state;
+    struct config *a = good(GOOD_ACCOUNT), *b = good(GOOD_ACCOUNT);
+    assert_true(config_account_same(&a->accounts[0], &b->accounts[0]));
+    assert_true(config_limits_same(&a->limits, &b->limits));
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *k = &config_keys[i];
+        struct config_account saved = b->accounts[0];
+        struct config_limits limits = b->limits;
+        if (k->section == SECTION_LIMITS) {
+            alter(k, &b->limits);
+            assert_false(config_limits_same(&a->limits, &b->limits));
+        } else if (k->section != SECTION_SERVER) {
+            alter(k, k->section == SECTION_LOGIN ? (void *)&b->accounts[0].own : (void *)&b->accounts[0]);
+            if (config_account_same(&a->accounts[0], &b->accounts[0]))
+                fail_msg("%s", k->name);
+        }
+        b->accounts[0] = saved;
+        b->limits = limits;
+    }
+    config_free(&a);
+    config_free(&b);
+    static const char corp[] = "[login \"corp\"]\nuser = u\nauth = basic\npassword-command = x\n"
+                               "[account \"work\"]\nemail = alice@example.com\nbackend = ews\nurl = "
+                               "https://mail.example.com/EWS/Exchange.asmx\nlogin = corp\n";
+    a = good(corp);
+    b = good(corp);
+    assert_true(config_account_same(&a->accounts[0], &b->accounts[0]));
+    b->logins[0].user = "v"; /* of the section that the account names */
+    assert_false(config_account_same(&a->accounts[0], &b->accounts[0]));
+    config_free(&a);
+    config_free(&b);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, set_up)
-    const struct CMUnitTest tests[] = {T(everything), T(defaults), T(problems), T(bounded), T(cut_anywhere), T(files)};
+    const struct CMUnitTest tests[] = {T(everything),   T(defaults), T(problems), T(bounded),
+                                       T(cut_anywhere), T(files),    T(same)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
