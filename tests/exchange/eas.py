@@ -16,6 +16,7 @@ import eas_meeting
 import eas_pim  # noqa: F401 (it registers with eas_sync)
 import eas_ping
 import eas_provision
+import eas_resolve
 import eas_schema
 import eas_search
 import eas_send
@@ -37,6 +38,7 @@ COMMANDS = {
     **eas_provision.COMMANDS,
     **eas_search.COMMANDS,
     **eas_meeting.COMMANDS,
+    **eas_resolve.COMMANDS,
 }
 # Namespace of each command's root element; its Status is there, too.
 ROOTS = {
@@ -57,6 +59,7 @@ ROOTS = {
     "Search": "Search",
     "Find": "Find",
     "MeetingResponse": "MeetingResponse",
+    "ResolveRecipients": "ResolveRecipients",
 }
 MAY_BE_EMPTY = {"Sync", "Ping", "Provision"}
 SINCE = {"Find": "16.1", "Settings": "12.0", "ItemOperations": "12.0", "Provision": "12.0"}

@@ -2,6 +2,7 @@
 """Events as EAS shows them (MS-ASCAL), in each version of the protocol."""
 import base64
 import datetime
+import re
 
 import cal_zones
 import eas_items
@@ -32,8 +33,9 @@ def compact_day(day):
 class Writer:
     """One event for one client: `floating` is how 16.x writes days, without a zone."""
 
-    def __init__(self, ctx, cal):
-        self.ctx, self.cal = ctx, cal
+    def __init__(self, ctx, item):
+        self.ctx, self.item, self.cal = ctx, item, item.cal
+        cal = item.cal
         self.at16, self.at14 = ctx.at_least("16.0"), ctx.at_least("14.0")
         self.floating = self.at16 and cal.all_day
 
@@ -186,13 +188,26 @@ class Writer:
             E(
                 "AirSyncBase:Attachment",
                 E("DisplayName", eas_items.clean(a.name)),
-                E("FileReference", f"{self.cal.uid}:{a.serial}"),
+                E("FileReference", file_reference(self.item, a)),
                 E("Method", 1),
                 E("EstimatedDataSize", len(a.data)),
             )
             for a in self.cal.attachments
         ]
         return [E("AirSyncBase:Attachments", *found)]
+
+
+def file_reference(item, attachment):
+    return f"C{item.folder}:{item.num}:{attachment.serial}"
+
+
+def attachment(ctx, reference):
+    """The Attachment that a FileReference names, or None."""
+    found = re.fullmatch(r"C(\d+):(\d+):(\d+)", reference)
+    item = ctx.mailbox.items.get(int(found.group(2))) if found else None
+    if item is None or item.cal is None or item.folder != int(found.group(1)):
+        return None
+    return next((a for a in item.cal.attachments if a.serial == int(found.group(3))), None)
 
 
 def meeting_status(cal):
@@ -226,4 +241,4 @@ def body(ctx, cal, wish):
 
 
 def event_data(ctx, item, wish, part=None):
-    return Writer(ctx, item.cal).all(wish)
+    return Writer(ctx, item).all(wish)

@@ -279,6 +279,8 @@ def file_reference(item, index):
 
 def attachment(ctx, reference):
     """mimeinfo.Part, or None."""
+    if reference.startswith("C"):
+        return DATA["attachment"](ctx, reference)
     found = re.fullmatch(r"(\d+):(\d+):(\d+)", reference)
     item = ctx.mailbox.items.get(int(found.group(2))) if found else None
     if item is None or item.folder != int(found.group(1)):

@@ -205,4 +205,5 @@ class TaskCommands(PimCommands):
 
 
 eas_items.DATA.update({Appointment: eas_calendar.event_data, Task: eas_tasks.task_data})
+eas_items.DATA["attachment"] = eas_calendar.attachment
 eas_sync.COMMANDS_OF.update({"Calendar": CalendarCommands, "Tasks": TaskCommands})

@@ -78,6 +78,12 @@ RULES = {
         "all ClientId Source AccountId? SaveInSentItems? ReplaceMime? RightsManagement:TemplateID? Mime"
     ),
     "ComposeMail:Source": "all FolderId? ItemId? LongId? InstanceId?",
+    "ResolveRecipients:ResolveRecipients": "any To Options",
+    "ResolveRecipients:Options": (
+        "all CertificateRetrieval? MaxCertificates? MaxAmbiguousRecipients? Availability? Picture?"
+    ),
+    "ResolveRecipients:Availability": "seq StartTime EndTime?",
+    "ResolveRecipients:Picture": "all MaxSize? MaxPictures?",
     "MeetingResponse:MeetingResponse": "seq Request+",
     "MeetingResponse:Request": "all UserResponse CollectionId? Search:LongId? RequestId? InstanceId? SendResponse?",
     "MeetingResponse:SendResponse": "all AirSyncBase:Body? ProposedStartTime? ProposedEndTime?",
@@ -162,6 +168,10 @@ ANSWERS = {
     ),
     "Email:Recurrences": "seq Recurrence+",
     "Email:Recurrence": "all Type Until? Occurrences? Email2:FirstDayOfWeek? " + PATTERN.replace("FirstDayOfWeek?", ""),
+    "ResolveRecipients:ResolveRecipients": "seq Status Response*",
+    "ResolveRecipients:Response": "seq To Status RecipientCount Recipient*",
+    "ResolveRecipients:Recipient": "all Type DisplayName EmailAddress Availability?",
+    "ResolveRecipients:Availability": "seq Status MergedFreeBusy?",
     "MeetingResponse:MeetingResponse": "seq Result*",
     "MeetingResponse:Result": "seq RequestId? Status CalendarId?",
     "Tasks:Categories": "seq Category+",
@@ -239,6 +249,7 @@ MALFORMED = {
     "Settings": "2",
     "Search": "2",
     "Find": "2",
+    "ResolveRecipients": "5",
 }
 
 

@@ -310,7 +310,7 @@ class Half:
 
 
 def register(app):
-    import ews_calendar, ews_folders, ews_meeting, ews_misc, ews_notify, ews_read, ews_sync, ews_write  # noqa: E401,F401
+    import ews_attachments, ews_availability, ews_calendar, ews_folders, ews_meeting, ews_misc, ews_notify, ews_read, ews_sync, ews_write  # noqa: E401,F401
 
     app.options.declare(max_streaming_connections=10, max_batch=1000)
     app.options.declare(ews_full_zones=False)  # StartTimeZone with its periods, not only its id

@@ -215,14 +215,13 @@ def strings(element):
 
 def attachment_of(element, serial):
     if local(element) != "FileAttachment":
-        raise EwsError("ErrorInvalidAttachmentType", f"The stand-in stores no {local(element)}.")
+        code = "ErrorInvalidItemForOperationCreateItemAttachment"
+        raise EwsError(code, f"The stand-in stores no {local(element)}.")
     parts = {local(c): c for c in children(element)}
     if "Name" not in parts or "Content" not in parts:
-        raise EwsError(
-            "ErrorInvalidAttachmentType" if "Name" in parts else "ErrorAttachmentNameMissing", "It lacks a part."
-        )
+        raise EwsError("ErrorRequiredPropertyMissing", "A file needs a Name and a Content.")
     try:
-        data = base64.b64decode(words(parts["Content"]), validate=True)
+        data = base64.b64decode("".join(words(parts["Content"]).split()), validate=True)
     except ValueError:
         raise invalid(parts["Content"], "") from None
 

@@ -147,6 +147,11 @@ for _element, _order, _props in (
 # ---- answers ----
 
 ANSWERS = {"AcceptItem": "Accept", "TentativelyAcceptItem": "Tentative", "DeclineItem": "Decline"}
+NOTHING_THERE = {
+    "AcceptItem": "ErrorInvalidItemForOperationAcceptItem",
+    "TentativelyAcceptItem": "ErrorInvalidItemForOperationTentative",
+    "DeclineItem": "ErrorInvalidItemForOperationDeclineItem",
+}
 SUFFIX = {"AcceptItem": "Accept", "TentativelyAcceptItem": "Tentative", "DeclineItem": "Decline"}
 
 
@@ -182,7 +187,7 @@ def answer(call, element, target):
             raise EwsError("ErrorCalendarMeetingRequestIsOutOfDate", "The meeting request is out of date.")
         item, day = cal_meet.event_of_message(call.mailbox, message)
     if item is None or not cal_model.is_event(item):
-        raise EwsError("ErrorInvalidItemForOperation" + local(element), "There is no meeting to answer.")
+        raise EwsError(NOTHING_THERE[local(element)], "There is no meeting to answer.")
     cal = item.cal if day is None else item.cal.occurrence(day)
     if cal.is_organizer:
         raise EwsError(f"ErrorCalendarIsOrganizerFor{suffix}", "The organizer cannot answer.")

@@ -2,14 +2,12 @@
 """ResolveNames, ConvertId, GetServerTimeZones, GetUserConfiguration, GetUserOofSettings."""
 import base64
 
+import cal_zones
 from ews import operation
+from ews_calendar_shape import definition_xml
 from ews_schema import local
 from ews_xml import M, T, EwsError, attr, esc, failure, read_id, response, success
 
-ZONES = (
-    ("UTC", "(UTC) Coordinated Universal Time", "PT0S"),
-    ("W. Europe Standard Time", "(UTC+01:00) Amsterdam, Berlin", "-PT1H"),
-)
 
 
 @operation("ResolveNames")
@@ -82,22 +80,14 @@ def get_server_time_zones(call):
     ids = call.child("Ids")
     wanted = {c.text.strip() for c in ids} if ids is not None else None
     full = call.element.get("ReturnFullTimeZoneData", "true") in ("true", "1")
+    year = cal_zones.utc().local(call.mailbox.clock.now()).year
     out = []
-    for ident, name, bias in ZONES:
-        if wanted is not None and ident not in wanted:
-            continue
-        periods = (
-            (
-                f'<t:Periods><t:Period Bias="{bias}" Name="Standard" Id="trule:{ident}/1-Standard"/></t:Periods>'
-                f'<t:TransitionsGroups><t:TransitionsGroup Id="0"><t:Transition>'
-                f'<t:To Kind="Period">trule:{ident}/1-Standard'
-                f'</t:To></t:Transition></t:TransitionsGroup></t:TransitionsGroups><t:Transitions><t:Transition>'
-                f'<t:To Kind="Group">0</t:To></t:Transition></t:Transitions>'
-            )
-            if full
-            else ""
-        )
-        out.append(f'<t:TimeZoneDefinition Id="{ident}" Name="{esc(name)}">{periods}</t:TimeZoneDefinition>')
+    for ident in sorted(cal_zones.table()[0]):
+        if wanted is None or ident in wanted:
+            zone = cal_zones.find(ident)
+            periods = definition_xml(zone, year) if full else ""
+            name = attr(zone.name)
+            out.append(f'<t:TimeZoneDefinition Id="{attr(ident)}" Name="{name}">{periods}</t:TimeZoneDefinition>')
     return response(
         "GetServerTimeZones",
         [success("GetServerTimeZones", f"<m:TimeZoneDefinitions>{''.join(out)}</m:TimeZoneDefinitions>")],
@@ -106,7 +96,10 @@ def get_server_time_zones(call):
 
 @operation("GetUserConfiguration")
 def get_user_configuration(call):
-    name = call.child("UserConfigurationName").get("Name")
+    element = call.child("UserConfigurationName")
+    name = element.get("Name")
+    if name == "OWA.UserOptions" and len(element) and call.folder(element[0]).kind == "root":
+        return response("GetUserConfiguration", [success("GetUserConfiguration", owa_options(call, name))])
     return response(
         "GetUserConfiguration",
         [
@@ -115,6 +108,20 @@ def get_user_configuration(call):
                 EwsError("ErrorItemNotFound", f"The user configuration object {name} could not be found."),
             )
         ],
+    )
+
+
+def owa_options(call, name):
+    """What Outlook on the web keeps of a user: here the time zone alone."""
+    pairs = (("timezone", call.options.mailbox_zone),)
+    entries = "".join(
+        f"<t:DictionaryEntry><t:DictionaryKey><t:Type>String</t:Type><t:Value>{key}</t:Value></t:DictionaryKey>"
+        f"<t:DictionaryValue><t:Type>String</t:Type><t:Value>{esc(value)}</t:Value></t:DictionaryValue></t:DictionaryEntry>"
+        for key, value in pairs
+    )
+    return (
+        f'<m:UserConfiguration><t:UserConfigurationName Name="{name}"><t:DistinguishedFolderId Id="root"/>'
+        f"</t:UserConfigurationName><t:Dictionary>{entries}</t:Dictionary></m:UserConfiguration>"
     )
 
 

@@ -3,6 +3,8 @@
 import base64
 import struct
 
+import cal_model
+import ews_attachments
 import ews_calendar
 from ews import operation
 from ews_find import Search, sort_key
@@ -102,7 +104,9 @@ def one_item(call, shape, view, ref):
     if shape.mime:
         if item.has("mime-error"):
             raise EwsError("ErrorMimeContentConversionFailed")
-        if not item.has("no-mime"):
+        if item.cal is not None:
+            mime = cal_model.render(call.mailbox, item.cal if day is None else item.cal.occurrence(day))
+        elif not item.has("no-mime"):
             mime = call.app.store.served_mime(call.options, item)
     return success("GetItem", f"<m:Items>{shape.write(view(item, day), mime)}</m:Items>")
 
@@ -191,6 +195,9 @@ def get_attachment(call):
     call.detail["ids"] = len(refs)
 
     def one(ref):
+        if ews_attachments.is_ours(ref.get("Id")):
+            inner = ews_attachments.shown(call, *ews_attachments.find(call, ref.get("Id")))
+            return success("GetAttachment", f"<m:Attachments>{inner}</m:Attachments>")
         item, index, part = find_attachment(call, ref.get("Id"))
         kind = "ItemAttachment" if part.is_message else "FileAttachment"
         head = (
