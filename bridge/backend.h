@@ -367,6 +367,9 @@ struct send_request {
     size_t recipient_count;
     struct str evidence; /* EAS ClientId; EWS: journal property. At most 40 ASCII characters */
     bool retry;          /* an earlier attempt with this evidence has an unknown outcome: look before sending */
+    /* The item that this message answers or forwards, so that a server can mark it; empty: none, or not known. */
+    struct str source_folder_id, source_id;
+    bool source_forwarded;
 };
 
 struct event_put {
