@@ -17,7 +17,6 @@
  *   quit
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +29,7 @@
 #include "backends/ews/ews_call.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
+#include "tests/driver/driver_json.h"
 
 #define PARALLEL 4
 
@@ -60,51 +60,16 @@ struct driver {
     struct buf json;
 };
 
-/* --- JSON ---------------------------------------------------------------------------------------- */
-
-static void json_string(struct buf *b, struct str s)
-{
-    buf_byte(b, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '"' || c == '\\')
-            buf_printf(b, "\\%c", c);
-        else if (c < 0x20)
-            buf_printf(b, "\\u%04x", c);
-        else
-            buf_byte(b, (char)c);
-    }
-    buf_byte(b, '"');
-}
-
-static void json_key(struct buf *b, const char *key, struct str value)
-{
-    buf_printf(b, ",\"%s\":", key);
-    json_string(b, value);
-}
-
-static void json_err(struct buf *b, const struct err *e)
-{
-    json_key(b, "err", str_from(e->code ? err_name(e->code) : "none"));
-    if (e->code == ERR_NONE)
-        return;
-    json_key(b, "text", str_from(e->text));
-    buf_printf(b, ",\"status\":%d,\"retry_after\":%u", e->status, e->retry_after_s);
-}
+/* --- helpers ------------------------------------------------------------------------------------- */
 
 static void begin(struct driver *d, const char *event)
 {
-    buf_reset(&d->json);
-    buf_printf(&d->json, "{\"event\":\"%s\"", event);
+    driver_begin(&d->json, event);
 }
 
 static void end(struct driver *d)
 {
-    buf_lit(&d->json, "}\n");
-    if (d->json.failed)
-        abort();
-    fwrite(d->json.p, 1, d->json.n, stdout);
-    fflush(stdout);
+    driver_end(&d->json);
 }
 
 static void next_command(struct driver *d);
@@ -133,28 +98,10 @@ static void on_login(void *ud, const struct reply *r)
 
 static void on_folders(void *ud, const struct reply *r)
 {
-    static const char *const kinds[] = {"mail", "calendar", "tasks", "contacts", "other"};
-    static const char *const uses[] = {"", "inbox", "drafts", "sent", "trash", "junk", "archive", "outbox"};
     struct driver *d = ud;
     d->op = NULL;
     begin(d, "folders");
-    json_err(&d->json, &r->err);
-    if (r->err.code == ERR_NONE) {
-        json_key(&d->json, "cursor", r->folders.cursor);
-        buf_printf(&d->json, ",\"full\":%s,\"list\":[", r->folders.full ? "true" : "false");
-        for (size_t i = 0; i < r->folders.count; i++) {
-            const struct folder_info *f = &r->folders.list[i];
-            buf_lit(&d->json, i ? ",{\"gone\":" : "{\"gone\":");
-            buf_lit(&d->json, f->gone ? "true" : "false");
-            json_key(&d->json, "id", f->id);
-            json_key(&d->json, "parent", f->parent_id);
-            json_key(&d->json, "name", f->name);
-            json_key(&d->json, "kind", str_from(kinds[f->kind]));
-            json_key(&d->json, "use", str_from(uses[f->use]));
-            buf_printf(&d->json, ",\"hidden\":%s}", f->hidden ? "true" : "false");
-        }
-        buf_lit(&d->json, "]");
-    }
+    json_folders(&d->json, r);
     end(d);
     done(d);
 }
@@ -334,18 +281,11 @@ static void on_watch(void *ud, const struct reply *r)
 
 /* --- commands ------------------------------------------------------------------------------------ */
 
-static struct str word(struct str *rest)
-{
-    struct str w = STR_NULL;
-    str_cut(rest, ' ', &w);
-    return w;
-}
-
 static size_t words(struct driver *d, struct str rest, struct str **ret_list)
 {
     size_t before = d->id_count;
     while (rest.n)
-        keep_id(d, word(&rest));
+        keep_id(d, driver_word(&rest));
     *ret_list = d->ids + before;
     return d->id_count - before;
 }
@@ -353,14 +293,14 @@ static size_t words(struct driver *d, struct str rest, struct str **ret_list)
 static void run(struct driver *d, struct str line)
 {
     struct str *list;
-    struct str command = word(&line);
+    struct str command = driver_word(&line);
     d->busy = true;
     if (str_is(command, "login")) {
         d->op = backend_login(d->backend, line, on_login, d);
     } else if (str_is(command, "folders")) {
         d->op = backend_folders(d->backend, line, on_folders, d);
     } else if (str_is(command, "sync")) {
-        struct str folder = word(&line);
+        struct str folder = driver_word(&line);
         d->op = backend_sync(d->backend, folder, line, on_page, d);
     } else if (str_is(command, "syncall")) {
         d->folder = arena_str(&d->arena, line);
@@ -368,7 +308,7 @@ static void run(struct driver *d, struct str line)
         d->pages = 0;
         d->op = backend_sync(d->backend, d->folder, STR_NULL, on_all_pages, d);
     } else if (str_is(command, "fetch") || str_is(command, "fetchall")) {
-        struct str what = word(&line);
+        struct str what = driver_word(&line);
         d->what = str_is(what, "header") ? FETCH_HEADER : FETCH_MESSAGE;
         d->next = 0;
         if (str_is(command, "fetch")) {
@@ -431,31 +371,12 @@ static void on_input(void *ud)
 
 static bool persist_put(void *ud, struct str key, struct str value, struct err *err)
 {
-    struct driver *d = ud;
-    char path[512];
-    if (!d->persist_dir)
-        return true;
-    snprintf(path, sizeof(path), "%s/%.*s", d->persist_dir, STR_ARG(key));
-    struct blob *blob = blob_from_str(value);
-    bool ok = blob_save(blob, path, err);
-    blob_unref(&blob);
-    return ok;
+    return driver_file_put(((struct driver *)ud)->persist_dir, key, value, err);
 }
 
 static bool persist_get(void *ud, struct str key, struct buf *out)
 {
-    struct driver *d = ud;
-    char path[512];
-    if (!d->persist_dir)
-        return false;
-    snprintf(path, sizeof(path), "%s/%.*s", d->persist_dir, STR_ARG(key));
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    char bytes[4096];
-    ssize_t n = read(fd, bytes, sizeof(bytes));
-    close(fd);
-    return n >= 0 && buf_add(out, bytes, (size_t)n);
+    return driver_file_get(((struct driver *)ud)->persist_dir, key, out);
 }
 
 static void on_health(void *ud, const struct err *err)
