@@ -3,6 +3,7 @@
 
 #include "backends/eas/eas_backend.h"
 #include "backends/eas/eas_http.h"
+#include "backends/eas/eas_write.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 
@@ -34,7 +35,9 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     b->base.loop = config->loop;
     b->config = *config;
     list_init(&b->calls);
-    list_init(&b->sync_queue);
+    list_init(&b->writes);
+    eas_queue_init(&b->syncs, config->loop);
+    eas_queue_init(&b->hierarchies, config->loop);
     list_init(&b->folders);
     list_init(&b->watches);
     eas_setup_init(b);
@@ -73,7 +76,10 @@ static void close_backend(struct backend *base)
 
     if (!b)
         return;
+    eas_writes_done(b);
     eas_setup_done(b);
+    eas_queue_done(&b->syncs);
+    eas_queue_done(&b->hierarchies);
     http_client_free(&b->http);
     while (!list_empty(&b->folders)) {
         struct eas_folder *f = LIST_ITEM(b->folders.next, struct eas_folder, link);
@@ -94,7 +100,7 @@ void eas_apply_version(struct eas_backend *b)
                                              .fetch_message_batch = EAS_FETCH_BATCH,
                                              .fetch_message_bytes = FETCH_BYTES,
                                              .fetch_parallel = 2,
-                                             .write_batch = 100};
+                                             .write_batch = EAS_BATCH};
 }
 
 void eas_forget_synced(struct eas_backend *b)
@@ -237,4 +243,11 @@ const struct backend_ops eas_backend_ops = {
     .sync = eas_sync,
     .fetch = eas_fetch,
     .watch = eas_watch,
+    .flag = eas_flag,
+    .move = eas_move,
+    .remove = eas_remove,
+    .send = eas_send,
+    .folder_create = eas_folder_create,
+    .folder_change = eas_folder_change,
+    .folder_remove = eas_folder_remove,
 };

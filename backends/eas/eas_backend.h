@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include "backends/eas/eas_call.h"
+#include "backends/eas/eas_collection.h"
 #include "backends/eas/eas_policy.h"
+#include "backends/eas/eas_queue.h"
 #include "backends/eas/eas_state.h"
 #include "bridge/backend.h"
 #include "bridge/base/list.h"
@@ -15,9 +17,10 @@
 #define EAS_CONNECTIONS    6     /* one parked Ping, one Sync, fetches, setup */
 #define EAS_FOLDERS_MAX    10000 /* folders remembered, and taken from one FolderSync answer */
 #define EAS_WINDOW_DEFAULT 100
-#define EAS_WINDOW_MAX     256   /* protocol: 512; more than this gains nothing and makes pages large */
-#define EAS_TRUNCATION     20480 /* bytes of MIME asked for in a Sync: MIMETruncation 5 */
+#define EAS_WINDOW_MAX     256 /* protocol: 512; more than this gains nothing and makes pages large */
 #define EAS_FETCH_BATCH    25
+#define EAS_BATCH          100 /* commands in one Sync; protocol: 200 (MS-ASCMD 3.1.5.10) */
+#define EAS_BATCH_MAX      200
 #define EAS_DEVICE_TYPE    "exbridge"
 
 /* What this run has learned of a mail folder. */
@@ -81,9 +84,11 @@ struct eas_backend {
     unsigned hops;      /* moves since the last success */
     unsigned busy;      /* 503 and the like in a row, for the back-off */
     enum err_code health;
-    /* Sync: one at a time */
-    struct list sync_queue;
-    bool sync_busy;
+    struct list writes;           /* eas_write.link: changes under way */
+    struct eas_queue syncs;       /* Sync and MoveItems */
+    struct eas_queue hierarchies; /* FolderSync and the commands that change folders */
+    bool remembers_sends;         /* the server is known to recognise a ClientId: Exchange 2013 and later */
+    bool flag_dates;              /* a follow-up flag must come with dates */
     /* ItemOperations */
     bool multipart_refused;
     bool fetch_works; /* one fetch was answered: a 501 later means "no such item" (SOGo) */
@@ -141,6 +146,18 @@ struct op *eas_folders(struct backend *b, struct str cursor, op_cb *cb, void *ud
 struct op *eas_sync(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);
 struct op *eas_fetch(struct backend *b, const struct fetch_request *request, op_cb *cb, void *ud);
 struct op *eas_watch(struct backend *b, const struct folder_ref *folders, size_t count, op_cb *cb, void *ud);
+
+struct op *eas_flag(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud);
+struct op *eas_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
+struct op *eas_move(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,
+                    op_cb *cb, void *ud);
+struct op *eas_folder_create(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind, op_cb *cb,
+                             void *ud);
+struct op *eas_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
+                             void *ud);
+struct op *eas_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
+struct op *eas_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent,
+                      op_cb *cb, void *ud);
 
 /* Cursors: "1 14.1 EPOCH FILTER KEY". False when it is of another version, epoch or filter. */
 bool eas_cursor_read(const struct eas_backend *b, struct str cursor, struct str *ret_key);

@@ -10,16 +10,25 @@
 #include "bridge/base/rand.h"
 #include "bridge/base/time.h"
 
-#define CONTENT_WBXML     "application/vnd.ms-sync.wbxml"
 #define CONTENT_MULTIPART "application/vnd.ms-sync.multipart"
 #define BUSY_MIN_S        5
 #define BUSY_MAX_S        1800
 
 static const char *const names[EAS_COMMAND_MAX] = {
-    [EAS_OPTIONS] = "OPTIONS",   [EAS_PROVISION] = "Provision",
-    [EAS_SETTINGS] = "Settings", [EAS_FOLDER_SYNC] = "FolderSync",
-    [EAS_SYNC] = "Sync",         [EAS_ITEM_OPERATIONS] = "ItemOperations",
+    [EAS_OPTIONS] = "OPTIONS",
+    [EAS_PROVISION] = "Provision",
+    [EAS_SETTINGS] = "Settings",
+    [EAS_FOLDER_SYNC] = "FolderSync",
+    [EAS_SYNC] = "Sync",
+    [EAS_ITEM_OPERATIONS] = "ItemOperations",
     [EAS_PING] = "Ping",
+    [EAS_MOVE_ITEMS] = "MoveItems",
+    [EAS_FOLDER_CREATE] = "FolderCreate",
+    [EAS_FOLDER_UPDATE] = "FolderUpdate",
+    [EAS_FOLDER_DELETE] = "FolderDelete",
+    [EAS_SEND_MAIL] = "SendMail",
+    [EAS_SMART_REPLY] = "SmartReply",
+    [EAS_SMART_FORWARD] = "SmartForward",
 };
 
 const char *eas_command_name(enum eas_command command)
@@ -127,6 +136,25 @@ static void fail(struct eas_call *call, enum err_code code, const char *text, in
     finish(call, &err);
 }
 
+/* It went out, or the server says that it failed on it: done or not, who knows. */
+static void finish_unknown(struct eas_call *call, const struct err *why)
+{
+    struct err err = *why;
+
+    err.code = ERR_OFFLINE;
+    err_prefix(&err, "%s: whether it was done is unknown: ", names[call->request->command]);
+    finish(call, &err);
+}
+
+static void unknown_status(struct eas_call *call, const struct eas_http_status *status)
+{
+    struct err err = {0};
+
+    err_set(&err, status->code, "%s (HTTP status %d)", status->text, call->http_status);
+    err.status = call->http_status;
+    finish_unknown(call, &err);
+}
+
 static void busy(struct eas_call *call, const struct eas_http_status *status)
 {
     struct eas_backend *b = call->b;
@@ -232,11 +260,19 @@ static void on_http_error(struct eas_call *call, const struct eas_http_status *s
         moved(call, status);
         return;
     case EAS_HTTP_RETRY:
-        if (!retry(call, &call->tries_server, call->request->patient ? 0 : EAS_RETRIES_SERVER))
+        call->unknown = true;
+        if (call->request->once)
+            unknown_status(call, status);
+        else if (!retry(call, &call->tries_server, call->request->patient ? 0 : EAS_RETRIES_SERVER))
             fail(call, status->code, status->text, call->http_status);
         return;
     case EAS_HTTP_BUSY:
-        busy(call, status);
+        /* 503 and 429 refuse before anything is done; gateways speak of what is behind them. */
+        call->unknown = call->unknown || status->code == ERR_OFFLINE;
+        if (call->request->once && status->code == ERR_OFFLINE)
+            unknown_status(call, status);
+        else
+            busy(call, status);
         return;
     case EAS_HTTP_VERSION:
         unsupported_version(call, status->text, status->status);
@@ -330,7 +366,10 @@ static void on_success(struct eas_call *call)
     warn_of_expiry(call);
     if (call->request->rules && call->begun &&
         ((call->multipart && !eas_multipart_end(call->multipart, &err)) || !eas_answer_end(&call->answer, &err))) {
-        if (!retry(call, &call->tries_net, call->request->patient ? 0 : EAS_RETRIES_NET))
+        call->unknown = true;
+        if (call->request->once)
+            finish_unknown(call, &err);
+        else if (!retry(call, &call->tries_net, call->request->patient ? 0 : EAS_RETRIES_NET))
             finish(call, &err);
         return;
     }
@@ -351,12 +390,25 @@ static bool proves_login(const struct http_request *http, int status)
                               http_header(http, "MS-Server-ActiveSync") || http_header(http, "MS-ASProtocolVersions")));
 }
 
+/* Exchange, and one that says 118 to a ClientId that it has seen: others speak the same protocol versions, and some
+ * send twice. Exchange calls itself by its own version, which is 15.x since 2013. */
+static void learn_server(struct eas_backend *b, const struct http_request *http)
+{
+    struct str version = str_from(http_header(http, "MS-Server-ActiveSync")), major;
+    struct str server = str_from(http_header(http, "Server"));
+    uint32_t n;
+
+    if (str_cut(&version, '.', &major) && str_to_u32(str_trim(major), &n))
+        b->remembers_sends = n >= 15 || str_case_starts(server, STR("Microsoft-IIS"));
+}
+
 static bool on_head(void *ud, struct http_request *http, int status)
 {
     struct eas_call *call = ud;
     const char *type = http_header(http, "Content-Type");
 
     call->http_status = status;
+    learn_server(call->b, http);
     if (proves_login(http, status))
         login_result(call->pass, LOGIN_ACCEPTED);
     call->answering = status == 200 && call->request->rules;
@@ -393,80 +445,30 @@ static void on_done(void *ud, struct http_request *http, const struct err *err)
     struct eas_call *call = ud;
     struct err copy = call->err.code != ERR_NONE ? call->err : *err;
     bool lost = copy.code == ERR_OFFLINE || copy.code == ERR_PROTOCOL; /* or broken on the way */
-
-    (void)http;
     call->ended = true;
     if (call->err.code == ERR_NONE && copy.code == ERR_PROTOCOL && call->begun)
         copy.code = ERR_OFFLINE; /* cut off by the connection, not by the server's reason */
     call->err = (struct err){0};
     if (call->http_status != 401 || copy.code != ERR_NONE)
         login_end(&call->pass);
+    if (copy.code != ERR_NONE && http_request_was_sent(http))
+        call->unknown = true;
     if (copy.code == ERR_NONE && call->http_status == 200)
         on_success(call);
     else if (copy.code == ERR_NONE)
         on_http_error(call, eas_http_status_find(call->http_status));
+    else if (call->unknown && call->request->once)
+        finish_unknown(call, &copy);
     else if (!lost || !retry(call, &call->tries_net, call->request->patient ? 0 : EAS_RETRIES_NET))
         finish(call, &copy);
     /* The call may be gone by now. */
 }
 
-/* --- requests ---------------------------------------------------------------------------------------------------- */
-
-static size_t add_headers(struct eas_call *call, struct http_header *h)
-{
-    const struct eas_backend *b = call->b;
-    const char *key = call->policy_key ? call->policy_key : b->state.policy_key;
-    size_t n = 0;
-
-    snprintf(call->key_sent, sizeof(call->key_sent), "%s", key);
-    if (call->request->command == EAS_OPTIONS)
-        return 0;
-    h[n++] = (struct http_header){"MS-ASProtocolVersion", eas_version_name(b->state.version)};
-    if (call->body.n > 0)
-        h[n++] = (struct http_header){"Content-Type", CONTENT_WBXML};
-    if (call->request->command !=
-        EAS_PING) /* MS-ASPROV 3.1.5.1: on all commands but that one; "0" before there is a key */
-        h[n++] = (struct http_header){"X-MS-PolicyKey", key};
-    if (call->request->multipart && !b->multipart_refused)
-        h[n++] = (struct http_header){"MS-ASAcceptMultiPart", "T"};
-    return n;
-}
-
-#define HEADERS_MAX 4
-
-static bool write_body(struct eas_call *call, struct err *err)
-{
-    struct eas_writer w;
-
-    buf_reset(&call->body);
-    if (!call->request->write)
-        return true;
-    eas_writer_init(&w, &call->body);
-    if (!call->request->write(call->ud, &w, err))
-        return false;
-    if (call->body.failed)
-        return err_set(err, ERR_INVALID, "the request is too large or holds what cannot be sent");
-    return true;
-}
+/* --- attempts ---------------------------------------------------------------------------------------------------- */
 
 static void send_request(struct eas_call *call, const char *secret)
 {
     static const struct http_events events = {.on_head = on_head, .on_body = on_body, .on_done = on_done};
-    struct eas_backend *b = call->b;
-    const char *user = login_user(b->config.login);
-    bool options = call->request->command == EAS_OPTIONS;
-    struct http_header headers[HEADERS_MAX];
-    struct http_request_opts opts = {
-        .method = options ? "OPTIONS" : "POST",
-        .headers = headers,
-        .max_answer = call->request->streams ? EAS_STREAM_MAX : EAS_ANSWER_MAX,
-        .stall_s = call->stall_s,
-        .timeout_s = call->timeout_s,
-        .auth = login_auth(b->config.login),
-        .user = login_user(b->config.login),
-        .secret = secret,
-    };
-    struct buf url = BUF_INIT(8192);
     struct err err = {0};
 
     stop_attempt(call);
@@ -478,24 +480,9 @@ static void send_request(struct eas_call *call, const char *secret)
         eas_answer_init(&call->answer, *call->request->rules, call->reader ? call->reader : call->ud);
         call->answer_open = true;
     }
-    if (!write_body(call, &err)) {
-        finish(call, &err);
-        return;
-    }
-    opts.body = buf_view(&call->body);
-    opts.header_count = add_headers(call, headers);
-    if (options)
-        buf_lit(&url, b->state.url);
-    else
-        eas_http_address(&url, &(struct eas_address){.url = b->state.url,
-                                                     .command = names[call->request->command],
-                                                     .user = user ? user : b->config.email,
-                                                     .device_id = b->state.device_id,
-                                                     .device_type = EAS_DEVICE_TYPE});
-    opts.url = buf_z(&url);
     call->sent_ms = time_mono_ms();
-    call->http = http_start(b->http, &opts, &events, call);
-    buf_done(&url);
+    if (!eas_attempt_start(call, &events, secret, &err))
+        finish(call, &err);
 }
 
 static void on_pass(void *ud, const struct err *err, const char *secret)

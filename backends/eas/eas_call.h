@@ -11,8 +11,8 @@
  * done() never comes from inside eas_call_start(). After done(), and whenever the owner dies, eas_call_close(). An
  * answer of 200 without a body is a success with `empty` set ("no change").
  *
- * Every command that goes through here may be sent twice with the same bytes: that is how ActiveSync recovers lost
- * answers (MS-ASCMD 3.1.5.2: the same SyncKey gives the same answer again; sends carry a ClientId).
+ * A command is sent again with the same bytes when its answer was lost: that is how ActiveSync recovers (MS-ASCMD
+ * 3.1.5.2: the same SyncKey gives the same answer again). Those that a server would carry out a second time say `once`.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,6 +46,13 @@ enum eas_command {
     EAS_SYNC,
     EAS_ITEM_OPERATIONS,
     EAS_PING,
+    EAS_MOVE_ITEMS,
+    EAS_FOLDER_CREATE,
+    EAS_FOLDER_UPDATE,
+    EAS_FOLDER_DELETE,
+    EAS_SEND_MAIL,
+    EAS_SMART_REPLY,
+    EAS_SMART_FORWARD,
     EAS_COMMAND_MAX
 };
 
@@ -56,6 +63,10 @@ struct eas_request {
     bool multipart;                /* accepts application/vnd.ms-sync.multipart */
     bool streams;                  /* the answer carries message bodies: up to EAS_STREAM_MAX bytes */
     bool patient;                  /* parked: a lost connection is the owner's business, at once */
+    /* Not to be carried out twice: never sent again when it may have been, not by libcurl either. The call then ends
+     * with ERR_OFFLINE and `unknown` set. */
+    bool once;
+    bool message; /* the body is call->mime: up to 12.1 as it is (message/rfc822), later where write() puts it */
     /* Before each attempt: forget what an earlier one read, and write the request. The version is known and policies
      * are acknowledged by then. False: the call ends with *err. NULL: no body. */
     bool (*write)(void *ud, struct eas_writer *w, struct err *err);
@@ -73,10 +84,13 @@ struct eas_call {
     unsigned stall_s;       /* 0 = default */
     struct str secret;      /* a password to prove instead of the login's own; empty = none */
     const char *policy_key; /* instead of the account's; NULL = that */
+    struct blob *mime;      /* the owner's; streamed, see eas_call_write_mime() */
+    const char *query;      /* "&SaveInSent=T": added to the address; NULL = nothing */
     /* of the last attempt, for done() */
     struct eas_answer answer; /* .status: the command's own, below 101 or without a meaning in common */
     bool empty;               /* 200 without a body */
     bool begun;               /* part of an answer's body had arrived */
+    bool unknown;             /* after an error: it may have been carried out, by this attempt or one before */
     int http_status;
     struct http_request *http; /* during done(): for headers */
     /* private */
@@ -86,6 +100,8 @@ struct eas_call {
     struct login_pass *pass;
     struct eas_multipart *multipart;
     struct buf body;
+    size_t mime_at;     /* where in `body` the MIME belongs */
+    uint64_t upload_at; /* bytes of body and MIME that were given to the connection */
     struct err err;
     bool answering, answer_open, provisioned, rekeyed, ended;
     char key_sent[EAS_POLICY_KEY_MAX + 1]; /* X-MS-PolicyKey of the last attempt */
@@ -97,6 +113,14 @@ void eas_call_init(struct eas_call *call, struct eas_backend *b, const struct ea
 void eas_call_start(struct eas_call *call);
 /* Stops what is under way and frees; harmless twice and on a call that was never started. */
 void eas_call_close(struct eas_call *call);
+
+/* In write(): <tag> with call->mime for content, which goes out straight from the blob. Once in a request. */
+enum eas_mime_form { EAS_MIME_OPAQUE, EAS_MIME_TEXT /* no NUL in it */ };
+void eas_call_write_mime(struct eas_call *call, struct eas_writer *w, enum eas_tag tag, enum eas_mime_form form);
+
+/* eas_attempt.c, for eas_call.c: build the request of one attempt and start it. False: *err, and nothing was started.
+ */
+bool eas_attempt_start(struct eas_call *call, const struct http_events *events, const char *secret, struct err *err);
 
 /* Between setup and its waiting calls: go on, or fail with *err. */
 void eas_call_resume(struct eas_call *call, const struct err *err);

@@ -27,6 +27,14 @@ static const struct {
 
 #define TYPES (sizeof(types) / sizeof(types[0]))
 
+unsigned eas_folder_type(enum folder_kind kind)
+{
+    static const unsigned made[] = {
+        [FOLDER_MAIL] = 12, [FOLDER_CALENDAR] = 13, [FOLDER_TASKS] = 15, [FOLDER_CONTACTS] = 14, [FOLDER_OTHER] = 0};
+
+    return made[kind];
+}
+
 void eas_folder_classify(struct folder_info *info, int type, const struct eas_folder_changes *c)
 {
     size_t i = type > 0 && (size_t)type < TYPES ? (size_t)type : 0;

@@ -27,6 +27,8 @@ extern const struct eas_rules eas_folder_rules; /* ud is the changes */
 
 void eas_folder_changes_begin(struct eas_folder_changes *c);
 /* Kind, use and visibility of MS-ASCMD 2.2.3.186.3; junk and archive have no type and go by the configured names. */
+/* The type of a folder that is made by a person; 0: there is none. */
+unsigned eas_folder_type(enum folder_kind kind);
 void eas_folder_classify(struct folder_info *info, int type, const struct eas_folder_changes *c);
 
 #endif

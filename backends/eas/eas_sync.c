@@ -5,69 +5,48 @@
  * server repeats itself for the previous SyncKey.
  */
 #include "backends/eas/eas_backend.h"
+#include "backends/eas/eas_push.h"
 #include "backends/eas/eas_status.h"
 #include "backends/eas/eas_sync_read.h"
 #include "bridge/base/time.h"
 
-/* Sync's own statuses (MS-ASCMD 2.2.3.177.17). */
-enum sync_status {
-    STATUS_OK = 1,
-    STATUS_KEY = 3, /* SyncKey invalid */
-    STATUS_PROTOCOL = 4,
-    STATUS_SERVER = 5,
-    STATUS_GONE = 8,
-    STATUS_QUOTA = 9,
-    STATUS_HIERARCHY = 12,
-    STATUS_INCOMPLETE = 13,
-    STATUS_RETRY = 16
-};
-
-#define BODY_MIME        4
-#define MIME_SUPPORT_ALL 2 /* MIME for all messages, not for S/MIME alone */
-#define MIME_TRUNCATION  5 /* EAS_TRUNCATION bytes; SOGo obeys this one, others the TruncationSize */
-#define STALL_S          120
-#define SERVER_RETRIES   2
-#define RETRY_RETRIES    6
-#define BAD_ANSWERS      3 /* undecodable answers: again, then by ten, then one by one */
-#define WINDOW_CAREFUL   10
-#define FAILURES_STALE   5 /* failed pages in a row before the sync state is given up */
-#define STALE_AN_HOUR    3
-#define HOUR_MS          ((uint64_t)3600 * 1000)
-#define EMPTY_PAGES_MAX  20
-#define FAST_PAGE_MS     2000
-#define SMALL_PAGE       ((uint64_t)4 << 20)
-#define LARGE_PAGE       ((uint64_t)64 << 20)
+#define STALL_S         120
+#define SERVER_RETRIES  2
+#define RETRY_RETRIES   6
+#define BAD_ANSWERS     3 /* undecodable answers: again, then by ten, then one by one */
+#define WINDOW_CAREFUL  10
+#define FAILURES_STALE  5 /* failed pages in a row before the sync state is given up */
+#define STALE_AN_HOUR   3
+#define HOUR_MS         ((uint64_t)3600 * 1000)
+#define EMPTY_PAGES_MAX 20
+#define FAST_PAGE_MS    2000
+#define SMALL_PAGE      ((uint64_t)4 << 20)
+#define LARGE_PAGE      ((uint64_t)64 << 20)
 
 struct sync_op {
     struct op op;
-    struct list link; /* b->sync_queue */
+    struct eas_turn turn;
     struct eas_backend *b;
     struct eas_call call;
+    struct eas_push push; /* for what an earlier batch of ours has left behind */
     struct eas_sync_page *page;
     struct timer *timer;
     struct str folder_id, cursor, key; /* key empty: to be had by key 0, or not read from the cursor yet */
     unsigned window;
     unsigned bad_answers, server_errors, retries, handshakes;
-    bool running, provisioned;
+    bool provisioned;
 };
 
 static void ask(struct sync_op *s);
-static void run_queue(struct eas_backend *b);
 
 /* --- ends -------------------------------------------------------------------------------------------------------- */
 
 static void leave(struct sync_op *s)
 {
-    struct eas_backend *b = s->b;
-
-    list_remove(&s->link);
+    eas_turn_end(&s->turn);
+    eas_push_close(&s->push);
     eas_call_close(&s->call);
     timer_free(&s->timer);
-    if (s->running) {
-        s->running = false;
-        b->sync_busy = false;
-        run_queue(b);
-    }
 }
 
 static void end(struct sync_op *s, const struct err *err)
@@ -159,6 +138,26 @@ static void note_page(struct sync_op *s, struct eas_folder *f)
     }
 }
 
+/* What our own batch did comes first: the server's word is the later one. */
+static void list_items(struct sync_op *s)
+{
+    struct reply *reply = s->op.reply;
+    size_t n = 0, count = s->page->count;
+    struct item_info *effects, *all;
+
+    reply->items.list = s->page->items;
+    reply->items.count = count;
+    if (s->cursor.n == 0 || !s->push.known)
+        return;
+    effects = eas_record_effects(&s->push.record, s->b->state.version, &s->op.arena, &n);
+    all = arena_array(&s->op.arena, n + count + 1, sizeof(*all));
+    memcpy(all, effects, n * sizeof(*all));
+    if (count > 0)
+        memcpy(all + n, s->page->items, count * sizeof(*all));
+    reply->items.list = all;
+    reply->items.count = n + count;
+}
+
 static void end_page(struct sync_op *s)
 {
     struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
@@ -166,8 +165,7 @@ static void end_page(struct sync_op *s)
     struct err none = {0};
 
     reply->items.more = has_more(s, f);
-    reply->items.list = s->page->items;
-    reply->items.count = s->page->count;
+    list_items(s);
     reply->items.restarted = s->cursor.n == 0;
     reply->items.cursor = eas_cursor_write(s->b, &s->op.arena, s->page->key.n > 0 ? s->page->key : s->key);
     note_page(s, f);
@@ -182,6 +180,9 @@ static void stale(struct sync_op *s, int status)
     struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
     uint64_t now = time_mono_ms();
 
+    if (s->push.known)
+        eas_record_drop(s->b, s->folder_id);
+    s->push.known = false;
     if (s->cursor.n == 0) { /* on a key that was made just now: once more, then it is a loop */
         if (s->handshakes < 2) {
             s->key = STR_NULL;
@@ -213,7 +214,7 @@ static void end_failed(struct sync_op *s, const struct err *err)
 
     f->window = s->window > WINDOW_CAREFUL ? WINDOW_CAREFUL : 1;
     f->failures++;
-    if (f->failures == FAILURES_STALE && s->cursor.n > 0 && err->status == STATUS_SERVER)
+    if (f->failures == FAILURES_STALE && s->cursor.n > 0 && err->status == EAS_SYNC_SERVER)
         copy.code = ERR_STALE;
     else if (f->failures >= FAILURES_STALE)
         copy.code = ERR_UNSUPPORTED;
@@ -285,30 +286,30 @@ static void bad_status(struct sync_op *s, int status)
     struct err err = {0};
 
     switch (status) {
-    case STATUS_KEY:
+    case EAS_SYNC_KEY:
         stale(s, status);
         return;
-    case STATUS_PROTOCOL:
+    case EAS_SYNC_PROTOCOL:
         err_set(&err, ERR_PROTOCOL, "Sync: the server does not understand the request, or one item (status 4)");
         bad_answer(s, &err);
         return;
-    case STATUS_SERVER:
+    case EAS_SYNC_SERVER:
         server_error(s, status);
         return;
-    case STATUS_HIERARCHY:
+    case EAS_SYNC_HIERARCHY:
         s->b->hierarchy = true;
         fail(s, ERR_NOT_FOUND, "the folders have changed", status);
         return;
-    case STATUS_GONE:
+    case EAS_SYNC_GONE:
         s->b->hierarchy = true;
         fail(s, ERR_NOT_FOUND, "the folder is gone", status);
         return;
-    case STATUS_QUOTA:
+    case EAS_SYNC_QUOTA:
         fail(s, ERR_QUOTA, "the mailbox is full", status);
         return;
-    case STATUS_INCOMPLETE:
-    case STATUS_RETRY:
-        if (s->retries++ < (status == STATUS_RETRY ? RETRY_RETRIES : 1))
+    case EAS_SYNC_INCOMPLETE:
+    case EAS_SYNC_RETRY:
+        if (s->retries++ < (status == EAS_SYNC_RETRY ? RETRY_RETRIES : 1))
             ask_after(s, 1);
         else
             fail(s, ERR_OFFLINE, "the server asks to try again and again", status);
@@ -320,42 +321,25 @@ static void bad_status(struct sync_op *s, int status)
 
 /* --- the call ---------------------------------------------------------------------------------------------------- */
 
-static void write_options(struct eas_writer *w, unsigned filter)
-{
-    eas_write_open(w, AirSync_Options);
-    eas_write_uint(w, AirSync_FilterType, filter);
-    eas_write_uint(w, AirSync_MIMETruncation, MIME_TRUNCATION);
-    eas_write_uint(w, AirSync_MIMESupport, MIME_SUPPORT_ALL);
-    eas_write_open(w, AirSyncBase_BodyPreference);
-    eas_write_uint(w, AirSyncBase_Type, BODY_MIME);
-    eas_write_uint(w, AirSyncBase_TruncationSize, EAS_TRUNCATION);
-    eas_write_close(w);
-    eas_write_close(w);
-}
-
 static bool write_request(void *ud, struct eas_writer *w, struct err *err)
 {
     struct sync_op *s = ud;
 
     if (s->cursor.n > 0 && !eas_cursor_read(s->b, s->cursor, &s->key))
         return err_set(err, ERR_STALE, "Sync: the sync state is of another protocol version or policy");
+    if (s->cursor.n > 0 && s->push.known) /* changes of ours have moved it on */
+        s->key = s->push.record.key;
     s->page->options.version = s->b->state.version;
     eas_sync_page_reset(s->page);
-    eas_write_open(w, AirSync_Sync);
-    eas_write_open(w, AirSync_Collections);
-    eas_write_open(w, AirSync_Collection);
-    eas_write_text(w, AirSync_SyncKey, s->key.n > 0 ? s->key : STR("0"));
-    eas_write_text(w, AirSync_CollectionId, s->folder_id);
+    eas_collection_open(w, s->key.n > 0 ? s->key : STR("0"), s->folder_id);
     if (s->key.n > 0) { /* with key 0 there must be none of these */
         eas_write_uint(w, AirSync_GetChanges, 1);
         eas_write_uint(w, AirSync_WindowSize, s->window);
-        write_options(w, s->b->state.filter);
+        eas_collection_options(w, s->b->state.filter);
     } else {
         s->handshakes++;
     }
-    eas_write_close(w);
-    eas_write_close(w);
-    eas_write_close(w);
+    eas_collection_close(w);
     return true;
 }
 
@@ -373,11 +357,11 @@ static void no_change(struct sync_op *s)
 static void on_answer(struct sync_op *s)
 {
     struct eas_sync_page *page = s->page;
-    int status = s->call.answer.status > STATUS_OK || !page->has_collection ? s->call.answer.status : page->status;
+    int status = s->call.answer.status > EAS_SYNC_OK || !page->has_collection ? s->call.answer.status : page->status;
 
-    if (s->call.empty || (!page->has_collection && (status == 0 || status == STATUS_OK)))
+    if (s->call.empty || (!page->has_collection && (status == 0 || status == EAS_SYNC_OK)))
         no_change(s);
-    else if (status != STATUS_OK && status != 0)
+    else if (status != EAS_SYNC_OK && status != 0)
         bad_status(s, status);
     else if (s->key.n > 0)
         end_page(s);
@@ -418,18 +402,28 @@ static void ask(struct sync_op *s)
     eas_call_start(&s->call);
 }
 
-static void run_queue(struct eas_backend *b)
+static void on_settled(void *ud, const struct err *err)
 {
-    struct sync_op *s;
+    struct sync_op *s = ud;
 
-    if (b->sync_busy || list_empty(&b->sync_queue))
-        return;
-    s = LIST_ITEM(b->sync_queue.next, struct sync_op, link);
-    list_remove(&s->link);
-    b->sync_busy = true;
-    s->running = true;
-    s->window = eas_folder_get(b, s->folder_id)->window;
-    ask(s);
+    if (err->code == ERR_STALE)
+        stale(s, err->status);
+    else if (err->code != ERR_NONE)
+        end(s, err);
+    else
+        ask(s);
+}
+
+static void on_turn(void *ud)
+{
+    struct sync_op *s = ud;
+
+    s->window = eas_folder_get(s->b, s->folder_id)->window;
+    eas_push_init(&s->push, s->b, s->folder_id, &s->op.arena);
+    if (s->cursor.n > 0 && eas_push_must_settle(&s->push, s->cursor))
+        eas_push_settle(&s->push, on_settled, s);
+    else
+        ask(s);
 }
 
 static void start(struct op *op)
@@ -441,8 +435,7 @@ static void start(struct op *op)
                                        .version = s->b->state.version};
 
     s->page = eas_sync_page_new(&options);
-    list_append(&s->b->sync_queue, &s->link);
-    run_queue(s->b);
+    eas_turn_wait(&s->turn, &s->b->syncs, false, on_turn, s);
 }
 
 static void stop(struct op *op)
@@ -460,7 +453,6 @@ struct op *eas_sync(struct backend *base, struct str folder_id, struct str curso
     struct op *op = op_new(b->base.loop, &class, cb, ud);
     struct sync_op *s = (struct sync_op *)op;
 
-    list_init(&s->link);
     s->b = b;
     s->folder_id = arena_str(&op->arena, folder_id);
     s->cursor = arena_str(&op->arena, cursor);

@@ -184,6 +184,70 @@ static bool close_soft_delete(void *ud, struct err *err)
     return close_command(page);
 }
 
+/* --- responses to our own commands ------------------------------------------------------------------------------- */
+
+static bool open_response(struct eas_sync_page *page, enum eas_tag command, struct err *err)
+{
+    if (page->response_count == EAS_SYNC_ITEMS_MAX)
+        return err_set(err, ERR_TOO_BIG, "over %d responses in one Sync answer", EAS_SYNC_ITEMS_MAX);
+    eas_item_begin(&page->item);
+    page->current = (struct item_info){.received_ms = TIME_NONE};
+    page->response = (struct eas_sync_response){.command = command};
+    return true;
+}
+
+static bool on_response_add(void *ud, struct err *err)
+{
+    return open_response(ud, AirSync_Add, err);
+}
+
+static bool on_response_change(void *ud, struct err *err)
+{
+    return open_response(ud, AirSync_Change, err);
+}
+
+static bool on_response_delete(void *ud, struct err *err)
+{
+    return open_response(ud, AirSync_Delete, err);
+}
+
+static bool on_command_status(void *ud, struct str text, struct err *err)
+{
+    (void)err;
+    ((struct eas_sync_page *)ud)->response.status = eas_number(text);
+    return true;
+}
+
+static bool on_client_id(void *ud, struct str text, struct err *err)
+{
+    struct eas_sync_page *page = ud;
+
+    (void)err;
+    if (text.n <= BACKEND_ID_MAX)
+        page->response.client_id = arena_str(&page->arena, text);
+    return true;
+}
+
+static bool close_response(void *ud, struct err *err)
+{
+    struct eas_sync_page *page = ud;
+
+    (void)err;
+    page->response.id = page->current.id;
+    page->current = (struct item_info){.received_ms = TIME_NONE};
+    if (page->response_count == page->response_size) {
+        struct eas_sync_response *more;
+
+        page->response_size = page->response_size ? page->response_size * 2 : 32;
+        more = arena_array(&page->arena, page->response_size, sizeof(*more));
+        if (page->response_count > 0)
+            memcpy(more, page->responses, page->response_count * sizeof(*more));
+        page->responses = more;
+    }
+    page->responses[page->response_count++] = page->response;
+    return true;
+}
+
 static const struct eas_rule rules[] = {
     {.tag = AirSync_Sync},
     EAS_CONTAINER(AirSync_Sync, AirSync_Collections),
@@ -200,6 +264,14 @@ static const struct eas_rule rules[] = {
     {AirSync_Change, AirSync_ServerId, .text = on_server_id},
     {AirSync_Delete, AirSync_ServerId, .text = on_server_id},
     {AirSync_SoftDelete, AirSync_ServerId, .text = on_server_id},
+    EAS_CONTAINER(AirSync_Collection, AirSync_Responses),
+    {AirSync_Responses, AirSync_Add, .open = on_response_add, .close = close_response},
+    {AirSync_Responses, AirSync_Change, .open = on_response_change, .close = close_response},
+    {AirSync_Responses, AirSync_Delete, .open = on_response_delete, .close = close_response},
+    {AirSync_Add, AirSync_Status, .text = on_command_status},
+    {AirSync_Change, AirSync_Status, .text = on_command_status},
+    {AirSync_Delete, AirSync_Status, .text = on_command_status},
+    {AirSync_Add, AirSync_ClientId, .text = on_client_id},
     EAS_CONTAINER(AirSync_Add, AirSync_ApplicationData),
     EAS_CONTAINER(AirSync_Change, AirSync_ApplicationData),
     EAS_ITEM_RULES(AirSync_ApplicationData),

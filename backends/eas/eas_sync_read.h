@@ -23,6 +23,14 @@ struct eas_sync_options {
     unsigned version;       /* 121, 140, 141, 160, 161 */
 };
 
+/* What became of a command of ours; silence about one means that it was carried out (MS-ASCMD 2.2.3.154). */
+struct eas_sync_response {
+    enum eas_tag command; /* AirSync_Add, AirSync_Change, AirSync_Delete */
+    struct str id;        /* ServerId */
+    struct str client_id; /* Add */
+    int status;           /* 0 = none */
+};
+
 struct eas_sync_page {
     struct eas_item item; /* the one that is open; first: the rules of eas_item work on it */
     struct eas_sync_options options;
@@ -34,6 +42,8 @@ struct eas_sync_page {
     struct str key;
     struct item_info current, *items;
     size_t count, size;
+    struct eas_sync_response response, *responses;
+    size_t response_count, response_size;
 };
 
 extern const struct eas_rules eas_sync_rules; /* ud is the page */

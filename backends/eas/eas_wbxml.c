@@ -220,18 +220,40 @@ void eas_write_uint(struct eas_writer *w, enum eas_tag tag, uint64_t n)
     buf_done(&digits);
 }
 
-void eas_write_opaque(struct eas_writer *w, enum eas_tag tag, struct str bytes)
+void eas_write_opaque_begin(struct eas_writer *w, enum eas_tag tag, uint64_t size)
 {
-    if (bytes.n > UINT32_MAX) {
+    if (size > UINT32_MAX) {
         w->out->failed = true;
         return;
     }
     write_tag(w, tag, HAS_CONTENT);
     buf_byte(w->out, (char)TOKEN_OPAQUE);
     for (int shift = 28; shift > 0; shift -= 7)
-        if (bytes.n >> shift)
-            buf_byte(w->out, (char)(0x80 | ((bytes.n >> shift) & 0x7F)));
-    buf_byte(w->out, (char)(bytes.n & 0x7F));
+        if (size >> shift)
+            buf_byte(w->out, (char)(0x80 | ((size >> shift) & 0x7F)));
+    buf_byte(w->out, (char)(size & 0x7F));
+}
+
+void eas_write_opaque_end(struct eas_writer *w)
+{
+    buf_byte(w->out, TOKEN_END);
+}
+
+void eas_write_opaque(struct eas_writer *w, enum eas_tag tag, struct str bytes)
+{
+    eas_write_opaque_begin(w, tag, bytes.n);
     buf_str(w->out, bytes);
+    eas_write_opaque_end(w);
+}
+
+void eas_write_text_begin(struct eas_writer *w, enum eas_tag tag)
+{
+    write_tag(w, tag, HAS_CONTENT);
+    buf_byte(w->out, TOKEN_STR_I);
+}
+
+void eas_write_text_end(struct eas_writer *w)
+{
+    buf_byte(w->out, '\0');
     buf_byte(w->out, TOKEN_END);
 }

@@ -59,5 +59,11 @@ void eas_write_empty(struct eas_writer *w, enum eas_tag tag);
 void eas_write_text(struct eas_writer *w, enum eas_tag tag, struct str text); /* STR_I; empty text: an empty element */
 void eas_write_uint(struct eas_writer *w, enum eas_tag tag, uint64_t n);
 void eas_write_opaque(struct eas_writer *w, enum eas_tag tag, struct str bytes);
+/* The frame of an element whose content is put between the two by somebody else: `size` bytes as an OPAQUE, or as a
+ * STR_I, in which there must be no NUL. */
+void eas_write_opaque_begin(struct eas_writer *w, enum eas_tag tag, uint64_t size);
+void eas_write_opaque_end(struct eas_writer *w);
+void eas_write_text_begin(struct eas_writer *w, enum eas_tag tag);
+void eas_write_text_end(struct eas_writer *w);
 
 #endif

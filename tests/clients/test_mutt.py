@@ -12,7 +12,7 @@ from mutt import Mutt
 from smtptest import parse
 
 KINDS = ("ews", "eas")
-CAN_WRITE = ("ews",)
+CAN_WRITE = ("ews", "eas")
 PROGRAMS = ("neomutt", "mutt")
 ROWS = 44  # of the index, on a screen of 50
 

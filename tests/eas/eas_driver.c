@@ -16,10 +16,11 @@
  *   unwatch                   cancels it
  *   cancel-on-item            the next fetch is cancelled by its first item
  *   begin-sync FOLDER CURSOR  starts a page and does not wait; cancel-sync cancels it
+ *   begin COMMAND             one of tests/driver/driver_writes.h, without waiting for its answer
+ *   no-commit, commit         whether sync states count as committed by the core
  *   quit
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@
 #include "backends/eas/eas_backend.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
+#include "tests/driver/driver_writes.h"
 
 struct driver {
     struct loop *loop;
@@ -48,81 +50,41 @@ struct driver {
     bool one_page;
     enum fetch_what what;
     size_t from, next, last, files;
-    bool cancel_on_item, quit, ended, busy;
+    bool cancel_on_item, no_commit, quit, ended, busy;
+    struct driver_writes writes;
     const char *out_dir, *persist_dir;
 };
 
 static void next_command(struct driver *d);
 static void next_batch(struct driver *d);
 
-/* --- JSON -------------------------------------------------------------------------------------------------------- */
-
-static void json_string(struct buf *b, struct str s)
-{
-    buf_byte(b, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-
-        if (c == '"' || c == '\\')
-            buf_printf(b, "\\%c", c);
-        else if (c < 0x20)
-            buf_printf(b, "\\u%04x", c);
-        else
-            buf_byte(b, (char)c);
-    }
-    buf_byte(b, '"');
-}
-
-static void json_key(struct buf *b, const char *key, struct str value)
-{
-    buf_printf(b, ",\"%s\":", key);
-    json_string(b, value);
-}
-
-static void json_bool(struct buf *b, const char *key, bool value)
-{
-    buf_printf(b, ",\"%s\":%s", key, value ? "true" : "false");
-}
-
-static void json_list(struct buf *b, const char *key, const struct str *list, size_t count)
-{
-    buf_printf(b, ",\"%s\":[", key);
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buf_byte(b, ',');
-        json_string(b, list[i]);
-    }
-    buf_byte(b, ']');
-}
-
-static void json_err(struct buf *b, const struct err *e)
-{
-    json_key(b, "err", str_from(e->code ? err_name(e->code) : "none"));
-    if (e->code == ERR_NONE)
-        return;
-    json_key(b, "text", str_from(e->text));
-    buf_printf(b, ",\"status\":%d,\"retry_after\":%u", e->status, e->retry_after_s);
-}
+/* --- helpers ----------------------------------------------------------------------------------------------------- */
 
 static void begin(struct driver *d, const char *event)
 {
-    buf_reset(&d->json);
-    buf_printf(&d->json, "{\"event\":\"%s\"", event);
+    driver_begin(&d->json, event);
 }
 
 static void end(struct driver *d)
 {
-    buf_lit(&d->json, "}\n");
-    if (d->json.failed)
-        abort();
-    fwrite(d->json.p, 1, d->json.n, stdout);
-    fflush(stdout);
+    driver_end(&d->json);
 }
 
 static void done(struct driver *d)
 {
     d->busy = false;
     next_command(d);
+}
+
+/* As the core does with what a page or a listing brought, unless `no-commit` plays a core that could not. */
+static void commit(struct driver *d, struct str folder_id, struct str cursor)
+{
+    struct err err = {0};
+    char key[1200];
+
+    snprintf(key, sizeof(key), "cursor.%.*s", STR_ARG(folder_id));
+    if (!d->no_commit && !driver_file_put(d->persist_dir, str_from(key), cursor, &err))
+        fprintf(stderr, "%s\n", err.text);
 }
 
 /* Content as a file of its own: {"header":{"size":n,"path":"..."}}. */
@@ -158,39 +120,15 @@ static void on_login(void *ud, const struct reply *r)
     done(d);
 }
 
-static void json_folder(struct buf *b, const struct folder_info *f)
-{
-    static const char *const kinds[] = {"mail", "calendar", "tasks", "contacts", "other"};
-    static const char *const uses[] = {"", "inbox", "drafts", "sent", "trash", "junk", "archive", "outbox"};
-
-    buf_printf(b, "{\"gone\":%s", f->gone ? "true" : "false");
-    json_key(b, "id", f->id);
-    json_key(b, "parent", f->parent_id);
-    json_key(b, "name", f->name);
-    json_key(b, "kind", str_from(kinds[f->kind]));
-    json_key(b, "use", str_from(uses[f->use]));
-    json_bool(b, "hidden", f->hidden);
-    buf_byte(b, '}');
-}
-
 static void on_folders(void *ud, const struct reply *r)
 {
     struct driver *d = ud;
 
     d->op = NULL;
+    if (r->err.code == ERR_NONE)
+        commit(d, STR_NULL, r->folders.cursor);
     begin(d, "folders");
-    json_err(&d->json, &r->err);
-    if (r->err.code == ERR_NONE) {
-        json_key(&d->json, "cursor", r->folders.cursor);
-        json_bool(&d->json, "full", r->folders.full);
-        buf_lit(&d->json, ",\"list\":[");
-        for (size_t i = 0; i < r->folders.count; i++) {
-            if (i > 0)
-                buf_byte(&d->json, ',');
-            json_folder(&d->json, &r->folders.list[i]);
-        }
-        buf_byte(&d->json, ']');
-    }
+    json_folders(&d->json, r);
     end(d);
     done(d);
 }
@@ -250,6 +188,8 @@ static void on_page(void *ud, const struct reply *r)
     bool more = r->err.code == ERR_NONE && r->items.more && !d->one_page;
 
     d->op = NULL;
+    if (r->err.code == ERR_NONE)
+        commit(d, d->folder, r->items.cursor);
     d->pages++;
     for (size_t i = 0; r->err.code == ERR_NONE && i < r->items.count; i++)
         if (!r->items.list[i].gone)
@@ -347,17 +287,9 @@ static void on_watch(void *ud, const struct reply *r)
 
 /* --- commands ---------------------------------------------------------------------------------------------------- */
 
-static struct str word(struct str *rest)
-{
-    struct str w = STR_NULL;
-
-    str_cut(rest, ' ', &w);
-    return w;
-}
-
 static void begin_pages(struct driver *d, struct str line, bool one_page)
 {
-    d->folder = arena_str(&d->arena, word(&line));
+    d->folder = arena_str(&d->arena, driver_word(&line));
     d->one_page = one_page;
     d->id_count = 0;
     d->pages = 0;
@@ -369,13 +301,13 @@ static void begin_fetch(struct driver *d, struct str line, bool all)
     uint64_t most;
 
     if (!all)
-        d->folder = arena_str(&d->arena, word(&line));
-    d->what = str_is(word(&line), "header") ? FETCH_HEADER : FETCH_MESSAGE;
+        d->folder = arena_str(&d->arena, driver_word(&line));
+    d->what = str_is(driver_word(&line), "header") ? FETCH_HEADER : FETCH_MESSAGE;
     d->next = 0;
     if (!all) {
         d->id_count = 0;
         while (line.n > 0)
-            keep_id(d, word(&line));
+            keep_id(d, driver_word(&line));
     }
     d->last = all && str_to_u64(line, &most) && most < d->id_count ? (size_t)most : d->id_count;
     if (d->last == 0)
@@ -389,14 +321,18 @@ static void begin_watch(struct driver *d, struct str line)
     size_t n = 0;
 
     while (line.n > 0 && n < 64)
-        folders[n++] = (struct folder_ref){word(&line), FOLDER_MAIL};
+        folders[n++] = (struct folder_ref){driver_word(&line), FOLDER_MAIL};
     d->watch = backend_watch(d->backend, folders, n, on_watch, d);
 }
 
 static void run(struct driver *d, struct str line)
 {
-    struct str command = word(&line);
+    struct str whole = line, command = driver_word(&line);
+    bool parallel = str_is(command, "begin");
 
+    d->busy = !parallel;
+    if (driver_write(&d->writes, parallel ? line : whole))
+        return;
     d->busy = true;
     if (str_is(command, "login")) {
         d->op = backend_login(d->backend, line, on_login, d);
@@ -413,15 +349,22 @@ static void run(struct driver *d, struct str line)
         if (str_is(command, "unwatch"))
             op_cancel(&d->watch);
         if (str_is(command, "begin-sync")) {
-            struct str folder = word(&line);
+            struct str folder = driver_word(&line);
 
             d->sync = backend_sync(d->backend, folder, line, on_begun, d);
         }
         if (str_is(command, "cancel-sync"))
             op_cancel(&d->sync);
         d->cancel_on_item = d->cancel_on_item || str_is(command, "cancel-on-item");
+        if (str_is(command, "commit") || str_is(command, "no-commit"))
+            d->no_commit = str_is(command, "no-commit");
         d->quit = d->quit || str_is(command, "quit");
     }
+}
+
+static void on_written(void *ud)
+{
+    done(ud);
 }
 
 static void next_command(struct driver *d)
@@ -460,31 +403,20 @@ static void on_input(void *ud)
 
 static bool persist_put(void *ud, struct str key, struct str value, struct err *err)
 {
-    struct driver *d = ud;
-    struct blob *blob = blob_from_str(value);
-    char path[512];
-    bool ok;
-
-    snprintf(path, sizeof(path), "%s/%.*s", d->persist_dir, STR_ARG(key));
-    ok = blob_save(blob, path, err);
-    blob_unref(&blob);
-    return ok;
+    return driver_file_put(((struct driver *)ud)->persist_dir, key, value, err);
 }
 
 static bool persist_get(void *ud, struct str key, struct buf *out)
 {
-    struct driver *d = ud;
-    char path[512], bytes[16384];
-    ssize_t n;
-    int fd;
+    return driver_file_get(((struct driver *)ud)->persist_dir, key, out);
+}
 
-    snprintf(path, sizeof(path), "%s/%.*s", d->persist_dir, STR_ARG(key));
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    n = read(fd, bytes, sizeof(bytes));
-    close(fd);
-    return n >= 0 && buf_add(out, bytes, (size_t)n);
+static bool committed(void *ud, struct str folder_id, struct buf *out)
+{
+    char key[1200];
+
+    snprintf(key, sizeof(key), "cursor.%.*s", STR_ARG(folder_id));
+    return driver_file_get(((struct driver *)ud)->persist_dir, str_from(key), out);
 }
 
 static void on_health(void *ud, const struct err *err)
@@ -608,7 +540,7 @@ int main(int argc, char **argv)
                    .provision = PROVISION_ACCEPT,
                    .message_limit = (uint64_t)200 << 20,
                    .loop = d.loop,
-                   .host = {&d, persist_put, persist_get, on_wipe, on_health, NULL}},
+                   .host = {&d, persist_put, persist_get, on_wipe, on_health, committed}},
     };
     struct err err = {0};
     struct eas_backend *b;
@@ -627,6 +559,7 @@ int main(int argc, char **argv)
         b->second_ms = 20;
     if (a.heartbeat_s > 0)
         b->heartbeat_s = b->heartbeat_min_s = a.heartbeat_s;
+    d.writes = (struct driver_writes){.backend = d.backend, .done = on_written, .ud = &d};
     d.input = loop_fd_new(d.loop, STDIN_FILENO, on_input, &d);
     loop_run(d.loop);
     close_all(&d);

@@ -126,6 +126,47 @@ class Driver:
         self.kept = [e for e in self.kept if e["event"] != "item"]
         return items, end
 
+    # What changes something: the answer, which has "each" where it is about items.
+
+    def write(self, command, *words, **kw):
+        self.send(command, *words)
+        return self.wait(command, **kw)
+
+    def flag(self, folder, changes, **kw):
+        """changes: {id: (set, clear)} or {id: (set, clear, [category, ...])}."""
+        specs = [",".join([number, str(set_), str(clear), *("|".join(c) or "-" for c in categories)])
+                 for number, (set_, clear, *categories) in changes.items()]
+        return self.write("flag", folder, *specs, **kw)
+
+    def move(self, source, target, *ids, **kw):
+        return self.write("move", source, target, *ids, **kw)
+
+    def remove(self, folder, *ids, permanent=False, **kw):
+        return self.write("remove", folder, "permanent" if permanent else "recoverable", *ids, **kw)
+
+    def file(self, data):
+        self.files = getattr(self, "files", 0) + 1
+        path = os.path.join(self.directory, f"mail-{os.getpid()}-{self.files}")
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def mail(self, data, evidence="evidence-1", retry=False, source=(), **kw):
+        """send; source: ("reply" or "forward", folder, id)"""
+        return self.write("send", self.file(data), evidence, *(["retry"] if retry else []), *source, **kw)
+
+    def append(self, folder, data, flags=0, evidence="evidence-1", retry=False, **kw):
+        return self.write("append", folder, self.file(data), str(flags), evidence, *(["retry"] if retry else []), **kw)
+
+    def create(self, name, parent="-", kind="mail", **kw):
+        return self.write("create", parent, kind, name, **kw)
+
+    def change_folder(self, number, name, parent="-", **kw):
+        return self.write("change", number, parent, name, **kw)
+
+    def delete_folder(self, number, **kw):
+        return self.write("delete", number, **kw)
+
     def watch(self, *folders):
         self.send("watch", *folders)
 

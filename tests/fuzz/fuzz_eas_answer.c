@@ -6,10 +6,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "backends/eas/eas_backend.h"
 #include "backends/eas/eas_folders_read.h"
 #include "backends/eas/eas_items_read.h"
+#include "backends/eas/eas_move_read.h"
 #include "backends/eas/eas_multipart.h"
 #include "backends/eas/eas_policy.h"
+#include "backends/eas/eas_record.h"
 #include "backends/eas/eas_sync_read.h"
 #include "backends/eas/eas_watch_read.h"
 
@@ -125,14 +128,50 @@ static void fuzz_provision(struct str bytes, size_t step)
     arena_done(&arena);
 }
 
+static void fuzz_moves(struct str bytes, size_t step)
+{
+    static const struct str ids[] = {{"a", 1}, {"b", 1}, {"c", 1}};
+    struct arena arena = {0};
+    struct eas_move_answer answer = {.arena = &arena};
+
+    eas_move_answer_begin(&answer, ids, 3);
+    feed(&eas_move_rules, &answer, bytes, step);
+    for (size_t i = 0; i < 3; i++)
+        if (answer.list[i].new_id.n > BACKEND_ID_MAX)
+            abort();
+    arena_done(&arena);
+}
+
+/* What was read comes out again as it was, and what a batch did can be told from it. */
+static void fuzz_record(struct str bytes, size_t step)
+{
+    struct arena arena = {0};
+    struct buf out = BUF_INIT(EAS_RECORD_MAX * 2);
+    struct eas_record r, again;
+    size_t count;
+
+    (void)step;
+    if (eas_record_read(&r, bytes, &arena)) {
+        eas_record_effects(&r, 161, &arena, &count);
+        if (count > EAS_BATCH_MAX)
+            abort();
+        eas_record_write(&r, &out);
+        if (!out.failed && (!eas_record_read(&again, buf_view(&out), &arena) || !str_eq(again.request, r.request) ||
+                            !str_eq(again.from, r.from) || again.failed_count != r.failed_count))
+            abort();
+    }
+    buf_done(&out);
+    arena_done(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const targets[])(struct str bytes, size_t step) = {fuzz_sync, fuzz_folders, fuzz_fetch, fuzz_ping,
-                                                                     fuzz_provision};
+    static void (*const targets[])(struct str bytes, size_t step) = {
+        fuzz_sync, fuzz_folders, fuzz_fetch, fuzz_ping, fuzz_provision, fuzz_moves, fuzz_record};
 
     if (size < 2)
         return 0;
-    targets[data[0] % 5](str_of(data + 2, size - 2), 1u + data[1]);
+    targets[data[0] % (sizeof(targets) / sizeof(targets[0]))](str_of(data + 2, size - 2), 1u + data[1]);
     return 0;
 }

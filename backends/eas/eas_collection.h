@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BACKENDS_EAS_COLLECTION_H
+#define BACKENDS_EAS_COLLECTION_H
+/* What every Sync request for a mail folder has in common, whether it fetches or changes (MS-ASCMD 2.2.1.21). */
+#include "backends/eas/eas_wbxml.h"
+
+#define EAS_TRUNCATION 20480 /* bytes of MIME asked for in a Sync: MIMETruncation 5 */
+
+/* Sync's own statuses, of the collection and of its items (MS-ASCMD 2.2.3.177.17). */
+enum eas_sync_status {
+    EAS_SYNC_OK = 1,
+    EAS_SYNC_KEY = 3, /* SyncKey invalid */
+    EAS_SYNC_PROTOCOL = 4,
+    EAS_SYNC_SERVER = 5,
+    EAS_SYNC_INVALID = 6,  /* the item */
+    EAS_SYNC_CONFLICT = 7, /* the server's copy won */
+    EAS_SYNC_GONE = 8,
+    EAS_SYNC_QUOTA = 9,
+    EAS_SYNC_HIERARCHY = 12,
+    EAS_SYNC_INCOMPLETE = 13,
+    EAS_SYNC_RETRY = 16
+};
+
+/* Up to CollectionId; what follows must keep the order DeletesAsMoves, GetChanges, WindowSize, Options, Commands. */
+void eas_collection_open(struct eas_writer *w, struct str key, struct str folder_id);
+/* A block of options replaces the one before, on the server and for good: it is always the whole one. */
+void eas_collection_options(struct eas_writer *w, unsigned filter);
+void eas_collection_close(struct eas_writer *w);
+
+#endif
