@@ -123,9 +123,10 @@ struct event_fields {
     size_t attendee_count;
     const struct event_attachment *attachments;
     size_t attachment_count;
-    bool cancelled;           /* the organiser called it off */
-    enum event_response mine; /* the signed-in user's answer; EVENT_ORGANIZER: it is his */
-    int64_t replied;          /* when; TIME_NONE (base/time.h) or 0 = unknown */
+    bool cancelled; /* the organiser called it off */
+    /* The signed-in user's answer; EVENT_ORGANIZER: it is his. EVENT_NO_RESPONSE where there is no meeting. */
+    enum event_response mine;
+    int64_t replied; /* when; TIME_NONE (base/time.h) or 0 = unknown */
 };
 
 struct event_exception {
@@ -210,6 +211,8 @@ struct event_occurrence {
  * in `zone` (IANA; of whoever asks). False: the walk was cut by EVENT_WALK_MAX. */
 bool event_each(const struct event *e, int64_t from, int64_t to, struct str zone,
                 bool (*fn)(void *ud, const struct event_occurrence *o), void *ud);
+/* The n-th occurrence (from 1); `changed` is its exception, a deleted one, too. False: there are not so many. */
+bool event_occurrence_at(const struct event *e, unsigned index, struct event_occurrence *ret);
 /* The n-th occurrence's original by the rule; false: there is none. */
 bool event_original_at(const struct event *e, unsigned index, int64_t *ret_original);
 /* Its index; 0: no occurrence of the rule starts there. */

@@ -84,6 +84,20 @@ bool event_original_at(const struct event *e, unsigned index, int64_t *ret_origi
     return true;
 }
 
+bool event_occurrence_at(const struct event *e, unsigned index, struct event_occurrence *ret)
+{
+    struct series s;
+    series_of(e, &s);
+    if (!index || !by_rule(&s, (int64_t)index - 1, ret))
+        return false;
+    ret->changed = event_exception(e, ret->original);
+    if (ret->changed && !ret->changed->deleted) {
+        ret->start = ret->changed->fields.start;
+        ret->end = ret->changed->fields.end;
+    }
+    return true;
+}
+
 static unsigned index_in(const struct series *s, int64_t original)
 {
     struct event_occurrence o;

@@ -71,12 +71,14 @@ enum ical_reason {
     ICAL_RULE_START,     /* DTSTART is not an occurrence of the rule */
     ICAL_RULE_UNTIL,     /* UNTIL of another type than DTSTART, or before it */
     ICAL_RULE_SCALE,     /* RSCALE other than GREGORIAN */
+    ICAL_RULE_OVERLAPS,  /* an occurrence lasts longer than until the next (ErrorOccurrenceTimeSpanTooBig) */
     ICAL_RDATE,
-    ICAL_NOT_AN_OCCURRENCE, /* RECURRENCE-ID or EXDATE where the rule has nothing */
+    ICAL_NOT_AN_OCCURRENCE, /* RECURRENCE-ID where the rule has nothing (an EXDATE there says nothing) */
     ICAL_THIS_AND_FUTURE,
     ICAL_OCCURRENCE_TWICE,   /* two overrides of one occurrence */
     ICAL_OCCURRENCE_CROSSES, /* moved onto or past its neighbour: Exchange refuses it (MS-OXOCAL 3.1.4.7.2) */
     ICAL_OCCURRENCE_KIND,    /* all-day and timed in one series */
+    ICAL_TASK_OCCURRENCE,    /* changed or deleted occurrences of a task */
     ICAL_ALL_DELETED,        /* a series without any occurrence left */
     ICAL_TOO_MANY_EXCEPTIONS,
     ICAL_TOO_MANY_ATTENDEES,
@@ -99,6 +101,7 @@ struct ical_options {
     struct str zone;      /* the account's (IANA): where floating times are, and what wins among equal zones */
     const struct str *me; /* the user's addresses: which ATTENDEE is he, is the ORGANIZER himself */
     size_t me_count;
+    struct str own_urls; /* what our addresses of attachments begin with; empty: none known */
 };
 
 /*
@@ -110,7 +113,8 @@ struct ical_options {
  *  - html from X-ALT-DESC, or from DESCRIPTION's ALTREP="data:text/html,..." (Thunderbird).
  *  - DTSTART;VALUE=DATE: all_day; a floating time: in options->zone, and an extra that makes it floating again.
  *  - exceptions: EXDATE and overrides; an override equal to its occurrence is kept.
- *  - attachments: inline base64 -> data; a URL -> url; MANAGED-ID (RFC 8607) -> id, SIZE, FILENAME, FMTTYPE.
+ *  - attachments: inline base64 -> data; MANAGED-ID (RFC 8607) -> id, or an address that begins with own_urls -> url;
+ *    with FILENAME, FMTTYPE, SIZE. Any other URL is an extra: Exchange keeps no links.
  */
 bool ical_read(struct str text, const struct ical_options *options, struct arena *a, struct event *ret,
                struct str *ret_extras, struct ical_problem *ret_problem);
@@ -123,8 +127,8 @@ bool ical_read(struct str text, const struct ical_options *options, struct arena
  */
 void ical_write(struct buf *out, const struct event *e, const struct ical_options *options, struct str extras);
 
-/* UID and component of an object without reading all of it: for the name of a resource. False: none. */
-bool ical_peek(struct str text, struct str *ret_uid, enum event_kind *ret_kind);
+/* UID (in `a`) and kind of an object without understanding the rest of it. False: it has none. */
+bool ical_peek(struct str text, struct str *ret_uid, enum event_kind *ret_kind, struct arena *a);
 
 /*
  * A client edits what it shows and carries the rest along. Puts right in `wanted` what it cannot have meant:

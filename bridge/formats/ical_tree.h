@@ -84,6 +84,7 @@ void ical_begin(struct ical_writer *w, const char *component);
 void ical_end(struct ical_writer *w, const char *component);
 void ical_name(struct ical_writer *w, const char *name);
 void ical_param_add(struct ical_writer *w, const char *name, struct str value); /* quoted and RFC 6868 as needed */
+void ical_param_raw(struct ical_writer *w, const struct ical_param *p);         /* as it was read */
 void ical_value(struct ical_writer *w, struct str raw);                         /* ends the line */
 void ical_text(struct ical_writer *w, struct str text);                         /* escaped; ends the line */
 void ical_text_list(struct ical_writer *w, const struct str *items, size_t count);

@@ -89,6 +89,14 @@ void ical_param_add(struct ical_writer *w, const char *name, struct str value)
         put(w, STR("\""));
 }
 
+void ical_param_raw(struct ical_writer *w, const struct ical_param *p)
+{
+    put(w, STR(";"));
+    put(w, p->name);
+    put(w, STR("="));
+    put_clean(w, p->value);
+}
+
 void ical_value(struct ical_writer *w, struct str raw)
 {
     put(w, STR(":"));
@@ -144,12 +152,8 @@ void ical_when_add(struct ical_writer *w, int64_t seconds, enum ical_when kind)
 void ical_line(struct ical_writer *w, const struct ical_prop *p)
 {
     put(w, p->name);
-    for (const struct ical_param *at = p->params; at; at = at->next) {
-        put(w, STR(";"));
-        put(w, at->name);
-        put(w, STR("="));
-        put_clean(w, at->value);
-    }
+    for (const struct ical_param *at = p->params; at; at = at->next)
+        ical_param_raw(w, at);
     ical_value(w, p->value);
 }
 
