@@ -253,6 +253,7 @@ struct backend_config {
     const char *tmp_dir;                  /* for blobs */
     int provision;                        /* enum provision_answer */
     uint64_t message_limit;               /* largest message accepted from the server */
+    const char *zone;                     /* the user's (IANA): where his days begin; NULL = UTC */
     const char *junk_name, *archive_name; /* special-use.junk / .archive: display names, or NULL (EAS cannot tell) */
     struct loop *loop;
     struct backend_host host;
@@ -386,7 +387,8 @@ struct event_put {
 struct event_reply {
     struct str folder_id, id, change;
     bool has_instance;
-    int64_t instance; /* original start of the one occurrence it is about */
+    int64_t instance;          /* original start of the one occurrence it is about */
+    const struct event *event; /* as the server had it when it was last seen; with has_instance */
     enum event_response response;
     bool notify; /* tell the organiser, where the server does that */
     struct str comment;

@@ -5,6 +5,7 @@
 
 #include "backends/ews/ews_backend.h"
 #include "backends/ews/ews_call.h"
+#include "backends/ews/ews_events.h"
 #include "bridge/base/mem.h"
 
 static const struct ews_tuning usual = {
@@ -79,7 +80,8 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     struct ews *e = MEM_NEW(struct ews);
     e->base.ops = &ews_ops;
     e->base.loop = config->loop;
-    e->base.caps = CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED;
+    e->base.caps =
+        CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED | CAP_CALENDAR | CAP_TASKS | CAP_SCHEDULING | CAP_FREE_BUSY;
     if (!config->mailbox || config->impersonate)
         e->base.caps |= CAP_PUSH_ALL;
     e->base.limits = (struct backend_limits){
@@ -146,6 +148,13 @@ const struct backend_ops ews_ops = {
     .remove = ews_remove,
     .append = ews_append,
     .send = ews_send,
+    .sync_events = ews_sync_events,
+    .event_fetch = ews_event_fetch,
+    .event_put = ews_event_put,
+    .event_remove = ews_event_remove,
+    .event_respond = ews_event_respond,
+    .event_attachment = ews_event_attachment,
+    .free_busy = ews_free_busy,
     .folder_create = ews_folder_create,
     .folder_change = ews_folder_change,
     .folder_remove = ews_folder_remove,

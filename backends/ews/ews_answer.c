@@ -76,7 +76,7 @@ static bool is_own_field(struct xml *x, enum ews_el el)
     case EL_RESPONSE_CODE:
     case EL_MESSAGE_TEXT:
     case EL_MESSAGE_XML:
-        return xml_parent(x, 1) == EL_RESPONSE_MESSAGE;
+        return xml_parent(x, 1) == EL_RESPONSE_MESSAGE || xml_parent(x, 1) == EL_FB_STATUS;
     case EL_VALUE:
         return xml_parent(x, 1) == EL_MESSAGE_XML;
     default:

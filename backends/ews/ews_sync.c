@@ -26,7 +26,7 @@ static bool write_request(void *ud, struct xml_writer *w, bool slow)
     if (slow && e->sync_page > EWS_SYNC_PAGE_MIN)
         e->sync_page /= 2;
     ews_page_init(&s->page, &s->op.arena);
-    ews_sync_write(w, &(struct ews_sync_request){s->folder_id, s->cursor, e->sync_page});
+    ews_sync_write(w, &(struct ews_sync_request){s->folder_id, s->cursor, e->sync_page, false});
     return true;
 }
 

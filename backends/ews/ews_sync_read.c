@@ -156,7 +156,7 @@ static void take_field(struct ews_page *p, enum ews_el el, struct str text)
 
 static void change_end(struct ews_page *p, struct xml *x)
 {
-    if (p->other) {
+    if (p->other && !p->all_kinds) {
         p->skipped++;
         return;
     }
@@ -216,20 +216,26 @@ const struct ews_reader ews_page_reader = {
     .max_bytes = 32 << 20,
 };
 
-void ews_sync_write(struct xml_writer *w, const struct ews_sync_request *r)
+static void write_wanted(struct xml_writer *w)
 {
     static const char *const fields[] = {"item:ItemClass",  "item:Subject",   "item:DateTimeReceived",    "item:Size",
                                          "item:Categories", "message:IsRead", "message:InternetMessageId"};
     static const uint32_t properties[] = {EWS_TAG_MSG_FLAGS, EWS_TAG_FLAG_STATUS, EWS_TAG_LAST_VERB};
-    xml_open(w, "m:SyncFolderItems");
-    xml_open(w, "m:ItemShape");
-    xml_leaf_lit(w, "t:BaseShape", "IdOnly");
     xml_open(w, "t:AdditionalProperties");
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         ews_write_field(w, fields[i]);
     for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
         ews_write_property(w, properties[i], "Integer");
     xml_close(w);
+}
+
+void ews_sync_write(struct xml_writer *w, const struct ews_sync_request *r)
+{
+    xml_open(w, "m:SyncFolderItems");
+    xml_open(w, "m:ItemShape");
+    xml_leaf_lit(w, "t:BaseShape", "IdOnly");
+    if (!r->ids_only)
+        write_wanted(w);
     xml_close(w);
     xml_open(w, "m:SyncFolderId");
     ews_write_folder_id(w, r->folder_id);

@@ -25,6 +25,7 @@ struct ews_page {
     bool more;
     bool answered; /* the response message came; status says how it ended */
     struct ews_status status;
+    bool all_kinds; /* set after ews_page_init(): not only what can be shown as a message */
     /* private */
     struct arena *arena;
     size_t room;
@@ -44,6 +45,7 @@ void ews_page_init(struct ews_page *page, struct arena *arena);
 struct ews_sync_request {
     struct str folder_id, cursor;
     unsigned page; /* MaxChangesReturned, 1 to 512 */
+    bool ids_only; /* calendars: the items themselves are asked for in full */
 };
 void ews_sync_write(struct xml_writer *w, const struct ews_sync_request *r);
 

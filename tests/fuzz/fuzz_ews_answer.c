@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/ews/ews_event_read.h"
 #include "backends/ews/ews_folders_read.h"
 #include "backends/ews/ews_items_read.h"
 #include "backends/ews/ews_stream_read.h"
@@ -241,13 +242,50 @@ static void read_transport_headers(struct str doc, size_t piece, struct result *
     buf_done(&out);
 }
 
+static void mix_fields(struct result *r, const struct event_fields *f)
+{
+    r->hash += (uint64_t)f->start * 7 + (uint64_t)f->end * 3 + f->all_day + (uint64_t)f->busy;
+    if (f->end < f->start || f->attendee_count > EVENT_ATTENDEES_MAX || f->category_count > EVENT_CATEGORIES_MAX ||
+        f->attachment_count > EVENT_ATTACHMENTS_MAX)
+        abort();
+    mix(r, f->subject);
+    mix(r, f->text);
+    mix(r, f->html);
+    mix(r, f->start_zone);
+    for (size_t i = 0; i < f->attendee_count; i++)
+        mix(r, f->attendees[i].email);
+}
+
+static void read_calendar(struct str doc, size_t piece, struct result *r)
+{
+    struct arena arena = {0};
+    struct ews_event_reading got;
+    ews_event_reading_init(&got, &arena, 4, tz_by_name(STR("Europe/Berlin")));
+    feed(&ews_event_reader, &got, doc, piece, r);
+    for (size_t i = 0; i < got.count; i++) {
+        struct ews_got *g = &got.list[i];
+        ews_event_complete(g, &arena);
+        mix(r, g->id);
+        mix(r, g->e.uid);
+        if (g->is_event && g->e.kind == EVENT_APPOINTMENT)
+            mix_fields(r, &g->e.fields);
+        for (size_t k = 0; k < g->e.exception_count; k++) {
+            if (k && g->e.exceptions[k - 1].original >= g->e.exceptions[k].original)
+                abort();
+            r->hash += (uint64_t)g->e.exceptions[k].original;
+        }
+    }
+    arena_done(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const readers[])(struct str, size_t, struct result *) = {
-        read_page,   read_tree,       read_roles,
-        read_mime,   read_items,      read_attachment,
-        read_events, read_subscribed, read_transport_headers,
+        read_page,     read_tree,       read_roles,
+        read_mime,     read_items,      read_attachment,
+        read_events,   read_subscribed, read_transport_headers,
+        read_calendar,
     };
     if (size < 2)
         return 0;

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EWS_EVENTS_H
+#define EWS_EVENTS_H
+/*
+ * Calendar items and tasks of the account: what the files ews_events*.c share.
+ *
+ * Items are asked for by GetItem in batches; series name their changed occurrences, which are asked for in one more
+ * request for all series together (MS-OXWSMTGS 3.1.4.4).
+ */
+#include "backends/ews/ews_backend.h"
+#include "backends/ews/ews_call.h"
+#include "backends/ews/ews_event_read.h"
+
+#define EWS_EVENT_BATCH 100 /* items of one GetItem */
+
+/* The user's zone. */
+const struct tz *ews_zone(const struct ews *e);
+
+struct ews_getter {
+    struct ews *ews;
+    struct arena *arena;
+    bool task;
+    const struct str *ids;
+    size_t count, next, batch;
+    struct ews_call *call;
+    struct ews_event_reading part; /* of the batch under way */
+    struct ews_got **got;          /* in the order asked */
+    struct {
+        struct ews_got *master;
+        struct ews_occurrence occurrence;
+    } * changed;
+    size_t changed_count, changed_next;
+    void (*done)(void *ud, const struct err *err);
+    void *ud;
+};
+/* ids and everything that comes live in `arena`. done() once, never from inside, none after ews_getter_abort(). */
+void ews_getter_start(struct ews_getter *g, struct ews *e, struct arena *arena, bool task, const struct str *ids,
+                      size_t count, void (*done)(void *ud, const struct err *err), void *ud);
+void ews_getter_abort(struct ews_getter *g);
+
+struct op *ews_sync_events(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor, op_cb *cb,
+                           void *ud);
+struct op *ews_event_fetch(struct backend *b, struct str folder_id, enum folder_kind kind, const struct str *ids,
+                           size_t count, op_cb *cb, void *ud);
+struct op *ews_event_put(struct backend *b, const struct event_put *request, op_cb *cb, void *ud);
+struct op *ews_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
+                            struct str change, bool notify, op_cb *cb, void *ud);
+struct op *ews_event_respond(struct backend *b, const struct event_reply *request, op_cb *cb, void *ud);
+struct op *ews_event_attachment(struct backend *b, struct str item_id, struct str attachment_id, op_cb *cb, void *ud);
+struct op *ews_free_busy(struct backend *b, const struct str *addresses, size_t count, int64_t from, int64_t to,
+                         op_cb *cb, void *ud);
+
+#endif

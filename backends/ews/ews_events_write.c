@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making and changing calendar items and tasks.
+ *
+ *     [retry: LOOK ->] MASTER (create, or what differs) -> ATTACHMENTS -> CHANGED occurrences -> DELETED occurrences ->
+ *     READ BACK what the server made of it
+ *
+ * A step with nothing to do is left out, so that an event without exceptions costs two requests. Exchange drops all
+ * exceptions when the recurrence or the times of a series are written (MS-OXWSMTGS 3.1.4.9): then all of them are
+ * written again. An occurrence cannot be brought back otherwise: the recurrence is written again for that, too.
+ */
+#include <string.h>
+
+#include "backends/ews/ews_event_write.h"
+#include "backends/ews/ews_events.h"
+#include "backends/ews/ews_write.h"
+
+#define PERSONAL (EVENT_PART_REMINDER | EVENT_PART_CATEGORIES | EVENT_PART_BUSY) /* nobody else is told */
+#define NOT_SENT (EVENT_PART_MINE | EVENT_PART_RESPONSES | EVENT_PART_CANCELLED)
+
+struct put_op {
+    struct op op;
+    struct ews *ews;
+    struct ews_call *call;
+    struct ews_getter getter;
+    struct str folder_id, id, change, evidence, zone;
+    enum folder_kind kind;
+    struct event wanted, base;
+    bool has_base, notify, retry, unknown, reset, made;
+    unsigned parts;
+    size_t written;                                          /* updates of the request being made */
+    size_t *changed, *deleted, changed_count, deleted_count; /* places in wanted.exceptions */
+    struct ews_done_list answer;
+    void (*next)(struct put_op *p);
+    struct str found;
+};
+
+static void finish(struct put_op *p, const struct err *err)
+{
+    op_finish_err(&p->op, err);
+}
+
+static void begin_answer(struct put_op *p, const char *operation, size_t count)
+{
+    p->answer = (struct ews_done_list){.operation = operation,
+                                       .arena = &p->op.arena,
+                                       .list = arena_array(&p->op.arena, count + 1, sizeof(struct ews_done)),
+                                       .count = count};
+}
+
+static const char *invitations(const struct put_op *p, unsigned parts)
+{
+    bool meeting = p->wanted.is_meeting || (p->has_base && p->base.is_meeting);
+    return p->notify && meeting && parts & ~(unsigned)PERSONAL ? "SendToAllAndSaveCopy" : "SendToNone";
+}
+
+static struct err first_error(const struct put_op *p, const struct err *err)
+{
+    struct err problem = *err;
+    if (problem.code == ERR_NONE && ews_done_check(&p->answer, &problem))
+        for (size_t i = 0; problem.code == ERR_NONE && i < p->answer.count; i++)
+            problem = p->answer.list[i].err;
+    return problem;
+}
+
+static void on_step(void *ud, const struct err *err)
+{
+    struct put_op *p = ud;
+    struct err problem = first_error(p, err);
+    p->call = NULL;
+    if (problem.code != ERR_NONE)
+        finish(p, &problem);
+    else
+        p->next(p);
+}
+
+static void ask(struct put_op *p, const char *operation, size_t count, bool once,
+                bool (*write)(void *ud, struct xml_writer *w, bool slow), void (*done)(void *ud, const struct err *err))
+{
+    begin_answer(p, operation, count);
+    p->call = ews_call_start(p->ews, &(struct ews_call_opts){
+                                         .operation = operation,
+                                         .write = write,
+                                         .reader = &ews_done_reader,
+                                         .reader_ud = &p->answer,
+                                         .on_done = done,
+                                         .ud = p,
+                                         .batch = true,
+                                         .bulk = true,
+                                         .once = once,
+                                         .ret_unknown = once ? &p->unknown : NULL,
+                                     });
+}
+
+/* --- read back
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+static void on_read(void *ud, const struct err *err)
+{
+    struct put_op *p = ud;
+    struct err none = {0};
+    const struct ews_got *g = p->getter.got[0];
+    struct reply *r = p->op.reply;
+    r->event_done.id = p->id;
+    /* What was asked for is done: that it cannot be read now is no reason to deny it. The sync will bring it. */
+    if (err->code == ERR_NONE && g && g->err.code == ERR_NONE && g->is_event) {
+        r->event_done.id = g->id;
+        r->event_done.change = g->change;
+        r->event_done.event = &g->e;
+    }
+    finish(p, &none);
+}
+
+static void read_back(struct put_op *p)
+{
+    ews_getter_start(&p->getter, p->ews, &p->op.arena, p->kind == FOLDER_TASKS, &p->id, 1, on_read, p);
+}
+
+/* --- deleted occurrences
+ * -------------------------------------------------------------------------------------------------------- */
+
+static bool write_deleted(void *ud, struct xml_writer *w, bool slow)
+{
+    struct put_op *p = ud;
+    (void)slow;
+    p->answer.answered = 0;
+    xml_open(w, "m:DeleteItem");
+    xml_attr_lit(w, "DeleteType", "MoveToDeletedItems");
+    xml_attr_lit(w, "SendMeetingCancellations", invitations(p, EVENT_PART_EXCEPTIONS));
+    xml_attr_lit(w, "AffectedTaskOccurrences", "SpecifiedOccurrenceOnly");
+    xml_open(w, "m:ItemIds");
+    for (size_t i = 0; i < p->deleted_count; i++)
+        ews_event_write_occurrence_id(w, p->id,
+                                      event_index_of(&p->wanted, p->wanted.exceptions[p->deleted[i]].original));
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
+static void delete_occurrences(struct put_op *p)
+{
+    p->next = read_back;
+    if (p->deleted_count)
+        ask(p, "DeleteItem", p->deleted_count, false, write_deleted, on_step);
+    else
+        read_back(p);
+}
+
+/* --- changed occurrences
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* The occurrence as the rule makes it: what an exception has to differ from. */
+static struct event_fields by_rule(const struct put_op *p, int64_t original)
+{
+    struct event_fields f = p->wanted.fields;
+    f.end = original + (f.end - f.start);
+    f.start = original;
+    return f;
+}
+
+static const struct event_exception *known(const struct put_op *p, int64_t original)
+{
+    const struct event_exception *x = p->has_base && !p->reset ? event_exception(&p->base, original) : NULL;
+    return x && !x->deleted ? x : NULL;
+}
+
+static unsigned parts_of(const struct put_op *p, const struct event_exception *x)
+{
+    const struct event_exception *was = known(p, x->original);
+    struct event_fields rule = by_rule(p, x->original);
+    return event_fields_differ(was ? &was->fields : &rule, &x->fields) & ~(unsigned)NOT_SENT;
+}
+
+static bool write_changed(void *ud, struct xml_writer *w, bool slow)
+{
+    struct put_op *p = ud;
+    size_t n;
+    (void)slow;
+    p->answer.answered = 0;
+    xml_open(w, "m:UpdateItem");
+    xml_attr_lit(w, "ConflictResolution", "AlwaysOverwrite");
+    xml_attr_lit(w, "MessageDisposition", "SaveOnly");
+    xml_attr_lit(w, "SendMeetingInvitationsOrCancellations", invitations(p, EVENT_PART_EXCEPTIONS));
+    xml_open(w, "m:ItemChanges");
+    for (size_t i = 0; i < p->changed_count; i++) {
+        const struct event_exception *x = &p->wanted.exceptions[p->changed[i]], *was = known(p, x->original);
+        xml_open(w, "t:ItemChange");
+        if (was && was->id.n)
+            ews_write_item_id(w, was->id);
+        else
+            ews_event_write_occurrence_id(w, p->id, event_index_of(&p->wanted, x->original));
+        xml_open(w, "t:Updates");
+        ews_event_write_updates(w, &p->wanted, &x->fields, p->zone, parts_of(p, x), true, &n);
+        xml_close(w);
+        xml_close(w);
+    }
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
+/* What of the exceptions has to be told. */
+static void plan_exceptions(struct put_op *p)
+{
+    p->changed = arena_array(&p->op.arena, p->wanted.exception_count + 1, sizeof(*p->changed));
+    p->deleted = arena_array(&p->op.arena, p->wanted.exception_count + 1, sizeof(*p->deleted));
+    for (size_t i = 0; i < p->wanted.exception_count; i++) {
+        const struct event_exception *x = &p->wanted.exceptions[i];
+        const struct event_exception *was = p->has_base && !p->reset ? event_exception(&p->base, x->original) : NULL;
+        if (x->deleted && !(was && was->deleted))
+            p->deleted[p->deleted_count++] = i;
+        else if (!x->deleted && parts_of(p, x))
+            p->changed[p->changed_count++] = i;
+    }
+}
+
+static void change_occurrences(struct put_op *p)
+{
+    plan_exceptions(p);
+    p->next = delete_occurrences;
+    if (p->changed_count)
+        ask(p, "UpdateItem", p->changed_count, false, write_changed, on_step);
+    else
+        delete_occurrences(p);
+}
+
+/* --- attachments of the master
+ * ----------------------------------------------------------------------------------------------------- */
+
+static bool has_attachment(const struct event *e, struct str id)
+{
+    for (size_t i = 0; i < e->fields.attachment_count; i++)
+        if (str_eq(e->fields.attachments[i].id, id))
+            return true;
+    return false;
+}
+
+static size_t count_gone(const struct put_op *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; p->has_base && i < p->base.fields.attachment_count; i++)
+        n += p->base.fields.attachments[i].id.n && !has_attachment(&p->wanted, p->base.fields.attachments[i].id);
+    return n;
+}
+
+static bool is_new(const struct event_attachment *a)
+{
+    return a->id.n == 0 && a->data.n;
+}
+
+static size_t count_new(const struct put_op *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->wanted.fields.attachment_count; i++)
+        n += is_new(&p->wanted.fields.attachments[i]);
+    return n;
+}
+
+static bool write_gone(void *ud, struct xml_writer *w, bool slow)
+{
+    struct put_op *p = ud;
+    (void)slow;
+    p->answer.answered = 0;
+    xml_open(w, "m:DeleteAttachment");
+    xml_open(w, "m:AttachmentIds");
+    for (size_t i = 0; i < p->base.fields.attachment_count; i++) {
+        struct str id = p->base.fields.attachments[i].id;
+        if (id.n == 0 || has_attachment(&p->wanted, id))
+            continue;
+        xml_open(w, "t:AttachmentId");
+        xml_attr(w, "Id", id);
+        xml_close(w);
+    }
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
+static bool write_new(void *ud, struct xml_writer *w, bool slow)
+{
+    struct put_op *p = ud;
+    (void)slow;
+    p->answer.answered = 0;
+    xml_open(w, "m:CreateAttachment");
+    xml_open(w, "m:ParentItemId");
+    xml_attr(w, "Id", p->id);
+    xml_close(w);
+    xml_open(w, "m:Attachments");
+    for (size_t i = 0; i < p->wanted.fields.attachment_count; i++)
+        if (is_new(&p->wanted.fields.attachments[i]))
+            ews_event_write_attachment(w, &p->wanted.fields.attachments[i]);
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
+static void add_attachments(struct put_op *p)
+{
+    size_t n = p->made ? 0 : count_new(p); /* a new item has brought its own */
+    p->next = change_occurrences;
+    if (n)
+        ask(p, "CreateAttachment", n, true, write_new, on_step);
+    else
+        change_occurrences(p);
+}
+
+static void drop_attachments(struct put_op *p)
+{
+    size_t n = count_gone(p);
+    p->next = add_attachments;
+    if (n)
+        ask(p, "DeleteAttachment", n, false, write_gone, on_step);
+    else
+        add_attachments(p);
+}
+
+/* --- the master
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
+
+static bool write_create(void *ud, struct xml_writer *w, bool slow)
+{
+    struct put_op *p = ud;
+    (void)slow;
+    p->answer.answered = 0;
+    xml_open(w, "m:CreateItem");
+    if (p->kind == FOLDER_TASKS)
+        xml_attr_lit(w, "MessageDisposition", "SaveOnly");
+    else
+        xml_attr_lit(w, "SendMeetingInvitations", invitations(p, EVENT_PART_TIME));
+    xml_open(w, "m:SavedItemFolderId");
+    ews_write_folder_id(w, p->folder_id);
+    xml_close(w);
+    xml_open(w, "m:Items");
+    ews_event_write_item(w, &p->wanted, p->zone, p->evidence);
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
+static void on_created(void *ud, const struct err *err)
+{
+    struct put_op *p = ud;
+    struct err problem = first_error(p, err);
+    p->call = NULL;
+    if (problem.code == ERR_NONE && p->answer.list[0].id.n == 0)
+        err_set(&problem, ERR_PROTOCOL, "CreateItem: stored, but the server did not say under which id");
+    if (problem.code != ERR_NONE) {
+        finish(p, &problem);
+        return;
+    }
+    p->id = p->answer.list[0].id;
+    p->made = true;
+    drop_attachments(p);
+}
+
+static bool write_update(void *ud, struct xml_writer *w, bool slow)
+{
+    struct put_op *p = ud;
+    (void)slow;
+    p->answer.answered = 0;
+    xml_open(w, "m:UpdateItem");
+    xml_attr_lit(w, "ConflictResolution", p->change.n ? "NeverOverwrite" : "AutoResolve");
+    xml_attr_lit(w, "MessageDisposition", "SaveOnly");
+    xml_attr_lit(w, "SendMeetingInvitationsOrCancellations", invitations(p, p->parts));
+    xml_open(w, "m:ItemChanges");
+    xml_open(w, "t:ItemChange");
+    ews_write_item_version(w, p->id, p->change);
+    xml_open(w, "t:Updates");
+    ews_event_write_updates(w, &p->wanted, &p->wanted.fields, p->zone, p->parts, false, &p->written);
+    xml_close(w);
+    xml_close(w);
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
+static void on_updated(void *ud, const struct err *err)
+{
+    struct put_op *p = ud;
+    struct err problem = first_error(p, err);
+    p->call = NULL;
+    if (problem.code != ERR_NONE) {
+        finish(p, &problem);
+        return;
+    }
+    if (p->answer.list[0].id.n) /* of a task that recurs, the server may have made another item */
+        p->id = p->answer.list[0].id;
+    drop_attachments(p);
+}
+
+/* Is there an exception that the server has and that is wanted no more? */
+static bool takes_back(const struct put_op *p)
+{
+    for (size_t i = 0; i < p->base.exception_count; i++) {
+        const struct event_exception *was = &p->base.exceptions[i], *now = event_exception(&p->wanted, was->original);
+        if (!now || (was->deleted && !now->deleted))
+            return true;
+    }
+    return false;
+}
+
+static void update(struct put_op *p)
+{
+    const unsigned series = EVENT_PART_RECURRENCE | EVENT_PART_TIME;
+    p->parts = event_differ(&p->base, &p->wanted) & ~(unsigned)NOT_SENT;
+    p->reset = p->wanted.has_recurrence && (p->parts & series || takes_back(p));
+    if (p->reset)
+        p->parts |= series;
+    if (p->parts & ~(unsigned)(EVENT_PART_EXCEPTIONS | EVENT_PART_ATTACHMENTS))
+        ask(p, "UpdateItem", 1, false, write_update, on_updated);
+    else
+        drop_attachments(p);
+}
+
+static void create(struct put_op *p)
+{
+    ask(p, "CreateItem", 1, true, write_create, on_created);
+}
+
+/* --- looking for the item of an attempt whose outcome is unknown
+ * ------------------------------------------------------------------- */
+
+static bool write_find(void *ud, struct xml_writer *w, bool slow)
+{
+    struct put_op *p = ud;
+    (void)slow;
+    p->found = STR_NULL;
+    xml_open(w, "m:FindItem");
+    xml_attr_lit(w, "Traversal", "Shallow");
+    xml_open(w, "m:ItemShape");
+    xml_leaf_lit(w, "t:BaseShape", "IdOnly");
+    xml_close(w);
+    xml_open(w, "m:Restriction");
+    xml_open(w, "t:IsEqualTo");
+    ews_write_journal_field(w);
+    xml_open(w, "t:FieldURIOrConstant");
+    xml_open(w, "t:Constant");
+    xml_attr(w, "Value", p->evidence);
+    xml_close(w);
+    xml_close(w);
+    xml_close(w);
+    xml_close(w);
+    xml_open(w, "m:ParentFolderIds");
+    ews_write_folder_id(w, p->folder_id);
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
+static enum xml_want on_find_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
+{
+    struct put_op *p = ud;
+    (void)x;
+    if (el == EL_ITEM_ID && p->found.n == 0)
+        p->found = arena_str(&p->op.arena, str_sub(xml_attr_get(attrs, n, "Id"), 0, BACKEND_ID_MAX));
+    return XML_COLLECT;
+}
+
+static void on_found(void *ud, const struct err *err)
+{
+    struct put_op *p = ud;
+    p->call = NULL;
+    if (err->code != ERR_NONE) {
+        finish(p, err);
+    } else if (p->found.n) {
+        p->id = p->found;
+        p->made = true;
+        drop_attachments(p);
+    } else {
+        create(p);
+    }
+}
+
+static void look(struct put_op *p)
+{
+    static const struct ews_reader reader = {.on_start = on_find_start, .max_bytes = 1 << 20};
+    p->call = ews_call_start(p->ews, &(struct ews_call_opts){.operation = "FindItem",
+                                                             .write = write_find,
+                                                             .reader = &reader,
+                                                             .reader_ud = p,
+                                                             .on_done = on_found,
+                                                             .ud = p});
+}
+
+/* --- the op
+ * --------------------------------------------------------------------------------------------------------------------------------
+ */
+
+static void start_put(struct op *op)
+{
+    struct put_op *p = (struct put_op *)op;
+    if (p->has_base)
+        update(p);
+    else if (p->retry)
+        look(p);
+    else
+        create(p);
+}
+
+struct op *ews_event_put(struct backend *b, const struct event_put *request, op_cb *cb, void *ud)
+{
+    /* Not abortable: what was begun is brought to an end. */
+    static const struct op_class class = {"ews.event-put", sizeof(struct put_op), start_put, NULL};
+    struct put_op *p = (struct put_op *)op_new(b->loop, &class, cb, ud);
+    struct arena *arena = &p->op.arena;
+    p->ews = (struct ews *)b;
+    p->zone = tz_name(ews_zone(p->ews));
+    p->folder_id = arena_str(arena, request->folder_id);
+    p->kind = request->kind;
+    p->id = arena_str(arena, request->id);
+    p->change = arena_str(arena, request->change);
+    p->evidence = arena_str(arena, request->evidence);
+    p->notify = request->notify;
+    p->retry = request->retry;
+    event_copy(&p->wanted, request->wanted, arena);
+    p->has_base = request->id.n && request->base;
+    if (p->has_base)
+        event_copy(&p->base, request->base, arena);
+    return &p->op;
+}
+
+/* --- deleting
+ * --------------------------------------------------------------------------------------------------------------------------------
+ */
+
+struct remove_op {
+    struct op op;
+    struct ews *ews;
+    struct ews_call *call;
+    struct str id;
+    bool notify;
+    struct ews_done done[1];
+    struct ews_done_list answer;
+};
+
+static bool write_remove(void *ud, struct xml_writer *w, bool slow)
+{
+    struct remove_op *r = ud;
+    (void)slow;
+    r->answer.answered = 0;
+    xml_open(w, "m:DeleteItem");
+    xml_attr_lit(w, "DeleteType", "MoveToDeletedItems");
+    xml_attr_lit(w, "SendMeetingCancellations", r->notify ? "SendToAllAndSaveCopy" : "SendToNone");
+    xml_attr_lit(w, "AffectedTaskOccurrences", "AllOccurrences");
+    xml_open(w, "m:ItemIds");
+    ews_write_item_id(w, r->id);
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
+static void on_removed(void *ud, const struct err *err)
+{
+    struct remove_op *r = ud;
+    struct err problem = *err;
+    r->call = NULL;
+    if (problem.code == ERR_NONE)
+        ews_done_check(&r->answer, &problem);
+    struct err *each = arena_array(&r->op.arena, 1, sizeof(*each));
+    each[0] = problem;
+    r->op.reply->items_done.each = each;
+    r->op.reply->items_done.count = 1;
+    op_finish_err(&r->op, &problem);
+}
+
+static void start_remove(struct op *op)
+{
+    struct remove_op *r = (struct remove_op *)op;
+    r->answer = (struct ews_done_list){.operation = "DeleteItem", .arena = &op->arena, .list = r->done, .count = 1};
+    r->call = ews_call_start(r->ews, &(struct ews_call_opts){.operation = "DeleteItem",
+                                                             .write = write_remove,
+                                                             .reader = &ews_done_reader,
+                                                             .reader_ud = &r->answer,
+                                                             .on_done = on_removed,
+                                                             .ud = r,
+                                                             .batch = true});
+}
+
+struct op *ews_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
+                            struct str change, bool notify, op_cb *cb, void *ud)
+{
+    static const struct op_class class = {"ews.event-remove", sizeof(struct remove_op), start_remove, NULL};
+    struct remove_op *r = (struct remove_op *)op_new(b->loop, &class, cb, ud);
+    (void)folder_id;
+    (void)change;
+    r->ews = (struct ews *)b;
+    r->id = arena_str(&r->op.arena, id);
+    r->notify = notify && kind == FOLDER_CALENDAR;
+    return &r->op;
+}
