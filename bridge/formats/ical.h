@@ -127,14 +127,12 @@ bool ical_read(struct str text, const struct ical_options *options, struct arena
  */
 void ical_write(struct buf *out, const struct event *e, const struct ical_options *options, struct str extras);
 
-/* UID (in `a`) and kind of an object without understanding the rest of it. False: it has none. */
-bool ical_peek(struct str text, struct str *ret_uid, enum event_kind *ret_kind, struct arena *a);
-
 /*
  * A client edits what it shows and carries the rest along. Puts right in `wanted` what it cannot have meant:
  *  - the plain text changed but the HTML stands as it was: the HTML is dropped (and the other way round);
  *  - an attachment known by id or url keeps id, name, type and size of `base`;
- *  - exceptions get the server's ids of `base`.
+ *  - exceptions get the server's ids of `base`;
+ *  - the sequence number does not go back.
  * Both in `a`. Call it after ical_read() of a change, before event_differ().
  */
 void ical_settle(struct event *wanted, const struct event *base, struct arena *a);

@@ -27,6 +27,7 @@ struct ical_reader {
     const struct tz *zone;            /* the account's */
     int from_year, to_year;           /* between which zones are used */
     struct ical_zone_memo *zones;
+    bool times_may_be_missing; /* messages */
 };
 /* A component being read: the master (x is NULL) or a changed occurrence. */
 struct ical_item {
@@ -128,6 +129,7 @@ struct ical_parts {
     const struct ical_comp **overrides;
     size_t override_count;
 };
+bool ical_find_parts(struct ical_reader *r, struct ical_parts *ret); /* one UID, one kind */
 bool ical_read_event(struct ical_reader *r, const struct ical_parts *parts, struct event *ret);
 bool ical_read_component(struct ical_reader *r, const struct ical_comp *c, struct ical_item *it);
 /* VCALENDAR of a text, with the reader set up for its zones. */

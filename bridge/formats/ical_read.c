@@ -214,7 +214,7 @@ static bool check_uid(struct ical_reader *r, const struct ical_comp *c, const st
 }
 
 /* RFC 4791 4.1 */
-static bool find_parts(struct ical_reader *r, struct ical_parts *parts)
+bool ical_find_parts(struct ical_reader *r, struct ical_parts *parts)
 {
     const struct ical_comp *first = NULL, *refused = NULL;
     size_t n = 0;
@@ -252,7 +252,7 @@ bool ical_read(struct str text, const struct ical_options *options, struct arena
     const struct ical_prop *method = ical_prop(r.calendar, "METHOD");
     if (method)
         return ical_refuse(&r, ICAL_METHOD_PRESENT, method->line, NULL);
-    if (!find_parts(&r, &parts))
+    if (!ical_find_parts(&r, &parts))
         return false;
     if (!parts.master)
         return ical_refuse(&r, ICAL_NO_MASTER, parts.overrides[0]->line, NULL);
@@ -261,22 +261,4 @@ bool ical_read(struct str text, const struct ical_options *options, struct arena
     if (ret_extras)
         *ret_extras = ical_keep(&r, &parts, ret);
     return true;
-}
-
-bool ical_peek(struct str text, struct str *ret_uid, enum event_kind *ret_kind, struct arena *a)
-{
-    struct ical_comp *root;
-    const char *why;
-    unsigned line;
-    if (!ical_parse(text, a, &root, &why, &line))
-        return false;
-    for (const struct ical_comp *c = root->comps; c; c = c->next) {
-        const struct ical_prop *uid = is_item(c) ? ical_prop(c, "UID") : NULL;
-        if (!uid)
-            continue;
-        *ret_uid = str_trim(ical_unescape(a, uid->value));
-        *ret_kind = str_case_is(c->name, "VTODO") ? EVENT_TASK : EVENT_APPOINTMENT;
-        return ret_uid->n > 0;
-    }
-    return false;
 }

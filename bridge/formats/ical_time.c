@@ -164,6 +164,10 @@ static bool event_time_read(struct ical_reader *r, const struct ical_comp *c, st
     struct ical_moment start, end;
     if (!ical_once(r, c, "DTSTART", &p))
         return false;
+    if (!p && r->times_may_be_missing) {
+        f->start = f->end = TIME_NONE;
+        return true;
+    }
     if (!p)
         return ical_refuse(r, ICAL_NO_START, c->line, NULL);
     if (!ical_moment(r, p, p->value, &start) || !read_end(r, c, &start, &end))
@@ -203,6 +207,8 @@ static void event_time_write(struct ical_maker *m, const struct ical_view *v)
     const struct event_fields *f = v->f;
     const struct tz *zone = start_zone(f);
     int64_t end;
+    if (f->start == TIME_NONE)
+        return;
     ical_put_moment(m, "DTSTART", f->start, zone, v->floating);
     const struct ical_prop *p = v->extra ? ical_prop(v->extra, "DURATION") : NULL;
     if (p && !f->end_zone.n && end_by_duration(p->value, f->start, zone, &end) && end == f->end)
