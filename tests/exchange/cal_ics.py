@@ -361,6 +361,19 @@ def attendee_of(line):
     return Attendee(who.email, who.name, role, words.get(line.params.get("PARTSTAT", "").upper(), "Unknown"))
 
 
+def reminder_of(part):
+    """Minutes before the start of the first alarm that is so timed; None without one."""
+    for alarm in part.inner:
+        line = alarm.get("TRIGGER") if alarm.name == "VALARM" else None
+        found = (
+            re.fullmatch(r"-P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:\d+S)?)?", line.value) if line else None
+        )
+        if found:
+            weeks, days, hours, minutes = (int(n or 0) for n in found.groups())
+            return ((weeks * 7 + days) * 24 + hours) * 60 + minutes
+    return None
+
+
 Event = collections.namedtuple("Event", "uid original appointment deleted intended")
 """One VEVENT: `original` is the instant of its RECURRENCE-ID or None, `deleted` the instants of EXDATE."""
 
@@ -398,6 +411,7 @@ def event_of(part, calendar, home):
         organizer=address(organizer) if organizer is not None else None,
         attendees=people,
         state=MEETING if organizer is not None else 0,
+        reminder=reminder_of(part),
         recurrence=recurrence_of(rule.value, start, zone) if rule is not None else None,
     )
     deleted = [

@@ -306,7 +306,7 @@ def overlapping():
 
 
 TIMING = ("start", "end", "all_day", "zone", "end_zone", "recurrence")
-NOT_OF_OCCURRENCES = ("uid", "recurrence", "zone", "end_zone", "client_uid", "organizer")
+NOT_OF_OCCURRENCES = ("uid", "recurrence", "client_uid", "organizer")
 
 
 def changed(appt, fields):

@@ -132,7 +132,8 @@ class Call:
             return item, None
         day, edited = read_occurrence(text)
         series = item.cal
-        if series.recurrence is None or day in series.deleted or edited != (day in series.exceptions):
+        now_edited = self.options.ews_edited_ids and day in series.exceptions
+        if series.recurrence is None or day in series.deleted or edited != now_edited:
             raise EwsError("ErrorItemNotFound")
         return item, day
 
@@ -314,6 +315,8 @@ def register(app):
 
     app.options.declare(max_streaming_connections=10, max_batch=1000)
     app.options.declare(ews_full_zones=False)  # StartTimeZone with its periods, not only its id
+    # An occurrence has another id from its first edit on, as some servers were seen to do; false: it keeps the one it has.
+    app.options.declare(ews_edited_ids=True)
     half = Half(app)
     app.route("/ews/exchange.asmx", half)
     app.route("/ews/services.wsdl", half)

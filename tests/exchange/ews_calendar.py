@@ -3,14 +3,16 @@
 
 The operations themselves are in ews_write and ews_read; they hand over what is a calendar item.
 """
+import base64
 import dataclasses
 
+import cal_ics
 import cal_meet
 import cal_model
 import cal_zones
 import ews_calendar_schema  # noqa: F401 (it fills the tables of ews_schema)
 import ews_calendar_shape as shapes
-from cal_model import Appointment
+from cal_model import MEETING, RECEIVED, Appointment
 from ews_calendar_write import (
     EventChange,
     TaskChange,
@@ -89,29 +91,56 @@ def create_event(call, element, target):
     send = wish(call, "create")
     folder = call.folder(target[0]) if target is not None else call.mailbox.kinds["calendar"]
     change = EventChange(context_zone(call), call.version)
-    attachments = []
+    attachments, imported = [], None
     for part in children(element):
         if local(part) == "Attachments":
             for one in children(part):
                 attachments.append(attachment_of(one, len(attachments) + 1))
         elif local(part) == "MimeContent":
-            raise EwsError("ErrorUnsupportedMimeConversion", "Make it of properties.")
+            imported = from_mime(call, part)
         elif local(part) == "ItemClass":
             if not (part.text or "").startswith(cal_model.EVENT_CLASS):
                 raise EwsError("ErrorObjectTypeChanged", "The class is not one of calendar items.")
         else:
             change.set(part)
     fields = change.finish()
+    if imported is not None:
+        given = {
+            n: v for n, v in fields.items() if n not in ("zone", "reminder") or n in change.fields and n != "reminder"
+        }
+        fields = {**imported, **given}
+        fields["reminder"] = change.fields["reminder"] if change.reminder else imported["reminder"]
     if ("start" in fields) != ("end" in fields):
         raise EwsError("ErrorCalendarInvalidPropertyValue", "Start and End come together.")
     if "start" not in fields:
         now = call.app.clock.now()
         fields["start"] = now - now % 1800 + 1800
         fields["end"] = fields["start"] + 1800
-    appt = Appointment(organizer=organizer(call.mailbox), attachments=tuple(attachments), **fields)
+    fields.setdefault("organizer", organizer(call.mailbox))
+    appt = Appointment(attachments=tuple(attachments), **fields)
     item = cal_model.add(call.mailbox, folder, appt, change.set_ext or None)
     cal_meet.organized(call.app, call.mailbox, item, None, send)
     return success("CreateItem", shown(call, item))
+
+
+def from_mime(call, element):
+    """The fields of an iCalendar object."""
+    try:
+        calendar = cal_ics.parse(base64.b64decode("".join((element.text or "").split()), validate=True))
+        part = next(p for p in calendar.inner if p.name == "VEVENT" and p.get("RECURRENCE-ID") is None)
+        appt = cal_ics.event_of(part, calendar, context_zone(call) or cal_zones.utc()).appointment
+    except (cal_ics.BadCalendar, ValueError, KeyError, IndexError, StopIteration) as error:
+        raise EwsError("ErrorMimeContentInvalid", f"The MIME content is invalid: {error}") from None
+    names = "zone start end end_zone subject body location all_day sensitivity importance uid recurrence reminder"
+    fields = {name: getattr(appt, name) for name in names.split()}
+    own = call.mailbox.email.casefold()
+    if appt.organizer is not None and appt.organizer.email.casefold() != own:
+        me = next((a for a in appt.attendees if a.email.casefold() == own), None)
+        fields.update(organizer=appt.organizer, attendees=appt.attendees, state=MEETING | RECEIVED)
+        fields["my_response"] = me.response if me and me.response != "Unknown" else "NoResponseReceived"
+    elif appt.attendees:
+        fields.update(attendees=appt.attendees, state=MEETING)
+    return fields
 
 
 def create_task(call, element, target):

@@ -93,7 +93,8 @@ class CalView(View):
         if day is None:
             ident = item_id(self.mailbox, self.item.num)
         else:
-            ident = occurrence_id(self.mailbox, self.item.num, day, day in self.series.exceptions)
+            edited = self.options.ews_edited_ids and day in self.series.exceptions
+            ident = occurrence_id(self.mailbox, self.item.num, day, edited)
         return f'<t:{name} Id="{ident}" ChangeKey="{key}"/>'
 
     # values

@@ -7,7 +7,7 @@ import re
 
 import cal_zones
 import mimeinfo
-from cal_model import DEFAULT_REMINDER, MEETING, Attachment, Attendee
+from cal_model import BUSY, DEFAULT_REMINDER, MEETING, Attachment, Attendee
 from cal_recur import BadRecurrence, DAILY, LAST, MONTHLY, MONTHLY_NTH, WEEKLY, YEARLY, YEARLY_NTH, Recurrence
 from ews_calendar_schema import DAYS, MONTHS
 from ews_calendar_shape import ROLE_LISTS, canonical
@@ -265,6 +265,8 @@ EVENT = {
     "ReminderMinutesBeforeStart": ("reminder_minutes", number),
     "EnhancedLocation": ("location", lambda e: children(e)[0].text or ""),
 }
+# May be there or not, and are not kept here: taking them away changes nothing.
+NOT_KEPT = {"InReplyTo", "Culture", "MeetingTimeZone", "ReminderDueBy", "Flag", "ConferenceType"}
 IGNORED = {"Culture", "ConferenceType", "IsOnlineMeeting", "ReminderDueBy", "MeetingTimeZone", "Flag"}
 TIMES = {"Start": "start", "End": "end"}
 ONLINE = {"MeetingWorkspaceUrl", "NetShowUrl"}
@@ -279,6 +281,17 @@ CLEARED = {
     "importance": "Normal",
 }
 SERIES_ONLY = {"Recurrence", "UID"}
+
+
+# MAPI properties that are another way to say a property of the item: (type, field, value, without it)
+SAME_AS = {
+    ("tag", 0x0037): ("String", "subject", str, ""),
+    ("tag", 0x1000): ("String", "body", lambda text: ("Text", text), ("Text", "")),
+    ("appointment", 0x8208): ("String", "location", str, ""),
+    ("appointment", 0x8205): ("Integer", "busy", lambda text: BUSY[int(text)], "Busy"),
+    ("appointment", 0x8215): ("Boolean", "all_day", lambda text: text in ("true", "1"), False),
+    ("appointment", 0x8217): ("Integer", "state", lambda text: int(text) & 7, 0),
+}
 
 
 class EventChange:
@@ -296,8 +309,7 @@ class EventChange:
         name = name or local(element)
         self.names.add(name)
         if name == "ExtendedProperty":
-            key, kind, value = extended(element)
-            self.set_ext[canonical(key)] = (kind, value)
+            self.set_extended(*extended(element))
         elif name in TIMES:
             self.times[TIMES[name]] = element
         elif name in ROLES:
@@ -314,6 +326,26 @@ class EventChange:
             self.fields[field] = reader(element)
         elif name not in IGNORED:
             raise EwsError("ErrorInvalidPropertySet", f"The property {name} cannot be set.")
+
+    def set_extended(self, key, kind, value):
+        key = canonical(key)
+        if key not in SAME_AS:
+            self.set_ext[key] = (kind, value)
+            return
+        wanted, field, read, _ = SAME_AS[key]
+        if kind != wanted:
+            raise EwsError("ErrorInvalidExtendedProperty", "The property has another type.")
+        try:
+            self.fields[field] = read(value)
+        except (ValueError, IndexError):
+            raise EwsError("ErrorInvalidExtendedPropertyValue", "The value does not fit the property.") from None
+
+    def delete_extended(self, key):
+        key = canonical(key)
+        if key in SAME_AS:
+            self.fields[SAME_AS[key][1]] = SAME_AS[key][3]
+        else:
+            self.del_ext.append(key)
 
     def get(self, field, default=None):
         return self.fields.get(field, getattr(self.before, field) if self.before is not None else default)
@@ -345,6 +377,8 @@ class EventChange:
             return self.replace_people(name, ())
         if name in ONLINE:
             self.fields["online"] = tuple(p for p in self.get("online", ()) if p[0] != name)
+            return None
+        if name in NOT_KEPT:
             return None
         field = EVENT.get(name, (None,))[0]
         if field not in CLEARED:
@@ -416,8 +450,7 @@ class TaskChange(EventChange):
         name = name or local(element)
         self.names.add(name)
         if name == "ExtendedProperty":
-            key, kind, value = extended(element)
-            self.set_ext[canonical(key)] = (kind, value)
+            self.set_extended(*extended(element))
         elif name in TASK_DAYS:
             # the day that it is in the zone of the request; the time is dropped
             zone = self.context or cal_zones.utc()
@@ -461,6 +494,8 @@ class TaskChange(EventChange):
         if name == "ReminderDueBy":
             self.reminder["set"] = False
             return
+        if name in NOT_KEPT:
+            return
         field = TASK_DAYS.get(name) or TASK.get(name, (None,))[0]
         if field not in TASK_CLEARED:
             raise EwsError("ErrorInvalidPropertyDelete", f"The property {name} cannot be deleted.")
@@ -487,7 +522,7 @@ def apply_update(update, change, paths, occurrence):
     if local(path) == "ExtendedFieldURI":
         key, property_type = extended_key(path)
         if kind == "DeleteItemField":
-            change.del_ext.append(canonical(key))
+            change.delete_extended(key)
             return
         inner = children(parts[1])
         if len(inner) != 1 or local(inner[0]) != "ExtendedProperty":

@@ -13,7 +13,7 @@ davmail.imapPort={imap}
 davmail.smtpPort={smtp}
 davmail.popPort=
 davmail.ldapPort=
-davmail.caldavPort=
+davmail.caldavPort={caldav}
 davmail.allowRemote=false
 davmail.bindAddress=127.0.0.1
 davmail.disableUpdateCheck=true
@@ -39,12 +39,13 @@ class Davmail:
     def __init__(self, folder, url, level="INFO", heap="256m"):
         if not os.path.exists(JAR):
             raise FileNotFoundError(f"{JAR}: the package davmail-server is missing")
-        self.imap_port, self.smtp_port = free_port(), free_port()
+        self.imap_port, self.smtp_port, self.caldav_port = free_port(), free_port(), free_port()
         os.makedirs(folder, exist_ok=True)
         settings = os.path.join(folder, "davmail.properties")
         self.log = os.path.join(folder, "davmail.log")
         with open(settings, "w", encoding="utf-8") as file:
-            file.write(SETTINGS.format(url=url, imap=self.imap_port, smtp=self.smtp_port, log=self.log, level=level))
+            ports = {"imap": self.imap_port, "smtp": self.smtp_port, "caldav": self.caldav_port}
+            file.write(SETTINGS.format(url=url, log=self.log, level=level, **ports))
         self.output = open(os.path.join(folder, "output.txt"), "wb")
         self.process = subprocess.Popen(
             ["java", f"-Xmx{heap}", "-jar", JAR, "-server", settings],
