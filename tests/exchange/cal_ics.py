@@ -127,7 +127,7 @@ def vevent(cal, method=None, attendees=None):
         state = PARTSTAT.get(one.response, "NEEDS-ACTION")
         lines.append(person("ATTENDEE", one, f";ROLE={ROLES[one.role]};PARTSTAT={state};RSVP=TRUE"))
     kind, text = cal.body
-    lines.append("DESCRIPTION;LANGUAGE=en-US:" + escape(to_text(text) if kind == "HTML" else text))
+    lines.append("DESCRIPTION;LANGUAGE=en-US:" + escape((to_text(text) if kind == "HTML" else text) or "\n"))
     lines += [rrule(cal)] if cal.recurrence is not None else []
     lines += [moment("EXDATE", cal, cal.regular(day)[0], zone) for day in sorted(cal.deleted)]
     lines += [f"UID:{cal.uid}", "SUMMARY;LANGUAGE=en-US:" + escape(cal.subject)]

@@ -321,8 +321,6 @@ class EventChange:
         elif name in EVENT:
             self.check_version(name)
             field, reader = EVENT[name]
-            if name == "Categories" and not children(element):
-                raise EwsError("ErrorInvalidPropertySet", "An empty value is no value: use DeleteItemField.")
             self.fields[field] = reader(element)
         elif name not in IGNORED:
             raise EwsError("ErrorInvalidPropertySet", f"The property {name} cannot be set.")
