@@ -5,6 +5,7 @@ Each command is a function COMMAND(ctx, tree) -> El, bytes, Response or None (an
 modules eas_sync, eas_folders, eas_fetch, eas_ping, eas_send, eas_provision, eas_search.
 """
 import collections
+import hashlib
 import re
 import struct
 import threading
@@ -127,6 +128,9 @@ OPTIONS = {
     "eas_move_echo": True,  # a move is told again by the next syncs
     "eas_ri_folder": True,  # the recipient cache (type 19) is listed
     "eas_max_send_bytes": 10485760,
+    "eas_remembers_sends": True,  # False: no 118, a ClientId means nothing (SOGo)
+    "eas_server_version": "15.1",  # MS-Server-ActiveSync
+    "eas_always_changes": False,  # GetChanges 0 brings changes all the same
     "eas_response_new_id": True,  # an answered event has another ServerId, as on Exchange Online
     "eas_limits": {"sync": 200, "fetch": 100, "move": 1000, "collections": 300},
 }
@@ -202,6 +206,7 @@ class Half:
             tree = wbxml.decode(request.body) if request.body[:1] == b"\x03" else None
         except WbxmlError:
             tree = None
+        detail["digest"] = hashlib.sha256(request.body).hexdigest()[:16]
         detail.update(describe(tree, request.user))
         return cmd, detail
 
@@ -233,7 +238,7 @@ class Half:
             return Response(200, b"", {"x-proxyerrormessage": "The network is busy."})
         commands = ",".join(sorted(COMMANDS))
         headers = {
-            "MS-Server-ActiveSync": "15.1",
+            "MS-Server-ActiveSync": self.app.options.eas_server_version,
             "MS-ASProtocolVersions": ",".join(self.app.options.eas_versions),
             "MS-ASProtocolCommands": [commands] * (2 if how == "duplicate" else 1),
             "Allow": "OPTIONS,POST",
@@ -396,7 +401,7 @@ class Half:
                 response = Response(200, multipart([data] + ctx.parts), content_type=MULTIPART_TYPE)
             else:
                 response = Response(200, data, content_type=WBXML_TYPE)
-        response.headers.setdefault("MS-Server-ActiveSync", "15.1")
+        response.headers.setdefault("MS-Server-ActiveSync", self.app.options.eas_server_version)
         response.headers.setdefault("Cache-Control", "private")
         rp = self.app.options.eas_rp
         if rp and ctx.device.rp_seen != rp:

@@ -21,7 +21,7 @@ def send(ctx, tree):
         ctx.violation("Mime is not opaque")
         return ctx.common("103")
     with ctx.device.lock:
-        if client_id in ctx.device.sent_ids:
+        if client_id in ctx.device.sent_ids and ctx.options.eas_remembers_sends:
             return ctx.common(DUPLICATE)
         source = (tree.value("Source/FolderId"), tree.value("Source/ItemId"), tree.value("Source/LongId"))
         answer = deliver(ctx, mime.bytes, tree.has("SaveInSentItems"), source, tree.has("ReplaceMime"))

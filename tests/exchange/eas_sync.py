@@ -173,7 +173,7 @@ class Sync:
         wish = self.wish(request, folder, state)
         responses = COMMANDS_OF.get(class_of(folder), Commands)(ctx, folder, state, wish).run(request)
         changes, more = [], False
-        if request.value("GetChanges", "1") != "0":
+        if request.value("GetChanges", "1") != "0" or ctx.options.eas_always_changes:
             changes, more = self.page(request, folder, state, wish)
         if not changes and not more and not request.has("Commands"):
             if ctx.options.eas_empty_sync:

@@ -25,6 +25,7 @@ AFTER = {
     "control_chars",
     "bad_length",
     "lose",
+    "hold",
     "reset_after",
     "replace",
     "drip",

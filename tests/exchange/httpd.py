@@ -171,6 +171,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if response.chunks is not None:
                 response.chunks.close()
             raise Dropped(after == "reset_after")
+        if after == "hold":  # done, and nobody hears of it for a while
+            deadline = time.monotonic() + rule.get("seconds", 600)
+            while time.monotonic() < deadline and not request.client_gone():
+                time.sleep(0.05)
         if response.chunks is not None:
             return self.send_chunks(response, request, rule if after else None)
         headers, body = dict(response.headers), response.body
