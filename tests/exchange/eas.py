@@ -130,6 +130,7 @@ OPTIONS = {
     "eas_max_send_bytes": 10485760,
     "eas_remembers_sends": True,  # False: no 118, a ClientId means nothing (SOGo)
     "eas_server_version": "15.1",  # MS-Server-ActiveSync
+    "eas_server_name": "",  # a Server header of its own: not Exchange
     "eas_always_changes": False,  # GetChanges 0 brings changes all the same
     "eas_response_new_id": True,  # an answered event has another ServerId, as on Exchange Online
     "eas_limits": {"sync": 200, "fetch": 100, "move": 1000, "collections": 300},
@@ -403,6 +404,8 @@ class Half:
                 response = Response(200, data, content_type=WBXML_TYPE)
         response.headers.setdefault("MS-Server-ActiveSync", self.app.options.eas_server_version)
         response.headers.setdefault("Cache-Control", "private")
+        if self.app.options.eas_server_name:
+            response.headers["Server"] = self.app.options.eas_server_name
         rp = self.app.options.eas_rp
         if rp and ctx.device.rp_seen != rp:
             ctx.device.rp_seen = rp
