@@ -304,6 +304,12 @@ class Control(CalendarControl):
             return mailbox.delete_item(item, args.get("how", "hard"))
         raise ValueError(f"unknown change {args['do']}")
 
+    def get_oauth(self, args):
+        return self.app.oauth.state()
+
+    def post_oauth(self, args):
+        return self.app.oauth.change(args)
+
     def post_folders(self, args):
         """{do: create|rename|move|delete, folder, parent, name, class, how}"""
         mailbox = self.mailbox(args)

@@ -54,6 +54,7 @@ class Request:
         self.entry = None  # this request's entry in the log
         self.rule = None  # the fault rule that fired, if any
         self.locked = False  # too many bad passwords for this name
+        self.refusal = {}  # headers that say why a bearer token was refused
         self.counted = None  # the name under which it counts as under way
         self.cookies = _cookies(headers.get_all("Cookie", []))
 
@@ -305,6 +306,7 @@ class App:
         self.active = collections.Counter()  # requests under way, by user; parked ones do not count
         self.bad_logins = collections.Counter()
         self.lock = threading.Lock()
+        self.oauth = None  # oauth.Half
 
     def route(self, prefix, half):
         self.routes.append((prefix.lower(), half))
@@ -389,6 +391,11 @@ class App:
 
     def authenticate(self, request):
         scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        if not any(offered.split(" ")[0].lower() == scheme.lower() for offered in self.options.auth_schemes):
+            return None
+        if scheme.lower() == "bearer":
+            half = self.half_for(request.path)
+            return self.oauth.check(request, rest.strip(), half.protocol if half else "")
         if scheme.lower() != "basic":
             return None
         try:
@@ -413,5 +420,7 @@ class App:
             b"The referenced account is currently locked out and may not be logged on to." if request.locked else b""
         )
         return Response(
-            401, locked, {"WWW-Authenticate": schemes, "X-FEServer": "STANDIN", "Content-Type": "text/html"}
+            401,
+            locked,
+            {"WWW-Authenticate": schemes, "X-FEServer": "STANDIN", "Content-Type": "text/html", **request.refusal},
         )

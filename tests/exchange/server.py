@@ -25,7 +25,7 @@ from model import Store
 from options import Options
 
 
-HALVES = ("ews", "eas", "autodiscover")  # modules with register(app)
+HALVES = ("ews", "eas", "oauth", "autodiscover")  # modules with register(app)
 
 
 def arguments(argv=None):

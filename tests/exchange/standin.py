@@ -182,6 +182,14 @@ class Standin:
         """The EAS partnerships."""
         return self.call("GET", "eas")
 
+    def oauth(self, do=None):
+        """The login server's state; or do: revoke, expire."""
+        return self.call("POST", "oauth", {"do": do}) if do else self.call("GET", "oauth")
+
+    @property
+    def login_host(self):
+        return f"http://127.0.0.1:{self.port}"
+
     def drop_connections(self):
         self.call("POST", "drop_connections", {})
 
