@@ -14,6 +14,7 @@
 #include "bridge/base/time.h"
 #include "bridge/cache_file.h"
 #include "bridge/content_engine.h"
+#include "bridge/secrets.h"
 #include "bridge/sync.h"
 
 #define SWEEP_MS    (60 * 1000)
@@ -45,6 +46,21 @@ static bool host_cursor(void *ud, struct str folder_id, struct buf *out)
 static void marker_path(const struct account *a, struct buf *out)
 {
     buf_printf(out, "%s/wiped", a->opts.state_dir);
+}
+
+static void key_record(const struct account *a, struct buf *out)
+{
+    buf_printf(out, "cache-%s", account_name(a));
+}
+
+/* Whatever copy of the cache there may be is worthless without it. */
+static void forget_key(struct account *a)
+{
+    struct buf record = {0};
+    key_record(a, &record);
+    if (a->opts.secrets)
+        secrets_remove(a->opts.secrets, buf_z(&record));
+    buf_done(&record);
 }
 
 /* MS-ASPROV 3.1.5.2: destroy what came from the server. The marker comes first and outlives a crash; what it finds is
@@ -82,6 +98,7 @@ static void host_wipe(void *ud, const char *why)
     a->folders_known = false;
     cache_destroy(a->cache);
     store_destroy(a->store);
+    forget_key(a);
 }
 
 static void host_health(void *ud, const struct err *err)
@@ -134,26 +151,28 @@ static bool make_directories(const char *dir, struct err *err)
     return ok;
 }
 
-/* encrypt = yes: one key an account. */
+/* encrypt = yes: one key an account. One that is there and cannot be read is never replaced: things are sealed with it
+ * that exist nowhere else. */
 static bool load_key(const struct account *a, unsigned char key[CRYPTO_KEY_SIZE], struct err *err)
 {
-    struct buf path = {0};
-    buf_printf(&path, "%s/cache.key", a->opts.state_dir);
-    bool ok = true;
-    int fd = open(buf_z(&path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT) {
+    struct secrets *secrets = a->opts.secrets;
+    struct buf record = {0}, stored = {0};
+    key_record(a, &record);
+    enum secrets_result result = secrets_get(secrets, buf_z(&record), &stored, err);
+    if (result == SECRETS_NONE) {
         rand_bytes(key, CRYPTO_KEY_SIZE);
-        fd = open(buf_z(&path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        ok = fd >= 0 && write(fd, key, CRYPTO_KEY_SIZE) == CRYPTO_KEY_SIZE && fsync(fd) == 0;
-    } else {
-        ok = fd >= 0 && read(fd, key, CRYPTO_KEY_SIZE) == CRYPTO_KEY_SIZE;
+        result = secrets_put(secrets, buf_z(&record), str_of(key, CRYPTO_KEY_SIZE), err);
+    } else if (result == SECRETS_OK && stored.n == CRYPTO_KEY_SIZE) {
+        memcpy(key, stored.p, CRYPTO_KEY_SIZE);
+    } else if (result == SECRETS_OK) {
+        err_set(err, ERR_INVALID, "%s: not a key", buf_z(&record));
+        result = SECRETS_FAILED;
     }
-    if (!ok)
-        err_set_errno(err, ERR_DISK, errno ? errno : EIO, buf_z(&path));
-    if (fd >= 0)
-        close(fd);
-    buf_done(&path);
-    return ok;
+    if (result == SECRETS_WAIT)
+        err_set(err, ERR_OFFLINE, "waiting for the keyring");
+    buf_done(&record);
+    buf_wipe(&stored);
+    return result == SECRETS_OK;
 }
 
 static bool open_state(struct account *a, struct err *err)
@@ -234,6 +253,7 @@ static bool open_wiped(struct account *a)
             "wiped by the administrator; to use the account again remove %s/wiped and sign in anew", a->opts.state_dir);
     store_remove_files(a->opts.state_dir);
     cache_file_remove_tree(a->opts.cache_dir);
+    forget_key(a);
     log_error("account", account_name(a), "%s", a->health.text);
     return true;
 }

@@ -21,6 +21,7 @@
 
 struct account;
 struct accounts;
+struct secrets;
 
 enum account_local_auth { LOCAL_AUTH_PASSWORD, LOCAL_AUTH_PASSTHROUGH };
 enum account_prefetch { PREFETCH_NONE, PREFETCH_HEADERS, PREFETCH_RECENT, PREFETCH_ALL };
@@ -36,8 +37,9 @@ struct account_opts {
     enum account_prefetch prefetch;
     uint64_t cache_limit; /* bytes; 0 = none */
     bool exact_size;
-    bool encrypt;
-    bool expunge_permanent; /* expunge = permanent */
+    bool encrypt;            /* the key lies in `secrets` */
+    struct secrets *secrets; /* must outlive the accounts */
+    bool expunge_permanent;  /* expunge = permanent */
     const struct backend_ops *backend;
     struct backend_config backend_config; /* `host` and `loop` are filled in by account_open() */
 };
@@ -45,7 +47,8 @@ struct account_opts {
 struct accounts *accounts_new(struct loop *loop);
 void accounts_free(struct accounts **a); /* closes all */
 /* Opens state.db (creating or repairing it), the cache and the backend, and starts the sync engine. ERR_DISK when the
- * state directory cannot be used; nothing is lost then. */
+ * state directory cannot be used; nothing is lost then. ERR_OFFLINE: the key of an encrypted account is not to be had
+ * now (secrets.h, SECRETS_WAIT): try again when the secrets have changed. */
 struct account *account_open(struct accounts *a, const struct account_opts *opts, struct err *err);
 /* The configuration has changed: nobody signs in any more (ERR_OFFLINE). What clients asked for goes on. */
 void account_shut(struct account *a);
@@ -105,6 +108,12 @@ typedef void account_login_cb(void *ud, struct account *account, const struct er
 struct account_login *account_login(struct accounts *a, struct str name, struct str password, account_login_cb *cb,
                                     void *ud);
 void account_login_cancel(struct account_login **l);
+
+/* Are these the right credentials? `secret`: a password that is not stored yet; empty: what the account's login has.
+ * reply.login. NULL: the account has no server any more (wiped). The op ends before the account does. */
+struct op *account_prove(struct account *a, struct str secret, op_cb *cb, void *ud);
+/* There is hope that what failed works now (a new sign-in): try again at once instead of by the slow schedule. */
+void account_retry(struct account *a);
 
 /* --- folders -------------------------------------------------------------------------------------------------------
  */

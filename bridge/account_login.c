@@ -327,3 +327,17 @@ void account_login_done(struct account *a)
     while (!list_empty(&a->logins))
         login_free(LIST_ITEM(a->logins.next, struct account_login, link));
 }
+
+/* --- for `exbridge login`
+ * ------------------------------------------------------------------------------------------------------ */
+
+struct op *account_prove(struct account *a, struct str secret, op_cb *cb, void *ud)
+{
+    return a->backend && !a->wiped ? backend_login(a->backend, secret, cb, ud) : NULL;
+}
+
+void account_retry(struct account *a)
+{
+    if (a->sync && !a->wiped)
+        sync_kick(a->sync);
+}

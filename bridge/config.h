@@ -38,6 +38,7 @@ enum config_prefetch { CONFIG_PREFETCH_NONE, CONFIG_PREFETCH_HEADERS, CONFIG_PRE
 enum config_access { ACCESS_DELEGATION, ACCESS_IMPERSONATION };
 enum config_expunge { EXPUNGE_RECOVERABLE, EXPUNGE_PERMANENT };
 enum config_provision { CONFIG_PROVISION_ASK, CONFIG_PROVISION_ACCEPT, CONFIG_PROVISION_REFUSE };
+enum config_secret_store { SECRET_STORE_FILE, SECRET_STORE_SERVICE };       /* see secrets.h */
 enum config_tls_min { TLS_MIN_1_2, TLS_MIN_1_0, TLS_MIN_1_1, TLS_MIN_1_3 }; /* 1.2 is the default */
 
 /* [login "name"], or an account's own. */
@@ -47,7 +48,8 @@ struct config_login {
     const char *user;
     enum config_auth auth;
     const char *password_command, *password_file, *token_command;
-    const char *oauth_client_id, *oauth_tenant, *oauth_scope;
+    /* With auth = oauth, after checking, all but the scope are there; without it: what the accounts' backends need. */
+    const char *oauth_client_id, *oauth_tenant, *oauth_scope, *oauth_login_host;
     const char *client_cert, *client_key;
 };
 
@@ -83,6 +85,7 @@ struct config_server {
     bool tls;
     enum config_allow allow_uids;
     const char *state_dir, *cache_dir;
+    enum config_secret_store secret_store;
     bool state_dir_set; /* by the file: not the default */
     enum log_level log_level;
     const char *cert, *key; /* instead of the ones we make */

@@ -6,6 +6,9 @@
 
 #include "bridge/config_private.h"
 
+#define CONFIG_OAUTH_TENANT     "common"
+#define CONFIG_OAUTH_LOGIN_HOST "login.microsoftonline.com"
+
 /* --- [server] -------------------------------------------------------------------------------- */
 
 static bool is_loopback(const char *address)
@@ -71,8 +74,53 @@ static void check_server(struct reading *r)
 
 /* --- logins ------------------------------------------------------------------------------------ */
 
+/* What becomes part of an address, of a header or of a form. */
+static bool is_plain(const char *z)
+{
+    return z[0] && strlen(z) <= 255 &&
+           z[strspn(z, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")] == '\0';
+}
+
+/* A host, with a port perhaps; http:// for this machine only (a gateway, a test). */
+static bool is_login_host(const char *z)
+{
+    struct str s = str_from(z);
+    if (str_starts(s, STR("http://127.0.0.1:")) || str_starts(s, STR("http://localhost:")))
+        return !strpbrk(z + strlen("http://"), "/?#@ ");
+    return !strpbrk(z, "/?#@ \t\"'") && s.n <= 255;
+}
+
+static void check_oauth(struct reading *r, struct config_login *l)
+{
+    if (!l->oauth_client_id && EXBRIDGE_OAUTH_CLIENT_ID[0])
+        l->oauth_client_id = EXBRIDGE_OAUTH_CLIENT_ID;
+    if (!l->oauth_tenant)
+        l->oauth_tenant = CONFIG_OAUTH_TENANT;
+    if (!l->oauth_login_host)
+        l->oauth_login_host = CONFIG_OAUTH_LOGIN_HOST;
+    if (!l->oauth_client_id)
+        config_problem(r, l->line,
+                       "\"%s\": auth = oauth needs oauth-client-id: the application (client) id of a program that your "
+                       "organisation has registered for this",
+                       l->name);
+    else if (!is_plain(l->oauth_client_id))
+        config_problem(r, l->line, "\"%s\": oauth-client-id is an id like 11111111-2222-3333-4444-555555555555",
+                       l->name);
+    if (!is_plain(l->oauth_tenant))
+        config_problem(r, l->line, "\"%s\": oauth-tenant is a domain, an id, or common", l->name);
+    if (!is_login_host(l->oauth_login_host))
+        config_problem(r, l->line,
+                       "\"%s\": oauth-login-host is a name like " CONFIG_OAUTH_LOGIN_HOST ", without https:// and path",
+                       l->name);
+}
+
+static bool has_oauth_keys(const struct config_login *l)
+{
+    return l->oauth_client_id || l->oauth_tenant || l->oauth_scope || l->oauth_login_host;
+}
+
 /* `passthrough`: the secret may come from a client. */
-static void check_login(struct reading *r, const struct config_login *l, bool passthrough)
+static void check_login(struct reading *r, struct config_login *l, bool passthrough)
 {
     unsigned secrets = (l->password_command != NULL) + (l->password_file != NULL) + (l->token_command != NULL);
     if (secrets > 1)
@@ -93,9 +141,7 @@ static void check_login(struct reading *r, const struct config_login *l, bool pa
     case AUTH_NTLM:
         if (l->token_command)
             config_problem(r, l->line, "\"%s\": token-command needs auth = token-command", l->name);
-        else if (!secrets && !passthrough)
-            config_problem(r, l->line, "\"%s\": a password is needed: set password-command or password-file", l->name);
-        break;
+        break; /* without any: `exbridge login` takes the password, and it lies in the secret store */
     case AUTH_TOKEN_COMMAND:
         if (!secrets)
             config_problem(r, l->line, "\"%s\": auth = token-command needs token-command", l->name);
@@ -104,19 +150,30 @@ static void check_login(struct reading *r, const struct config_login *l, bool pa
         if (!l->client_cert)
             config_problem(r, l->line, "\"%s\": auth = cert needs client-cert", l->name);
         break;
-    case AUTH_KERBEROS:
     case AUTH_OAUTH:
+        if (secrets)
+            config_problem(
+                r, l->line,
+                "\"%s\": auth = oauth gets its tokens from `exbridge login`; a program that prints one needs "
+                "auth = token-command",
+                l->name);
+        break;
+    case AUTH_KERBEROS:
     case AUTH_MAX:
         break;
     }
+    if (l->auth != AUTH_OAUTH && has_oauth_keys(l))
+        config_problem(r, l->line, "\"%s\": oauth- keys need auth = oauth", l->name);
+    else if (l->auth == AUTH_OAUTH)
+        check_oauth(r, l);
     if (l->client_key && !l->client_cert)
         config_problem(r, l->line, "\"%s\": client-key without client-cert", l->name);
 }
 
 static bool has_login_keys(const struct config_login *l)
 {
-    return l->user || l->auth || l->password_command || l->password_file || l->token_command || l->oauth_client_id ||
-           l->oauth_tenant || l->oauth_scope || l->client_cert || l->client_key;
+    return l->user || l->auth || l->password_command || l->password_file || l->token_command || has_oauth_keys(l) ||
+           l->client_cert || l->client_key;
 }
 
 static void find_login(struct reading *r, struct config_account *a)

@@ -27,6 +27,8 @@ static const char *const expunge_names[] = {
     [EXPUNGE_RECOVERABLE] = "recoverable", [EXPUNGE_PERMANENT] = "permanent", ""};
 static const char *const provision_names[] = {
     [CONFIG_PROVISION_ASK] = "ask", [CONFIG_PROVISION_ACCEPT] = "accept", [CONFIG_PROVISION_REFUSE] = "refuse", ""};
+static const char *const secret_store_names[] = {
+    [SECRET_STORE_FILE] = "file", [SECRET_STORE_SERVICE] = "secret-service", ""};
 static const char *const tls_min_names[] = {
     [TLS_MIN_1_2] = "1.2", [TLS_MIN_1_0] = "1.0", [TLS_MIN_1_1] = "1.1", [TLS_MIN_1_3] = "1.3", ""};
 static const char *const log_names[] = {
@@ -52,6 +54,7 @@ const struct config_key config_keys[] = {
     {"allow-uids", SERVER(allow_uids),   .kind = KIND_NAMES, .names = allow_names},
     {"state-dir",  SERVER(state_dir),    .kind = KIND_PATH},
     {"cache-dir",  SERVER(cache_dir),    .kind = KIND_PATH},
+    {"secret-store", SERVER(secret_store), .kind = KIND_NAMES, .names = secret_store_names},
     {"log-level",  SERVER(log_level),    .kind = KIND_NAMES, .names = log_names},
     {"cert",       SERVER(cert),         .kind = KIND_PATH},
     {"key",        SERVER(key),          .kind = KIND_PATH},
@@ -87,6 +90,7 @@ const struct config_key config_keys[] = {
     {"oauth-client-id",  LOGIN(oauth_client_id),  .kind = KIND_TEXT},
     {"oauth-tenant",     LOGIN(oauth_tenant),     .kind = KIND_TEXT},
     {"oauth-scope",      LOGIN(oauth_scope),      .kind = KIND_TEXT},
+    {"oauth-login-host", LOGIN(oauth_login_host), .kind = KIND_TEXT},
     {"client-cert",      LOGIN(client_cert),      .kind = KIND_PATH},
     {"client-key",       LOGIN(client_key),       .kind = KIND_PATH},
 

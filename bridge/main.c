@@ -7,6 +7,7 @@
 static const struct cli_command *const commands[] = {
     &cli_run,
     &cli_status,
+    &cli_login,
     &cli_resync,
     &cli_reload,
     &cli_password,

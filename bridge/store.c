@@ -271,7 +271,7 @@ void store_close(struct store **s)
 
 void store_remove_files(const char *dir)
 {
-    static const char *const parts[] = {"state.db", "state.db-wal", "state.db-shm", "cache.key"};
+    static const char *const parts[] = {"state.db", "state.db-wal", "state.db-shm"};
     struct buf path = {0};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         buf_reset(&path);

@@ -2,48 +2,11 @@
 #include "backends/common/login.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "bridge/base/list.h"
+#include "backends/common/login_private.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/rand.h"
 #include "bridge/base/time.h"
-#include "bridge/io/crypto.h"
-
-#define READ_RETRY_MS 5000
-#define REFUSED_KEPT  16 /* passwords known to be wrong; more than the guard lets through in days of trying */
-
-struct login {
-    struct loop *loop;
-    char *name, *user, *command_or_file;
-    enum http_auth auth;
-    enum login_source source;
-
-    char *secret;    /* NULL: to be read */
-    unsigned serial; /* of `secret`: a late answer may speak of an older one */
-    bool proven;
-    bool doubted; /* was proven, was refused: the next refusal is believed */
-    struct child *child;
-    uint64_t read_ms;    /* when read_err was set */
-    struct err read_err; /* why the secret could not be had; believed for READ_RETRY_MS */
-    uint64_t refused_ms; /* when the secret was found wrong; 0 = it was not */
-
-    struct crypto_hash key; /* of the HMACs */
-    struct crypto_hash refused[REFUSED_KEPT];
-    size_t refused_count; /* ever; the ring holds the last ones */
-    uint64_t refusals_ms[LOGIN_REFUSALS_MAX];
-    unsigned refusals;
-
-    struct list waiting, granted;
-    struct login_pass *trial; /* holds the one request with an unproven secret */
-    unsigned running, max_requests;
-    uint64_t backoff_until_ms;
-    struct timer *timer;
-    struct deferred deferred;
-};
 
 struct login_pass {
     struct list link;
@@ -56,7 +19,7 @@ struct login_pass {
     char *value; /* what was handed out */
 };
 
-static void wake(struct login *l)
+void login_wake(struct login *l)
 {
     loop_defer(l->loop, &l->deferred);
 }
@@ -112,112 +75,6 @@ static bool guard_allows(const struct login *l, const char *secret, struct err *
     return false;
 }
 
-/* --- where the secret comes from ----------------------------------------------------------------- */
-
-static void drop_secret(struct login *l)
-{
-    mem_wipe_free(l->secret);
-    l->secret = NULL;
-    l->proven = false;
-}
-
-static void set_secret(struct login *l, char *secret, bool proven)
-{
-    drop_secret(l);
-    l->secret = secret;
-    l->serial++;
-    l->proven = proven;
-}
-
-/* The first line, as mbsync and msmtp take it. */
-static char *first_line(struct str text)
-{
-    struct str line = str_sub(text, 0, str_find_byte(text, '\n'));
-    if (line.n && line.p[line.n - 1] == '\r')
-        line.n--;
-    return line.n && str_find_byte(line, '\0') == (size_t)-1 ? str_dup(line) : NULL;
-}
-
-static void take_text(struct login *l, struct str text, const char *where)
-{
-    char *secret = first_line(text);
-    if (secret)
-        set_secret(l, secret, false);
-    else
-        err_set(&l->read_err, ERR_AUTH, "%s: %s gave no password", l->name, where);
-}
-
-static void on_command_done(void *ud, const struct err *err, struct str output)
-{
-    struct login *l = ud;
-    l->child = NULL;
-    if (err->code == ERR_NONE)
-        take_text(l, output, "password-command");
-    else
-        err_set(&l->read_err, ERR_OFFLINE, "%s: password-command: %s", l->name, err->text);
-    l->read_ms = time_mono_ms();
-    wake(l);
-}
-
-static bool check_file(int fd, const char *name, struct err *err)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return err_set_errno(err, ERR_OFFLINE, errno, "password-file");
-    if (!S_ISREG(st.st_mode))
-        return err_set(err, ERR_INVALID, "%s: password-file is not a file", name);
-    if (st.st_uid != geteuid() && st.st_uid != 0)
-        return err_set(err, ERR_INVALID, "%s: password-file belongs to somebody else", name);
-    if (st.st_mode & 077)
-        return err_set(err, ERR_INVALID, "%s: password-file can be read by others; run: chmod 600", name);
-    return true;
-}
-
-static void read_file(struct login *l)
-{
-    struct err err = {.code = ERR_NONE};
-    char *room = mem_alloc(LOGIN_SECRET_MAX);
-    ssize_t n = -1;
-    int fd = open(l->command_or_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        err_set_errno(&err, ERR_OFFLINE, errno, "password-file");
-    else if (check_file(fd, l->name, &err) && (n = read(fd, room, LOGIN_SECRET_MAX)) < 0)
-        err_set_errno(&err, ERR_OFFLINE, errno, "password-file");
-    if (fd >= 0)
-        close(fd);
-    if (n >= 0)
-        take_text(l, str_of(room, (size_t)n), "password-file");
-    else
-        l->read_err = err;
-    l->read_ms = time_mono_ms();
-    mem_wipe(room, LOGIN_SECRET_MAX);
-    mem_free(room);
-    wake(l);
-}
-
-/* Begin to read the secret, unless that is under way or was done just now. False: it cannot be had, `err` says why. */
-static bool fetch_secret(struct login *l, struct err *err)
-{
-    if (l->child)
-        return true;
-    if (l->source == LOGIN_PASSTHROUGH)
-        return err_set(err, ERR_AUTH, "%s: waiting for a mail client to sign in with the server's password", l->name);
-    uint64_t now = time_mono_ms();
-    if (l->read_err.code != ERR_NONE && now - l->read_ms < READ_RETRY_MS) {
-        *err = l->read_err;
-        return false;
-    }
-    if (l->refused_ms && now - l->refused_ms < (uint64_t)LOGIN_REREAD_S * 1000)
-        return err_set(err, ERR_AUTH, "%s: the server refused the password", l->name);
-    l->read_err = (struct err){.code = ERR_NONE};
-    if (l->source == LOGIN_FILE)
-        read_file(l);
-    else
-        l->child = child_run(l->loop, l->command_or_file, STR_NULL, LOGIN_SECRET_MAX, (uint64_t)LOGIN_COMMAND_S * 1000,
-                             on_command_done, l);
-    return true;
-}
-
 /* --- giving passes out --------------------------------------------------------------------------- */
 
 static void tell(struct login_pass *p, const struct err *err)
@@ -249,6 +106,8 @@ static bool serve(struct login_pass *p)
     struct err err;
     if (!p->parked && l->max_requests && l->running >= l->max_requests)
         return false;
+    if (l->source == LOGIN_OAUTH)
+        login_oauth_tend(l);
     const char *secret = p->offered ? p->offered : l->secret;
     if (l->source == LOGIN_NO_SECRET && !p->offered) {
         grant(p, NULL, false);
@@ -259,19 +118,20 @@ static bool serve(struct login_pass *p)
         return true;
     }
     if (!secret) {
-        if (!fetch_secret(l, &err)) {
+        enum login_fetched fetched = login_fetch(l, &err);
+        if (fetched == LOGIN_MISSING) {
             tell(p, &err);
             return true;
         }
-        secret = l->secret; /* a file is read at once */
-        if (!secret)
+        if (fetched == LOGIN_COMING)
             return false;
+        secret = l->secret;
     }
     if (l->trial)
         return false;
     if (!guard_allows(l, secret, &err)) {
         if (!p->offered && err.code == ERR_AUTH) {
-            drop_secret(l);
+            login_drop_secret(l);
             l->refused_ms = time_mono_ms();
         }
         tell(p, &err);
@@ -319,7 +179,7 @@ struct login_pass *login_ask(struct login *l, const struct login_ask *opts, logi
     p->patience_s = opts->patience_s;
     p->offered = opts->offered.n ? str_dup(opts->offered) : NULL;
     list_append(&l->waiting, &p->link);
-    wake(l);
+    login_wake(l);
     return p;
 }
 
@@ -329,12 +189,25 @@ static void accepted(struct login_pass *p)
 {
     struct login *l = p->login;
     l->refusals = 0; /* the directory forgets failures too when a sign-in succeeds */
+    if (!p->offered)
+        l->problem = (struct err){.code = ERR_NONE};
     if (p->offered && l->source == LOGIN_PASSTHROUGH) {
-        set_secret(l, mem_strdup(p->offered), true);
+        login_set_secret(l, mem_strdup(p->offered), true);
     } else if (!p->offered && p->serial == l->serial && l->secret) {
         l->proven = true;
     }
     l->doubted = false;
+    l->oauth.forced = false;
+}
+
+/* Nothing is left to be tried. */
+static bool believe(struct login *l)
+{
+    l->refused_ms = time_mono_ms();
+    l->doubted = false;
+    err_set(&l->problem, ERR_AUTH, "%s: the server refused %s; run: exbridge login %s", l->name,
+            l->auth == HTTP_AUTH_BEARER ? "a token that was new" : "the password", l->name);
+    return false;
 }
 
 static bool refused(struct login_pass *p, bool trial)
@@ -348,11 +221,15 @@ static bool refused(struct login_pass *p, bool trial)
     }
     if (p->serial != l->serial || !l->secret)
         return l->secret || l->doubted; /* there is a newer one, or will be */
+    if (l->source == LOGIN_OAUTH) {
+        l->doubted = login_oauth_refused(l);
+        return l->doubted || believe(l);
+    }
     if (l->proven) {
         l->proven = false;
         l->doubted = true;
         if (l->source != LOGIN_PASSTHROUGH) { /* to be read again, now */
-            drop_secret(l);
+            login_drop_secret(l);
             l->refused_ms = 0;
             l->read_err = (struct err){.code = ERR_NONE};
         }
@@ -361,10 +238,8 @@ static bool refused(struct login_pass *p, bool trial)
     if (!trial)
         return true; /* went out while it was proven: the trial will tell */
     remember_refused(l, l->secret);
-    drop_secret(l);
-    l->refused_ms = time_mono_ms();
-    l->doubted = false;
-    return false;
+    login_drop_secret(l);
+    return believe(l);
 }
 
 bool login_result(struct login_pass *p, enum login_result result)
@@ -384,7 +259,7 @@ bool login_result(struct login_pass *p, enum login_result result)
         again = refused(p, trial);
         break;
     }
-    wake(l);
+    login_wake(l);
     return again;
 }
 
@@ -403,7 +278,7 @@ void login_end(struct login_pass **pass)
     mem_wipe_free(p->offered);
     mem_wipe_free(p->value);
     mem_free(p);
-    wake(l);
+    login_wake(l);
 }
 
 /* --- the rest
@@ -419,12 +294,16 @@ struct login *login_new(struct loop *loop, const struct login_opts *opts)
     l->auth = opts->auth;
     l->source = opts->source;
     l->command_or_file = mem_strdup(opts->command_or_file);
+    l->record = mem_strdup(opts->record);
+    l->vault = opts->vault;
     l->max_requests = opts->max_requests;
     rand_bytes(l->key.b, sizeof(l->key.b));
     list_init(&l->waiting);
     list_init(&l->granted);
     deferred_init(&l->deferred, advance, l);
     l->timer = timer_new(loop, advance, l);
+    if (l->source == LOGIN_OAUTH)
+        login_oauth_open(l, opts);
     return l;
 }
 
@@ -436,12 +315,15 @@ void login_free(struct login **login)
         return;
     assert(list_empty(&l->waiting) && list_empty(&l->granted));
     child_free(&l->child);
+    if (l->source == LOGIN_OAUTH)
+        login_oauth_close(l);
     loop_defer_cancel(&l->deferred);
     timer_free(&l->timer);
     mem_wipe_free(l->secret);
     mem_free(l->name);
     mem_free(l->user);
     mem_free(l->command_or_file);
+    mem_free(l->record);
     mem_wipe(l, sizeof(*l));
     mem_free(l);
 }
@@ -468,7 +350,7 @@ void login_throttled(struct login *l, unsigned seconds)
     uint64_t until_ms = time_mono_ms() + (uint64_t)seconds * 1000;
     if (until_ms > l->backoff_until_ms)
         l->backoff_until_ms = until_ms;
-    wake(l);
+    login_wake(l);
 }
 
 uint64_t login_wait_ms(const struct login *l)
@@ -477,14 +359,58 @@ uint64_t login_wait_ms(const struct login *l)
     return l->backoff_until_ms > now ? l->backoff_until_ms - now : 0;
 }
 
+/* There may be another secret now. */
+static void read_anew(struct login *l)
+{
+    l->refused_ms = 0;
+    l->read_err = (struct err){.code = ERR_NONE};
+    l->problem = (struct err){.code = ERR_NONE};
+    l->doubted = false;
+    login_drop_secret(l);
+    if (l->source == LOGIN_OAUTH)
+        login_oauth_reset(l);
+    login_wake(l);
+}
+
 void login_reset(struct login *l)
 {
     l->refused_count = 0;
     l->refusals = 0;
     l->backoff_until_ms = 0;
-    l->refused_ms = 0;
+    read_anew(l);
+}
+
+enum login_stored login_store(struct login *l, struct str secret, struct err *err)
+{
+    enum login_stored result = LOGIN_STORED_FAILED;
+    if (l->source == LOGIN_OAUTH)
+        result = login_oauth_store(l, secret, err);
+    else if (l->source == LOGIN_STORED)
+        result = l->vault.put(l->vault.ud, l->record, secret, err);
+    else
+        err_set(err, ERR_UNSUPPORTED, "%s: the configuration says that the secret comes from elsewhere", l->name);
+    if (result == LOGIN_STORED_OK)
+        read_anew(l);
+    return result;
+}
+
+void login_forgive(struct login *l, struct str password)
+{
+    struct crypto_hash hash = crypto_hmac_sha256(str_of(l->key.b, sizeof(l->key.b)), password);
+    for (size_t i = 0; i < REFUSED_KEPT; i++)
+        if (memcmp(l->refused[i].b, hash.b, sizeof(hash.b)) == 0)
+            memset(l->refused[i].b, 0, sizeof(l->refused[i].b)); /* the HMAC of nothing known */
+}
+
+void login_vault_changed(struct login *l)
+{
+    if (l->source != LOGIN_STORED && l->source != LOGIN_OAUTH)
+        return;
     l->read_err = (struct err){.code = ERR_NONE};
-    l->doubted = false;
-    drop_secret(l);
-    wake(l);
+    login_wake(l);
+}
+
+const struct err *login_problem(const struct login *l)
+{
+    return l->oauth.over.code != ERR_NONE ? &l->oauth.over : &l->problem;
 }

@@ -24,11 +24,18 @@
  * read anew and tried once more before it is believed to be wrong: login_result() then says true, and the caller asks
  * again.
  *
+ * OAuth: the tokens lie in the vault. A token is renewed in the background when OAUTH_RENEW_PERCENT of its life are
+ * over, or when the server refuses it before that; one renewal at a time for all accounts. What the login server hands
+ * out in exchange for a refresh token is in the vault before it is used: the old one may be worthless by then. Only a
+ * person's new sign-in replaces tokens that the login server refuses; no failure deletes one.
+ *
  * One login may serve several accounts ([login] sections). It lives longer than their backends.
  */
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backends/common/oauth.h"
+#include "bridge/base/buf.h"
 #include "bridge/base/err.h"
 #include "bridge/base/str.h"
 #include "bridge/io/http.h"
@@ -40,12 +47,26 @@
 #define LOGIN_SECRET_MAX    ((size_t)65536) /* bytes of a secret (Kerberos-backed tokens are long) */
 #define LOGIN_COMMAND_S     120             /* for password-command: it may ask somebody for a passphrase */
 #define LOGIN_BACKOFF_MAX_S 3600
+#define LOGIN_TRIES_MAX     3 /* of one request: a server that takes the secret elsewhere and refuses it here, for ever */
+#define OAUTH_RENEW_PERCENT 80
+#define OAUTH_RETRY_MIN_S   5 /* after a renewal that failed for a passing reason; doubles */
+#define OAUTH_RETRY_MAX_S   300
 
 enum login_source {
-    LOGIN_NO_SECRET,  /* Kerberos, client certificate */
-    LOGIN_COMMAND,    /* first line of the output of password-command (or token-command) */
-    LOGIN_FILE,       /* first line of password-file; must be ours and closed to others */
-    LOGIN_PASSTHROUGH /* what a client offered and the server accepted; memory only */
+    LOGIN_NO_SECRET,   /* Kerberos, client certificate */
+    LOGIN_COMMAND,     /* first line of the output of password-command (or token-command) */
+    LOGIN_FILE,        /* first line of password-file; must be ours and closed to others */
+    LOGIN_PASSTHROUGH, /* what a client offered and the server accepted; memory only */
+    LOGIN_STORED,      /* a password in the vault, put there by `exbridge login` */
+    LOGIN_OAUTH        /* tokens in the vault, put there by `exbridge login` */
+};
+
+/* The core's secret store (bridge/secrets.h), lent. WAIT: it will be known later, login_vault_changed() says when. */
+enum login_stored { LOGIN_STORED_OK, LOGIN_STORED_NONE, LOGIN_STORED_WAIT, LOGIN_STORED_FAILED };
+struct login_vault {
+    void *ud;
+    enum login_stored (*get)(void *ud, const char *record, struct buf *out, struct err *err);
+    enum login_stored (*put)(void *ud, const char *record, struct str value, struct err *err);
 };
 
 struct login;
@@ -57,7 +78,11 @@ struct login_opts {   /* copied */
     enum http_auth auth;
     enum login_source source;
     const char *command_or_file;
-    unsigned max_requests; /* at once, over all accounts; 0 = no limit */
+    unsigned max_requests;              /* at once, over all accounts; 0 = no limit */
+    struct login_vault vault;           /* LOGIN_STORED, LOGIN_OAUTH */
+    const char *record;                 /* there */
+    struct oauth_config oauth;          /* LOGIN_OAUTH */
+    struct http_client_opts oauth_http; /* ... and how to reach its server */
 };
 
 struct login *login_new(struct loop *loop, const struct login_opts *opts);
@@ -82,7 +107,8 @@ enum login_result {
     LOGIN_ACCEPTED, /* an answer that only a signed-in user gets */
     LOGIN_REFUSED   /* a definite 401, after all legs of the scheme */
 };
-/* Once a pass. True (after LOGIN_REFUSED only): end this pass, ask for another one and repeat the request. */
+/* Once a pass. True (after LOGIN_REFUSED only): end this pass, ask for another one and repeat the request, up to
+ * LOGIN_TRIES_MAX attempts in all. */
 bool login_result(struct login_pass *pass, enum login_result result);
 void login_end(struct login_pass **pass); /* NULL inside is fine; without a result: nothing was learnt */
 
@@ -91,5 +117,17 @@ void login_throttled(struct login *l, unsigned seconds);
 uint64_t login_wait_ms(const struct login *l); /* what is left of it */
 /* The user changed something: forget refusals, the secret and the back-off. */
 void login_reset(struct login *l);
+
+/* `exbridge login` has a new password (LOGIN_STORED) or new tokens (LOGIN_OAUTH, as oauth_tokens_save writes them):
+ * into the vault, and used from now on. OK, WAIT (nothing was done: again after the vault has changed) or FAILED. */
+enum login_stored login_store(struct login *l, struct str secret, struct err *err);
+/* The user wants this password to be tried although it was refused before (the account was locked, perhaps). The limit
+ * of LOGIN_REFUSALS_MAX stands. */
+void login_forgive(struct login *l, struct str password);
+void login_vault_changed(struct login *l);
+/* What keeps this login from working until a person does something, for status; code ERR_NONE = nothing known. */
+const struct err *login_problem(const struct login *l);
+/* Who signed in, as the login server calls him; NULL = unknown, or not OAuth. */
+const char *login_signed_in(const struct login *l);
 
 #endif

@@ -23,8 +23,6 @@
 #define OAUTH_DEVICE_CODE_S   900
 #define OAUTH_DEVICE_POLL_S   5 /* RFC 8628 3.2: where the server names no interval */
 #define OAUTH_DEVICE_SLOWER_S 5 /* RFC 8628 3.5: added for each slow_down */
-#define OAUTH_DEFAULT_HOST    "login.microsoftonline.com"
-#define OAUTH_DEFAULT_TENANT  "common"
 #define OAUTH_SCOPE_EWS       "https://outlook.office365.com/EWS.AccessAsUser.All"
 #define OAUTH_SCOPE_EAS       "https://outlook.office365.com/EAS.AccessAsUser.All"
 #define OAUTH_SCOPE_FOR_ALL   "offline_access openid profile" /* a refresh token; and who it was that signed in */

@@ -236,7 +236,7 @@ static void refused(struct eas_call *call, const struct eas_http_status *status)
 /* Believed only when the login says so: it may know a newer password or get a new token. */
 static void unauthorized(struct eas_call *call, const struct eas_http_status *status)
 {
-    if (status->status == 401 && login_result(call->pass, LOGIN_REFUSED)) {
+    if (status->status == 401 && login_result(call->pass, LOGIN_REFUSED) && ++call->refused < LOGIN_TRIES_MAX) {
         again_after(call, 0);
         return;
     }

@@ -105,7 +105,7 @@ struct eas_call {
     struct err err;
     bool answering, answer_open, provisioned, rekeyed, ended;
     char key_sent[EAS_POLICY_KEY_MAX + 1]; /* X-MS-PolicyKey of the last attempt */
-    unsigned tries_server, tries_busy, tries_net;
+    unsigned tries_server, tries_busy, tries_net, refused;
     uint64_t sent_ms;
 };
 

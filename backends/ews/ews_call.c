@@ -187,7 +187,7 @@ static void refused(struct ews_call *c, const struct ews_verdict *v)
 {
     c->judged = true;
     bool again = login_result(c->pass, LOGIN_REFUSED);
-    if (again && v->action == EWS_AUTH)
+    if (again && v->action == EWS_AUTH && ++c->refused < LOGIN_TRIES_MAX)
         pause_for(c, c->ews->tuning.auth_pause_ms);
     else
         ews_call_finish(c, &v->err);

@@ -16,6 +16,7 @@ struct ews_call {
     struct deferred step;
     struct ews_retries retries;
     unsigned lowered; /* schema versions refused */
+    unsigned refused; /* attempts answered 401 */
     bool slow;        /* the attempt before took too long */
     size_t documents; /* read so far, of a parked request */
     /* the attempt */

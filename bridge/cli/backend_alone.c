@@ -70,6 +70,12 @@ static bool host_cursor(void *ud, struct str folder_id, struct buf *out)
     return false;
 }
 
+static void on_secrets_change(void *ud)
+{
+    struct backend_alone *b = ud;
+    login_vault_changed(b->login);
+}
+
 bool backend_alone_open(struct config *c, const struct config_account *a, struct backend_alone *ret, struct err *err)
 {
     const char *tmp = getenv("TMPDIR");
@@ -85,7 +91,8 @@ bool backend_alone_open(struct config *c, const struct config_account *a, struct
     ret->tmp_dir = mem_strdup(path.p);
     buf_done(&path);
     ret->loop = loop_new();
-    ret->login = config_login_open(ret->loop, a->login, a->local_auth == CONFIG_LOCAL_PASSTHROUGH);
+    ret->secrets = config_secrets_open(c, ret->loop, on_secrets_change, ret);
+    ret->login = config_login_open(c, a->login, ret->loop, ret->secrets);
     struct backend_config config = config_backend_config(c, a, ret->loop, ret->login);
     config.tmp_dir = ret->tmp_dir;
     config.host = (struct backend_host){ret, host_put, host_get, host_wipe, host_health, host_cursor};
@@ -107,6 +114,7 @@ void backend_alone_close(struct backend_alone *b)
     if (b->backend)
         b->backend->ops->close(b->backend);
     login_free(&b->login);
+    secrets_close(&b->secrets);
     loop_free(b->loop);
     while (b->memory) {
         struct memory_entry *e = b->memory;

@@ -278,31 +278,6 @@ int cli_main(const struct cli_command *const *commands, int argc, char **argv)
 
 /* --- the configuration and the daemon ----------------------------------------------------------------- */
 
-/* The file's own syntax and sense are config.c's business; this is what no code is there for yet. */
-static bool is_supported(const struct config *c, struct buf *problems)
-{
-    bool ok = true;
-    for (size_t i = 0; i < c->account_count; i++) {
-        const struct config_account *a = &c->accounts[i];
-        if (a->login->auth == AUTH_OAUTH) {
-            buf_printf(problems,
-                       "%s:%u: \"%s\": auth = oauth is not there yet; a program that prints a token can be named with "
-                       "auth = token-command\n",
-                       c->path, a->login->line, a->login->name);
-            ok = false;
-        }
-    }
-    return ok;
-}
-
-struct config *cli_load_config(const char *path, struct buf *problems)
-{
-    struct config *c = config_load(path, problems);
-    if (c && !is_supported(c, problems))
-        config_free(&c);
-    return c;
-}
-
 bool cli_config_path(const struct cli *c, struct buf *out, struct err *err)
 {
     if (!c->config_file)
@@ -317,7 +292,7 @@ struct config *cli_config(struct cli *c)
     if (c->config)
         return c->config;
     if (cli_config_path(c, &path, &err))
-        c->config = cli_load_config(buf_z(&path), &problems);
+        c->config = config_load(buf_z(&path), &problems);
     else
         cli_complain("%s", err.text);
     fwrite(problems.p ? problems.p : "", 1, problems.n, stderr);

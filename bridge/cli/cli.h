@@ -67,8 +67,6 @@ const char *cli_flag(const struct cli *c, const char *name);
 bool cli_config_path(const struct cli *c, struct buf *out, struct err *err);
 /* The configuration, read once; it lives as long as `c`. NULL: the problems were told; return EX_CONFIG. */
 struct config *cli_config(struct cli *c);
-/* The same for any path: config_load(), and what this version cannot do yet is a problem as well. */
-struct config *cli_load_config(const char *path, struct buf *problems);
 /* An account by its section name or e-mail address; told when it is not there. `name` NULL: the only one there is, or
  * the error says that one must be named. */
 struct config_account *cli_account(struct cli *c, const char *name);

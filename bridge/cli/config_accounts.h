@@ -11,15 +11,24 @@
 #include "bridge/backend.h"
 #include "bridge/config.h"
 #include "bridge/io/loop.h"
+#include "bridge/secrets.h"
 
-/* Of a [login] section or an account's own; `passthrough` as local-auth says. */
-struct login *config_login_open(struct loop *loop, const struct config_login *l, bool passthrough);
+/* The store in the state directory. Whoever writes to it holds the directory's lock (daemon_lock). */
+struct secrets *config_secrets_open(struct config *c, struct loop *loop, void (*on_change)(void *ud), void *ud);
+/* Of a [login] section or an account's own. `secrets` must outlive it. */
+struct login *config_login_open(struct config *c, const struct config_login *l, struct loop *loop,
+                                struct secrets *secrets);
+const char *config_login_record(struct config *c, const struct config_login *l); /* its name in the store */
+/* With auth = oauth: what to say to the login server, and how to reach it. */
+struct oauth_config config_oauth(struct config *c, const struct config_login *l);
+struct http_client_opts config_oauth_http(const struct config *c, const struct config_login *l);
+unsigned config_tls_min(const struct config_account *a);
 const struct backend_ops *config_backend_ops(const struct config_account *a);
 struct backend_config config_backend_config(const struct config *c, const struct config_account *a, struct loop *loop,
                                             struct login *login);
 /* Directories of the account are not made here; their names come from c->arena. */
 struct account_opts config_account_opts(struct config *c, const struct config_account *a, struct loop *loop,
-                                        struct login *login);
+                                        struct login *login, struct secrets *secrets);
 
 /* --- a backend without an account
  * --------------------------------------------------------------------------------------- */
@@ -30,6 +39,7 @@ struct account_opts config_account_opts(struct config *c, const struct config_ac
  */
 struct backend_alone {
     struct loop *loop;
+    struct secrets *secrets;
     struct login *login;
     struct backend *backend;
     struct memory_entry *memory; /* private */

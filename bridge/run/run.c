@@ -158,13 +158,14 @@ static int run(struct cli *c)
     c->config = NULL; /* ours now */
     list_init(&p.slots);
     list_init(&p.logins);
+    list_init(&p.login_jobs);
     p.started_s = time_wall_s();
     daemon_harden();
     log_set_level(p.config->server.log_level);
     if (!take_sockets(&p, &err) || !prepare(&p, &err)) {
         log_error("run", NULL, "%s", err.text);
         code = cli_exit_code(err.code);
-    } else if (run_accounts_open(&p) == 0) {
+    } else if (run_accounts_open(&p) == 0 && !run_accounts_wait(&p)) {
         log_error("run", NULL, "no account could be opened");
         code = EX_UNAVAILABLE;
     } else {

@@ -26,7 +26,6 @@ struct run_login {
     struct list link; /* of program->logins */
     struct config *config;
     const struct config_login *from; /* in `config` */
-    bool passthrough;
     unsigned users;
     struct login *login;
 };
@@ -37,7 +36,9 @@ struct run_account {
     struct config *config;
     const struct config_account *from; /* in `config` */
     struct run_login *login;
-    struct account *account; /* NULL: it could not be opened, `err` says why */
+    /* NULL: it could not be opened, `err` says why. ERR_OFFLINE: its key is in the keyring, and will be asked for again
+     */
+    struct account *account;
     struct err err;
     /* The configuration has changed: it is closed as soon as nobody uses it, and opened again as `next` says (NULL: it
      * is not in the file any more). */
@@ -63,6 +64,9 @@ struct program {
     struct loop_signal *on_term, *on_int, *on_hup;
     struct daemon_watchdog *watchdog;
     struct control *control; /* NULL: no socket could be made */
+    struct secrets *secrets;
+    struct timer *keyring_timer; /* accounts wait for their key */
+    struct list login_jobs;      /* run_login.c */
     struct accounts *accounts;
     struct list slots, logins; /* struct run_account, struct run_login */
     int64_t started_s;
@@ -80,6 +84,7 @@ void run_check_certs(void *program);
 /* run_accounts.c: one bad account does not keep the others from being served. */
 void run_open_accounts(struct program *p);
 size_t run_accounts_open(const struct program *p);
+bool run_accounts_wait(const struct program *p);                           /* for the keyring */
 struct run_account *run_find_account(struct program *p, const char *name); /* NULL */
 /* Passwords are read anew, refusals and pauses forgotten. */
 void run_reset_logins(struct program *p);
@@ -112,5 +117,10 @@ void run_drop_configs(struct program *p); /* those that nothing points into any 
 
 /* run_control.c */
 void run_start_control(struct program *p);
+
+/* run_login.c: the command "login" */
+void run_on_login(void *program, struct control_request *r, const struct json_t *args);
+void run_login_secrets_changed(struct program *p);
+void run_login_drop(struct program *p, const struct run_account *slot); /* it goes, or changes */
 
 #endif

@@ -33,9 +33,8 @@ static struct run_login *login_for(struct program *p, struct config *config, con
     struct run_login *login = MEM_NEW(struct run_login);
     login->config = config;
     login->from = a->login;
-    login->passthrough = a->local_auth == CONFIG_LOCAL_PASSTHROUGH;
     login->users = 1;
-    login->login = config_login_open(p->loop, a->login, login->passthrough);
+    login->login = config_login_open(config, a->login, p->loop, p->secrets);
     list_append(&p->logins, &login->link);
     return login;
 }
@@ -51,6 +50,7 @@ static void login_leave(struct run_login *login)
 
 void run_reset_logins(struct program *p)
 {
+    secrets_retry(p->secrets);
     LIST_EACH (&p->logins, l)
         login_reset(LIST_ITEM(l, struct run_login, link)->login);
 }
@@ -61,12 +61,53 @@ static void open_slot(struct program *p, struct run_account *slot)
 {
     struct err *err = &slot->err;
     *err = (struct err){0};
-    slot->login = login_for(p, slot->config, slot->from);
-    struct account_opts o = config_account_opts(slot->config, slot->from, p->loop, slot->login->login);
+    if (!slot->login)
+        slot->login = login_for(p, slot->config, slot->from);
+    struct account_opts o = config_account_opts(slot->config, slot->from, p->loop, slot->login->login, p->secrets);
     if (daemon_make_dir(o.state_dir, err) && daemon_make_dir(o.cache_dir, err))
         slot->account = account_open(p->accounts, &o, err);
-    if (!slot->account)
+    if (!slot->account && err->code == ERR_OFFLINE)
+        timer_start(p->keyring_timer, SECRETS_RETRY_MS + 1000);
+    else if (!slot->account)
         log_error("account", slot->from->name, "%s", err->text);
+}
+
+/* For its key, which is in the keyring. */
+static bool waits(const struct run_account *slot)
+{
+    return !slot->account && !slot->closing && slot->err.code == ERR_OFFLINE;
+}
+
+bool run_accounts_wait(const struct program *p)
+{
+    LIST_EACH (&p->slots, l)
+        if (waits(LIST_ITEM(l, struct run_account, link)))
+            return true;
+    return false;
+}
+
+static void open_waiting(void *ud)
+{
+    struct program *p = ud;
+    LIST_EACH (&p->slots, l) {
+        struct run_account *slot = LIST_ITEM(l, struct run_account, link);
+        if (!waits(slot))
+            continue;
+        open_slot(p, slot);
+        if (slot->account)
+            log_info("account", slot->from->name, "opened: the keyring has given its key");
+        else if (slot->err.code == ERR_OFFLINE)
+            log_warn("account", slot->from->name, "%s", slot->err.text);
+    }
+}
+
+static void on_secrets_change(void *ud)
+{
+    struct program *p = ud;
+    LIST_EACH (&p->logins, l)
+        login_vault_changed(LIST_ITEM(l, struct run_login, link)->login);
+    run_login_secrets_changed(p);
+    open_waiting(p);
 }
 
 void run_open_account(struct program *p, struct config *config, const struct config_account *from)
@@ -80,6 +121,8 @@ void run_open_account(struct program *p, struct config *config, const struct con
 
 void run_open_accounts(struct program *p)
 {
+    p->secrets = config_secrets_open(p->config, p->loop, on_secrets_change, p);
+    p->keyring_timer = timer_new(p->loop, open_waiting, p);
     p->accounts = accounts_new(p->loop);
     for (size_t i = 0; i < p->config->account_count; i++)
         run_open_account(p, p->config, &p->config->accounts[i]);
@@ -123,6 +166,7 @@ static void end_closing(struct program *p, struct run_account *slot)
         return;
     }
     login_leave(slot->login);
+    slot->login = NULL;
     slot->config = slot->next_config;
     slot->from = slot->next;
     log_info("account", slot->from->name, "opened again with its new configuration");
@@ -158,6 +202,7 @@ void run_change_account(struct program *p, struct run_account *slot, struct conf
     if (!slot->closing) {
         slot->closing = true;
         slot->closing_ms = time_mono_ms();
+        run_login_drop(p, slot);
         if (slot->account)
             account_shut(slot->account);
     }
@@ -169,4 +214,6 @@ void run_close_accounts(struct program *p)
     accounts_free(&p->accounts);
     while (!list_empty(&p->slots))
         slot_free(LIST_ITEM(p->slots.next, struct run_account, link));
+    timer_free(&p->keyring_timer);
+    secrets_close(&p->secrets);
 }

@@ -196,7 +196,11 @@ void run_start_control(struct program *p)
     static const struct {
         const char *name;
         control_fn *fn;
-    } commands[] = {{"ping", on_ping}, {"status", on_status}, {"resync", on_resync}, {"reload", on_reload}};
+    } commands[] = {{"ping", on_ping},
+                    {"status", on_status},
+                    {"resync", on_resync},
+                    {"reload", on_reload},
+                    {"login", run_on_login}};
     struct buf path = BUF_INIT(0);
     struct err err;
     control_path(&path, &p->config->server);

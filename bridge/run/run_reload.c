@@ -8,7 +8,6 @@
 
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
-#include "bridge/cli/cli.h"
 #include "bridge/run/run.h"
 
 /* --- configurations, the latest last ---------------------------------------------------------------------- */
@@ -102,9 +101,11 @@ static void change_accounts(struct program *p, struct run_changes *changes)
 static bool check_fixed(const struct program *p, const struct config *next, struct buf *problems)
 {
     const struct config_server *a = &p->config->server, *b = &next->server;
-    if (strcmp(a->state_dir, b->state_dir) == 0 && strcmp(a->cache_dir, b->cache_dir) == 0)
+    if (strcmp(a->state_dir, b->state_dir) == 0 && strcmp(a->cache_dir, b->cache_dir) == 0 &&
+        a->secret_store == b->secret_store)
         return true;
-    buf_printf(problems, "%s: state-dir and cache-dir cannot change while exbridge runs; restart it\n", next->path);
+    buf_printf(problems, "%s: state-dir, cache-dir and secret-store cannot change while exbridge runs; restart it\n",
+               next->path);
     return false;
 }
 
@@ -135,7 +136,7 @@ bool run_reload(struct program *p, struct run_changes *ret)
 {
     *ret = (struct run_changes){0};
     daemon_notify_reloading();
-    struct config *next = cli_load_config(p->config->path, &ret->problems);
+    struct config *next = config_load(p->config->path, &ret->problems);
     bool ok = next && check_fixed(p, next, &ret->problems);
     if (ok) {
         apply(p, next, ret);

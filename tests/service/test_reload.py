@@ -107,7 +107,7 @@ def test_what_needs_a_restart(stage):
     good = text_of(bridge)
     put(bridge, good.replace("cache-dir = ", "cache-dir = /tmp"))
     result = reload(bridge, write=False)
-    assert result.returncode == 78 and "state-dir and cache-dir cannot change while exbridge runs; restart it" in result.stderr
+    assert result.returncode == 78 and "secret-store cannot change while exbridge runs; restart it" in result.stderr
     put(bridge, good + "\n[limits]\nimap-line = 32K\n")
     result = reload(bridge, write=False)
     assert result.returncode == 0 and "[limits] count from the next start" in result.stderr

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BRIDGE_CLI_CLI_LOGIN_H
+#define BRIDGE_CLI_CLI_LOGIN_H
+/* Signing in, for `login` and `setup`. */
+#include "bridge/cli/cli.h"
+#include "bridge/cli/config_accounts.h"
+
+/* Show the person where to sign in, and wait until it is done: with a browser (`browser`: open it, too), or with a
+ * device code. `tokens` gets what login_store() takes; wipe it. */
+bool cli_sign_in(struct config *config, const struct config_login *l, bool device, bool browser, struct buf *tokens,
+                 struct err *err);
+/* Into the secret store, when no daemon is running (ERR_EXISTS: there is one; it must do it). */
+bool cli_store_secret(struct config *config, const struct config_login *l, struct str secret, struct err *err);
+
+#endif
