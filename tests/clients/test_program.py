@@ -68,7 +68,7 @@ def test_check_config(tmp_path):
     assert call("run", "-c", str(path)).returncode == 78
     path.chmod(0o600)
     path.write_text(good.replace("basic", "oauth").replace("passthrough", "password\nlocal-password-file = /x"))
-    assert "auth = oauth is not there yet" in call("check-config", "-c", str(path)).stderr
+    assert "auth = oauth needs oauth-client-id" in call("check-config", "-c", str(path)).stderr
 
 
 def test_default_path(tmp_path):
