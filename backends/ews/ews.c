@@ -116,9 +116,11 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     return &e->base;
 }
 
-static void reconnect(struct backend *base)
+static void reconnect(struct backend *b)
 {
-    http_client_forget_connections(((struct ews *)base)->http);
+    struct ews *e = (struct ews *)b;
+    http_client_forget_connections(e->http);
+    ews_watch_reconnect(e);
 }
 
 static void close_backend(struct backend *b)

@@ -98,6 +98,7 @@ struct op *ews_folder_create(struct backend *b, struct str parent_id, struct str
 struct op *ews_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
                              void *ud);
 struct op *ews_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
+void ews_watch_reconnect(struct ews *e); /* what is parked is asked for again, on a new connection */
 void ews_watch_close(struct ews *e);
 
 #endif

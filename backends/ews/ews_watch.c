@@ -510,6 +510,29 @@ struct op *ews_watch_op(struct backend *b, const struct folder_ref *folders, siz
     return &o->op;
 }
 
+/* What is parked may be parked on a connection that nobody will ever close. */
+void ews_watch_reconnect(struct ews *e)
+{
+    struct ews_watch *w = e->watch;
+    if (!w)
+        return;
+    bool streaming = w->state == STATE_STREAMING;
+    if (streaming || w->state == STATE_SUBSCRIBING)
+        ews_call_abort(&w->call);
+    timer_stop(w->rest);
+    timer_stop(w->pulse);
+    w->barren = w->shorts = 0;
+    w->beat_ms = 0;
+    w->everything = true;
+    w->state = STATE_IDLE; /* the next watch() begins */
+    if (w->waiting && streaming)
+        stream(w);
+    else if (w->waiting && ews_delegate(e) && w->folder_count == 0)
+        rest(w);
+    else if (w->waiting)
+        subscribe(w);
+}
+
 void ews_watch_close(struct ews *e)
 {
     struct ews_watch *w = e->watch;

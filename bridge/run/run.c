@@ -55,6 +55,22 @@ static void on_reload_signal(void *ud)
     run_changes_done(&changes);
 }
 
+static void on_network(void *ud, enum netwatch_event event, uint64_t slept_s)
+{
+    struct program *p = ud;
+    if (p->stopping)
+        return;
+    if (event == NETWATCH_NO_NETWORK) {
+        log_info("net", NULL, "the network is gone");
+        return;
+    }
+    if (event == NETWATCH_SLEPT)
+        log_info("net", NULL, "slept for %llu s; connecting anew", (unsigned long long)slept_s);
+    else
+        log_info("net", NULL, "this machine has other addresses now; connecting anew");
+    run_reconnect_accounts(p);
+}
+
 static void say_ready(struct program *p)
 {
     const struct config_server *v = &p->config->server;
@@ -89,6 +105,7 @@ static void start_loop_things(struct program *p)
     p->on_int = loop_signal_new(p->loop, SIGINT, on_stop_signal, p);
     p->on_hup = loop_signal_new(p->loop, SIGHUP, on_reload_signal, p);
     p->watchdog = daemon_watchdog_new(p->loop);
+    p->netwatch = netwatch_new(p->loop, on_network, p);
 }
 
 static void close_all(struct program *p)
@@ -105,6 +122,7 @@ static void close_all(struct program *p)
     loop_signal_free(&p->on_int);
     loop_signal_free(&p->on_hup);
     daemon_watchdog_free(&p->watchdog);
+    netwatch_free(&p->netwatch);
     loop_free(p->loop);
     mem_free(p->certs_dir);
     mem_free(p->tmp_dir);

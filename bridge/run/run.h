@@ -15,6 +15,7 @@
 #include "bridge/control.h"
 #include "bridge/daemon.h"
 #include "bridge/io/loop.h"
+#include "bridge/io/netwatch.h"
 #include "bridge/io/tls.h"
 #include "protocols/imap/imap_server.h"
 #include "protocols/smtp/smtp_server.h"
@@ -63,6 +64,7 @@ struct program {
     struct timer *certs_timer, *drain_timer, *closing_timer;
     struct loop_signal *on_term, *on_int, *on_hup;
     struct daemon_watchdog *watchdog;
+    struct netwatch *netwatch;
     struct control *control; /* NULL: no socket could be made */
     struct secrets *secrets;
     struct timer *keyring_timer; /* accounts wait for their key */
@@ -93,6 +95,8 @@ void run_open_account(struct program *p, struct config *config, const struct con
  */
 void run_change_account(struct program *p, struct run_account *slot, struct config *next_config,
                         const struct config_account *next);
+/* Another network, or a long sleep. */
+void run_reconnect_accounts(struct program *p);
 void run_look_at_closing(void *program);
 void run_close_accounts(struct program *p);
 

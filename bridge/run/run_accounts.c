@@ -146,6 +146,15 @@ struct run_account *run_find_account(struct program *p, const char *name)
     return NULL;
 }
 
+void run_reconnect_accounts(struct program *p)
+{
+    LIST_EACH (&p->slots, l) {
+        struct run_account *slot = LIST_ITEM(l, struct run_account, link);
+        if (slot->account)
+            account_reconnect(slot->account);
+    }
+}
+
 /* --- changes --------------------------------------------------------------------------------------------- */
 
 static void slot_free(struct run_account *slot)
