@@ -212,13 +212,25 @@ static enum http_failure failure_of(CURLcode result)
     return HTTP_FAILED_OTHER;
 }
 
+/* What libcurl calls a failed tunnel: the words of the proxy, not of the server. */
+static bool proxy_refused(struct http_request *r, struct err *ret_err)
+{
+    long status = 0;
+    curl_easy_getinfo(r->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    if (status < 300)
+        return false;
+    err_set(ret_err, ERR_OFFLINE, "the proxy refused the connection (HTTP status %ld%s)", status,
+            status == 407 ? ": it wants credentials, as in proxy = http://user:password@host:port" : "");
+    return true;
+}
+
 static void describe(struct http_request *r, CURLcode result, struct err *ret_err)
 {
     *ret_err = (struct err){.code = ERR_NONE};
     r->failure = failure_of(result);
     if (r->err.code != ERR_NONE) {
         *ret_err = r->err;
-    } else if (result != CURLE_OK) {
+    } else if (result != CURLE_OK && !proxy_refused(r, ret_err)) {
         err_set(ret_err, code_of(result), "%s", r->message[0] ? r->message : curl_easy_strerror(result));
         if (result == CURLE_PEER_FAILED_VERIFICATION)
             err_prefix(ret_err, "the server's certificate is not trusted (see ca-file): ");

@@ -147,6 +147,8 @@ static void set_transport(struct http_request *r, const struct http_request_opts
         curl_easy_setopt(r->easy, CURLOPT_USERAGENT, c->user_agent);
     if (c->proxy || loopback)
         curl_easy_setopt(r->easy, CURLOPT_PROXY, c->proxy ? c->proxy : "");
+    if (c->proxy)
+        curl_easy_setopt(r->easy, CURLOPT_NOPROXY, ""); /* the configuration is stronger than the environment */
     curl_easy_setopt(r->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(r->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
