@@ -140,10 +140,13 @@ class Appointment:
     def between(self, begin, end):
         """Dates of the occurrences that overlap [begin, end), in order of their start."""
         horizon = self.zone.local(end).date() + datetime.timedelta(days=1)
+        over = self.zone.local(begin).date() - self.local_span()[1] - datetime.timedelta(days=1)
         found = []
         for day in self.recurrence.dates():
             if day > horizon:
                 break
+            if day < over:
+                continue
             if day not in self.deleted and day not in self.exceptions and overlaps(self.regular(day), begin, end):
                 found.append(day)
         found += [day for day in self.exceptions if overlaps(self.span(day), begin, end)]

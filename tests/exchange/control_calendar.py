@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import datetime
+import random
 
 import cal_meet
 import cal_model
@@ -200,7 +201,7 @@ class CalendarControl:
         ]
 
     def post_calendar(self, args):
-        """{do: create|update|delete|occurrence|cancel_occurrence|attendee|restore, num or uid, day, folder, ...}"""
+        """{do: create|fill|update|delete|occurrence|cancel_occurrence|attendee, num or uid, day, folder, ...}"""
         mailbox = self.mailbox(args)
         with mailbox.lock:
             do = getattr(self, "calendar_" + args["do"])
@@ -224,6 +225,32 @@ class CalendarControl:
         me = Address(mailbox.display_name, mailbox.email)
         appt = Appointment(**{"zone": zone, "organizer": me, **event_fields(given, zone)})
         return cal_model.add(mailbox, folder, appt)
+
+    def calendar_fill(self, mailbox, args):
+        """{count, seed, start: a date}: as many events, each the same on every run; every fifth is a weekly series."""
+        folder = self.folder(mailbox, args, default="calendar")
+        dice, me = random.Random(args.get("seed", 1)), Address(mailbox.display_name, mailbox.email)
+        first = datetime.date.fromisoformat(args.get("start", "2026-01-05"))
+        zones = [cal_zones.find(name) for name in ("W. Europe Standard Time", "Eastern Standard Time", "UTC")]
+        for n in range(args["count"]):
+            zone, day = dice.choice(zones), first + datetime.timedelta(days=dice.randrange(365))
+            start = zone.epoch(
+                datetime.datetime.combine(day, datetime.time(dice.randrange(8, 18), dice.choice((0, 30))))
+            )
+            days = 1 << (day.weekday() + 1) % 7
+            weekly = cal_recur.Recurrence(cal_recur.WEEKLY, day, days=days, count=dice.randrange(3, 20))
+            appt = Appointment(
+                zone,
+                start,
+                start + dice.choice((1800, 3600, 5400)),
+                subject=f"Event {n + 1}",
+                location=dice.choice(("", "Room 1", "Große Halle", "会議室")),
+                body=("Text", f"What event {n + 1} is about.\n" * dice.randrange(4)),
+                organizer=me,
+                reminder=dice.choice((None, 15, 30)),
+                recurrence=weekly if n % 5 == 4 else None,
+            )
+            cal_model.add(mailbox, folder, appt)
 
     def calendar_update(self, mailbox, args):
         """Fields in `event`; mail: true makes the server tell the attendees."""

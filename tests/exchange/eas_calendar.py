@@ -126,13 +126,13 @@ class Writer:
         fields.append(E("Calendar:DtStamp", compact(cal.stamp)))
         return E("Exception", *fields)
 
-    @staticmethod
-    def plain(cal, own):
+    def plain(self, cal, own):
         fields = []
         if "sensitivity" in own:
             fields.append(E("Calendar:Sensitivity", SENSITIVITY[cal.sensitivity]))
         if "busy" in own:
-            fields.append(E("Calendar:BusyStatus", BUSY[cal.busy]))
+            elsewhere = cal.busy == "WorkingElsewhere" and not self.at16
+            fields.append(E("Calendar:BusyStatus", "0" if elsewhere else BUSY[cal.busy]))
         if "all_day" in own:
             fields.append(E("Calendar:AllDayEvent", int(cal.all_day)))
         if "reminder" in own:

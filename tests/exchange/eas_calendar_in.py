@@ -52,7 +52,7 @@ RULES = eas_schema.parse(
 )
 NOT_FROM_CLIENTS_16 = ("UID", "DtStamp", "OrganizerName", "OrganizerEmail", "Exceptions")
 MAY_BE_EMPTY_16 = ("AirSyncBase:Location", "Calendar:Reminder")
-BUSY = ("Free", "Tentative", "Busy", "OOF", "WorkingElsewhere")
+BUSY = ("Free", "Tentative", "Busy", "OOF")  # 4, elsewhere, is for servers to say
 ATTENDEE_STATUS = {"0": "Unknown", "2": "Tentative", "3": "Accept", "4": "Decline", "5": "NoResponseReceived"}
 STATES = {"0", "1", "3", "5", "7", "9", "11", "13", "15"}
 # Up to 14.1: what a Change leaves out is taken away, unless the client said that it does not know the property.
@@ -154,7 +154,7 @@ class Reader:
         self.body()
         self.reminder()
         if data.has("Calendar:BusyStatus"):
-            fields["busy"] = BUSY[int(word(data, "BusyStatus", ("0", "1", "2", "3", "4")))]
+            fields["busy"] = BUSY[int(word(data, "BusyStatus", ("0", "1", "2", "3")))]
         if data.has("Calendar:Sensitivity"):
             fields["sensitivity"] = cal_model.SENSITIVITY[int(word(data, "Sensitivity", ("0", "1", "2", "3")))]
         if data.has("Calendar:Categories"):

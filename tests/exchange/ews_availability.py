@@ -115,23 +115,30 @@ def get_user_availability(call):
         raise EwsError("ErrorMissingArgument", "The stand-in makes no suggestions.", fault=True)
     begin, end, step, view = window_of(call, parts["FreeBusyViewOptions"], zone)
     call.detail.update(mailboxes=len(boxes), view=view)
-    found = "".join(one(call, box, begin, end, step, view, zone) for box in boxes)
+    found = "".join(one(call, n, box, begin, end, step, view, zone) for n, box in enumerate(boxes))
     return (
         f'<m:GetUserAvailabilityResponse xmlns:m="{M}" xmlns:t="{T}"><m:FreeBusyResponseArray>{found}'
         f"</m:FreeBusyResponseArray></m:GetUserAvailabilityResponse>"
     )
 
 
-def one(call, box, begin, end, step, view, zone):
+def refused(code, text):
+    return (
+        f'<m:FreeBusyResponse><m:ResponseMessage ResponseClass="Error"><m:MessageText>{esc(text)}</m:MessageText>'
+        f"<m:ResponseCode>{code}</m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey></m:ResponseMessage>"
+        "<m:FreeBusyView><t:FreeBusyViewType>None</t:FreeBusyViewType></m:FreeBusyView></m:FreeBusyResponse>"
+    )
+
+
+def one(call, index, box, begin, end, step, view, zone):
+    try:
+        call.check_error_fault(index)
+    except EwsError as error:
+        return refused(error.code, error.text)
     address = words(parts_of(parts_of(box)["Email"])["Address"])
     mailbox = call.app.store.mailbox_of(address)
     if mailbox is None:
-        return (
-            '<m:FreeBusyResponse><m:ResponseMessage ResponseClass="Error"><m:MessageText>Unable to resolve e-mail address '
-            f"{esc(address)} to an Active Directory object.</m:MessageText><m:ResponseCode>ErrorMailRecipientNotFound"
-            "</m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey></m:ResponseMessage><m:FreeBusyView>"
-            "<t:FreeBusyViewType>None</t:FreeBusyViewType></m:FreeBusyView></m:FreeBusyResponse>"
-        )
+        return refused("ErrorMailRecipientNotFound", f"Unable to resolve e-mail address {address}.")
     if view.startswith("Detailed") and mailbox is not call.mailbox:
         view = view.replace("Detailed", "FreeBusy")  # others' calendars show times and nothing else
     inner = f"<t:FreeBusyViewType>{view}</t:FreeBusyViewType>"

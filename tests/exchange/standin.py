@@ -160,7 +160,7 @@ class Standin:
         return self.call("GET", "occurrences", **{"from": begin, "to": end, **query})
 
     def event(self, do, **fields):
-        """do: create, update, delete, occurrence, cancel_occurrence, attendee; see control_calendar."""
+        """do: create, fill, update, delete, occurrence, cancel_occurrence, attendee; see control_calendar."""
         return self.call("POST", "calendar", {"do": do, **fields})
 
     def options(self, **values):

@@ -87,6 +87,7 @@ INVALID = {
     "no compact time": (OLD, {"start": "2026-01-05T08:00:00.000Z"}, []),
     "a zone that is none": (OLD, {"zone": base64.b64encode(b"x" * 171).decode()}, []),
     "busy beyond": (OLD, {}, [E("Calendar:BusyStatus", 7)]),
+    "working elsewhere": (NEW, {}, [E("Calendar:BusyStatus", 4)]),
     "no reminder in 14.0": ("14.0", {}, [E("Calendar:Reminder")]),
     "an attachment without a name": (
         "16.0",

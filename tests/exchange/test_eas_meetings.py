@@ -132,6 +132,23 @@ def test_an_answer(empty, fresh, bob, sent, version, mails, word, response):
     assert empty.events()[0]["attendees"][0]["response"] == (response if mails else "Unknown")
 
 
+def test_an_old_client_answers_by_mail(empty, fresh, bob, sent):
+    invite(fresh(NEW))
+    client = bob(OLD)
+    inbox, number, _ = mail_of(client)
+    assert answer(client, inbox, number)[0] == "1"
+    uid = empty.events()[0]["uid"]
+    calendar = (
+        f"BEGIN:VCALENDAR\r\nMETHOD:REPLY\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:{uid}\r\n"
+        "DTSTAMP:20260105T090000Z\r\nDTSTART:20260105T080000Z\r\nORGANIZER:mailto:alice@example.com\r\n"
+        "ATTENDEE;PARTSTAT=ACCEPTED:mailto:bob@example.com\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    head = f"To: {USER}\r\nSubject: Accepted\r\nMIME-Version: 1.0\r\nContent-Type: text/calendar; method=REPLY\r\n\r\n"
+    client.send_mail((head + calendar).encode())
+    assert sent()[1:] == [("REPLY", BOB, [USER], "client")]
+    assert empty.events()[0]["attendees"][0]["response"] == "Accept"
+
+
 def test_without_being_asked_nobody_is_told(empty, fresh, bob, sent):
     invite(fresh(NEW))
     client = bob(NEW)

@@ -148,6 +148,12 @@ def test_what_cannot_be_asked(alice, how, code):
     assert ask(alice, **how).fault == code
 
 
+def test_a_mailbox_that_fails(alice, exchange):
+    exchange.fault(op="GetUserAvailability", do="error", code="ErrorMailboxMoveInProgress", index=1)
+    answer = ask(alice, (USER, BOB))
+    assert answer.codes == ["NoError", "ErrorMailboxMoveInProgress"]
+
+
 def test_resolve_recipients(alice, busy, exchange):
     client = connect(exchange, NEW, BOB)
 

@@ -339,6 +339,15 @@ def test_sync_lists_masters_and_singles(alice, series, exchange):
     assert [k for k, _, _ in sync(alice, state)[1]] == ["Update"]
 
 
+def test_a_filled_calendar(alice, exchange):
+    exchange.event("fill", count=120)
+    _, found = sync(alice)
+    assert len(found) == 120
+    year = "2026-01-01T00:00:00Z", "2027-06-01T00:00:00Z"
+    assert exchange.occurrences(*year) == exchange.occurrences(*year, by="server")
+    assert len(alice.view(*year).find(".//t:Items")) == len(exchange.occurrences(*year))
+
+
 def test_calendar_view(alice, series):
     alice.made(event("Single", "2026-01-06T08:30:00Z", "2026-01-06T08:45:00Z"))
     times = set_field("calendar:Start", "<t:Start>2026-01-07T20:00:00Z</t:Start>"), set_field(
