@@ -94,7 +94,8 @@ static void close_backend(struct backend *base)
 
 void eas_apply_version(struct eas_backend *b)
 {
-    b->base.caps = b->state.version >= 140 ? CAP_KEYWORDS : 0;
+    b->base.caps =
+        (b->state.version >= 140 ? CAP_KEYWORDS : 0) | (b->state.version >= EAS_DRAFTS_SINCE ? CAP_APPEND_DRAFT : 0);
     b->base.limits = (struct backend_limits){.sync_page = EAS_WINDOW_DEFAULT,
                                              .fetch_header_batch = EAS_FETCH_BATCH,
                                              .fetch_message_batch = EAS_FETCH_BATCH,
@@ -246,6 +247,7 @@ const struct backend_ops eas_backend_ops = {
     .flag = eas_flag,
     .move = eas_move,
     .remove = eas_remove,
+    .append = eas_append,
     .send = eas_send,
     .folder_create = eas_folder_create,
     .folder_change = eas_folder_change,

@@ -21,6 +21,7 @@
 #define EAS_FETCH_BATCH    25
 #define EAS_BATCH          100 /* commands in one Sync; protocol: 200 (MS-ASCMD 3.1.5.10) */
 #define EAS_BATCH_MAX      200
+#define EAS_DRAFTS_SINCE   161 /* the whole message as a draft: 16.0 takes its properties one by one */
 #define EAS_DEVICE_TYPE    "exbridge"
 
 /* What this run has learned of a mail folder. */
@@ -148,6 +149,7 @@ struct op *eas_fetch(struct backend *b, const struct fetch_request *request, op_
 struct op *eas_watch(struct backend *b, const struct folder_ref *folders, size_t count, op_cb *cb, void *ud);
 
 struct op *eas_flag(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud);
+struct op *eas_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
 struct op *eas_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
 struct op *eas_move(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,
                     op_cb *cb, void *ud);

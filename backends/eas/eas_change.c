@@ -75,36 +75,6 @@ static void item_done(struct change_op *o, struct wanted *item, const struct err
 
 /* --- requests ---------------------------------------------------------------------------------------------------- */
 
-static void write_date(struct eas_writer *w, enum eas_tag tag, int64_t wall_ms)
-{
-    struct buf text = BUF_INIT(64);
-
-    time_add_iso_ms(&text, wall_ms);
-    eas_write_text(w, tag, buf_view(&text));
-    buf_done(&text);
-}
-
-/* MS-ASEMAIL 2.2.2.34: without dates it is what people mean by a flag; some servers want dates all the same. */
-static void write_flag(struct eas_writer *w, bool set, bool dates)
-{
-    int64_t now = time_wall_ms();
-
-    if (!set) {
-        eas_write_empty(w, Email_Flag);
-        return;
-    }
-    eas_write_open(w, Email_Flag);
-    eas_write_uint(w, Email_Status, FLAGGED);
-    eas_write_text(w, Email_FlagType, STR(FLAG_TYPE));
-    if (dates) {
-        write_date(w, Tasks_StartDate, now);
-        write_date(w, Tasks_UtcStartDate, now);
-        write_date(w, Tasks_DueDate, now + FLAG_DUE_MS);
-        write_date(w, Tasks_UtcDueDate, now + FLAG_DUE_MS);
-    }
-    eas_write_close(w);
-}
-
 static void write_categories(struct eas_writer *w, const struct flag_change *c)
 {
     if (c->category_count == 0) {
@@ -128,7 +98,7 @@ static void write_change(struct eas_writer *w, const struct wanted *item)
     if (both & ITEM_SEEN)
         eas_write_uint(w, Email_Read, (c->set & ITEM_SEEN) != 0);
     if (both & ITEM_FLAGGED)
-        write_flag(w, c->set & ITEM_FLAGGED, item->dates);
+        eas_write_flag(w, c->set & ITEM_FLAGGED, item->dates ? time_wall_ms() : TIME_NONE);
     if (c->categories_set)
         write_categories(w, c);
     eas_write_close(w);

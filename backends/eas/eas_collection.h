@@ -25,6 +25,8 @@ enum eas_sync_status {
 void eas_collection_open(struct eas_writer *w, struct str key, struct str folder_id);
 /* A block of options replaces the one before, on the server and for good: it is always the whole one. */
 void eas_collection_options(struct eas_writer *w, unsigned filter);
+/* Email:Flag of an item: raised or not; `since`: with dates from then on, TIME_NONE: without. */
+void eas_write_flag(struct eas_writer *w, bool set, int64_t since_ms);
 void eas_collection_close(struct eas_writer *w);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backends/eas/eas_item.h"
 
+#include "backends/eas/eas_collection.h"
 #include "bridge/base/text.h"
 #include "bridge/base/time.h"
+#include "bridge/formats/header.h"
 
 #define HEADER_SCAN_MAX                                                                                                \
     ((uint64_t)1024 * 1024) /* a truncated message whose header is longer is fetched whole instead */
@@ -119,6 +121,29 @@ struct blob *eas_header_of(const struct blob *mime)
         header = blob_from_str(str_sub(view, 0, size));
     buf_done(&copy);
     return header;
+}
+
+struct str eas_message_id(const struct blob *mime, struct arena *arena)
+{
+    uint64_t n = blob_size(mime) < EAS_TRUNCATION ? blob_size(mime) : EAS_TRUNCATION;
+    struct buf copy = BUF_INIT(EAS_TRUNCATION);
+    struct str view, value, id = STR_NULL;
+    char *to;
+
+    if (!blob_view(mime, &view)) {
+        to = buf_room(&copy, (size_t)n);
+        view = to && blob_read(mime, 0, to, (size_t)n, NULL) ? str_of(to, (size_t)n) : STR_NULL;
+    }
+    view = str_sub(view, 0, EAS_TRUNCATION);
+    /* a field that ends with the last byte may go on behind it */
+    if (header_find(view, "Message-ID", &value) && value.p + value.n < view.p + view.n) {
+        id = str_trim(header_unfold(arena, value));
+        if (id.n > 1 && id.p[0] == '<' && id.p[id.n - 1] == '>')
+            id = str_sub(id, 1, id.n - 2);
+        id = arena_str(arena, id);
+    }
+    buf_done(&copy);
+    return id;
 }
 
 void eas_item_content(struct eas_item *item, uint64_t truncation, struct blob **ret_header, struct blob **ret_message)

@@ -74,6 +74,9 @@ void eas_item_begin(struct eas_item *item);
 void eas_item_content(struct eas_item *item, uint64_t truncation, struct blob **ret_header, struct blob **ret_message);
 /* The header block of a (truncated) message as a blob of its own; NULL when its end is not there. */
 struct blob *eas_header_of(const struct blob *mime);
+/* Message-ID of a message or its header block, without <>; empty: none. Only what a Sync may bring is looked at, so
+ * that a message has the same one however much of it came. */
+struct str eas_message_id(const struct blob *mime, struct arena *arena);
 /* Bytes of the header block of `mime` including its empty line; 0 when the end is not there. */
 size_t eas_header_size(struct str mime);
 void eas_item_done(struct eas_item *item);

@@ -322,15 +322,12 @@ static bool write_request(void *ud, struct eas_writer *w, struct err *err)
 
 static const struct eas_request request = {
     .command = EAS_SYNC, .rules = &eas_sync_rules, .write = write_request, .done = on_done};
-static const struct eas_request request_once = {
-    .command = EAS_SYNC, .rules = &eas_sync_rules, .once = true, .write = write_request, .done = on_done};
-
 static void ask(struct eas_push *p)
 {
     bool adds = !p->settling && p->batch->mime;
 
     eas_call_close(&p->call);
-    eas_call_init(&p->call, p->b, adds ? &request_once : &request, p);
+    eas_call_init(&p->call, p->b, &request, p);
     p->call.reader = p->page;
     p->call.stall_s = STALL_S;
     p->call.mime = adds ? p->batch->mime : NULL;

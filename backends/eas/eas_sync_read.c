@@ -114,21 +114,21 @@ static void set_flag(struct item_info *info, bool known, bool value, unsigned fl
         info->flags |= flag;
 }
 
-/* What an Add does not mention is not set; what a Change does not mention stays as it is (MS-ASCMD 2.2.3.24). */
+/* What an Add does not mention is not set; what a Change does not mention stays as it is (MS-ASCMD 2.2.3.24). A verb
+ * that is not told was never executed by way of the server: what a client noted here itself stands. */
 static void take_properties(struct eas_sync_page *page)
 {
     bool is_add = page->adding;
     const struct eas_item *item = &page->item;
     struct item_info *info = &page->current;
     bool replied = item->verb == VERB_REPLY || item->verb == VERB_REPLY_ALL;
-    bool verbs = page->options.version >= 140;
 
     set_flag(info, is_add || item->has_read, item->read, ITEM_SEEN);
     set_flag(info, is_add || item->has_flag, item->flagged, ITEM_FLAGGED);
-    set_flag(info, (is_add && verbs) || item->has_verb, replied, ITEM_ANSWERED);
-    set_flag(info, (is_add && verbs) || item->has_verb, item->verb == VERB_FORWARD, ITEM_FORWARDED);
+    set_flag(info, item->has_verb, replied, ITEM_ANSWERED);
+    set_flag(info, item->has_verb, item->verb == VERB_FORWARD, ITEM_FORWARDED);
     set_flag(info, is_add || item->has_draft, item->draft, ITEM_DRAFT);
-    info->categories_known = (is_add && verbs) || item->has_categories;
+    info->categories_known = (is_add && page->options.version >= 140) || item->has_categories;
     info->categories = item->categories;
     info->category_count = item->category_count;
     info->received_ms = item->received_ms;
@@ -148,6 +148,8 @@ static void take_content(struct eas_sync_page *page)
     if (page->item.body_type == EAS_BODY_MIME)
         info->size_estimate = page->item.estimated;
     eas_item_content(&page->item, page->options.truncation, &info->header, &info->message);
+    if (page->adding && (info->header || info->message))
+        info->message_id = eas_message_id(info->header ? info->header : info->message, &page->arena);
     if (info->message) {
         info->size_estimate = blob_size(info->message);
         info->size_exact = true;

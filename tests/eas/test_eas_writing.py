@@ -2,7 +2,8 @@
 """Changing mail over EAS: the backend by itself against the stand-in, operation by operation and version by version."""
 import pytest
 
-from easdriver import FLAGGED, SEEN
+from easdriver import DRAFT as DRAFT_FLAG
+from easdriver import FLAGGED, SEEN, content
 
 ALL = ["12.1", "14.0", "14.1", "16.0", "16.1"]
 SINCE_14 = ALL[1:]
@@ -180,3 +181,71 @@ def test_folders(start, version):
     assert d.delete_folder("98765")["err"] == "not-found"
     assert d.change_folder(d.folder(), "Other")["err"] in ("exists", "unsupported")
     quiet(exchange)
+
+
+# --- drafts -------------------------------------------------------------------------------------------------------------
+
+DRAFT = (b"From: alice@example.com\r\nTo: bob@fabrikam.example\r\nBcc: carol@fabrikam.example\r\nSubject: A draft\r\n"
+         b"Message-ID: <draft-1@example.com>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+         + "Grüße\r\n  ]]>\r\n.\r\n".encode())
+
+
+def test_a_draft_is_stored(start):
+    exchange, d, _, _ = start()
+    drafts = d.folder("drafts")
+    d.sync_all(drafts)
+    mark = exchange.mark()
+    made = d.append(drafts, DRAFT, SEEN | FLAGGED)
+    assert made["err"] == "none" and posts(exchange, mark) == ["Sync"]
+    (stored,) = exchange.items("drafts", props=1)
+    assert made["id"] == f"{drafts}:{stored['num']}" and stored["subject"] == "A draft"
+    assert stored["draft"] and stored["read"] and stored["flag"] == 2
+    assert exchange.mime(stored["num"]) == DRAFT
+    # told once more, as a message that is there
+    page = d.sync(drafts, committed(d, drafts))
+    assert [(i["id"], i["flags"] & i["known"]) for i in page["list"]] == [(made["id"], SEEN | FLAGGED | DRAFT_FLAG)]
+    assert d.sync(drafts, page["cursor"])["list"] == []
+    got, _ = d.fetch(drafts, "message", made["id"])
+    assert content(got[made["id"]]["content"]) == DRAFT
+    quiet(exchange)
+
+
+def test_a_draft_is_replaced_and_deleted(start):
+    exchange, d, _, _ = start()
+    drafts = d.folder("drafts")
+    d.sync_all(drafts)
+    first = d.append(drafts, DRAFT)["id"]
+    second = d.append(drafts, DRAFT.replace(b"A draft", b"Better"), evidence="evidence-2")["id"]
+    assert d.remove(drafts, first, permanent=True)["each"][0]["err"] == "none"
+    assert [f"{drafts}:{i['num']}" for i in exchange.items("drafts")] == [second]
+    page = d.sync(drafts, committed(d, drafts))
+    assert {i["id"]: i["gone"] for i in page["list"]}.get(second, False) is False
+    quiet(exchange)
+
+
+@pytest.mark.parametrize("version", ["12.1", "14.0", "14.1", "16.0"])
+def test_no_drafts_before_16_1(start, version):
+    exchange, d, inbox, _ = start(version)
+    drafts = d.folder("drafts")
+    mark = exchange.mark()
+    answer = d.append(inbox if version < "16" else drafts, DRAFT)
+    assert answer["err"] in ("unsupported", "stale") and posts(exchange, mark) == []
+
+
+def test_what_cannot_be_a_draft(start):
+    exchange, d, inbox, _ = start()
+    drafts = d.folder("drafts")
+    d.sync_all(drafts)
+    mark = exchange.mark()
+    assert d.append(drafts, DRAFT + b"\0")["err"] == "invalid" and posts(exchange, mark) == []
+    assert d.append(inbox, DRAFT)["err"] == "invalid"  # the server: no mail can be added here
+    assert d.append(drafts, DRAFT, evidence="evidence-2")["err"] == "none"
+
+
+def test_a_large_draft(start):
+    exchange, d, _, _ = start()
+    drafts = d.folder("drafts")
+    d.sync_all(drafts)
+    large = DRAFT + (b"y" * 76 + b"\r\n") * 130_000
+    assert d.append(drafts, large, timeout=120)["err"] == "none"
+    assert exchange.mime(exchange.items("drafts")[0]["num"]) == large

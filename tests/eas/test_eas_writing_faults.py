@@ -6,7 +6,7 @@ import time
 import pytest
 
 from easdriver import FLAGGED, SEEN, Driver
-from test_eas_writing import ALL, SINCE_14, committed, item, posts, quiet, start  # noqa: F401: a fixture
+from test_eas_writing import ALL, DRAFT, committed, item, posts, quiet, start  # noqa: F401: a fixture
 
 
 def until(look, seconds=20):
@@ -580,3 +580,75 @@ def test_many_folders_between_two_lists(start):
     answer = d.folders(cursor)
     assert answer["full"] and len([f for f in answer["list"] if f["name"].startswith("T-")]) == 203
     quiet(exchange)
+
+
+# --- drafts -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drafting(start):
+    exchange, d, _, _ = start()
+    drafts = d.folder("drafts")
+    d.sync_all(drafts)
+    return exchange, d, drafts
+
+
+@pytest.mark.parametrize("fault", LOST, ids=name_of)
+def test_lost_answer_about_a_draft(drafting, fault):
+    exchange, d, drafts = drafting
+    mark = exchange.mark()
+    exchange.fault(op="Sync", **fault)
+    made = d.append(drafts, DRAFT)
+    assert made["err"] == "none" and len({e["detail"]["digest"] for e in syncs(exchange, mark)}) == 1
+    assert [f"{drafts}:{i['num']}" for i in exchange.items("drafts")] == [made["id"]]
+    page = d.sync(drafts, committed(d, drafts))
+    assert [i["id"] for i in page["list"]] == [made["id"]]
+    assert d.sync(drafts, page["cursor"])["list"] == []
+    quiet(exchange)
+
+
+@pytest.mark.parametrize("fault", ["lose", "reset_before"])
+def test_the_client_tries_again_with_a_draft(drafting, driver, fault):
+    """The same evidence on the same sync state: the server knows it, or takes it now."""
+    exchange, d, drafts = drafting
+    exchange.fault(op="Sync", do=fault, times=0)
+    assert d.append(drafts, DRAFT)["err"] == "offline"
+    exchange.clear_faults()
+    d.kill()
+    d = driver(exchange)
+    made = d.append(drafts, DRAFT, retry=True)
+    assert made["err"] == "none"
+    assert [f"{drafts}:{i['num']}" for i in exchange.items("drafts")] == [made["id"]]
+
+
+def test_a_draft_that_nobody_heard_of(drafting, driver):
+    """Without a retry the folder tells that it is there."""
+    exchange, d, drafts = drafting
+    exchange.fault(op="Sync", do="hold")
+    d.send("append", drafts, d.file(DRAFT), "0", "evidence-1")
+    until(lambda: exchange.items("drafts"))
+    d.kill()
+    d = driver(exchange)
+    page = d.sync(drafts, committed(d, drafts))
+    assert [i["id"] for i in page["list"]] == [f"{drafts}:{i['num']}" for i in exchange.items("drafts")]
+    assert page["list"][0]["subject"] == "A draft"
+
+
+def test_a_draft_whose_answer_was_written_down(drafting, driver):
+    exchange, d, drafts = drafting
+    made = d.append(drafts, DRAFT)
+    d.kill()
+    d = driver(exchange)
+    mark = exchange.mark()
+    again = d.append(drafts, DRAFT, retry=True)
+    assert again["id"] == made["id"] and posts(exchange, mark) == [] and len(exchange.items("drafts")) == 1
+
+
+@pytest.mark.parametrize("code, err", [(6, "invalid"), (9, "quota"), (5, "offline")])
+def test_a_draft_is_refused(drafting, code, err):
+    exchange, d, drafts = drafting
+    exchange.fault(op="Sync", do="eas_status", eas="item", code=code, times=0)
+    assert d.append(drafts, DRAFT)["err"] == err
+    exchange.clear_faults()
+    assert exchange.items("drafts") == []
+    assert d.sync(drafts, committed(d, drafts))["list"] == []

@@ -402,16 +402,7 @@ class Commands:
         before = self.state.replay.get(("Add", client_id))
         item = self.folder.items.get(before) if before else None
         if code is None and item is None:
-            data = command.get("ApplicationData")
-            mime = draft_mime(ctx, data)
-            if mime is None:
-                code = "6"
-            else:
-                fields = {"read": data.value("Email:Read", "1") == "1", "draft": True}
-                try:
-                    item = ctx.mailbox.add_item(self.folder, mime, **fields)
-                except ModelError:
-                    code = "5"
+            item, code = self.new_draft(command.get("ApplicationData"))
         if code is not None:
             return E("AirSync:Add", E("ClientId", client_id), E("Status", code))
         self.state.applied["Add", client_id] = item.num
@@ -419,8 +410,35 @@ class Commands:
         number = self.state.ids.id_of(item.num, self.state.mode)
         return E("AirSync:Add", E("ClientId", client_id), E("ServerId", number), E("Status", 1))
 
+    def new_draft(self, data):
+        """(Item, None), or (None, Status): what a client may say of a draft (MS-ASEMAIL 2.2.2, 16.0 and later)."""
+        mime = draft_mime(self.ctx, data)
+        if mime is None or {e.name for e in data.elements} - DRAFT_FIELDS:
+            return None, "6"
+        fields = {"read": data.value("Email:Read", "1") == "1", "draft": True}
+        if data.value("Email:Read", "1") not in ("0", "1"):
+            return None, "6"
+        if data.has("Email:Flag"):
+            code, fields["flag"] = self.flag(data.get("Email:Flag"))
+            if code != "1":
+                return None, code
+        if data.has("Email:Categories"):
+            fields["categories"] = tuple(c.text for c in data.get("Email:Categories").all("Category"))
+        try:
+            return self.ctx.mailbox.add_item(self.folder, mime, **fields), None
+        except ModelError:
+            return None, "5"
+
 
 COMMANDS_OF = {}  # class -> what runs the client's commands: eas_pim fills it; Commands for the others
+
+
+DRAFT_FIELDS = {
+    *("Email:" + name for name in ("To", "Cc", "Subject", "ReplyTo", "Importance", "Read", "Flag", "Categories")),
+    "Email2:Bcc",
+    "AirSyncBase:Body",
+    "AirSyncBase:Attachments",
+}
 
 
 def draft_mime(ctx, data):
