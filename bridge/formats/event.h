@@ -207,10 +207,12 @@ struct event_occurrence {
     const struct event_exception *changed; /* NULL: by the rule */
     unsigned index;                        /* 1-based, deleted ones counted: EWS InstanceIndex */
 };
-/* Calls fn for those that overlap [from, to) (to <= 0: no end); until it returns false. Dates count as their midnight
- * in `zone` (IANA; of whoever asks). False: the walk was cut by EVENT_WALK_MAX. */
+/* Calls fn for those that overlap [from, to) (0 or INT64_MAX: no end); until it returns false. Dates count as their
+ * midnight in `zone` (IANA; of whoever asks). False: the walk was cut by EVENT_WALK_MAX. */
 bool event_each(const struct event *e, int64_t from, int64_t to, struct str zone,
                 bool (*fn)(void *ud, const struct event_occurrence *o), void *ud);
+/* The same test for one occurrence's fields. */
+bool event_fields_within(const struct event_fields *f, int64_t from, int64_t to, struct str zone);
 /* The n-th occurrence (from 1); `changed` is its exception, a deleted one, too. False: there are not so many. */
 bool event_occurrence_at(const struct event *e, unsigned index, struct event_occurrence *ret);
 /* The n-th occurrence's original by the rule; false: there is none. */

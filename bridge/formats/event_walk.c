@@ -133,18 +133,28 @@ static int64_t instant(const struct walk *w, int64_t t, bool all_day)
     return all_day && t != TIME_NONE ? tz_to_utc(w->dates, t) : t;
 }
 
+/* A time without length belongs to the moment it begins (RFC 4791 9.9); without any time, to all of them. */
+static bool is_within(const struct walk *w, int64_t start, int64_t end, bool all_day)
+{
+    int64_t from = start == TIME_NONE ? end : start, to = end == TIME_NONE ? start : end;
+    if (from == TIME_NONE)
+        return true;
+    from = instant(w, from, all_day);
+    to = instant(w, to, all_day);
+    return from < w->to && (to > from ? to > w->from : from >= w->from);
+}
+
 static void give(struct walk *w, const struct event_occurrence *o)
 {
     bool all_day = o->changed ? o->changed->fields.all_day : w->s.zone == NULL;
-    int64_t start = o->start == TIME_NONE ? o->end : o->start, end = o->end == TIME_NONE ? o->start : o->end;
-    if (start != TIME_NONE) {
-        start = instant(w, start, all_day);
-        end = instant(w, end, all_day);
-        if (start >= w->to || (end > start ? end <= w->from : start < w->from))
-            return;
-    }
-    if (!w->fn(w->ud, o))
+    if (is_within(w, o->start, o->end, all_day) && !w->fn(w->ud, o))
         w->stopped = true;
+}
+
+bool event_fields_within(const struct event_fields *f, int64_t from, int64_t to, struct str zone)
+{
+    struct walk w = {.from = from, .to = to ? to : INT64_MAX, .dates = zone_or_utc(zone)};
+    return is_within(&w, f->start, f->end, f->all_day);
 }
 
 static void give_exception(struct walk *w, const struct event_exception *x, unsigned index)
@@ -176,7 +186,7 @@ static int64_t first_number(const struct walk *w)
 bool event_each(const struct event *e, int64_t from, int64_t to, struct str zone,
                 bool (*fn)(void *ud, const struct event_occurrence *o), void *ud)
 {
-    struct walk w = {.from = from, .to = to <= 0 ? INT64_MAX : to, .fn = fn, .ud = ud, .dates = zone_or_utc(zone)};
+    struct walk w = {.from = from, .to = to ? to : INT64_MAX, .fn = fn, .ud = ud, .dates = zone_or_utc(zone)};
     struct event_occurrence o;
     bool cut = false;
     series_of(e, &w.s);

@@ -102,8 +102,8 @@ bool ical_busy_of(const struct event *e, const struct ical_range *range, struct 
                   struct ical_busy_list *list);
 /* VCALENDAR with one VFREEBUSY: sorted, overlapping ones of a kind joined, the busiest kind wins. organizer, attendee
  * and uid may be empty (7.10 has none of them). `method`: "REPLY" of a scheduling outbox, NULL otherwise. */
-void ical_write_busy(struct buf *out, struct ical_busy_list *list, const struct ical_range *range, int64_t stamped,
-                     struct str uid, struct str organizer, struct str attendee, const char *method);
+void ical_write_busy(struct buf *out, const struct ical_busy_list *list, const struct ical_range *range,
+                     int64_t stamped, struct str uid, struct str organizer, struct str attendee, const char *method);
 /* The VFREEBUSY request posted to an outbox: whom it asks about, from when to when. */
 struct ical_busy_request {
     struct ical_range range;
