@@ -266,6 +266,7 @@ static bool start(struct account *a, struct err *err)
         return false;
     a->content = content_engine_new(a);
     a->sync = sync_new(a);
+    changes_start(a);
     a->sweep = timer_new(a->loop, on_sweep, a);
     timer_start(a->sweep, SWEEP_MS);
     return true;
@@ -280,6 +281,7 @@ struct account *account_open(struct accounts *all, const struct account_opts *op
     list_init(&a->waiters);
     list_init(&a->mailboxes);
     list_init(&a->changes);
+    list_init(&a->receipts);
     list_init(&a->submits);
     list_init(&a->logins);
     if (!start(a, err)) {

@@ -38,10 +38,15 @@ struct account {
     size_t lost_count;
     struct list waiters; /* struct waiter: for the first folder list */
 
-    struct list mailboxes; /* struct mailbox, loaded ones */
-    struct list changes;   /* struct change, under way */
-    struct list submits;   /* struct submit, under way */
-    struct timer *sweep;   /* drops unused mailboxes, empties the store's list of dropped content */
+    struct list mailboxes;  /* struct mailbox, loaded ones */
+    struct list changes;    /* struct change, under way */
+    struct list receipts;   /* appends whose client has not gone on yet (change_append.c) */
+    struct change *pending; /* what earlier appends left to do, under way (change_undo.c) */
+    struct timer *again;    /* ... and when it failed */
+    bool merging;           /* some messages in Sent may be joined by the server's copy (sent_copy.c) */
+    struct change *merge;
+    struct list submits; /* struct submit, under way */
+    struct timer *sweep; /* drops unused mailboxes, empties the store's list of dropped content */
 
     /* account_login.c: hashes of passwords, salted for this process */
     struct crypto_hash local_hash;
@@ -70,7 +75,8 @@ void account_set_health(struct account *a, const struct err *err);
 
 /* change.c */
 void submits_done(struct account *a);
-void changes_done(struct account *a); /* the account goes away: those under way are forgotten without callbacks */
+void changes_start(struct account *a); /* finishes what an earlier process left half done */
+void changes_done(struct account *a);  /* the account goes away: those under way are forgotten without callbacks */
 
 /* account_login.c */
 void account_login_done(struct account *a); /* the account goes away */

@@ -62,6 +62,12 @@ struct op *backend_append(struct backend *b, const struct append_request *reques
     return b->ops->append ? b->ops->append(b, request, cb, ud) : unsupported(b, "storing a message", cb, ud);
 }
 
+struct op *backend_find_appended(struct backend *b, struct str folder_id, struct str evidence, op_cb *cb, void *ud)
+{
+    return b->ops->find_appended ? b->ops->find_appended(b, folder_id, evidence, cb, ud)
+                                 : unsupported(b, "looking for a stored message", cb, ud);
+}
+
 struct op *backend_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud)
 {
     return b->ops->send ? b->ops->send(b, request, cb, ud) : unsupported(b, "sending", cb, ud);

@@ -297,6 +297,9 @@ struct backend_ops {
                          op_cb *cb, void *ud);
     /* Unknown outcomes are resolved inside where the server gives evidence; else ERR_OFFLINE. reply.created */
     struct op *(*append)(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
+    /* Is there an item with this evidence? ERR_NOT_FOUND: no. For an append that is to be taken back after its answer
+     * was lost. reply.created */
+    struct op *(*find_appended)(struct backend *b, struct str folder_id, struct str evidence, op_cb *cb, void *ud);
     struct op *(*send)(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
     /* kind: mail, calendar or tasks. reply.created */
     struct op *(*folder_create)(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind,
@@ -408,6 +411,7 @@ struct op *backend_copy(struct backend *b, struct str from_id, struct str to_id,
 struct op *backend_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent,
                           op_cb *cb, void *ud);
 struct op *backend_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
+struct op *backend_find_appended(struct backend *b, struct str folder_id, struct str evidence, op_cb *cb, void *ud);
 struct op *backend_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
 struct op *backend_folder_create(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind,
                                  op_cb *cb, void *ud);

@@ -15,15 +15,28 @@
 /* --- life
  * ---------------------------------------------------------------------------------------------------------------- */
 
+/* Those that waited for c go on. */
+static void wake_followers(const struct change *c)
+{
+    LIST_EACH (&c->account->changes, link) {
+        struct change *other = LIST_ITEM(link, struct change, link);
+        if (other->follows != c)
+            continue;
+        other->follows = NULL;
+        change_begin(other, other->step);
+    }
+}
+
 void change_free(struct change *c)
 {
     list_remove(&c->link);
+    wake_followers(c);
+    append_done(c);
     loop_defer_cancel(&c->finish);
     op_detach(&c->op);
     sync_wait_cancel(&c->wait);
     timer_free(&c->timer);
     mailbox_unref(&c->mailbox);
-    blob_unref(&c->append.message);
     arena_done(&c->arena);
     mem_free(c);
 }
@@ -34,9 +47,8 @@ static void on_finish(void *ud)
     if (!c->detached) {
         c->result.items = c->items;
         c->result.count = c->count;
+        change_hold(c->account, c->result.receipt);
         c->cb(c->ud, &c->result);
-        if (c->told_journal_pk)
-            store_journal_set(c->account->store, c->told_journal_pk, JOURNAL_REFUSED, NULL);
     }
     change_free(c);
 }
@@ -85,8 +97,19 @@ void change_detach(struct change **c)
     *c = NULL;
 }
 
+void changes_start(struct account *a)
+{
+    struct err err = {0};
+    if (!store_append_recover(a->store, &err))
+        log_error("append", account_name(a), "journal: %s", err.text);
+    a->merging = true; /* perhaps: the first look will tell */
+    append_pending(a);
+}
+
 void changes_done(struct account *a)
 {
+    append_receipts_done(a);
+    timer_free(&a->again);
     while (!list_empty(&a->changes))
         change_free(LIST_ITEM(a->changes.next, struct change, link));
 }

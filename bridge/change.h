@@ -33,6 +33,7 @@ struct change_result {
     size_t count;
     uint32_t uidvalidity; /* of the target folder: move, copy, append */
     int64_t folder_pk;    /* folder_create */
+    int64_t receipt;      /* append: see there; 0: none */
 };
 typedef void change_cb(void *ud, const struct change_result *result);
 
@@ -56,17 +57,36 @@ struct change *change_move(struct mailbox *m, const uint32_t *uids, size_t count
 struct change *change_copy(struct mailbox *m, const uint32_t *uids, size_t count, int64_t to_folder_pk, change_cb *cb,
                            void *ud);
 
-struct change_append {
+struct change_message {
     struct blob *message; /* finished; CRLF line ends */
     unsigned flags;
     const struct str *keywords;
     size_t keyword_count;
     int64_t received_s; /* TIME_NONE: now */
 };
-/* The appended bytes stay the message's bytes. An append to the Sent folder of a message that was sent through us a
- * little before is answered with the server's own copy. */
+struct change_append {
+    const struct change_message *messages;
+    size_t count;                /* all of them are stored, or none (RFC 3502 6.3.11) */
+    struct mailbox *replaces_in; /* REPLACE (RFC 8508): NULL, or where the message is that goes once the new one is */
+    uint32_t replaces_uid;
+};
+/*
+ * The appended bytes stay the message's bytes. A message in the Sent folder that was sent through us a little before is
+ * answered with the server's own copy; where that one does not come in time the client's is stored, and the server's is
+ * removed when it comes (sent_copy.h).
+ *
+ * Servers have no transactions: several messages are stored one by one, and taken back when one fails, after a crash
+ * too.
+ *
+ * A repeated append is recognised (equal bytes, or equal Message-ID, recipients and body, in the same folder within 24
+ * hours) as long as nobody is known to have heard the answer to the first: result.receipt stands for that. The session
+ * says change_heard() when its client goes on, so that it may append the same message again on purpose, or
+ * change_unheard() when the client went away first.
+ */
 struct change *change_append(struct account *a, int64_t folder_pk, const struct change_append *what, change_cb *cb,
                              void *ud);
+void change_heard(struct account *a, int64_t receipt);   /* 0: nothing happens */
+void change_unheard(struct account *a, int64_t receipt); /* 0: nothing happens */
 
 /* Names are full IMAP paths. Parents that are missing are made. */
 struct change *change_folder_create(struct account *a, struct str name, change_cb *cb, void *ud);

@@ -5,6 +5,7 @@
 #include "bridge/account_private.h"
 #include "bridge/backend.h"
 #include "bridge/change.h"
+#include "bridge/message_id.h"
 #include "bridge/store_write.h"
 #include "bridge/sync.h"
 
@@ -46,10 +47,10 @@ struct change {
     struct change_flags flags;    /* flags */
     struct str name, parent_name; /* folders: borrowed from the arena */
     int64_t folder_pk, target_pk;
-    struct change_append append;
-    struct str identity;
-    int64_t journal_pk;
-    int64_t told_journal_pk; /* to be settled when the client has been told */
+    struct appending *appending;     /* append: in the arena */
+    int64_t merge_kept, merge_other; /* one copy of what was sent: items */
+    struct append_row *undo;         /* pending work: the row at hand */
+    struct change *follows;          /* step() again when that one is over */
 };
 
 struct change *change_new(struct account *a, struct mailbox *m, change_cb *cb, void *ud);
@@ -69,5 +70,51 @@ void change_refresh(struct account *a, int64_t folder_pk);
 /* Names of categories as the store keeps them. */
 struct str change_join(struct arena *arena, const struct str *categories, size_t count);
 void change_free(struct change *c);
+
+/* --- append: change_append.c, change_sent.c, change_undo.c ----------------------------------------------------------
+ */
+
+enum append_fate {
+    APPEND_OPEN,  /* nothing known yet */
+    APPEND_STORE, /* it has a row in the store's `append`; `retry`: its evidence may be there */
+    APPEND_HELD,  /* on the server, not in the store yet */
+    APPEND_KNOWN  /* its UID is what it is: stored before, or the server's copy of what was sent */
+};
+struct append_message {
+    struct blob *message;
+    unsigned flags;
+    struct str *categories;
+    size_t category_count;
+    int64_t received_ms;
+    struct message_identity who;
+    struct append_key key;
+    enum append_fate fate;
+    bool retry, merge; /* merge: the server's copy may still come */
+    int64_t row_pk, row_batch, replaces_pk;
+    char evidence[48];
+    struct str server_id, version; /* once held */
+    uint32_t uid;
+};
+struct appending {
+    struct append_message *messages;
+    size_t count, at;
+    int64_t batch; /* of the rows written by this change; 0: none */
+    struct mailbox *replaces_in;
+    uint32_t replaces_uid;
+    unsigned looks; /* for the server's copy */
+    struct err failed;
+};
+
+void append_next(struct change *c); /* the message at hand is settled, or to be stored */
+void append_fail(struct change *c, const struct err *err);
+void append_done(struct change *c); /* frees what the arena does not */
+/* The message at hand was sent: find the server's copy, then append_next(). */
+void append_find_sent(struct change *c);
+/* Work through what the store says is pending: half commands go, replaced messages too. The change under way that does
+ * it; NULL: there is nothing to do. */
+struct change *append_pending(struct account *a);
+/* Somebody is about to hear of it, until change_heard() or change_unheard(). */
+void change_hold(struct account *a, int64_t receipt);
+void append_receipts_done(struct account *a);
 
 #endif

@@ -22,29 +22,64 @@ struct crypto_hash blob_hash(const struct blob *b)
     return hash;
 }
 
-void message_identity(const struct blob *message, struct arena *arena, struct message_identity *ret)
+static struct str header_of(const struct blob *message, struct arena *arena)
 {
     uint64_t n = blob_size(message) < HEADER_MAX ? blob_size(message) : HEADER_MAX;
     char *bytes = arena_alloc(arena, (size_t)n + 1);
-    *ret = (struct message_identity){{"", 0}, {"", 0}, {"", 0}, {"", 0}};
-    if (n && !blob_read(message, 0, bytes, (size_t)n, NULL))
-        return;
-    struct str block = str_of(bytes, header_block_size(str_of(bytes, (size_t)n))), value;
+    if (n == 0 || !blob_read(message, 0, bytes, (size_t)n, NULL))
+        return STR("");
+    return str_of(bytes, header_block_size(str_of(bytes, (size_t)n)));
+}
+
+static struct str message_id_of(struct str header, struct arena *arena)
+{
+    struct str value;
+    if (!header_find(header, "Message-ID", &value))
+        return STR("");
+    struct str id = str_trim(header_unfold(arena, value));
+    return id.n > 1 && id.p[0] == '<' && id.p[id.n - 1] == '>' ? str_sub(id, 1, id.n - 2) : id;
+}
+
+void message_identity(const struct blob *message, struct arena *arena, struct message_identity *ret)
+{
+    struct str header = header_of(message, arena), value;
     struct charset_cache *cs = charset_cache_new();
-    if (header_find(block, "Subject", &value))
-        ret->subject = header_text(arena, cs, value);
-    charset_cache_free(cs);
-    if (header_find(block, "Message-ID", &value)) {
-        struct str id = str_trim(header_unfold(arena, value));
-        if (id.n > 1 && id.p[0] == '<' && id.p[id.n - 1] == '>')
-            id = str_sub(id, 1, id.n - 2);
-        ret->message_id = id;
-    }
-    if (ret->message_id.n) {
-        struct crypto_hash h = crypto_sha256(ret->message_id);
-        ret->message_id_hash = arena_str(arena, str_of(h.b, IDENTITY_SIZE));
-    }
     char hash[IDENTITY_SIZE];
-    struct item_info who = {.message_id = ret->message_id, .subject = ret->subject};
-    ret->identity = arena_str(arena, store_identity(&who, hash));
+    ret->subject = header_find(header, "Subject", &value) ? header_text(arena, cs, value) : STR("");
+    charset_cache_free(cs);
+    ret->message_id = message_id_of(header, arena);
+    ret->message_id_hash = arena_str(arena, store_message_id(ret->message_id, hash));
+}
+
+struct skipping {
+    struct crypto_sha256 *hash;
+    uint64_t skip;
+};
+
+static bool on_body(void *ud, struct str piece)
+{
+    struct skipping *s = ud;
+    size_t skip = s->skip < piece.n ? (size_t)s->skip : piece.n;
+    s->skip -= skip;
+    crypto_sha256_add(s->hash, str_skip(piece, skip));
+    return true;
+}
+
+struct str message_attempt(const struct blob *message, struct arena *arena)
+{
+    static const char *const fields[] = {"To", "Cc", "Bcc"};
+    struct str header = header_of(message, arena), value;
+    struct str id = message_id_of(header, arena);
+    struct skipping s = {crypto_sha256_new(), header.n};
+    struct crypto_hash hash;
+    crypto_sha256_add(s.hash, id);
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        crypto_sha256_add(s.hash, str_of("", 1)); /* a NUL keeps them apart */
+        if (header_find(header, fields[i], &value))
+            crypto_sha256_add(s.hash, str_trim(header_unfold(arena, value)));
+    }
+    crypto_sha256_add(s.hash, str_of("", 1));
+    bool whole = blob_each(message, on_body, &s, NULL);
+    crypto_sha256_done(&s.hash, &hash);
+    return whole && id.n ? arena_str(arena, str_of(hash.b, sizeof(hash.b))) : STR("");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BRIDGE_MESSAGE_ID_H
 #define BRIDGE_MESSAGE_ID_H
-/* Recognising a message we hold as bytes: by Message-ID and subject, the way store.h recognises what a server lists. */
+/* Recognising a message we hold as bytes: by its Message-ID, the way the store does. */
 #include "bridge/base/arena.h"
 #include "bridge/base/str.h"
 #include "bridge/io/blob.h"
@@ -10,11 +10,13 @@
 struct message_identity {
     struct str message_id;      /* without <>; empty: the message has none */
     struct str subject;         /* decoded */
-    struct str message_id_hash; /* of message_id; empty without one */
-    struct str identity;        /* store_identity() of the two */
+    struct str message_id_hash; /* as the store has it; empty without one */
 };
 /* Strings in the arena. Reads the header block only. */
 void message_identity(const struct blob *message, struct arena *arena, struct message_identity *ret);
 struct crypto_hash blob_hash(const struct blob *b);
+/* A hash of what a client's second attempt leaves as it was, although it may stamp a new Date or add fields of its own:
+ * Message-ID, recipients, body. Empty without a Message-ID. */
+struct str message_attempt(const struct blob *message, struct arena *arena);
 
 #endif

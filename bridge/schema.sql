@@ -157,3 +157,36 @@ CREATE TABLE owed (
     message  BLOB NOT NULL, -- the whole mail; sealed where the account is
     created  INTEGER NOT NULL
 );
+
+-- version 3
+
+-- Messages that clients append (APPEND, MULTIAPPEND, REPLACE), until the client is known to have heard of it: what makes its
+-- retry harmless, and half a MULTIAPPEND go away. Rows older than a week are deleted.
+CREATE TABLE append (
+    pk        INTEGER PRIMARY KEY AUTOINCREMENT,
+    batch     INTEGER NOT NULL, -- pk of the first message of the command
+    folder    INTEGER NOT NULL,
+    content   BLOB NOT NULL,    -- hash of the message
+    identity  BLOB NOT NULL,    -- hash of Message-ID, recipients and body; empty without a Message-ID
+    evidence  TEXT NOT NULL,    -- put on the item
+    state     INTEGER NOT NULL, -- 0 perhaps on the wire, 1 on the server, 2 in `item`, 3 to be taken back
+    server_id BLOB NOT NULL,    -- empty: not known (yet)
+    item      INTEGER NOT NULL, -- item.pk, from state 2 on
+    replaces  INTEGER NOT NULL, -- item.pk of what REPLACE still has to remove
+    created   INTEGER NOT NULL  -- s since 1970
+);
+CREATE INDEX append_by_batch ON append(batch);
+CREATE INDEX append_by_content ON append(folder, content);
+CREATE INDEX append_by_identity ON append(folder, identity);
+
+-- Hash of the Message-ID alone: what was sent is recognised by it, whatever became of its subject.
+ALTER TABLE item ADD COLUMN message_id BLOB NOT NULL DEFAULT x'';
+CREATE INDEX item_by_message_id ON item(folder, message_id) WHERE message_id <> x'';
+
+-- Messages sent of which the client has filed a copy itself: the server's own copy goes when it comes. Kept for a day.
+CREATE TABLE sent_copy (
+    item       INTEGER PRIMARY KEY, -- item.pk of the client's
+    folder     INTEGER NOT NULL,
+    message_id BLOB NOT NULL,
+    created    INTEGER NOT NULL
+);

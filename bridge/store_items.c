@@ -16,15 +16,28 @@ uint32_t store_pad_size(uint64_t estimate)
     return padded > UINT32_MAX ? UINT32_MAX : (uint32_t)padded;
 }
 
+static struct str without_angles(struct str id)
+{
+    id = str_trim(id);
+    return id.n > 1 && id.p[0] == '<' && id.p[id.n - 1] == '>' ? str_sub(id, 1, id.n - 2) : id;
+}
+
+struct str store_message_id(struct str message_id, char to[IDENTITY_SIZE])
+{
+    struct str id = without_angles(message_id);
+    if (id.n == 0)
+        return STR_NULL;
+    struct crypto_hash h = crypto_sha256(id);
+    memcpy(to, h.b, IDENTITY_SIZE);
+    return str_of(to, IDENTITY_SIZE);
+}
+
 struct str store_identity(const struct item_info *item, char to[IDENTITY_SIZE])
 {
     if (item->message_id.n == 0 && item->subject.n == 0)
         return STR_NULL;
-    struct str id = str_trim(item->message_id);
-    if (id.n > 1 && id.p[0] == '<' && id.p[id.n - 1] == '>')
-        id = str_sub(id, 1, id.n - 2);
     struct buf b = {0};
-    buf_str(&b, id);
+    buf_str(&b, without_angles(item->message_id));
     buf_byte(&b, '\n');
     buf_str(&b, str_trim(item->subject));
     struct crypto_hash h = crypto_sha256(buf_view(&b));
@@ -136,11 +149,12 @@ static bool insert_item(struct store *s, int64_t folder_pk, int64_t generation, 
     struct sqlite3_stmt *q = db_prepare(
         &s->db,
         "INSERT INTO item (folder, generation, server_id, change, modseq, flags, categories, received, saved, size,"
-        " size_state, estimate, identity, known) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        " size_state, estimate, identity, known, message_id)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         err);
     if (!q)
         return false;
-    char hash[IDENTITY_SIZE];
+    char hash[IDENTITY_SIZE], id_hash[IDENTITY_SIZE];
     struct buf categories = {0};
     join_categories(item, &categories);
     int64_t now = time_wall_s();
@@ -158,6 +172,7 @@ static bool insert_item(struct store *s, int64_t folder_pk, int64_t generation, 
     db_bind_int(q, 12, (int64_t)item->size_estimate);
     db_bind_blob(q, 13, store_identity(item, hash));
     db_bind_int(q, 14, item->flags_known);
+    db_bind_blob(q, 15, store_message_id(item->message_id, id_hash));
     bool ok = db_run(&s->db, q, err);
     buf_done(&categories);
     return ok;

@@ -24,6 +24,8 @@ bool store_run2(struct store *s, const char *sql, int64_t a, int64_t b, struct e
 #define IDENTITY_SIZE 16
 /* Hash of Message-ID and subject; empty when the server told neither. */
 struct str store_identity(const struct item_info *item, char to[IDENTITY_SIZE]);
+/* Hash of the Message-ID alone (with or without <>); empty without one. */
+struct str store_message_id(struct str message_id, char to[IDENTITY_SIZE]);
 
 struct folder_state {
     int64_t generation;

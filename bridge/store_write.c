@@ -197,12 +197,12 @@ static bool insert(struct store *s, int64_t folder_pk, struct folder_state *st, 
     struct sqlite3_stmt *q = db_prepare(
         &s->db,
         "INSERT INTO item (folder, generation, server_id, change, uid, modseq, flags, known, categories, received,"
-        " saved, size, size_state, estimate, identity) VALUES (?1, ?2, ?3, ?4, nullif(?5, 0), ?6, ?7, ?8, ?9, ?10,"
-        " ?11, ?12, ?13, ?12, ?14)",
+        " saved, size, size_state, estimate, identity, message_id) VALUES (?1, ?2, ?3, ?4, nullif(?5, 0), ?6, ?7, ?8,"
+        " ?9, ?10, ?11, ?12, ?13, ?12, ?14, ?15)",
         err);
     if (!q)
         return false;
-    char hash[IDENTITY_SIZE];
+    char hash[IDENTITY_SIZE], id_hash[IDENTITY_SIZE];
     struct item_info who = {.message_id = c->message_id, .subject = c->subject};
     c->new_uid = st->shown ? st->uidnext++ : 0;
     db_bind_int(q, 1, folder_pk);
@@ -219,6 +219,7 @@ static bool insert(struct store *s, int64_t folder_pk, struct folder_state *st, 
     db_bind_int(q, 12, c->size);
     db_bind_int(q, 13, c->size_exact ? 2 : 0);
     db_bind_blob(q, 14, store_identity(&who, hash));
+    db_bind_blob(q, 15, store_message_id(c->message_id, id_hash));
     if (!db_run(&s->db, q, err))
         return false;
     c->pk = db_last_rowid(&s->db);
@@ -238,22 +239,10 @@ bool store_created(struct store *s, int64_t folder_pk, struct store_created *ite
             items[i].pk = there.pk;
             items[i].new_uid = there.uid;
         }
-        ok = rc == 1 || (rc == 0 && insert(s, folder_pk, &st, &items[i], err));
+        ok = (rc == 1 || (rc == 0 && insert(s, folder_pk, &st, &items[i], err))) &&
+             store_append_done(s, items[i].append_pk, items[i].server_id, items[i].pk, err);
     }
     return end(s, ok && store_folder_state_put(s, folder_pk, &st, err), err);
-}
-
-uint32_t store_uid_by_identity(struct store *s, int64_t folder_pk, struct str identity)
-{
-    struct sqlite3_stmt *q =
-        db_prepare(&s->db, "SELECT max(uid) FROM item WHERE folder = ?1 AND identity = ?2 AND uid IS NOT NULL", NULL);
-    if (!q || identity.n == 0)
-        return 0;
-    db_bind_int(q, 1, folder_pk);
-    db_bind_blob(q, 2, identity);
-    uint32_t uid = db_step(&s->db, q, NULL) == 1 ? (uint32_t)db_int(q, 0) : 0;
-    db_reset(q);
-    return uid;
 }
 
 /* --- the journal

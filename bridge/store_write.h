@@ -48,14 +48,12 @@ struct store_created {
     uint32_t size;
     bool size_exact;
     struct str message_id, subject;
-    int64_t pk;       /* out */
-    uint32_t new_uid; /* out: 0 when the folder was never shown */
+    int64_t append_pk; /* row of `append` that is done with it; 0: none */
+    int64_t pk;        /* out */
+    uint32_t new_uid;  /* out: 0 when the folder was never shown */
 };
 /* A new item of ours (append, copy). When a sync has brought it already, that row is the one. */
 bool store_created(struct store *s, int64_t folder_pk, struct store_created *items, size_t count, struct err *err);
-
-/* UID of the newest announced message with this identity (message_id.h); 0: none. */
-uint32_t store_uid_by_identity(struct store *s, int64_t folder_pk, struct str identity);
 
 /* --- the journal ----------------------------------------------------------------------------------------------------
  */
@@ -77,5 +75,82 @@ bool store_journal_add(struct store *s, const struct journal_key *key, struct st
 bool store_journal_set(struct store *s, int64_t pk, enum journal_state state, struct err *err);
 /* Was a message of this Message-ID sent in the last 24 hours? */
 bool store_journal_was_sent(struct store *s, struct str message_id_hash);
+
+/* --- appends (store_append.c) ---------------------------------------------------------------------------------------
+ */
+/*
+ * A row a message, from before the request until the client is known to have heard the answer:
+ *
+ *     ASKED -> TAKEN -> DONE -> (forgotten)          TAKEN is written only where several messages belong together
+ *         \-------\------\-> UNDO -> (forgotten)
+ */
+enum append_state {
+    APPEND_ASKED, /* the request may have gone out */
+    APPEND_TAKEN, /* it is on the server, but not all of its command are */
+    APPEND_DONE,  /* it is in `item` */
+    APPEND_UNDO   /* it has to go from the server: half a MULTIAPPEND, or a REPLACE that failed */
+};
+struct append_key {
+    struct str content;  /* hash of the message */
+    struct str identity; /* hash of what a retry of some clients leaves unchanged; empty: none */
+};
+struct append_row {
+    int64_t pk, batch, folder_pk;
+    enum append_state state;
+    char evidence[48];
+    struct str server_id;    /* empty: unknown */
+    int64_t item_pk;         /* 0: none */
+    uint32_t uid;            /* of the item; 0: it is gone, or has none */
+    int64_t replaces_pk;     /* 0: nothing */
+    int64_t replaces_folder; /* where that is, and its id; 0: it is gone */
+    struct str replaces_id;
+};
+/* The newest row of the last 24 hours of this message that is not to be undone and that `usable` lets through. Strings
+ * in the arena. */
+bool store_append_find(struct store *s, int64_t folder_pk, const struct append_key *key,
+                       bool (*usable)(void *ud, int64_t pk, int64_t batch), void *ud, struct arena *arena,
+                       struct append_row *ret_row);
+struct append_new {
+    struct append_key key;
+    struct str evidence;
+    int64_t replaces_pk; /* 0: nothing */
+    int64_t pk;          /* out */
+};
+/* The messages of one command, as ASKED. *ret_batch names them. */
+bool store_append_add(struct store *s, int64_t folder_pk, struct append_new *rows, size_t count, int64_t *ret_batch,
+                      struct err *err);
+bool store_append_taken(struct store *s, int64_t pk, struct str server_id, struct err *err);
+/* Part of store_created(): pk 0 does nothing. */
+bool store_append_done(struct store *s, int64_t pk, struct str server_id, int64_t item_pk, struct err *err);
+/* What REPLACE had to remove is removed. */
+bool store_append_replaced(struct store *s, int64_t pk, struct err *err);
+bool store_append_forget(struct store *s, int64_t batch, struct err *err); /* all of the command */
+bool store_append_forget_row(struct store *s, int64_t pk, struct err *err);
+bool store_append_undo(struct store *s, int64_t batch, struct err *err);
+/* The oldest row with something left to do by itself: UNDO, or DONE with something to replace, that `usable` lets
+ * through. False: none. Strings in the arena. */
+bool store_append_pending(struct store *s, bool (*usable)(void *ud, int64_t pk, int64_t batch), void *ud,
+                          struct arena *arena, struct append_row *ret_row);
+/* After a start: commands of several messages that did not come to their end are to be undone; old rows go. */
+bool store_append_recover(struct store *s, struct err *err);
+
+/* --- one copy of what was sent --------------------------------------------------------------------------------------
+ */
+
+struct sent_found {
+    int64_t pk;
+    uint32_t uid; /* 0: not announced */
+    struct str server_id;
+};
+/* The newest message of a folder with this Message-ID (its hash) that is not `except_pk`; `since_s`: that came after.
+ * Strings in the arena. */
+bool store_sent_find(struct store *s, int64_t folder_pk, struct str message_id_hash, int64_t except_pk, int64_t since_s,
+                     struct arena *arena, struct sent_found *ret);
+/* This item is the copy to keep: another one that comes within a day is the server's. Writing it twice is once. */
+bool store_sent_keep(struct store *s, int64_t folder_pk, int64_t item_pk, struct str message_id_hash, struct err *err);
+bool store_sent_kept(struct store *s, int64_t item_pk, struct err *err); /* settled: forget it */
+/* One pair to merge, whose kept item still exists; false: none now. *ret_waiting: some wait for their second copy. */
+bool store_sent_pair(struct store *s, int64_t folder_pk, struct arena *arena, int64_t *ret_kept,
+                     struct sent_found *ret_other, bool *ret_waiting);
 
 #endif

@@ -12,6 +12,7 @@
 #include "bridge/base/time.h"
 #include "bridge/formats/header.h"
 #include "bridge/message_id.h"
+#include "bridge/sent_copy.h"
 #include "bridge/store_write.h"
 #include "bridge/submit_headers.h"
 #include "bridge/sync.h"
@@ -202,6 +203,8 @@ static void on_begin(void *ud)
     struct submit *s = ud;
     struct err err = {0};
     bool retry = s->row.state == JOURNAL_UNKNOWN;
+    if (!retry)
+        sent_copy_before_sending(s->account, s->key.message_id);
     /* The row says "on the wire" before the first byte is. */
     if (!store_journal_set(s->account->store, s->row.pk, JOURNAL_UNKNOWN, &err)) {
         answer(s, &err);

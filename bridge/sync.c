@@ -10,6 +10,7 @@
 #include "bridge/base/rand.h"
 #include "bridge/base/time.h"
 #include "bridge/content_engine.h"
+#include "bridge/sent_copy.h"
 
 #define PUSH_START_MS       30000 /* so long after a watch began push may still come to work */
 #define PUSH_LOOK_MS        1000
@@ -312,6 +313,7 @@ static void page_applied(struct sync *s, struct sync_folder *f, const struct rep
     struct mailbox *m = mailbox_loaded(s->account, f->pk);
     if (m && done->shown)
         mailbox_refresh(m);
+    sent_copy_look(s->account);
     if (!reply->items.more)
         folder_done(s, f);
 }

@@ -149,6 +149,7 @@ const struct backend_ops ews_ops = {
     .copy = ews_copy,
     .remove = ews_remove,
     .append = ews_append,
+    .find_appended = ews_find_appended,
     .send = ews_send,
     .sync_events = ews_sync_events,
     .event_fetch = ews_event_fetch,

@@ -92,6 +92,7 @@ struct op *ews_copy(struct backend *b, struct str from_id, struct str to_id, con
 struct op *ews_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent,
                       op_cb *cb, void *ud);
 struct op *ews_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
+struct op *ews_find_appended(struct backend *b, struct str folder_id, struct str evidence, op_cb *cb, void *ud);
 struct op *ews_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
 struct op *ews_folder_create(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind, op_cb *cb,
                              void *ud);

@@ -27,7 +27,7 @@ struct store_op {
     struct ews *ews;
     struct ews_call *call;
     struct timer *pause;
-    bool sending, retry, unknown;
+    bool sending, retry, unknown, find_only;
     struct str folder_id; /* append */
     struct blob *message;
     unsigned flags, looks;
@@ -308,7 +308,11 @@ static const struct ews_reader find_reader = {
 
 static void not_found(struct store_op *s)
 {
-    if (s->retry && s->lost.code == ERR_NONE) { /* looked before the first attempt of this call */
+    struct err none = {0};
+    if (s->find_only) {
+        err_set(&none, ERR_NOT_FOUND, "FindItem: there is no such item");
+        finish(s, s->lost.code ? &s->lost : &none);
+    } else if (s->retry && s->lost.code == ERR_NONE) { /* looked before the first attempt of this call */
         s->retry = false;
         create(s);
     } else if (++s->looks < LOOKS) {
@@ -360,7 +364,7 @@ static void look(struct store_op *s)
 static void start(struct op *op)
 {
     struct store_op *s = (struct store_op *)op;
-    if (s->retry)
+    if (s->retry || s->find_only)
         look(s);
     else
         create(s);
@@ -385,6 +389,16 @@ struct op *ews_append(struct backend *b, const struct append_request *request, o
     s->received_ms = request->received_ms;
     s->evidence = arena_str(arena, request->evidence);
     s->retry = request->retry;
+    return &s->op;
+}
+
+struct op *ews_find_appended(struct backend *b, struct str folder_id, struct str evidence, op_cb *cb, void *ud)
+{
+    struct store_op *s = (struct store_op *)op_new(b->loop, &append_class, cb, ud);
+    s->ews = (struct ews *)b;
+    s->find_only = true;
+    s->folder_id = arena_str(&s->op.arena, folder_id);
+    s->evidence = arena_str(&s->op.arena, evidence);
     return &s->op;
 }
 

@@ -4,8 +4,6 @@
  * [AUTHENTICATIONFAILED]; whatever is wrong upstream is [UNAVAILABLE] or the like, so that no client asks its user for
  * a new password because a server is down. The delay of failures is made by account_login().
  */
-#include <stdio.h>
-
 #include "protocols/imap/imap_session.h"
 #include "protocols/sasl.h"
 
@@ -18,13 +16,15 @@ static void stop(struct imap_session *s)
 static void on_login(struct client *c, enum client_login_status status, const struct err *err)
 {
     struct imap_session *s = (struct imap_session *)(void *)c;
-    char code[1024];
+    struct buf code = {0};
     sasl_done(s->work.ud);
     switch (status) {
     case CLIENT_LOGIN_DONE:
         imap_signed_in(s);
-        snprintf(code, sizeof(code), "CAPABILITY %.*s", STR_ARG(imap_capabilities(s)));
-        imap_finish(s, "OK", code, "Signed in.");
+        buf_lit(&code, "CAPABILITY ");
+        imap_write_capabilities(s, &code);
+        imap_finish(s, "OK", buf_z(&code), "Signed in.");
+        buf_done(&code);
         break;
     case CLIENT_LOGIN_WRONG:
         imap_finish(s, "NO", "AUTHENTICATIONFAILED",

@@ -5,8 +5,7 @@
 #include "protocols/imap/imap_change.h"
 #include "protocols/imap/imap_session.h"
 
-/* Numbers in the order given, runs joined: the two sets of COPYUID correspond place by place. */
-static void add_run(struct buf *out, const struct change_item *items, size_t count, bool target)
+void imap_changing_add_uids(struct buf *out, const struct change_item *items, size_t count, bool target)
 {
     uint32_t first = 0, last = 0;
     bool any = false;
@@ -44,9 +43,9 @@ static struct str copyuid(struct imap_session *s, const struct change_result *r)
     buf_lit(&b, "COPYUID ");
     buf_u64(&b, r->uidvalidity);
     buf_byte(&b, ' ');
-    add_run(&b, r->items, r->count, false);
+    imap_changing_add_uids(&b, r->items, r->count, false);
     buf_byte(&b, ' ');
-    add_run(&b, r->items, r->count, true);
+    imap_changing_add_uids(&b, r->items, r->count, true);
     struct str code = arena_str(&s->command->arena, buf_view(&b));
     buf_done(&b);
     return code;

@@ -10,18 +10,30 @@
     "QRESYNC STATUS=SIZE UTF8=ACCEPT BINARY PREVIEW SAVEDATE OBJECTID"
 
 /* COMPRESS is left out on purpose: on loopback it costs and saves nothing. */
-struct str imap_capabilities(const struct imap_session *s)
+void imap_write_capabilities(const struct imap_session *s, struct buf *out)
 {
-    if (s->state == IMAP_STATE_NOT_AUTHENTICATED)
-        return STR("IMAP4rev1 SASL-IR LITERAL+ ENABLE ID AUTH=PLAIN AUTH=LOGIN");
-    return account_can_write(s->client.account) ? STR(READING " UIDPLUS MOVE") : STR(READING);
+    const struct account *a = s->client.account;
+    if (s->state == IMAP_STATE_NOT_AUTHENTICATED) {
+        buf_lit(out, "IMAP4rev1 SASL-IR LITERAL+ ENABLE ID AUTH=PLAIN AUTH=LOGIN");
+        return;
+    }
+    buf_lit(out, READING);
+    if (!account_can_write(a))
+        return;
+    buf_lit(out, " UIDPLUS MOVE");
+    unsigned caps = account_caps(a);
+    if (caps & (CAP_APPEND | CAP_APPEND_DRAFT))
+        buf_lit(out, " MULTIAPPEND REPLACE");
+    buf_lit(out, " APPENDLIMIT");
+    if (caps & CAP_APPEND) /* else it is not the same for all mailboxes: RFC 7889 2 */
+        buf_printf(out, "=%llu", (unsigned long long)imap_append_limit(a, NULL));
 }
 
 void cmd_capability(struct imap_session *s, struct imap_command *c)
 {
     (void)c;
     buf_lit(&s->client.out, "* CAPABILITY ");
-    buf_str(&s->client.out, imap_capabilities(s));
+    imap_write_capabilities(s, &s->client.out);
     buf_lit(&s->client.out, "\r\n");
     imap_finish_ok(s);
 }
@@ -94,12 +106,6 @@ void cmd_namespace(struct imap_session *s, struct imap_command *c)
     (void)c;
     buf_lit(&s->client.out, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n");
     imap_finish_ok(s);
-}
-
-void cmd_refuse(struct imap_session *s, struct imap_command *c)
-{
-    (void)c;
-    imap_finish(s, "NO", "CANNOT", IMAP_READ_ONLY_TEXT);
 }
 
 void cmd_quota(struct imap_session *s, struct imap_command *c)

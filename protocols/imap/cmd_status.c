@@ -28,9 +28,9 @@ void imap_write_status_of(struct imap_session *s, int64_t folder_pk, struct str 
         .deleted = status->deleted,
         .size = status->size,
         .highestmodseq = status->highestmodseq,
-        .appendlimit = account_limits(s->client.account)->message_max,
     };
     const struct folder *f = account_folder_by_pk(s->client.account, folder_pk);
+    values.appendlimit = imap_append_limit(s->client.account, f);
     if ((items & IMAP_STATUS_MAILBOXID) && f)
         values.mailbox_id = folder_mailbox_id(s->client.account, f, &s->command->arena);
     else

@@ -9,7 +9,7 @@
  * imap_finish*() at once, or fill s->work and go on in a callback or in step(); stop() cancels everything that could
  * still call back;
  *   3. its line below, its prototype in imap_session.h;
- *   4. its capability in imap_capabilities() once it works completely;
+ *   4. its capability in imap_write_capabilities() once it works completely;
  *   5. tests/imap/test_NAME.py: every answer it can give, each of its forms, and the client gone in the middle.
  */
 #include "protocols/imap/imap_session.h"
@@ -50,7 +50,7 @@ static imap_handler *const handlers[IMAP_VERB_MAX] = {
     [IMAP_COPY] = cmd_copy,
     [IMAP_MOVE] = cmd_move,
     [IMAP_EXPUNGE] = cmd_expunge,
-    [IMAP_REPLACE] = cmd_refuse,
+    [IMAP_REPLACE] = cmd_append,
 };
 
 imap_handler *imap_handler_of(enum imap_verb verb)

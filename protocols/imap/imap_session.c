@@ -163,6 +163,7 @@ void imap_session_goodbye(struct client *c, enum goodbye why, const char *text)
 static void start_command(struct imap_session *s, struct imap_command *c)
 {
     s->command = c;
+    imap_append_heard(s);
     if (s->mailbox && mailbox_gone(s->mailbox)) {
         imap_bye(s, "The selected mailbox was deleted on the server.", "mailbox deleted");
         return;
@@ -257,7 +258,8 @@ void imap_session_free(struct client *c)
     imap_unselect(s);
     imap_command_free(s->command);
     imap_parser_free(s->parser);
-    blob_unref(&s->incoming);
+    imap_incoming_drop(s);
+    imap_append_gone(s);
     timer_free(&s->alive);
 }
 
@@ -269,7 +271,7 @@ void imap_session_start(struct client *c)
     s->parser = imap_parser_new(server->charsets, &server->preauth);
     s->alive = timer_new(c->loop, on_alive, s);
     buf_lit(&c->out, "* OK [CAPABILITY ");
-    buf_str(&c->out, imap_capabilities(s));
+    imap_write_capabilities(s, &c->out);
     buf_lit(&c->out, "] exbridge ready.\r\n");
 }
 

@@ -63,9 +63,12 @@ struct imap_session {
     uint32_t *saved; /* SEARCHRES: UIDs, ascending */
     size_t saved_n;
 
-    struct blob *incoming; /* APPEND: the message as it comes; the command takes it over */
-    struct err incoming_err;
-    struct eol_crlf incoming_eol;
+    struct imap_incoming *incoming; /* APPEND: messages as they come (cmd_append.c) */
+    size_t incoming_n, incoming_room;
+    uint64_t incoming_bytes;
+    int64_t *receipts; /* appends whose answer the client may not have heard */
+    size_t receipt_n;
+    bool receipts_quiet; /* nothing more was in the pipe at the last of them */
 };
 
 /* --- life -----------------------------------------------------------------------------------------------------------
@@ -135,7 +138,7 @@ bool imap_write_vanished(struct imap_session *s, const struct imap_seqset *known
 void imap_tell_news(struct imap_session *s, bool expunges);
 /* `* FLAGS (...)` for the selected mailbox. */
 void imap_write_all_flags(struct imap_session *s);
-struct str imap_capabilities(const struct imap_session *s); /* without "CAPABILITY" */
+void imap_write_capabilities(const struct imap_session *s, struct buf *out); /* without "CAPABILITY" */
 /* "work" or "": for logs and texts. */
 const char *imap_account_name(const struct imap_session *s);
 
@@ -161,11 +164,19 @@ imap_handler *imap_handler_of(enum imap_verb verb);
 imap_handler cmd_capability, cmd_noop, cmd_logout, cmd_starttls, cmd_login, cmd_authenticate;
 imap_handler cmd_enable, cmd_id, cmd_namespace, cmd_list, cmd_lsub, cmd_subscribe, cmd_unsubscribe;
 imap_handler cmd_select, cmd_examine, cmd_status, cmd_idle, cmd_unselect, cmd_close, cmd_check;
-imap_handler cmd_fetch, cmd_search, cmd_sort, cmd_thread, cmd_refuse, cmd_quota;
+imap_handler cmd_fetch, cmd_search, cmd_sort, cmd_thread, cmd_quota;
 imap_handler cmd_store, cmd_copy, cmd_move, cmd_expunge, cmd_append, cmd_create, cmd_rename, cmd_delete;
+struct imap_incoming;
 /* A message of APPEND is announced, before its bytes: take it, or answer and refuse it (cmd_append.c). */
 void imap_append_begin(struct imap_session *s, const struct imap_command *c);
 void imap_append_data(struct imap_session *s, struct str bytes);
+void imap_incoming_drop(struct imap_session *s);
+/* APPENDLIMIT (RFC 7889) of a mailbox; NULL: of the account. */
+uint64_t imap_append_limit(const struct account *a, const struct folder *f);
+/* The answer to an append goes out; the client sends another command; it has gone. */
+void imap_append_told(struct imap_session *s, int64_t receipt);
+void imap_append_heard(struct imap_session *s);
+void imap_append_gone(struct imap_session *s);
 /* CLOSE of a mailbox that can be written: expunge without a word, then go on with done(). False: nothing to expunge. */
 bool imap_close_expunge(struct imap_session *s, void (*done)(struct imap_session *s));
 

@@ -93,17 +93,71 @@ def append(case, point):
     data = message("append-" + point)
 
     def store():
-        imap = case.imap()
-        imap.send(b"ap1 APPEND INBOX (\\Seen) {%d+}\r\n" % len(data) + data + b"\r\n")
-        return imap.finish("ap1")[0]
+        return command(case.imap(), b"APPEND INBOX (\\Seen)", data)
 
     case.crash("append." + point, store)
     answer = store()
     uid = int(re.search(r"^OK \[APPENDUID \d+ (\d+)\]", answer).group(1))
     case.same()
     assert case.imap().bodies(str(uid)) == {uid: data}
-    found = [i for i in case.exchange.items("inbox") if i["message_id"] == f"<append-{point}@test.example>"]
-    assert len(found) == 1
+    assert with_id(case, f"append-{point}") == 1
+    several(case, point)
+
+
+def command(imap, head, *messages):
+    imap.send(b"ap1 " + head + b"".join(b" {%d+}\r\n" % len(m) + m for m in messages) + b"\r\n")
+    return imap.finish("ap1")[0]
+
+
+def with_id(case, name, folder="inbox"):
+    return sum(i["message_id"] == f"<{name}@test.example>" for i in case.exchange.items(folder))
+
+
+def several(case, point):
+    """MULTIAPPEND: all or none is there after the restart, and all after the client's second attempt."""
+    names = [f"{letter}-{point}" for letter in "abc"]
+
+    def store():
+        return command(case.imap(), b"APPEND INBOX", *(message(name) for name in names))
+
+    case.bridge.stop()
+    case.crash("append." + point + (":2" if point == "answered" else ""), store)
+    poll(60, lambda: [with_id(case, name) for name in names] == [1 if point in ("stored", "done") else 0] * 3)
+    assert re.search(r"^OK \[APPENDUID \d+ [\d:,]+\]", store())
+    assert [with_id(case, name) for name in names] == [1] * 3
+    case.same()
+
+
+def replace(case, point):
+    case.bridge.start()
+    imap = case.imap()
+    old = re.search(r"APPENDUID \d+ (\d+)", command(imap, b"APPEND Drafts (\\Draft)", message("old-" + point))).group(1)
+    case.bridge.stop()
+
+    def again():
+        imap = case.imap()
+        imap.open("Drafts")
+        return command(imap, b"UID REPLACE %s Drafts (\\Draft)" % old.encode(), message("new-" + point))
+
+    case.crash("replace." + point, again)
+    poll(60, lambda: with_id(case, "old-" + point, "drafts") == 0)
+    assert with_id(case, "new-" + point, "drafts") == 1
+    assert re.match(r"OK|NO \[NONEXISTENT\]", again())
+    assert with_id(case, "new-" + point, "drafts") == 1
+
+
+def merge(case, point):
+    """The client files its copy before it sends: the server's goes, and the client's stays."""
+    data = message("merge-" + point)
+
+    def save_and_send():
+        command(case.imap(), b"APPEND \"Sent Items\" (\\Seen)", data)
+        signed_in(case.bridge, timeout=150).send(["bob@example.com"], data)
+        poll(60, lambda: case.bridge.process.poll() is not None)
+        raise EOFError
+
+    case.crash("merge." + point, save_and_send)
+    poll(60, lambda: with_id(case, "merge-" + point, "sentitems") == 1)
 
 
 def flags(case, point):
@@ -205,7 +259,9 @@ def folders(case, point):
 
 AREAS = {
     "submit": (["answered", "settled", "marked", "journaled"], submit),
-    "append": (["answered", "stored", "journaled"], append),
+    "append": (["journaled", "done", "stored", "answered"], append),
+    "replace": (["answered", "stored"], replace),
+    "merge": (["answered"], merge),
     "flags": (["answered", "stored"], flags),
     "move": (["answered", "stored"], move),
     "copy": (["answered", "stored"], copy),

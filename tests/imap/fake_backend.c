@@ -109,6 +109,10 @@ static bool take_failure(struct fake_op *o)
     struct fake *f = o->fake;
     if (f->ops[o->kind].fail_n == 0)
         return false;
+    if (f->ops[o->kind].fail_after) {
+        f->ops[o->kind].fail_after--;
+        return false;
+    }
     f->ops[o->kind].fail_n--;
     blob_unref(&o->message);
     struct err err = {0};
@@ -117,6 +121,18 @@ static bool take_failure(struct fake_op *o)
         err.retry_after_s = 1;
     op_finish_err(&o->op, &err);
     return true;
+}
+
+void fake_finish_write(struct fake_op *o)
+{
+    struct err err = {0};
+    if (o->fake->ops[FAKE_WRITE].lose_n == 0) {
+        op_finish(&o->op);
+        return;
+    }
+    o->fake->ops[FAKE_WRITE].lose_n--;
+    err_set(&err, ERR_OFFLINE, "the answer was lost by order of the test");
+    op_finish_err(&o->op, &err);
 }
 
 static void run_folders(struct fake_op *o)
@@ -363,7 +379,6 @@ static struct backend *fake_open(const struct backend_config *config, struct err
     (void)err;
     struct fake_backend *b = MEM_NEW(struct fake_backend);
     b->base.loop = config->loop;
-    b->base.caps = CAP_PUSH_ALL | CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED;
     b->base.limits = (struct backend_limits){.sync_page = 512,
                                              .fetch_header_batch = 100,
                                              .fetch_message_batch = 20,
@@ -372,6 +387,7 @@ static struct backend *fake_open(const struct backend_config *config, struct err
                                              .write_batch = 100,
                                              .message_max = 36700160};
     b->fake = (struct fake *)(void *)config->login;
+    b->base.caps = b->fake->caps;
     b->base.ops = b->fake->writes ? &fake_write_ops : &fake_backend_ops;
     return &b->base;
 }
@@ -392,6 +408,7 @@ static const struct backend_ops fake_write_ops = {READING,
                                                   .copy = fake_copy,
                                                   .remove = fake_remove,
                                                   .append = fake_append,
+                                                  .find_appended = fake_find_appended,
                                                   .folder_create = fake_folder_create,
                                                   .folder_change = fake_folder_change,
                                                   .folder_remove = fake_folder_remove};
@@ -401,6 +418,11 @@ void fake_allow_writes(struct fake *f)
     f->writes = true;
 }
 
+void fake_set_caps(struct fake *f, unsigned caps)
+{
+    f->caps = caps;
+}
+
 struct fake *fake_new(void)
 {
     struct fake *f = MEM_NEW(struct fake);
@@ -408,6 +430,7 @@ struct fake *fake_new(void)
     list_init(&f->items);
     list_init(&f->watches);
     f->page = 512;
+    f->caps = CAP_PUSH_ALL | CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED;
     return f;
 }
 
@@ -426,6 +449,7 @@ void fake_free(struct fake *f)
         mem_free((char *)item->message.p);
         mem_free(item->folder);
         mem_free(item->id);
+        mem_free(item->evidence);
         mem_free(item);
     }
     mem_free(f);

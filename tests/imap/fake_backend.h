@@ -15,10 +15,14 @@
  *   rm FOLDER ID
  *   wake FOLDER | quiet on|off        quiet: changes do not end a watch by themselves
  *   delay OP MS                       login|folders|sync|fetch|watch|write
- *   fail OP CODE COUNT                the next COUNT of them end in that error; "fail-item ID CODE COUNT" for one
- * item's content page N                            items in one sync page stale FOLDER                      the next
- * cursor of it is refused once counts | reset                    "counts login=1 folders=2 sync=3 fetch=4 watch=1
- * headers=5 messages=6" Each is answered by one line: "ok ..." or "error ...".
+ *   fail OP CODE COUNT [AFTER]        the next COUNT of them, but for AFTER before them, end in that error
+ *   lose COUNT                        so many writes are done, and their answers lost
+ *   fail-item ID CODE COUNT           the same for one item's content
+ *   page N                            items in one sync page
+ *   stale FOLDER                      the next cursor of it is refused once
+ *   ids FOLDER                        ids of the items there, separated by blanks
+ *   counts | reset                    "counts login=1 folders=2 sync=3 fetch=4 watch=1 write=0 headers=5 messages=6"
+ * Each is answered by one line: "ok ..." or "error ...".
  */
 #include "bridge/backend.h"
 #include "bridge/base/buf.h"
@@ -27,7 +31,8 @@ struct fake;
 extern const struct backend_ops fake_backend_ops;
 
 struct fake *fake_new(void);
-void fake_allow_writes(struct fake *f); /* before the account is opened; otherwise it only reads */
+void fake_allow_writes(struct fake *f);            /* before the account is opened; otherwise it only reads */
+void fake_set_caps(struct fake *f, unsigned caps); /* enum backend_cap; the same */
 void fake_free(struct fake *f);
 void fake_command(struct fake *f, struct str line, struct buf *answer);
 

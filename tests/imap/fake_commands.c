@@ -231,7 +231,25 @@ static void do_fail(struct fake *f, struct words *w, struct buf *answer)
     int kind = index_of(word(w), kind_names, FAKE_MAX);
     f->ops[kind].fail = code_of(word(w));
     f->ops[kind].fail_n = (unsigned)number(w);
+    f->ops[kind].fail_after = (unsigned)number(w);
     buf_lit(answer, "ok");
+}
+
+static void do_lose(struct fake *f, struct words *w, struct buf *answer)
+{
+    f->ops[FAKE_WRITE].lose_n = (unsigned)number(w);
+    buf_lit(answer, "ok");
+}
+
+static void do_ids(struct fake *f, struct words *w, struct buf *answer)
+{
+    struct str folder = word(w);
+    buf_lit(answer, "ok");
+    LIST_EACH (&f->items, link) {
+        const struct fake_item *item = LIST_ITEM(link, struct fake_item, link);
+        if (!item->gone && str_is(folder, item->folder))
+            buf_printf(answer, " %s", item->id);
+    }
 }
 
 static void do_fail_item(struct fake *f, struct words *w, struct buf *answer)
@@ -280,10 +298,11 @@ static const struct {
     const char *name;
     void (*fn)(struct fake *f, struct words *w, struct buf *answer);
 } commands[] = {
-    {"folder", do_folder}, {"rmfolder", do_rmfolder}, {"item", do_item},     {"load", do_load},
-    {"bulk", do_bulk},     {"change", do_change},     {"rm", do_rm},         {"wake", do_wake},
-    {"quiet", do_quiet},   {"delay", do_delay},       {"fail", do_fail},     {"fail-item", do_fail_item},
-    {"page", do_page},     {"stale", do_stale},       {"counts", do_counts}, {"reset", do_reset},
+    {"folder", do_folder}, {"rmfolder", do_rmfolder}, {"item", do_item}, {"load", do_load},
+    {"bulk", do_bulk},     {"change", do_change},     {"rm", do_rm},     {"wake", do_wake},
+    {"quiet", do_quiet},   {"delay", do_delay},       {"fail", do_fail}, {"fail-item", do_fail_item},
+    {"lose", do_lose},     {"ids", do_ids},           {"page", do_page}, {"stale", do_stale},
+    {"counts", do_counts}, {"reset", do_reset},
 };
 
 void fake_command(struct fake *f, struct str line, struct buf *answer)

@@ -33,6 +33,7 @@ struct fake_item {
     uint64_t changed;
     enum err_code fail;
     unsigned fail_n;
+    char *evidence; /* of the append that made it */
 };
 
 struct fake {
@@ -42,9 +43,11 @@ struct fake {
     struct {
         uint64_t delay_ms;
         enum err_code fail;
-        unsigned fail_n;
+        unsigned fail_n, fail_after; /* so many go well first */
+        unsigned lose_n;             /* done, and the answer is lost */
         unsigned count;
     } ops[FAKE_MAX];
+    unsigned caps; /* of the backend */
     unsigned headers, messages, page;
     uint64_t made; /* items and folders that clients made */
     bool quiet, writes;
@@ -78,9 +81,12 @@ struct fake_op {
     int64_t received_ms;
     struct str *categories;
     size_t category_n;
+    struct str evidence;
+    bool retry;
 };
 
 /* fake_backend.c */
+void fake_finish_write(struct fake_op *o); /* the change is made: answer, unless that is to be lost */
 struct fake_folder *fake_find_folder(struct fake *f, struct str id);
 struct fake_folder *fake_add_folder(struct fake *f, struct str id); /* or the one that is there */
 void fake_folder_changed(struct fake *f, struct fake_folder *folder);
@@ -101,6 +107,7 @@ struct op *fake_copy(struct backend *b, struct str from, struct str to, const st
 struct op *fake_remove(struct backend *b, struct str folder, const struct str *ids, size_t n, bool permanent, op_cb *cb,
                        void *ud);
 struct op *fake_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
+struct op *fake_find_appended(struct backend *b, struct str folder_id, struct str evidence, op_cb *cb, void *ud);
 struct op *fake_folder_create(struct backend *b, struct str parent, struct str name, enum folder_kind kind, op_cb *cb,
                               void *ud);
 struct op *fake_folder_change(struct backend *b, struct str id, struct str parent, struct str name, op_cb *cb,

@@ -72,7 +72,7 @@ static void write_flags(struct fake_op *o)
             set_item_categories(item, o->changes[i].categories, o->changes[i].category_count);
         fake_item_changed(o->fake, item);
     }
-    op_finish(&o->op);
+    fake_finish_write(o);
 }
 
 struct op *fake_flag(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud)
@@ -115,7 +115,7 @@ static void write_copies(struct fake_op *o)
             fake_item_changed(o->fake, item);
         }
     }
-    op_finish(&o->op);
+    fake_finish_write(o);
 }
 
 static struct op *copy_or_move(struct backend *b, struct str from, struct str to, const struct str *ids, size_t n,
@@ -150,7 +150,7 @@ static void write_removals(struct fake_op *o)
         item->gone = true;
         fake_item_changed(o->fake, item);
     }
-    op_finish(&o->op);
+    fake_finish_write(o);
 }
 
 struct op *fake_remove(struct backend *b, struct str folder, const struct str *ids, size_t n, bool permanent, op_cb *cb,
@@ -162,8 +162,48 @@ struct op *fake_remove(struct backend *b, struct str folder, const struct str *i
     return &o->op;
 }
 
+static struct fake_item *find_evidence(struct fake_op *o)
+{
+    LIST_EACH (&o->fake->items, link) {
+        struct fake_item *item = LIST_ITEM(link, struct fake_item, link);
+        if (item->evidence && str_is(o->evidence, item->evidence) && str_is(o->folder, item->folder) && !item->gone)
+            return item;
+    }
+    return NULL;
+}
+
+static bool answer_found(struct fake_op *o)
+{
+    const struct fake_item *item = find_evidence(o);
+    if (!item)
+        return false;
+    blob_unref(&o->message);
+    o->op.reply->created.id = arena_str(&o->op.arena, str_from(item->id));
+    op_finish(&o->op);
+    return true;
+}
+
+static void find_message(struct fake_op *o)
+{
+    struct err err = {0};
+    if (answer_found(o))
+        return;
+    err_set(&err, ERR_NOT_FOUND, "nothing with this evidence");
+    op_finish_err(&o->op, &err);
+}
+
+struct op *fake_find_appended(struct backend *b, struct str folder_id, struct str evidence, op_cb *cb, void *ud)
+{
+    struct fake_op *o = new_write(b, find_message, cb, ud);
+    o->folder = arena_str(&o->op.arena, folder_id);
+    o->evidence = arena_str(&o->op.arena, evidence);
+    return &o->op;
+}
+
 static void write_message(struct fake_op *o)
 {
+    if (o->retry && answer_found(o))
+        return;
     size_t n = (size_t)blob_size(o->message);
     char *bytes = mem_alloc(n + 1);
     struct err err = {0};
@@ -177,11 +217,12 @@ static void write_message(struct fake_op *o)
     struct str id = new_id(o);
     struct fake_item *item = fake_add_item(o->fake, o->folder, id, (struct str){bytes, n});
     item->flags = o->flags;
+    item->evidence = str_dup(o->evidence);
     item->received_s = o->received_ms == TIME_NONE ? time_wall_s() : o->received_ms / 1000;
     set_item_categories(item, o->categories, o->category_n);
     fake_item_changed(o->fake, item);
     o->op.reply->created.id = id;
-    op_finish(&o->op);
+    fake_finish_write(o);
 }
 
 struct op *fake_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud)
@@ -190,6 +231,8 @@ struct op *fake_append(struct backend *b, const struct append_request *request, 
     o->folder = arena_str(&o->op.arena, request->folder_id);
     o->message = blob_ref(request->message);
     o->flags = request->flags;
+    o->evidence = arena_str(&o->op.arena, request->evidence);
+    o->retry = request->retry;
     o->received_ms = request->received_ms;
     o->categories = copied(&o->op.arena, request->categories, request->category_count);
     o->category_n = request->category_count;
@@ -206,7 +249,7 @@ static void write_folder(struct fake_op *o)
     folder->name = str_dup(o->name);
     fake_folder_changed(o->fake, folder);
     o->op.reply->created.id = id;
-    op_finish(&o->op);
+    fake_finish_write(o);
 }
 
 struct op *fake_folder_create(struct backend *b, struct str parent, struct str name, enum folder_kind kind, op_cb *cb,
@@ -232,7 +275,7 @@ static void write_folder_removal(struct fake_op *o)
         folder->gone = true;
         fake_folder_changed(o->fake, folder);
     }
-    op_finish(&o->op);
+    fake_finish_write(o);
 }
 
 struct op *fake_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud)

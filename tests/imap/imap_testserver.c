@@ -3,7 +3,8 @@
  * The core and the IMAP server over a fake backend, driven by lines on stdin (see fake_backend.h, and below), for the
  * dialogue tests.
  *
- *   imap_testserver DIR [exact-size] [passthrough] [writes] [prefetch=none|headers|recent|all] [KEY=N ...]
+ *   imap_testserver DIR [exact-size] [passthrough] [writes] [prefetch=none|headers|recent|all] [caps=BITS]
+ *       [KEY=N ...]
  *
  * DIR holds state and cache and survives restarts. KEY: idle_timeout_s, or a member of
  * struct server_limits. Prints "port N" first.
@@ -141,6 +142,8 @@ static void set_option(struct test *t, struct server_limits *limits, struct imap
         t->opts.local_auth = LOCAL_AUTH_PASSTHROUGH;
     if (strcmp(arg, "writes") == 0)
         fake_allow_writes(t->fake);
+    if (strncmp(arg, "caps=", 5) == 0)
+        fake_set_caps(t->fake, (unsigned)strtoul(arg + 5, NULL, 0));
     if (strcmp(arg, "debug") == 0)
         log_set_level(LOG_LEVEL_DEBUG);
 }

@@ -295,10 +295,12 @@ static void an_old_state_is_brought_up_to_date(void **state)
     buf_printf(&path, "%s/state.db", f->dir);
     assert_int_equal(sqlite3_open(buf_z(&path), &db), SQLITE_OK);
     assert_int_equal(
-        sqlite3_exec(db,
-                     "DROP TRIGGER resource_dropped; DROP TABLE resource; DROP TABLE resource_gone;"
-                     "DROP TABLE collection; DROP TABLE property; DROP TABLE owed; PRAGMA user_version = 1",
-                     NULL, NULL, NULL),
+        sqlite3_exec(
+            db,
+            "DROP TRIGGER resource_dropped; DROP TABLE resource; DROP TABLE resource_gone;"
+            "DROP TABLE collection; DROP TABLE property; DROP TABLE owed; DROP TABLE append; DROP TABLE sent_copy;"
+            "DROP INDEX item_by_message_id; ALTER TABLE item DROP COLUMN message_id; PRAGMA user_version = 1",
+            NULL, NULL, NULL),
         SQLITE_OK);
     sqlite3_close(db);
     buf_done(&path);
