@@ -297,11 +297,16 @@ def when(line, calendar, home):
     """(instant, Zone, whether it is a date) of DTSTART and the like; floating times are meant at home."""
     value = line.value.strip()
     if re.fullmatch(r"\d{8}", value):
-        return home.midnight(datetime.date(int(value[:4]), int(value[4:6]), int(value[6:]))), home, True
+        day = datetime.datetime(int(value[:4]), int(value[4:6]), int(value[6:]))
+        if not cal_zones.possible(day):
+            raise BadCalendar(f"{line.name} is {value}, out of range")
+        return home.midnight(day.date()), home, True
     try:
         naive = datetime.datetime.strptime(value.rstrip("Z"), "%Y%m%dT%H%M%S")
     except ValueError:
         raise BadCalendar(f"{line.name} is {value}") from None
+    if not cal_zones.possible(naive):
+        raise BadCalendar(f"{line.name} is {value}, out of range")
     if value.endswith("Z"):
         return cal_zones.seconds(naive), cal_zones.utc(), False
     zone = zone_for(line.params["TZID"], calendar) if "TZID" in line.params else home
@@ -324,7 +329,7 @@ def recurrence_of(value, start, zone):
         raise BadCalendar(f"RRULE {value}")
     days = sum(1 << DAYS.index(d.group(2)) for d in by_day)
     nth = {int(d.group(1)) for d in by_day if d.group(1)} | {int(n) for n in parts.get("BYSETPOS", "").split(",") if n}
-    if len(nth) > 1 or nth - {1, 2, 3, 4, -1}:
+    if len(nth) > 1 or nth - {1, 2, 3, 4, -1} or nth and not days:
         raise BadCalendar(f"RRULE {value}")
     month_days = [int(n) for n in parts.get("BYMONTHDAY", "").split(",") if n]
     if len(month_days) > 1 or any(n < -1 for n in month_days):
@@ -423,3 +428,13 @@ def event_of(part, calendar, home):
     )
     original = when(recurrence_id, calendar, home)[0] if recurrence_id is not None else None
     return Event(appt.uid, original, appt, deleted, intended)
+
+
+def events_of(data, home):
+    """(METHOD, [Event]) of an iCalendar object; BadCalendar for anything else."""
+    try:
+        calendar = parse(data)
+        parts = [part for part in calendar.inner if part.name == "VEVENT"]
+        return calendar.text("METHOD", "").upper(), [event_of(part, calendar, home) for part in parts]
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise BadCalendar(str(error)) from None

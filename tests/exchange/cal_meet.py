@@ -199,11 +199,10 @@ def read(app, raw):
         return None, None
     method, data = found
     try:
-        calendar = cal_ics.parse(data)
-        method = method or calendar.text("METHOD", "").upper()
-        events = [cal_ics.event_of(p, calendar, home(app)) for p in calendar.inner if p.name == "VEVENT"]
-    except (cal_ics.BadCalendar, ValueError, KeyError, IndexError, TypeError):
+        written, events = cal_ics.events_of(data, home(app))
+    except cal_ics.BadCalendar:
         return None, None
+    method = method or written
     return (events or None), method
 
 

@@ -27,6 +27,11 @@ def seconds(naive):
     return int((naive - EPOCH).total_seconds())
 
 
+def possible(naive):
+    """Whether a calendar can hold this time (MS-OXOCAL 2.2.1.44.1)."""
+    return 1602 <= naive.year <= 4499
+
+
 class Zone:
     """Conversions between seconds since 1970 and local wall time (naive datetime)."""
 

@@ -97,9 +97,12 @@ def number(element, name, low, high, default=None):
 def naive(text, what):
     found = COMPACT.fullmatch(text or "")
     try:
-        return datetime.datetime(*(int(n) for n in found.groups()))
+        made = datetime.datetime(*(int(n) for n in found.groups()))
     except (AttributeError, ValueError):
         raise Invalid(f"{what} is {text!r}, not a Compact DateTime") from None
+    if not cal_zones.possible(made):
+        raise Invalid(f"{what} is {text}, out of range")
+    return made
 
 
 class Reader:

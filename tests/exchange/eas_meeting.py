@@ -137,8 +137,11 @@ def instance(cal, text):
         return BAD_DATE, None
     if cal.recurrence is None:
         return NOT_RECURRING, None
-    instant = cal_zones.seconds(datetime.datetime.fromisoformat(f"{found.group(1)}T{found.group(2)}"))
-    day = cal.date_of_original(instant)
+    try:
+        naive = datetime.datetime.fromisoformat(f"{found.group(1)}T{found.group(2)}")
+    except ValueError:
+        return BAD_DATE, None
+    day = cal.date_of_original(cal_zones.seconds(naive)) if cal_zones.possible(naive) else None
     return (None, day) if day is not None and day not in cal.deleted else (INVALID, None)
 
 

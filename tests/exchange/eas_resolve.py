@@ -42,7 +42,11 @@ def window_of(element):
 
 def instant(text):
     found = STAMP.fullmatch(text or "")
-    return cal_zones.seconds(datetime.datetime.fromisoformat(found.group(1))) if found else None
+    try:
+        naive = datetime.datetime.fromisoformat(found.group(1))
+    except (AttributeError, ValueError):
+        return None
+    return cal_zones.seconds(naive) if cal_zones.possible(naive) else None
 
 
 def response(ctx, text, window):

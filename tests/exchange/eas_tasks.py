@@ -93,9 +93,12 @@ def recurrence(ctx, task):
 def naive(text, what):
     found = STAMP.fullmatch(text or "")
     try:
-        return datetime.datetime.fromisoformat(found.group(1))
+        made = datetime.datetime.fromisoformat(found.group(1))
     except (AttributeError, ValueError):
         raise Invalid(f"{what} is {text!r}") from None
+    if not cal_zones.possible(made):
+        raise Invalid(f"{what} is {text}, out of range")
+    return made
 
 
 def number(element, name, low, high, default=None):

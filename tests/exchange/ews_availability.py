@@ -96,6 +96,8 @@ def wall(element, zone):
         stamp = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise violation(element, f"The '{local(element)}' element is invalid - The value '{text}'.") from None
+    if not cal_zones.possible(stamp):
+        raise EwsError("ErrorInvalidTimeInterval", "The time is out of range.", fault=True)
     if stamp.tzinfo is not None:
         return int(stamp.timestamp())
     return zone.epoch(stamp)

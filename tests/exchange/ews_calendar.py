@@ -126,10 +126,10 @@ def create_event(call, element, target):
 def from_mime(call, element):
     """The fields of an iCalendar object."""
     try:
-        calendar = cal_ics.parse(base64.b64decode("".join((element.text or "").split()), validate=True))
-        part = next(p for p in calendar.inner if p.name == "VEVENT" and p.get("RECURRENCE-ID") is None)
-        appt = cal_ics.event_of(part, calendar, context_zone(call) or cal_zones.utc()).appointment
-    except (cal_ics.BadCalendar, ValueError, KeyError, IndexError, StopIteration) as error:
+        data = base64.b64decode("".join((element.text or "").split()), validate=True)
+        _, events = cal_ics.events_of(data, context_zone(call) or cal_zones.utc())
+        appt = next(event.appointment for event in events if event.original is None)
+    except (ValueError, StopIteration) as error:
         raise EwsError("ErrorMimeContentInvalid", f"The MIME content is invalid: {error}") from None
     names = "zone start end end_zone subject body location all_day sensitivity importance uid recurrence reminder"
     fields = {name: getattr(appt, name) for name in names.split()}

@@ -41,6 +41,8 @@ def moment(element, zone):
         naive = datetime.datetime.fromisoformat(found.group(1))
     except (AttributeError, ValueError):
         raise invalid(element, words(element)) from None
+    if not cal_zones.possible(naive):
+        raise EwsError("ErrorCalendarOutOfRange", "The time is out of range.")
     if found.group(2) is None:
         return zone.epoch(naive)
     return cal_zones.seconds(naive) - offset_of(found.group(2))
@@ -57,9 +59,12 @@ def day_of(element):
     """xs:date; a zone behind it says nothing about the day."""
     found = DATE.fullmatch(words(element))
     try:
-        return datetime.date.fromisoformat(found.group(1))
+        day = datetime.date.fromisoformat(found.group(1))
     except (AttributeError, ValueError):
         raise invalid(element, words(element)) from None
+    if day.year < 1602:
+        raise EwsError("ErrorCalendarOutOfRange", "The day is out of range.")
+    return day
 
 
 def number(element):

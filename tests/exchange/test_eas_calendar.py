@@ -84,6 +84,7 @@ def test_a_change_over_ews_is_seen(empty, fresh):
 
 INVALID = {
     "end before start": (OLD, {"end": "20260105T070000Z"}, []),
+    "before all time": (OLD, {"start": "00010101T000000Z"}, []),
     "no compact time": (OLD, {"start": "2026-01-05T08:00:00.000Z"}, []),
     "a zone that is none": (OLD, {"zone": base64.b64encode(b"x" * 171).decode()}, []),
     "busy beyond": (OLD, {}, [E("Calendar:BusyStatus", 7)]),

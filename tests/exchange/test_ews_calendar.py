@@ -131,6 +131,7 @@ def test_order_of_elements(alice):
         f'<t:StartTimeZone Id="{ZONE}"/><t:Start>2026-01-05T09:00:00Z</t:Start><t:End>2026-01-05T10:00:00Z</t:End>'
     )
     assert alice.create(zone_first).fault == "ErrorSchemaValidation"
+    assert alice.create(event(start="0001-01-01T00:00:00Z", zone=None)).codes == ["ErrorCalendarOutOfRange"]
     assert alice.create(event(start="tomorrow")).fault == "ErrorSchemaValidation"
     assert (
         alice.create(event(middle="<t:LegacyFreeBusyStatus>busy</t:LegacyFreeBusyStatus>")).fault

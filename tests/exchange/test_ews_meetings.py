@@ -279,5 +279,14 @@ def test_invitations_from_outside(exchange, alice):
 def test_calendars_that_are_none(exchange):
     for broken in (b"x", b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nEND:VCALENDAR\n", b"BEGIN:VCALENDAR\nEND:VCALENDAR\n"):
         exchange.deliver(b"Content-Type: text/calendar; method=REQUEST\n\n" + broken)
-    exchange.deliver(itip("REQUEST").replace(b"FREQ=WEEKLY", b"FREQ=HOURLY"))
-    assert exchange.events() == [] and len(exchange.items()) == 4
+    whole = itip("REQUEST")
+    for old, new in (
+        (b"FREQ=WEEKLY", b"FREQ=HOURLY"),
+        (b"FREQ=WEEKLY;BYDAY=MO", b"FREQ=MONTHLY;BYSETPOS=2"),
+        (b"20260105T090000", b"00010105T090000"),
+        (b"SEQUENCE:0", b"SEQUENCE:x"),
+        (b"TZID=Somewhere", b"TZID=Nowhere"),
+        (b"+0200", b"x"),
+    ):
+        exchange.deliver(whole.replace(old, new))
+    assert exchange.events() == [] and len(exchange.items()) == 9
