@@ -12,6 +12,7 @@ static const struct cli_command *const commands[] = {
     &cli_reload,
     &cli_password,
     &cli_check_config,
+    &cli_completion,
     &cli_help_,
     NULL,
 };

@@ -12,6 +12,7 @@ extern const struct cli_command cli_reload;
 extern const struct cli_command cli_password;
 extern const struct cli_command cli_login;
 extern const struct cli_command cli_check_config;
+extern const struct cli_command cli_completion;
 extern const struct cli_command cli_help_;
 
 #endif
