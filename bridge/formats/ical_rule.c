@@ -10,7 +10,7 @@ static int64_t floor_day(int64_t s)
     return s / ICAL_DAY_S - (s % ICAL_DAY_S < 0);
 }
 
-/* The first occurrence on the wall. */
+/* The first occurrence on the wall; start TIME_NONE: a task without dates. */
 struct base {
     const struct tz *zone; /* NULL: dates */
     int64_t start, day, clock;
@@ -19,6 +19,8 @@ struct base {
 static struct base base_of(const struct event_fields *f)
 {
     struct base b = {.start = f->start == TIME_NONE ? f->end : f->start};
+    if (b.start == TIME_NONE)
+        return b;
     if (!f->all_day) {
         b.zone = tz_by_name(f->start_zone);
         b.zone = b.zone ? b.zone : tz_utc();
@@ -355,7 +357,7 @@ static bool rule_read(struct ical_reader *r, const struct ical_comp *c, struct i
     if (!parse_rule(rule->value, it->f, &e->recurrence, &reason))
         return ical_refuse(r, reason, rule->line, NULL);
     e->has_recurrence = true;
-    return !overlaps(e) || ical_refuse(r, ICAL_RULE_OVERLAPS, rule->line, NULL);
+    return e->kind == EVENT_TASK || !overlaps(e) || ical_refuse(r, ICAL_RULE_OVERLAPS, rule->line, NULL);
 }
 
 /* A rule in other words, if it has an end of the type that its start has. */

@@ -100,12 +100,12 @@ static void add_relative(struct candidates *c, struct event_recurrence p, const 
 {
     unsigned mask = day_mask(r), day = 1u << s->p.weekday;
     bool last = counts_from_end(r);
+    if (!mask && last) /* BYMONTHDAY=-1 */
+        mask = EVENT_EVERY_DAY;
     if (mask)
         add_relative_days(c, p, s, mask, last); /* as the rule has them, where Exchange has such a set */
     if (mask != day)
         add_relative_days(c, p, s, day, last);
-    if (mask != EVENT_EVERY_DAY && last)
-        add_relative_days(c, p, s, EVENT_EVERY_DAY, last);
 }
 
 /* The day of the month, and those that the start can only stand for because its month is too short. */
