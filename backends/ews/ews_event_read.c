@@ -718,6 +718,7 @@ static void finish_task(struct ews_event_reading *r)
     struct event *e = &r->item->e;
     e->kind = EVENT_TASK;
     e->fields.all_day = true;
+    e->fields.busy = EVENT_FREE; /* a task takes no time */
     e->fields.start = r->at;
     e->fields.end = r->to;
     e->fields.mine = EVENT_NO_RESPONSE;

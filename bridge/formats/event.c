@@ -172,17 +172,23 @@ static bool same_recurrence(const struct event *a, const struct event *b)
            x->regenerates == y->regenerates && x->calendar == y->calendar && x->leap_month == y->leap_month;
 }
 
-static bool same_exceptions(const struct event *a, const struct event *b)
+/* Answers are their own parts wherever they stand. */
+static unsigned exceptions_differ(const struct event *a, const struct event *b)
 {
+    const unsigned answers = EVENT_PART_MINE | EVENT_PART_RESPONSES;
+    unsigned differ = 0;
     if (a->exception_count != b->exception_count)
-        return false;
+        return EVENT_PART_EXCEPTIONS;
     for (size_t i = 0; i < a->exception_count; i++) {
         const struct event_exception *x = &a->exceptions[i], *y = &b->exceptions[i];
-        if (x->original != y->original || x->deleted != y->deleted ||
-            (!x->deleted && event_fields_differ(&x->fields, &y->fields)))
-            return false;
+        if (x->original != y->original || x->deleted != y->deleted)
+            return EVENT_PART_EXCEPTIONS;
+        unsigned parts = x->deleted ? 0 : event_fields_differ(&x->fields, &y->fields);
+        differ |= parts & answers;
+        if (parts & ~answers)
+            differ |= EVENT_PART_EXCEPTIONS;
     }
-    return true;
+    return differ;
 }
 
 static bool same_task(const struct event *a, const struct event *b)
@@ -196,8 +202,7 @@ unsigned event_differ(const struct event *a, const struct event *b)
     unsigned differ = event_fields_differ(&a->fields, &b->fields);
     if (!same_recurrence(a, b))
         differ |= EVENT_PART_RECURRENCE;
-    if (!same_exceptions(a, b))
-        differ |= EVENT_PART_EXCEPTIONS;
+    differ |= exceptions_differ(a, b);
     if (!str_case_eq(a->organizer_email, b->organizer_email) || a->is_meeting != b->is_meeting ||
         a->response_requested != b->response_requested)
         differ |= EVENT_PART_ATTENDEES;

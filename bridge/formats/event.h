@@ -186,7 +186,8 @@ enum event_part {
     EVENT_PART_CANCELLED = 1 << 16
 };
 unsigned event_fields_differ(const struct event_fields *a, const struct event_fields *b);
-/* The exceptions are compared by their originals, whole: EVENT_PART_EXCEPTIONS. */
+/* The exceptions are compared by their originals, whole: EVENT_PART_EXCEPTIONS; only what was answered in them is
+ * EVENT_PART_MINE and EVENT_PART_RESPONSES as it is in the series. */
 unsigned event_differ(const struct event *a, const struct event *b);
 /* The exception of this original start; NULL. */
 const struct event_exception *event_exception(const struct event *e, int64_t original);

@@ -25,6 +25,8 @@ static struct base base_of(const struct event_fields *f)
         b.zone = tz_by_name(f->start_zone);
         b.zone = b.zone ? b.zone : tz_utc();
     }
+    if (b.start == TIME_NONE) /* a task without any date: it has no rule */
+        return b;
     int64_t local = b.zone ? tz_to_local(b.zone, b.start) : b.start;
     b.day = floor_day(local);
     b.clock = local - b.day * ICAL_DAY_S;
