@@ -13,6 +13,7 @@
 #include "bridge/base/rand.h"
 #include "bridge/base/time.h"
 #include "bridge/cache_file.h"
+#include "bridge/calendar_private.h"
 #include "bridge/content_engine.h"
 #include "bridge/secrets.h"
 #include "bridge/sync.h"
@@ -200,6 +201,7 @@ static bool open_backend(struct account *a, struct err *err)
     struct backend_config *c = &a->opts.backend_config;
     c->loop = a->loop;
     c->tmp_dir = cache_tmp_dir(a->cache);
+    c->zone = calendar_zone().p;
     c->host = (struct backend_host){a, host_put, host_get, host_wipe, host_health, host_cursor};
     a->backend = a->opts.backend->open(c, err);
     return a->backend != NULL;
@@ -223,7 +225,9 @@ static void account_close(struct account *a)
 {
     timer_free(&a->sweep);
     account_login_done(a);
+    calendar_writes_done(a);
     changes_done(a);
+    calendar_mail_free(&a->calendar_mail);
     submits_done(a);
     sync_free(&a->sync);
     content_engine_free(&a->content);
@@ -267,6 +271,8 @@ static bool start(struct account *a, struct err *err)
     a->content = content_engine_new(a);
     a->sync = sync_new(a);
     changes_start(a);
+    if (a->opts.calendars)
+        a->calendar_mail = calendar_mail_new(a);
     a->sweep = timer_new(a->loop, on_sweep, a);
     timer_start(a->sweep, SWEEP_MS);
     return true;
@@ -283,6 +289,7 @@ struct account *account_open(struct accounts *all, const struct account_opts *op
     list_init(&a->changes);
     list_init(&a->receipts);
     list_init(&a->submits);
+    list_init(&a->calendar_writes);
     list_init(&a->logins);
     if (!start(a, err)) {
         err_prefix(err, "account \"%s\": ", opts->name);

@@ -11,6 +11,7 @@
 #include "bridge/mailbox.h"
 #include "bridge/store.h"
 
+struct calendar_mail;
 struct sync;
 struct content_engine;
 
@@ -47,6 +48,8 @@ struct account {
     struct change *merge;
     struct list submits; /* struct submit, under way */
     struct timer *sweep; /* drops unused mailboxes, empties the store's list of dropped content */
+    struct list calendar_writes;         /* struct calendar_write, waiting and under way */
+    struct calendar_mail *calendar_mail; /* invitations that we owe */
 
     /* account_login.c: hashes of passwords, salted for this process */
     struct crypto_hash local_hash;

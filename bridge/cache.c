@@ -226,6 +226,19 @@ static bool take_bytes(struct cache *c, const char *table, int64_t pk, struct st
     return ok;
 }
 
+void cache_seal(const struct cache *c, struct str label, struct str plain, struct buf *out)
+{
+    if (c->sealed)
+        crypto_seal(out, c->key, label, plain);
+    else
+        buf_str(out, plain);
+}
+
+bool cache_unseal(const struct cache *c, struct str label, struct str stored, struct buf *out)
+{
+    return c->sealed ? crypto_open(out, c->key, label, stored) : buf_str(out, stored);
+}
+
 enum cache_header_state cache_header(struct cache *c, int64_t pk, struct arena *arena, struct str *ret_header)
 {
     struct sqlite3_stmt *q = lookup(
@@ -293,7 +306,8 @@ bool cache_rendering(struct cache *c, int64_t pk, unsigned which, struct arena *
         which < CACHE_RENDERINGS ? lookup(c, "SELECT bytes FROM rendering WHERE row = ?1", row) : NULL;
     if (!q)
         return false;
-    bool ok = db_step(&c->db, q, NULL) == 1 && take_bytes(c, "rendering", row, db_bytes(q, 0), arena, ret_bytes);
+    bool ok = db_step(&c->db, q, NULL) == 1 &&
+              (!ret_bytes || take_bytes(c, "rendering", row, db_bytes(q, 0), arena, ret_bytes));
     db_reset(q);
     return ok;
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "bridge/base/arena.h"
+#include "bridge/base/buf.h"
 #include "bridge/base/err.h"
 #include "bridge/base/str.h"
 #include "bridge/io/blob.h"
@@ -46,8 +47,14 @@ bool cache_put_message(struct cache *c, int64_t pk, const struct blob *message, 
 bool cache_structure(struct cache *c, int64_t pk, struct arena *arena, struct str *ret_packed);
 
 #define CACHE_RENDERINGS 8
+/* NULL out: only ask. */
 bool cache_rendering(struct cache *c, int64_t pk, unsigned which, struct arena *arena, struct str *ret_bytes);
 void cache_put_rendering(struct cache *c, int64_t pk, unsigned which, struct str bytes);
+
+/* What is kept elsewhere of this account (state.db: extra, owed) is sealed the same way where the cache is: with the
+ * account's key, labelled; else it is copied as it is. cache_unseal() false: not ours, or damaged. */
+void cache_seal(const struct cache *c, struct str label, struct str plain, struct buf *out);
+bool cache_unseal(const struct cache *c, struct str label, struct str stored, struct buf *out);
 
 void cache_drop(struct cache *c, int64_t pk);
 uint64_t cache_bytes(const struct cache *c); /* of messages */

@@ -51,6 +51,9 @@ struct change {
     int64_t merge_kept, merge_other; /* one copy of what was sent: items */
     struct append_row *undo;         /* pending work: the row at hand */
     struct change *follows;          /* step() again when that one is over */
+    /* collections (calendar.c): as the client names it, and what the server made of it */
+    struct str segment, made_id;
+    enum folder_kind kind;
 };
 
 struct change *change_new(struct account *a, struct mailbox *m, change_cb *cb, void *ud);

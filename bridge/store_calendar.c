@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/base/buf.h"
+#include "bridge/base/text.h"
 #include "bridge/base/time.h"
 #include "bridge/io/crypto.h"
 #include "bridge/store_private.h"
@@ -180,12 +181,8 @@ static void name_from_uid(struct buf *out, struct str uid)
     if (plain) {
         buf_str(out, uid);
     } else {
-        static const char hex[] = "0123456789abcdef";
         struct crypto_hash h = crypto_sha256(uid);
-        for (size_t i = 0; i < STORE_DIGEST_SIZE; i++) {
-            buf_byte(out, hex[h.b[i] >> 4]);
-            buf_byte(out, hex[h.b[i] & 15]);
-        }
+        text_hex_add(out, str_of(h.b, STORE_DIGEST_SIZE));
     }
     buf_lit(out, ".ics");
 }
@@ -392,24 +389,46 @@ static int64_t item_pk_of(struct store *s, int64_t folder_pk, int64_t generation
     return pk;
 }
 
-static bool rename_resource(struct store *s, int64_t pk, const struct store_event *event, struct err *err)
+static bool rename_resource(struct store *s, int64_t folder_pk, int64_t pk, uint64_t modseq, struct str name,
+                            struct err *err)
 {
+    if (name_taken(s, folder_pk, name))
+        return err_set(err, ERR_EXISTS, "the resource's name is taken");
     struct sqlite3_stmt *q =
-        db_prepare(&s->db, "UPDATE resource SET name = ?2, ical_uid = ?3 WHERE pk = ?1 AND ?2 <> ''", err);
+        db_prepare(&s->db,
+                   "INSERT OR IGNORE INTO resource_gone (folder, modseq, name) SELECT folder, ?2, name FROM resource"
+                   " WHERE pk = ?1",
+                   err);
     if (!q)
         return false;
     db_bind_int(q, 1, pk);
-    db_bind_text(q, 2, event->name);
-    db_bind_text(q, 3, event->ical_uid);
+    db_bind_int(q, 2, (int64_t)modseq);
+    if (!db_run(&s->db, q, err) ||
+        !store_run2(s, "UPDATE item SET modseq = ?2 WHERE pk = ?1", pk, (int64_t)modseq, err) ||
+        !(q = db_prepare(&s->db, "UPDATE resource SET name = ?2 WHERE pk = ?1", err)))
+        return false;
+    db_bind_int(q, 1, pk);
+    db_bind_text(q, 2, name);
+    return db_run(&s->db, q, err);
+}
+
+static bool set_uid(struct store *s, int64_t pk, struct str uid, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&s->db, "UPDATE resource SET ical_uid = ?2 WHERE pk = ?1", err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, pk);
+    db_bind_text(q, 2, uid);
     return db_run(&s->db, q, err);
 }
 
 /* A sync may have been faster and have made the row of a new item: it gets the client's name then. */
 static bool put_row(struct store *s, int64_t folder_pk, struct folder_state *st, struct str server_id,
                     struct str change, struct str identity_uid, const struct store_event *event, int64_t *ret_pk,
-                    struct err *err)
+                    bool *ret_seen, struct err *err)
 {
-    bool shown = false, changed = false;
+    bool shown = false, changed = false, ok;
+    *ret_seen = true;
     int64_t pk = item_pk_of(s, folder_pk, st->generation, server_id, &shown);
     *ret_pk = pk;
     if (!pk)
@@ -419,11 +438,27 @@ static bool put_row(struct store *s, int64_t folder_pk, struct folder_state *st,
     struct store_resource now;
     bool named = event->name.n == 0 || (store_resource_by_pk(s, pk, &arena, &now) && str_eq(now.name, event->name));
     arena_done(&arena);
-    if (!named && name_taken(s, folder_pk, event->name))
-        return err_set(err, ERR_EXISTS, "the resource's name is taken");
-    return (named || rename_resource(s, pk, event, err)) && set_change(s, pk, change, err) &&
-           store_event_update(s, folder_pk, pk, st->modseq, event, &changed, err) &&
-           (named || store_run2(s, "UPDATE item SET modseq = ?2 WHERE pk = ?1", pk, (int64_t)st->modseq, err));
+    ok = (named || rename_resource(s, folder_pk, pk, st->modseq, event->name, err)) &&
+         set_uid(s, pk, event->ical_uid, err) && set_change(s, pk, change, err) &&
+         store_event_update(s, folder_pk, pk, st->modseq, event, &changed, err);
+    *ret_seen = !named || changed;
+    return ok;
+}
+
+bool store_resource_rename(struct store *s, int64_t folder_pk, int64_t item_pk, struct str name, uint64_t *ret_modseq,
+                           struct err *err)
+{
+    struct folder_state st;
+    if (!db_begin(&s->db, err))
+        return false;
+    bool ok = store_folder_state(s, folder_pk, &st, err);
+    if (ok) {
+        st.modseq++;
+        *ret_modseq = st.modseq;
+        ok = rename_resource(s, folder_pk, item_pk, st.modseq, name, err) &&
+             store_folder_state_put(s, folder_pk, &st, err);
+    }
+    return store_end(s, ok, err);
 }
 
 bool store_event_put(struct store *s, int64_t folder_pk, struct str server_id, struct str change,
@@ -432,13 +467,16 @@ bool store_event_put(struct store *s, int64_t folder_pk, struct str server_id, s
 {
     struct folder_state st;
     int64_t pk = 0;
+    bool seen = false;
     if (!db_begin(&s->db, err))
         return false;
     bool ok = store_folder_state(s, folder_pk, &st, err);
     if (ok) {
         st.modseq++;
-        ok = put_row(s, folder_pk, &st, server_id, change, identity_uid, event, &pk, err) &&
-             store_folder_state_put(s, folder_pk, &st, err);
+        ok = put_row(s, folder_pk, &st, server_id, change, identity_uid, event, &pk, &seen, err);
+        if (!seen) /* nothing a client could see: the tags stand still */
+            st.modseq--;
+        ok = ok && store_folder_state_put(s, folder_pk, &st, err);
     }
     if (!store_end(s, ok, err))
         return false;

@@ -52,6 +52,9 @@ bool store_resources_gone(struct store *s, int64_t folder_pk, uint64_t modseq, s
 bool store_event_put(struct store *s, int64_t folder_pk, struct str server_id, struct str change,
                      struct str identity_uid, const struct store_event *event, struct store_resource *ret,
                      struct err *err);
+/* Another name for a resource; ERR_EXISTS: it is taken. The revision goes up, the old name is gone. */
+bool store_resource_rename(struct store *s, int64_t folder_pk, int64_t item_pk, struct str name, uint64_t *ret_modseq,
+                           struct err *err);
 /* The same item under a new server id (an answered meeting). */
 bool store_event_renamed(struct store *s, int64_t item_pk, struct str server_id, struct str change, struct err *err);
 

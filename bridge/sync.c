@@ -9,6 +9,7 @@
 #include "bridge/base/mem.h"
 #include "bridge/base/rand.h"
 #include "bridge/base/time.h"
+#include "bridge/calendar_private.h"
 #include "bridge/content_engine.h"
 #include "bridge/sent_copy.h"
 
@@ -131,6 +132,16 @@ static void forget(struct sync *s, struct sync_folder *f)
     mem_free(f);
 }
 
+static bool is_kept(const struct sync *s, const struct store_folder *f)
+{
+    unsigned caps = s->account->backend->caps;
+    bool calendars = s->account->opts.calendars;
+    if (f->hidden)
+        return false;
+    return f->kind == FOLDER_MAIL || (f->kind == FOLDER_CALENDAR && calendars && caps & CAP_CALENDAR) ||
+           (f->kind == FOLDER_TASKS && calendars && caps & CAP_TASKS);
+}
+
 void sync_folders_changed(struct sync *s)
 {
     struct arena arena = {0};
@@ -143,13 +154,13 @@ void sync_folders_changed(struct sync *s)
     LIST_EACH (&s->folders, l) {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
         size_t i = 0;
-        while (i < n && !(rows[i].pk == f->pk && rows[i].kind == FOLDER_MAIL && !rows[i].hidden))
+        while (i < n && !(rows[i].pk == f->pk && is_kept(s, &rows[i])))
             i++;
         if (i == n)
             forget(s, f);
     }
     for (size_t i = 0; i < n; i++) {
-        if (rows[i].kind != FOLDER_MAIL || rows[i].hidden)
+        if (!is_kept(s, &rows[i]))
             continue;
         struct sync_folder *f = find(s, rows[i].pk);
         if (!f) {
@@ -298,7 +309,8 @@ static void folder_done(struct sync *s, struct sync_folder *f)
     f->synced = true;
     f->synced_ms = time_mono_ms();
     wake(f, &none);
-    content_prefetch(s->account->content, f->pk);
+    if (f->kind == FOLDER_MAIL)
+        content_prefetch(s->account->content, f->pk);
 }
 
 static void page_applied(struct sync *s, struct sync_folder *f, const struct reply *reply,
@@ -358,7 +370,8 @@ static void on_page(void *ud, const struct reply *reply)
     crash_point("sync.answered");
     if (err.code == ERR_NONE) {
         struct store_page page = {reply->items.list, reply->items.count, reply->items.cursor, reply->items.more, NULL};
-        bool ok = store_apply_page(s->account->store, f->pk, &page, f->announce, &done, &err);
+        bool ok = f->kind == FOLDER_MAIL ? store_apply_page(s->account->store, f->pk, &page, f->announce, &done, &err)
+                                         : calendar_take_page(s->account, f->pk, reply, f->announce, &done, &err);
         crash_point("sync.stored");
         if (ok)
             page_applied(s, f, reply, &done);
@@ -414,7 +427,10 @@ static void start_page(struct sync *s, struct sync_folder *f)
         folder_trouble(s, f, &err);
     } else {
         s->current = f;
-        s->page_op = backend_sync(s->account->backend, f->server_id, buf_view(&cursor), on_page, s);
+        s->page_op =
+            f->kind == FOLDER_MAIL
+                ? backend_sync(s->account->backend, f->server_id, buf_view(&cursor), on_page, s)
+                : backend_sync_events(s->account->backend, f->server_id, f->kind, buf_view(&cursor), on_page, s);
     }
     buf_done(&cursor);
 }

@@ -3,6 +3,7 @@
 
 #include "backends/eas/eas.h"
 #include "backends/ews/ews.h"
+#include "bridge/base/text.h"
 
 const struct backend_ops *config_backend_ops(const struct config_account *a)
 {
@@ -44,6 +45,18 @@ struct backend_config config_backend_config(const struct config *c, const struct
     };
 }
 
+/* Where clients find the account's calendars, for addresses of attachments. */
+static const char *dav_url(struct config *c, const char *name)
+{
+    struct buf encoded = {0};
+    text_percent_add(&encoded, str_from(name), "@");
+    const char *url = arena_printf(&c->arena, "%s://localhost:%u/dav/%s", c->server.tls ? "https" : "http",
+                                   (unsigned)c->server.dav, buf_z(&encoded))
+                          .p;
+    buf_done(&encoded);
+    return url;
+}
+
 static const char *account_dir(struct config *c, const char *top, const char *name)
 {
     return arena_printf(&c->arena, "%s/accounts/%s", top, name).p;
@@ -70,6 +83,8 @@ struct account_opts config_account_opts(struct config *c, const struct config_ac
         .encrypt = a->encrypt,
         .secrets = secrets,
         .expunge_permanent = a->expunge == EXPUNGE_PERMANENT,
+        .calendars = c->server.dav != 0,
+        .dav_url = c->server.dav ? dav_url(c, a->name) : NULL,
         .backend = config_backend_ops(a),
         .backend_config = config_backend_config(c, a, loop, login),
     };

@@ -81,6 +81,8 @@ static void say_ready(struct program *p)
         buf_printf(&what, "IMAP on port %u", (unsigned)v->imap);
     if (v->smtp)
         buf_printf(&what, "%sSMTP on port %u", what.n ? ", " : "", (unsigned)v->smtp);
+    if (v->dav)
+        buf_printf(&what, "%sCalDAV on port %u", what.n ? ", " : "", (unsigned)v->dav);
     if (what.n)
         log_info("run", NULL, "ready: %s of %s, %s; %zu of %zu accounts", buf_z(&what), buf_z(&where),
                  v->tls ? "TLS" : "without TLS", run_accounts_open(p), p->config->account_count);
@@ -89,8 +91,6 @@ static void say_ready(struct program *p)
                  p->config->account_count);
     buf_done(&what);
     buf_done(&where);
-    if (v->dav)
-        log_info("run", NULL, "CalDAV is not served yet by this version");
     daemon_notify("READY=1");
 }
 
@@ -115,6 +115,7 @@ static void close_all(struct program *p)
     run_close_accounts(p);
     tls_server_free(&p->imap_tls);
     tls_server_free(&p->smtp_tls);
+    tls_server_free(&p->dav_tls);
     timer_free(&p->drain_timer);
     timer_free(&p->closing_timer);
     timer_free(&p->certs_timer);

@@ -17,6 +17,7 @@
 #include "bridge/io/loop.h"
 #include "bridge/io/netwatch.h"
 #include "bridge/io/tls.h"
+#include "protocols/caldav/caldav_server.h"
 #include "protocols/imap/imap_server.h"
 #include "protocols/smtp/smtp_server.h"
 
@@ -60,7 +61,7 @@ struct program {
     char *certs_dir, *tmp_dir;
     int sockets[RUN_SOCKETS_MAX]; /* from the service manager; kept, so that listeners can be made again */
     int socket_count;
-    struct tls_server *imap_tls, *smtp_tls; /* one certificate; they differ in the name they agree on */
+    struct tls_server *imap_tls, *smtp_tls, *dav_tls; /* one certificate; they differ in the name they agree on */
     struct timer *certs_timer, *drain_timer, *closing_timer;
     struct loop_signal *on_term, *on_int, *on_hup;
     struct daemon_watchdog *watchdog;
@@ -73,7 +74,7 @@ struct program {
     struct list slots, logins; /* struct run_account, struct run_login */
     int64_t started_s;
     struct servers *servers;
-    struct server *imap, *smtp;
+    struct server *imap, *smtp, *dav;
     bool stopping;
     bool clients_gone; /* what is left to be waited for is on its way to a server */
 };

@@ -25,7 +25,8 @@ static bool publish(struct program *p, const struct certs *c, struct err *err)
 static bool load_pair(struct program *p, const char *chain_file, const char *key_file, struct err *err)
 {
     return tls_server_load(p->imap_tls, chain_file, key_file, err) &&
-           tls_server_load(p->smtp_tls, chain_file, key_file, err);
+           tls_server_load(p->smtp_tls, chain_file, key_file, err) &&
+           tls_server_load(p->dav_tls, chain_file, key_file, err);
 }
 
 static bool load_own_certs(struct program *p, struct err *err)
@@ -53,6 +54,7 @@ bool run_load_certs(struct program *p, struct err *err)
     if (!p->imap_tls) {
         p->imap_tls = tls_server_new("imap");
         p->smtp_tls = tls_server_new(NULL); /* no name is registered */
+        p->dav_tls = tls_server_new("http/1.1");
     }
     return v->cert ? load_pair(p, v->cert, v->key, err) : load_own_certs(p, err);
 }

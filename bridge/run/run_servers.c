@@ -20,12 +20,13 @@ struct listening {
     uint64_t port;
     struct tls_server *tls;
 };
-#define PROTOCOLS 2
+#define PROTOCOLS 3
 
 static void list_protocols(const struct program *p, const struct config_server *v, struct listening *ret)
 {
     ret[0] = (struct listening){"imap", p->imap, v->imap, v->tls ? p->imap_tls : NULL};
     ret[1] = (struct listening){"smtp", p->smtp, v->smtp, v->tls ? p->smtp_tls : NULL};
+    ret[2] = (struct listening){"caldav", p->dav, v->dav, v->tls ? p->dav_tls : NULL};
 }
 
 /* --- sockets that the service manager holds for us ---------------------------------------------------------- */
@@ -66,7 +67,7 @@ static void warn_of_unused(const struct program *p)
         char name[INET6_ADDRSTRLEN] = "?";
         unsigned n = 0;
         bool used = false;
-        if (names(p->sockets[i], name, sizeof(name), &n) && (n == v->imap || n == v->smtp))
+        if (names(p->sockets[i], name, sizeof(name), &n) && (n == v->imap || n == v->smtp || n == v->dav))
             for (size_t a = 0; a < v->address_count; a++)
                 used |= strcmp(name, v->addresses[a]) == 0;
         if (!used)
@@ -135,6 +136,18 @@ static void make_servers(struct program *p)
                    .recipients = (size_t)n->smtp_recipients,
                    .message = n->message_size},
     });
+    p->dav = caldav_server_new(&(struct caldav_server_opts){
+        .all = p->servers,
+        .tls = p->config->server.tls,
+        .port = (unsigned)p->config->server.dav,
+        .limits = {.request_line = (size_t)n->http_request_line,
+                   .headers = (size_t)n->http_headers,
+                   .header_count = (size_t)n->http_header_count,
+                   .body = (size_t)n->http_body,
+                   .keepalive_s = (unsigned)n->http_keepalive_s,
+                   .hrefs = (size_t)n->dav_hrefs,
+                   .results = (size_t)n->dav_results},
+    });
 }
 
 static bool listen_all(struct program *p, struct err *err)
@@ -157,7 +170,8 @@ bool run_start_servers(struct program *p, struct err *err)
 
 static bool same_places(const struct config_server *a, const struct config_server *b)
 {
-    bool same = a->address_count == b->address_count && a->imap == b->imap && a->smtp == b->smtp && a->tls == b->tls &&
+    bool same = a->address_count == b->address_count && a->imap == b->imap && a->smtp == b->smtp &&
+                a->dav == b->dav && a->tls == b->tls &&
                 a->allow_uids == b->allow_uids;
     for (size_t i = 0; same && i < a->address_count; i++)
         same = strcmp(a->addresses[i], b->addresses[i]) == 0;
@@ -168,6 +182,7 @@ static void keep_places(struct config *c, const struct config_server *before)
 {
     c->server.imap = before->imap;
     c->server.smtp = before->smtp;
+    c->server.dav = before->dav;
     c->server.tls = before->tls;
     c->server.allow_uids = before->allow_uids;
     c->server.address_count = before->address_count;
@@ -179,6 +194,7 @@ static void unlisten_all(struct program *p)
 {
     server_unlisten(p->imap);
     server_unlisten(p->smtp);
+    server_unlisten(p->dav);
 }
 
 bool run_change_servers(struct program *p, const struct config_server *before, struct err *err)
@@ -205,5 +221,6 @@ void run_close_servers(struct program *p)
 {
     server_free(&p->imap);
     server_free(&p->smtp);
+    server_free(&p->dav);
     servers_free(&p->servers);
 }

@@ -88,7 +88,7 @@ class Account:
 
 
 class Bridge:
-    def __init__(self, directory, accounts, *, tls=True, limits=None, start=True, log_level="debug", canaries=(), command=()):
+    def __init__(self, directory, accounts, *, tls=True, limits=None, start=True, log_level="debug", canaries=(), command=(), dav=False):
         self.directory = str(directory)
         self.accounts = list(accounts)
         self.command = list(command)
@@ -102,6 +102,7 @@ class Bridge:
             pair = f"{account.keys['user']}:{account.password}".encode()
             self.canaries += [account.password, base64.b64encode(pair).decode()]
         self.process, self.port, self.smtp_port = None, free_port(), free_port()
+        self.dav_port = free_port() if dav else 0
         self.environment = {}
         self.clients = []
         os.makedirs(self.directory, exist_ok=True)
@@ -117,7 +118,8 @@ class Bridge:
         return path
 
     def write_config(self):
-        lines = ["[server]", "listen = localhost", f"imap = {self.port}", f"smtp = {self.smtp_port}", "dav = 0"]
+        lines = ["[server]", "listen = localhost", f"imap = {self.port}", f"smtp = {self.smtp_port}"]
+        lines += [f"dav = {self.dav_port}"]
         lines += [f"tls = {'on' if self.tls else 'off'}", f"state-dir = {self.state}", f"cache-dir = {self.cache}"]
         lines += [f"log-level = {self.log_level}"]
         if self.limits:
@@ -159,6 +161,7 @@ class Bridge:
             code, self.process = self.process.returncode, None
             assert code == 75 and "ort" in self.log(now=True), f"exit status {code}:\n{self.tail()}"
             self.port, self.smtp_port = free_port(), free_port()  # somebody was faster
+            self.dav_port = free_port() if self.dav_port else 0
         raise AssertionError("no free port: " + self.tail())
 
     def stop(self):

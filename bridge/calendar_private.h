@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BRIDGE_CALENDAR_PRIVATE_H
+#define BRIDGE_CALENDAR_PRIVATE_H
+/* Shared by the calendar*.c files, and what the sync engine calls of them. */
+#include "bridge/account_private.h"
+#include "bridge/calendar.h"
+#include "bridge/formats/ical.h"
+#include "bridge/store_calendar.h"
+
+/* What the cache keeps of an item, beside the renderings of messages (content.h). */
+enum calendar_rendering { CALENDAR_R_CANONICAL = CONTENT_R_MAX, CALENDAR_R_SERVED, CALENDAR_R_MAX };
+_Static_assert(CALENDAR_R_MAX <= CACHE_RENDERINGS, "the cache has a place for each");
+
+#define CALENDAR_VERBATIM_MAX (256 * 1024) /* bytes of a client's own text that are kept to be served */
+
+/* Where floating times are, and who the user is. */
+struct ical_options calendar_options(const struct account *a, struct str me[1]);
+
+/* An item as the server has it, ready for the store: texts for the cache, and the row. All in the arena. */
+struct calendar_item {
+    struct str canonical, served;
+    struct store_event row;
+    bool unchanged; /* the server says what it said before: `served` is empty, the cached one stays */
+};
+/* known: the resource as it is; NULL for a new one. Its extra goes into what is served. */
+void calendar_prepare(struct account *a, const struct event *e, const struct store_resource *known, struct arena *arena,
+                      struct calendar_item *ret);
+void calendar_keep(struct account *a, int64_t pk, const struct calendar_item *item); /* into the cache */
+/* The server's item as it was last seen, from the cache; false: to be fetched. */
+bool calendar_base(struct account *a, int64_t pk, struct arena *arena, struct event *ret);
+void calendar_digest(struct str text, char to[STORE_DIGEST_SIZE]);
+/* extra, sealed and back. */
+struct str calendar_seal(struct account *a, struct str extras, struct arena *arena);
+struct str calendar_unseal(struct account *a, struct str extra, struct arena *arena);
+
+/* A page of sync_events(): store and cache. */
+bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply *reply, bool announce,
+                        struct store_applied *done, struct err *err);
+
+/* The server's folder of a collection; false: it is gone. Strings in the arena. */
+bool calendar_folder(struct account *a, int64_t pk, struct arena *arena, struct store_folder *ret);
+
+/* Invitations that we send ourselves (calendar_mail.c). `before` NULL: new; `after` NULL: deleted. Adds what is owed
+ * inside the caller's transaction. */
+bool calendar_owe(struct account *a, const struct event *before, const struct event *after, struct err *err);
+/* The attendee's answer to the organiser. */
+bool calendar_owe_reply(struct account *a, const struct event *e, bool has_instance, int64_t instance,
+                        enum event_response response, struct err *err);
+/* Send what is owed, one after the other; again after a failure. */
+struct calendar_mail *calendar_mail_new(struct account *a);
+void calendar_mail_free(struct calendar_mail **m);
+void calendar_mail_kick(struct account *a);
+
+void calendar_writes_done(struct account *a); /* the account goes away */
+
+#endif
