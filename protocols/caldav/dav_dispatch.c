@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a whole request to the function that answers it, and what several of them need. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "protocols/caldav/dav_session.h"
+
+/* Which methods there are at a place: Allow, and 405 for the others. */
+#define BIT(m)  (1u << DAV_##m)
+#define READING (BIT(OPTIONS) | BIT(PROPFIND))
+static const unsigned allowed[] = {
+    [DAV_AT_NOWHERE] = BIT(MKCALENDAR) | BIT(MKCOL),
+    [DAV_AT_ROOT] = READING | BIT(GET) | BIT(HEAD),
+    [DAV_AT_WELL_KNOWN] = READING | BIT(GET) | BIT(HEAD),
+    [DAV_AT_TOP] = READING | BIT(REPORT),
+    [DAV_AT_PRINCIPAL] = READING | BIT(REPORT) | BIT(PROPPATCH),
+    [DAV_AT_HOME] = READING | BIT(REPORT) | BIT(PROPPATCH),
+    [DAV_AT_COLLECTION] =
+        READING | BIT(REPORT) | BIT(PROPPATCH) | BIT(DELETE) | BIT(MKCALENDAR) | BIT(MKCOL) | BIT(GET) | BIT(HEAD),
+    [DAV_AT_RESOURCE] = READING | BIT(GET) | BIT(HEAD) | BIT(PUT) | BIT(DELETE) | BIT(COPY) | BIT(MOVE) | BIT(REPORT),
+    [DAV_AT_INBOX] = READING | BIT(REPORT) | BIT(PROPPATCH),
+    [DAV_AT_INBOX_ITEM] = READING,
+    [DAV_AT_OUTBOX] = READING | BIT(POST) | BIT(PROPPATCH),
+    [DAV_AT_ATTACHMENT] = BIT(OPTIONS) | BIT(GET) | BIT(HEAD),
+};
+
+static void options(struct dav_session *s)
+{
+    static const char *const names[] = {[DAV_OPTIONS] = "OPTIONS",
+                                        [DAV_GET] = "GET",
+                                        [DAV_HEAD] = "HEAD",
+                                        [DAV_PUT] = "PUT",
+                                        [DAV_DELETE] = "DELETE",
+                                        [DAV_POST] = "POST",
+                                        [DAV_PROPFIND] = "PROPFIND",
+                                        [DAV_PROPPATCH] = "PROPPATCH",
+                                        [DAV_REPORT] = "REPORT",
+                                        [DAV_MKCOL] = "MKCOL",
+                                        [DAV_MKCALENDAR] = "MKCALENDAR",
+                                        [DAV_COPY] = "COPY",
+                                        [DAV_MOVE] = "MOVE"};
+    struct buf b = {0};
+    buf_lit(&b, "Allow: OPTIONS");
+    for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++)
+        if (allowed[s->path.place] & 1u << i)
+            buf_printf(&b, ", %s", names[i]);
+    buf_lit(&b, "\r\n");
+    /* Some clients ask before they sign in, at the door alone (Thunderbird): it says what it would say inside. */
+    if (!s->client.account)
+        buf_lit(&b, "DAV: 1, 3, extended-mkcol, calendar-access, calendar-auto-schedule\r\n");
+    dav_answer(s, 200, buf_z(&b), NULL, STR_NULL);
+    buf_done(&b);
+}
+
+static void well_known(struct dav_session *s)
+{
+    dav_answer(s, 301, "Location: /dav/\r\n", NULL, STR_NULL); /* RFC 6764 5 */
+}
+
+static bool is_own(const struct dav_session *s)
+{
+    return s->path.account.n == 0 || (s->client.account && str_is(s->path.account, account_name(s->client.account)));
+}
+
+void dav_dispatch(struct dav_session *s)
+{
+    static void (*const functions[])(struct dav_session *
+                                     s) = {[DAV_OPTIONS] = options,       [DAV_GET] = dav_get,
+                                           [DAV_HEAD] = dav_get,          [DAV_PUT] = dav_put,
+                                           [DAV_DELETE] = dav_delete,     [DAV_POST] = dav_post,
+                                           [DAV_PROPFIND] = dav_propfind, [DAV_PROPPATCH] = dav_proppatch,
+                                           [DAV_REPORT] = dav_report,     [DAV_MKCOL] = dav_make,
+                                           [DAV_MKCALENDAR] = dav_make,   [DAV_COPY] = dav_copy_or_move,
+                                           [DAV_MOVE] = dav_copy_or_move, [DAV_OTHER] = NULL};
+    _Static_assert(sizeof(functions) / sizeof(functions[0]) == DAV_METHOD_MAX, "every method has its function");
+    enum dav_method m = s->request->method;
+    s->client.bad_count = 0;
+    if (s->path.place == DAV_AT_WELL_KNOWN)
+        well_known(s);
+    else if (str_is(s->request->target, "*"))
+        options(s);
+    else if (!is_own(s)) /* another account's, or none's: no difference is told */
+        dav_answer_status(s, 404);
+    else if (s->path.place == DAV_AT_NOWHERE && !(allowed[DAV_AT_NOWHERE] & 1u << m))
+        dav_answer_status(s, 404);
+    else if (!(allowed[s->path.place] & 1u << m))
+        dav_answer_status(s, m == DAV_OTHER ? 405 : 405);
+    else
+        functions[m](s);
+}
+
+bool dav_read_body(struct dav_session *s)
+{
+    struct dav_body_problem problem;
+    if (dav_body_read(dav_http_body(s->http), dav_server_of(s)->limits.hrefs, &s->arena, &s->body, &problem))
+        return true;
+    dav_answer_error(s, problem.status, problem.precondition, NULL, problem.text);
+    return false;
+}
+
+bool dav_depth(struct dav_session *s, int otherwise, int *ret_depth)
+{
+    struct str depth = dav_header_get(s->request, "Depth");
+    *ret_depth = otherwise;
+    if (!depth.p)
+        return true;
+    if (str_is(depth, "0") || str_is(depth, "1")) {
+        *ret_depth = depth.p[0] - '0';
+        return true;
+    }
+    *ret_depth = -1;
+    if (str_case_is(depth, "infinity"))
+        return true;
+    dav_answer_error(s, 400, NULL, NULL, "Depth is 0, 1 or infinity");
+    return false;
+}
+
+/* --- waiting until a calendar can be looked at
+ * --------------------------------------------------------------------------------- */
+
+static void on_calendar(void *ud, const struct err *err)
+{
+    struct dav_session *s = ud;
+    s->work.calendar = NULL;
+    if (err->code != ERR_NONE) {
+        dav_answer_err(s, err);
+        return;
+    }
+    /* Anew: the first sync has given it revisions. */
+    if (!calendar_find(s->client.account, s->path.segment, &s->arena, &s->calendar))
+        dav_answer_status(s, 404);
+    else
+        s->then(s);
+}
+
+static void on_folders(void *ud, const struct err *err)
+{
+    struct dav_session *s = ud;
+    s->work.folders = NULL;
+    if (err->code != ERR_NONE)
+        dav_answer_err(s, err);
+    else if (s->path.place != DAV_AT_COLLECTION && s->path.place != DAV_AT_RESOURCE)
+        s->then(s);
+    else if (!calendar_find(s->client.account, s->path.segment, &s->arena, &s->calendar))
+        dav_answer_status(s, 404);
+    else
+        s->work.calendar = calendar_wait(s->client.account, s->calendar.pk, on_calendar, s);
+}
+
+void dav_with_calendar(struct dav_session *s, void (*then)(struct dav_session *s))
+{
+    s->then = then;
+    s->waiting = true;
+    account_poke_folders(s->client.account);
+    s->work.folders = account_wait_folders(s->client.account, on_folders, s);
+}
+
+/* --- tags
+ * -------------------------------------------------------------------------------------------------------------------------
+ */
+
+#define TOKEN "urn:exbridge:sync:"
+
+void dav_add_etag(struct buf *out, const struct calendar *c, uint64_t revision)
+{
+    buf_printf(out, "\"%" PRIu32 "-%" PRIu64 "\"", c->validity, revision);
+}
+
+/* "VALIDITY-REVISION" of this collection. */
+static bool read_pair(struct str s, const struct calendar *c, uint64_t *ret_revision)
+{
+    struct str validity;
+    uint32_t v;
+    return str_cut(&s, '-', &validity) && str_to_u32(validity, &v) && v == c->validity && str_to_u64(s, ret_revision);
+}
+
+static bool read_etag(struct str tag, const struct calendar *c, uint64_t *ret_revision)
+{
+    tag = str_trim(tag);
+    if (str_starts(tag, STR("W/")))
+        tag = str_skip(tag, 2);
+    return tag.n >= 2 && tag.p[0] == '"' && tag.p[tag.n - 1] == '"' &&
+           read_pair(str_sub(tag, 1, tag.n - 2), c, ret_revision);
+}
+
+/* A list in which one has to fit: the object's own revision, if it is there. */
+static bool match_list(struct str list, const struct calendar *c, uint64_t now, bool exists)
+{
+    struct str tag;
+    uint64_t revision;
+    while (str_cut(&list, ',', &tag))
+        if (exists && read_etag(tag, c, &revision) && revision == now)
+            return true;
+    return false;
+}
+
+bool dav_condition(const struct dav_session *s, struct calendar_condition *ret)
+{
+    struct str match = dav_header_get(s->request, "If-Match"), none = dav_header_get(s->request, "If-None-Match");
+    struct str schedule = dav_header_get(s->request, "If-Schedule-Tag-Match");
+    struct arena arena = {0};
+    struct resource r = {0};
+    bool exists = calendar_resource(s->client.account, s->calendar.pk, s->path.name, &arena, &r);
+    bool ok = true;
+    arena_done(&arena);
+    *ret = (struct calendar_condition){0};
+    if (match.p && str_is(match, "*")) {
+        ret->must_exist = true;
+    } else if (match.p) {
+        ok = match_list(match, &s->calendar, r.revision, exists);
+        ret->has_revision = true;
+        ret->revision = r.revision;
+    }
+    if (schedule.p) {
+        ok = ok && match_list(schedule, &s->calendar, r.revision, exists);
+        ret->has_revision = true;
+        ret->revision = r.revision;
+    }
+    if (none.p && str_is(none, "*"))
+        ret->must_not_exist = true;
+    else if (none.p)
+        ok = ok && !match_list(none, &s->calendar, r.revision, exists);
+    return ok;
+}
+
+void dav_add_sync_token(struct buf *out, const struct calendar *c)
+{
+    buf_printf(out, TOKEN "%" PRIu32 "-%" PRIu64, c->validity, c->revision);
+}
+
+bool dav_read_sync_token(struct str token, const struct calendar *c, uint64_t *ret_since)
+{
+    *ret_since = 0;
+    return token.n == 0 || (str_starts(token, STR(TOKEN)) && read_pair(str_skip(token, strlen(TOKEN)), c, ret_since) &&
+                            *ret_since <= c->revision);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PROPFIND, PROPPATCH, MKCALENDAR and extended MKCOL. */
+#include <string.h>
+
+#include "protocols/caldav/dav_session.h"
+
+#define XML_TYPE   "application/xml; charset=utf-8"
+#define ANSWER_MAX ((size_t)512 << 20)
+
+/* --- PROPFIND
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+struct listing {
+    int depth;
+    struct buf out;
+    struct dav_item item;
+    size_t count;
+};
+
+static void add_collection(struct dav_session *s, struct listing *l, const struct calendar *c)
+{
+    struct calendar_prop *dead = NULL;
+    size_t n = 0;
+    calendar_props(s->client.account, c->pk, &s->arena, &dead, &n, NULL);
+    struct dav_item item = {
+        .path = {.place = DAV_AT_COLLECTION, .account = s->path.account, .segment = c->segment},
+        .calendar = c,
+        .dead = dead,
+        .dead_count = n,
+    };
+    dav_add_response(s, &l->out, &item, &s->body);
+}
+
+static void add_place(struct dav_session *s, struct listing *l, enum dav_place place)
+{
+    struct calendar_prop *dead = NULL;
+    size_t n = 0;
+    struct dav_item item = {.path = {.place = place, .account = s->path.account}};
+    if (place == DAV_AT_PRINCIPAL)
+        item.path.account = str_from(account_name(s->client.account));
+    if (place == DAV_AT_HOME)
+        calendar_props(s->client.account, 0, &s->arena, &dead, &n, NULL);
+    item.dead = dead;
+    item.dead_count = n;
+    dav_add_response(s, &l->out, &item, &s->body);
+}
+
+static bool add_resource(void *ud, const struct resource *r)
+{
+    struct dav_session *s = ud;
+    struct listing *l = s->state;
+    l->item.path.name = r->name;
+    l->item.resource = r;
+    dav_add_response(s, &l->out, &l->item, &s->body);
+    return ++l->count < dav_server_of(s)->limits.results && !l->out.failed;
+}
+
+static void add_home(struct dav_session *s, struct listing *l)
+{
+    struct calendar *list;
+    size_t n;
+    add_place(s, l, DAV_AT_HOME);
+    if (l->depth == 0 || !calendar_list(s->client.account, &s->arena, &list, &n, NULL))
+        return;
+    for (size_t i = 0; i < n; i++) /* ordinary calendars first: some clients take the first thing they see */
+        if (list[i].kind == FOLDER_CALENDAR)
+            add_collection(s, l, &list[i]);
+    for (size_t i = 0; i < n; i++)
+        if (list[i].kind == FOLDER_TASKS)
+            add_collection(s, l, &list[i]);
+}
+
+static void list(struct dav_session *s)
+{
+    struct listing *l = s->state;
+    struct err err = {0};
+    struct resource r;
+    buf_init(&l->out, ANSWER_MAX);
+    dav_multistatus_begin(&l->out);
+    l->item =
+        (struct dav_item){.path = {.place = DAV_AT_RESOURCE, .account = s->path.account, .segment = s->path.segment},
+                          .calendar = &s->calendar};
+    switch (s->path.place) {
+    case DAV_AT_HOME:
+        add_home(s, l);
+        break;
+    case DAV_AT_COLLECTION:
+        add_collection(s, l, &s->calendar);
+        if (l->depth == 1 &&
+            !calendar_resources(s->client.account, s->calendar.pk, 0, INT64_MIN, INT64_MAX, add_resource, s, &err)) {
+            buf_done(&l->out);
+            dav_answer_err(s, &err);
+            return;
+        }
+        break;
+    case DAV_AT_RESOURCE:
+        if (!calendar_resource(s->client.account, s->calendar.pk, s->path.name, &s->arena, &r)) {
+            buf_done(&l->out);
+            dav_answer_status(s, 404);
+            return;
+        }
+        add_resource(s, &r);
+        break;
+    default:
+        add_place(s, l, s->path.place);
+        if (l->depth == 1 && s->path.place == DAV_AT_TOP)
+            add_place(s, l, DAV_AT_PRINCIPAL);
+        if (l->depth == 1 && s->path.place == DAV_AT_PRINCIPAL)
+            add_place(s, l, DAV_AT_HOME);
+        break;
+    }
+    dav_multistatus_end(&l->out);
+    if (l->out.failed)
+        dav_answer_status(s, 507);
+    else
+        dav_answer(s, 207, NULL, XML_TYPE, buf_view(&l->out));
+    buf_done(&l->out);
+}
+
+void dav_propfind(struct dav_session *s)
+{
+    int depth;
+    if (!dav_depth(s, -1, &depth) || !dav_read_body(s))
+        return;
+    if (depth < 0) {
+        dav_answer_error(s, 403, "D:propfind-finite-depth", NULL, "Depth: infinity is not served");
+        return;
+    }
+    if (s->body.root != DAV_ID_NONE && s->body.root != DAV_ID_PROPFIND) {
+        dav_answer_error(s, 422, NULL, NULL, "the body is no propfind");
+        return;
+    }
+    struct listing *l = arena_alloc(&s->arena, sizeof(*l));
+    l->depth = depth;
+    s->state = l;
+    if (s->path.place == DAV_AT_INBOX_ITEM)
+        dav_answer_status(s, 404);
+    else if (s->path.place == DAV_AT_HOME || s->path.place == DAV_AT_COLLECTION || s->path.place == DAV_AT_RESOURCE ||
+             s->path.place == DAV_AT_INBOX)
+        dav_with_calendar(s, list);
+    else
+        list(s);
+}
+
+/* --- PROPPATCH: all or nothing (RFC 4918 9.2)
+ * ---------------------------------------------------------------------------------- */
+
+static const char *refusal_of(const struct dav_update *u)
+{
+    return dav_is_protected(&u->prop) ? "D:cannot-modify-protected-property" : NULL;
+}
+
+static void add_update(struct buf *out, const struct dav_update *u, int status, const char *why)
+{
+    buf_printf(out, "<D:propstat><D:prop><%.*s xmlns=\"", STR_ARG(u->prop.local));
+    xml_add_escaped(out, u->prop.ns);
+    buf_printf(out, "\"/></D:prop><D:status>HTTP/1.1 %d %s</D:status>", status, dav_reason(status));
+    if (why)
+        buf_printf(out, "<D:error><%s/></D:error>", why);
+    buf_lit(out, "</D:propstat>");
+}
+
+static bool store_updates(struct dav_session *s, int64_t pk, struct err *err)
+{
+    struct calendar_prop *list = arena_array(&s->arena, s->body.update_count + 1, sizeof(*list));
+    for (size_t i = 0; i < s->body.update_count; i++) {
+        const struct dav_update *u = &s->body.updates[i];
+        struct buf name = {0};
+        dav_dead_name(&name, &u->prop);
+        list[i] = (struct calendar_prop){arena_str(&s->arena, buf_view(&name)), u->remove ? STR_NULL : u->value};
+        if (u->prop.id == DAV_ID_DISPLAYNAME && !u->remove)
+            list[i].value = u->text; /* the core shows it as the calendar's name */
+        buf_done(&name);
+    }
+    return calendar_set_props(s->client.account, pk, list, s->body.update_count, err);
+}
+
+static void patch(struct dav_session *s)
+{
+    struct buf out = BUF_INIT(ANSWER_MAX);
+    struct err err = {0};
+    bool refused = false;
+    for (size_t i = 0; i < s->body.update_count; i++)
+        refused |= refusal_of(&s->body.updates[i]) != NULL;
+    bool stored = !refused && store_updates(s, s->calendar.pk, &err);
+    if (!stored && !refused && err.code != ERR_TOO_BIG) {
+        dav_answer_err(s, &err);
+        return;
+    }
+    dav_multistatus_begin(&out);
+    buf_lit(&out, "<D:response>");
+    dav_add_href(&out, &s->path);
+    for (size_t i = 0; i < s->body.update_count; i++) {
+        const char *why = refusal_of(&s->body.updates[i]);
+        add_update(&out, &s->body.updates[i], stored ? 200 : why ? 403 : refused ? 424 : 507, why);
+    }
+    buf_lit(&out, "</D:response>\n");
+    dav_multistatus_end(&out);
+    dav_answer(s, 207, NULL, XML_TYPE, buf_view(&out));
+    buf_done(&out);
+}
+
+void dav_proppatch(struct dav_session *s)
+{
+    if (!dav_read_body(s))
+        return;
+    if (s->body.root != DAV_ID_PROPERTYUPDATE) {
+        dav_answer_error(s, 400, NULL, NULL, "the body is no propertyupdate");
+    } else if (s->path.place == DAV_AT_COLLECTION || s->path.place == DAV_AT_HOME) {
+        dav_with_calendar(s, patch);
+    } else { /* principal, inbox, outbox: theirs are all ours to say */
+        struct buf out = {0};
+        dav_multistatus_begin(&out);
+        buf_lit(&out, "<D:response>");
+        dav_add_href(&out, &s->path);
+        for (size_t i = 0; i < s->body.update_count; i++)
+            add_update(&out, &s->body.updates[i], 403, "D:cannot-modify-protected-property");
+        buf_lit(&out, "</D:response>\n");
+        dav_multistatus_end(&out);
+        dav_answer(s, 207, NULL, XML_TYPE, buf_view(&out));
+        buf_done(&out);
+    }
+}
+
+/* --- MKCALENDAR, MKCOL
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static bool is_about_type(const struct dav_update *u)
+{
+    return u->prop.id == DAV_ID_RESOURCETYPE || u->prop.id == DAV_ID_SUPPORTED_COMPONENTS ||
+           u->prop.id == DAV_ID_CALENDAR_TIMEZONE;
+}
+
+/* The collection is there: the rest of the properties is stored beside it. */
+static void on_made(void *ud, const struct change_result *result)
+{
+    struct dav_session *s = ud;
+    struct err err = {0};
+    s->work.change = NULL;
+    if (result->err.code != ERR_NONE) {
+        dav_answer_err(s, &result->err);
+        return;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < s->body.update_count; i++)
+        if (!is_about_type(&s->body.updates[i]) && !dav_is_protected(&s->body.updates[i].prop))
+            s->body.updates[kept++] = s->body.updates[i];
+    s->body.update_count = kept;
+    if (kept && !store_updates(s, result->folder_pk, &err))
+        dav_answer_err(s, &err);
+    else
+        dav_answer(s, 201, NULL, NULL, STR_NULL);
+}
+
+static void make(struct dav_session *s)
+{
+    struct calendar there;
+    struct str name = s->path.segment;
+    const struct dav_body *b = &s->body;
+    for (size_t i = 0; i < b->update_count; i++)
+        if (b->updates[i].prop.id == DAV_ID_DISPLAYNAME && str_trim(b->updates[i].text).n)
+            name = str_trim(b->updates[i].text);
+    if (calendar_find(s->client.account, s->path.segment, &s->arena, &there)) {
+        dav_answer_error(s, 405, "D:resource-must-be-null", NULL, "there is a collection of that name already");
+        return;
+    }
+    if (b->has_comps && b->comp_event == b->comp_task) {
+        dav_answer_error(s, 403, "C:supported-calendar-component", NULL,
+                         "Exchange has calendars (VEVENT) and task lists (VTODO), nothing for both");
+        return;
+    }
+    enum folder_kind kind = b->has_comps && b->comp_task ? FOLDER_TASKS : FOLDER_CALENDAR;
+    s->work.change = calendar_create(s->client.account, s->path.segment, name, kind, on_made, s);
+}
+
+static void on_home(struct dav_session *s)
+{
+    s->path.place = DAV_AT_COLLECTION;
+    make(s);
+}
+
+void dav_make(struct dav_session *s)
+{
+    if (!dav_read_body(s))
+        return;
+    const struct dav_body *b = &s->body;
+    bool calendar = s->request->method == DAV_MKCALENDAR;
+    for (size_t i = 0; i < b->update_count; i++)
+        calendar |= b->updates[i].prop.id == DAV_ID_RESOURCETYPE &&
+                    str_find(b->updates[i].value, STR("calendar")) != (size_t)-1;
+    if (s->path.place != DAV_AT_COLLECTION) {
+        dav_answer_error(s, 403, "C:calendar-collection-location-ok", NULL, "calendars are made in the calendar home");
+    } else if (b->root != DAV_ID_NONE &&
+               b->root != (s->request->method == DAV_MKCALENDAR ? DAV_ID_MKCALENDAR : DAV_ID_MKCOL)) {
+        dav_answer_error(s, 415, NULL, NULL, "the body does not fit the method");
+    } else if (!calendar) {
+        dav_answer_error(s, 403, "D:valid-resourcetype", NULL, "only calendars can be made here");
+    } else {
+        s->path.place = DAV_AT_HOME; /* the collection is not there yet: only the list has to be known */
+        dav_with_calendar(s, on_home);
+    }
+}

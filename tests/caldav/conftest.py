@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same stage as tests/clients has: stand-ins and bridges, ended in order."""
+import importlib.util
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CLIENTS = os.path.join(os.path.dirname(HERE), "clients")
+sys.path[:0] = [HERE, CLIENTS]
+_spec = importlib.util.spec_from_file_location("clients_conftest", os.path.join(CLIENTS, "conftest.py"))
+_stage = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_stage)
+stage, module_stage = _stage.stage, _stage.module_stage
+pytest_runtest_makereport = _stage.pytest_runtest_makereport

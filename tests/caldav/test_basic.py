@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CalDAV over EWS: discovery, objects, conditions, sync, and what the server has afterwards."""
+import pytest
+
+from bridge import Account, poll
+from davtest import C, CS, D, Dav, event, prop, todo
+
+
+@pytest.fixture
+def exchange(stage):
+    return stage.exchange("--demo", "3")
+
+
+@pytest.fixture
+def dav(stage, exchange):
+    bridge = stage.bridge(Account("ews", exchange), dav=True)
+    client = Dav(bridge)
+    yield client
+    client.close()
+
+
+def test_discovery_from_nothing(dav):
+    answer = dav.ask("PROPFIND", "/.well-known/caldav", auth=False)
+    assert (answer.status, answer.headers["Location"]) == (301, "/dav/")
+    assert dav.ask("PROPFIND", "/dav/", auth=False).status == 401
+    found = dav.propfind("/", "<D:current-user-principal/>").responses()["/"][1]
+    principal = found[D, "current-user-principal"].findtext(f"{{{D}}}href")
+    props = dav.propfind(principal, "<C:calendar-home-set/><C:calendar-user-address-set/><C:schedule-outbox-URL/>")
+    props = props.responses()[principal][1]
+    assert props[C, "calendar-home-set"].findtext(f"{{{D}}}href") == dav.home
+    assert props[C, "calendar-user-address-set"].findtext(f"{{{D}}}href") == f"mailto:{dav.user}"
+    assert {"Calendar", "Tasks"} <= set(dav.calendars())
+    options = dav.ask("OPTIONS", dav.home)
+    assert "calendar-access" in options.headers["DAV"] and "REPORT" in options.headers["Allow"]
+
+
+def test_an_object_comes_back_as_it_was_stored(dav, exchange):
+    path = dav.calendar() + "my own name.ics".replace(" ", "%20")
+    text = event("uid-1", "LOCATION:Room", "X-MOZ-LASTACK:20261101T000000Z", "CLASS:PRIVATE")
+    answer = dav.put(path, text, If_None_Match="*")
+    assert answer.status == 201, answer.body
+    got = dav.get(path)
+    assert (got.status, got.text()) == (200, text)
+    assert got.headers["ETag"] == answer.headers["ETag"]
+    there, = exchange.events()
+    assert (there["uid"], there["location"], there["sensitivity"]) == ("uid-1", "Room", "Private")
+    assert there["start"].startswith("2026-12-01T09:00:00")
+    assert dav.etags(dav.calendar()) == {path: got.headers["ETag"]}
+
+
+def test_changing_and_deleting(dav, exchange):
+    path = dav.calendar() + "a.ics"
+    first = dav.put(path, event("uid-1")).headers["ETag"]
+    assert dav.put(path, event("uid-1", summary="Other"), If_Match='"1-1"').status == 412
+    assert dav.put(path, event("uid-1", summary="Other"), If_None_Match="*").status == 412
+    answer = dav.put(path, event("uid-1", summary="Other"), If_Match=first)
+    assert answer.status == 204 and answer.headers["ETag"] != first
+    assert exchange.events()[0]["subject"] == "Other"
+    assert dav.get(path, If_None_Match=answer.headers["ETag"]).status == 304
+    assert dav.ask("DELETE", path, headers={"If-Match": first}).status == 412
+    assert dav.ask("DELETE", path, headers={"If-Match": answer.headers["ETag"]}).status == 204
+    assert dav.get(path).status == 404
+    assert exchange.events() == []
+
+
+def test_sync_collection(dav, exchange):
+    calendar = dav.calendar()
+    changed, gone, token, _ = dav.sync(calendar)
+    assert (changed, gone) == ({}, [])
+    dav.put(calendar + "a.ics", event("a"))
+    dav.put(calendar + "b.ics", event("b"))
+    changed, gone, token, _ = dav.sync(calendar, token)
+    assert sorted(changed) == [calendar + "a.ics", calendar + "b.ics"]
+    dav.ask("DELETE", calendar + "a.ics")
+    changed, gone, later, _ = dav.sync(calendar, token)
+    assert (changed, gone) == ({}, [calendar + "a.ics"])
+    assert dav.sync(calendar, later)[:2] == ({}, [])
+    dav.bridge.restart()
+    dav.close()
+    assert dav.sync(calendar, token)[:2] == ({}, [calendar + "a.ics"])
+    assert dav.sync(calendar, "urn:exbridge:sync:1-1").precondition() == "valid-sync-token"
+    assert dav.sync(calendar, "nonsense").precondition() == "valid-sync-token"
+
+
+def test_the_servers_changes_arrive(dav, exchange):
+    calendar = dav.calendar()
+    path = calendar + "a.ics"
+    dav.put(path, event("uid-1", "X-KEPT:yes"))
+    _, _, token, _ = dav.sync(calendar)
+    before = dav.bridge.log_lines("folder")
+    num = exchange.events()[0]["num"]
+    exchange.event("update", num=num, event={"subject": "Changed there"})
+    exchange.event("create", event={"subject": "New there", "start": "2026-12-02T08:00:00Z",
+                                                 "end": "2026-12-02T09:00:00Z", "uid": "from-server"})
+    found = poll(60, lambda: len(dav.sync(calendar, token)[0]) == 2 and dav.sync(calendar, token), "no change came")
+    assert set(found[0]) == {path, calendar + "from-server.ics"}
+    text = dav.get(path).text()
+    assert prop(text, "SUMMARY") == "Changed there" and prop(text, "X-KEPT") == "yes"
+    assert prop(dav.get(calendar + "from-server.ics").text(), "SUMMARY") == "New there"
+    assert before is not None
+
+
+def test_queries(dav):
+    calendar = dav.calendar()
+    dav.put(calendar + "one.ics", event("one"))
+    dav.put(calendar + "weekly.ics", event("weekly", "RRULE:FREQ=WEEKLY;COUNT=5"))
+    dav.put(calendar + "day.ics", event("day", start="DTSTART;VALUE=DATE:20261224", end="DTEND;VALUE=DATE:20261225"))
+
+    def names(*span):
+        return sorted(h.rsplit("/")[-1] for h in dav.query(calendar, *span).responses())
+
+    assert names() == ["day.ics", "one.ics", "weekly.ics"]
+    assert names("20261201T000000Z", "20261202T000000Z") == ["one.ics", "weekly.ics"]
+    assert names("20261208T090000Z", "20261208T100000Z") == ["weekly.ics"]
+    assert names("20261208T100000Z", "20261209T100000Z") == []
+    assert names("20261224T100000Z", "20261224T110000Z") == ["day.ics"]
+    answer = dav.multiget(calendar, [calendar + "one.ics", calendar + "nothing.ics", "/elsewhere"])
+    statuses = {h: s for h, (s, _) in answer.responses().items()}
+    assert statuses == {calendar + "one.ics": None, calendar + "nothing.ics": 404, "/elsewhere": 404}
+
+
+def test_tasks(dav, exchange):
+    tasks = dav.calendars()["Tasks"]
+    text = todo("t1", "DUE;VALUE=DATE:20261210", "STATUS:IN-PROCESS", "PERCENT-COMPLETE:40")
+    answer = dav.put(tasks + "t.ics", text)
+    assert answer.status == 201, answer.body
+    there, = exchange.events("tasks")
+    assert (there["status"], there["percent"]) == ("InProgress", 40)
+    assert dav.get(tasks + "t.ics").text() == text
+    assert dav.put(tasks + "e.ics", event("e")).precondition() == "supported-calendar-component"
+    assert dav.put(dav.calendar() + "t.ics", todo("t2")).precondition() == "supported-calendar-component"
+
+
+def test_series_with_exceptions(dav, exchange):
+    path = dav.calendar() + "s.ics"
+    override = ("BEGIN:VEVENT\nUID:s\nDTSTAMP:20261101T000000Z\nRECURRENCE-ID;TZID=Europe/Berlin:20261208T100000\n"
+                "DTSTART;TZID=Europe/Berlin:20261208T140000\nDTEND;TZID=Europe/Berlin:20261208T150000\nSUMMARY:Later\nEND:VEVENT\n")
+    text = event("s", "RRULE:FREQ=WEEKLY;COUNT=5", "EXDATE;TZID=Europe/Berlin:20261215T100000")
+    text = text.replace("END:VCALENDAR", override.replace("\n", "\r\n") + "END:VCALENDAR")
+    answer = dav.put(path, text)
+    assert answer.status == 201, answer.body
+    found = exchange.occurrences("2026-11-01T00:00:00Z", "2027-03-01T00:00:00Z")
+    assert [o["start"][:16] for o in found] == ["2026-12-01T09:00", "2026-12-08T13:00", "2026-12-22T09:00", "2026-12-29T09:00"]
+    assert dav.get(path).text() == text
+    # the exception is taken back, another one deleted
+    text = event("s", "RRULE:FREQ=WEEKLY;COUNT=5", "EXDATE;TZID=Europe/Berlin:20261229T100000")
+    assert dav.put(path, text).status == 204
+    found = exchange.occurrences("2026-11-01T00:00:00Z", "2027-03-01T00:00:00Z")
+    assert [o["start"][:16] for o in found] == ["2026-12-01T09:00", "2026-12-08T09:00", "2026-12-15T09:00", "2026-12-22T09:00"]
+
+
+@pytest.mark.parametrize("what", ["RRULE:FREQ=HOURLY", "RRULE:FREQ=MONTHLY;BYMONTHDAY=1,15", "RDATE:20261205T100000Z"])
+def test_what_exchange_cannot_hold_is_refused(dav, exchange, what):
+    answer = dav.put(dav.calendar() + "x.ics", event("x", what))
+    assert (answer.status, answer.precondition()) == (403, "valid-calendar-object-resource"), answer.body
+    assert exchange.events() == []
+
+
+def test_uids(dav):
+    calendar = dav.calendar()
+    dav.put(calendar + "a.ics", event("a"))
+    answer = dav.put(calendar + "b.ics", event("a"))
+    assert (answer.status, answer.precondition()) == (403, "no-uid-conflict")
+    assert answer.xml()[0].findtext(f"{{{D}}}href") == calendar + "a.ics"
+    assert dav.put(calendar + "a.ics", event("b")).precondition() == "no-uid-conflict"
+
+
+def test_properties_of_clients(dav):
+    calendar = dav.calendar()
+    patch = ('<D:propertyupdate xmlns:D="DAV:" xmlns:A="http://apple.com/ns/ical/"><D:set><D:prop><A:calendar-color>#FF0000FF'
+             "</A:calendar-color><D:displayname>Mine &amp; yours</D:displayname></D:prop></D:set></D:propertyupdate>")
+    assert dav.ask("PROPPATCH", calendar, patch).status == 207
+    dav.bridge.restart()
+    dav.close()
+    props = dav.propfind(calendar, '<D:displayname/><A:calendar-color xmlns:A="http://apple.com/ns/ical/"/>')
+    props = props.responses()[calendar][1]
+    assert props[D, "displayname"].text == "Mine & yours"
+    assert props["http://apple.com/ns/ical/", "calendar-color"].text == "#FF0000FF"
+    refused = dav.ask("PROPPATCH", calendar, '<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><D:getetag>x</D:getetag>'
+                      '<z xmlns="u">1</z></D:prop></D:set></D:propertyupdate>')
+    assert b"403" in refused.body and b"424" in refused.body
+
+
+def test_calendars_are_made_and_removed(dav, exchange):
+    path = dav.home + "second/"
+    make = ('<C:mkcalendar xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:set><D:prop><D:displayname>Second'
+            "</D:displayname></D:prop></D:set></C:mkcalendar>")
+    answer = dav.ask("MKCALENDAR", path, make)
+    assert answer.status == 201, answer.body
+    assert dav.calendars()["Second"] == path
+    assert dav.put(path + "a.ics", event("a")).status == 201
+    assert dav.ask("MOVE", path + "a.ics", headers={"Destination": dav.calendar() + "moved.ics"}).status == 201
+    assert prop(dav.get(dav.calendar() + "moved.ics").text(), "UID") == "a"
+    assert dav.ask("DELETE", path).status == 204
+    assert "Second" not in dav.calendars()
+    assert dav.ask("DELETE", dav.calendar()).status == 403
+
+
+def test_a_lost_cache_is_fetched_again(dav):
+    calendar = dav.calendar()
+    etag = dav.put(calendar + "a.ics", event("a", "X-KEPT:yes")).headers["ETag"]
+    dav.bridge.stop()
+    dav.bridge.delete_cache()
+    dav.bridge.start()
+    dav.close()
+    text = dav.get(calendar + "a.ics").text()
+    assert prop(text, "X-KEPT") == "yes" and prop(text, "UID") == "a"
+    assert etag
+
+
+def test_ctag_stands_still_while_nothing_happens(dav, exchange):
+    calendar = dav.calendar()
+    dav.put(calendar + "a.ics", event("a"))
+
+    def ctag():
+        return dav.propfind(calendar, "<CS:getctag/>").responses()[calendar][1][CS, "getctag"].text
+
+    first = ctag()
+    assert ctag() == first
+    dav.put(calendar + "a.ics", event("a"))
+    assert ctag() == first
+    dav.put(calendar + "a.ics", event("a", summary="b"))
+    assert ctag() != first
+
+
+def test_browsers_are_kept_out(dav):
+    assert dav.ask("GET", "/dav/", headers={"Origin": "https://evil.example"}, auth=False).status == 403
+    assert dav.ask("GET", "/dav/", headers={"Host": "evil.example"}, auth=False).status == 421
+    answer = dav.ask("PROPFIND", "/dav/", headers={"Sec-Fetch-Site": "cross-site"}, auth=False)
+    assert answer.status == 403 and "WWW-Authenticate" not in answer.headers
+    wrong = Dav(dav.bridge, password="wrong")
+    assert wrong.ask("PROPFIND", "/dav/").status == 401
+    wrong.close()
+    assert dav.ask("PROPFIND", "/dav/other/").status == 404
+    assert dav.ask("PROPFIND", dav.home, headers={"Depth": "infinity"}).status == 403
