@@ -40,8 +40,8 @@ struct account_opts {
     bool encrypt;            /* the key lies in `secrets` */
     struct secrets *secrets; /* must outlive the accounts */
     bool expunge_permanent;  /* expunge = permanent */
-    bool calendars;         /* calendars and tasks are kept, too: somebody may ask for them (dav is on) */
-    const char *dav_url;    /* "https://localhost:1443/dav/work": where clients find them; NULL = unknown */
+    bool calendars;          /* calendars and tasks are kept, too: somebody may ask for them (dav is on) */
+    const char *dav_url;     /* "https://localhost:1443/dav/work": where clients find them; NULL = unknown */
     const struct backend_ops *backend;
     struct backend_config backend_config; /* `host` and `loop` are filled in by account_open() */
 };

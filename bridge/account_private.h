@@ -46,8 +46,8 @@ struct account {
     struct timer *again;    /* ... and when it failed */
     bool merging;           /* some messages in Sent may be joined by the server's copy (sent_copy.c) */
     struct change *merge;
-    struct list submits; /* struct submit, under way */
-    struct timer *sweep; /* drops unused mailboxes, empties the store's list of dropped content */
+    struct list submits;                 /* struct submit, under way */
+    struct timer *sweep;                 /* drops unused mailboxes, empties the store's list of dropped content */
     struct list calendar_writes;         /* struct calendar_write, waiting and under way */
     struct calendar_mail *calendar_mail; /* invitations that we owe */
 

@@ -170,9 +170,8 @@ bool run_start_servers(struct program *p, struct err *err)
 
 static bool same_places(const struct config_server *a, const struct config_server *b)
 {
-    bool same = a->address_count == b->address_count && a->imap == b->imap && a->smtp == b->smtp &&
-                a->dav == b->dav && a->tls == b->tls &&
-                a->allow_uids == b->allow_uids;
+    bool same = a->address_count == b->address_count && a->imap == b->imap && a->smtp == b->smtp && a->dav == b->dav &&
+                a->tls == b->tls && a->allow_uids == b->allow_uids;
     for (size_t i = 0; same && i < a->address_count; i++)
         same = strcmp(a->addresses[i], b->addresses[i]) == 0;
     return same;

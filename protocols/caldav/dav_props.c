@@ -333,7 +333,7 @@ static bool add_value(struct view *v, const struct dav_prop *p)
 {
     const struct calendar_prop *dead = dead_of(v->item, p);
     const struct live *l = live_of(p->id);
-    if (dead && !l) { /* what is live shows what was stored by itself: displayname */
+    if (dead && !l) {                 /* what is live shows what was stored by itself: displayname */
         buf_str(v->out, dead->value); /* as its client wrote it: well-formed, with its namespaces */
         return true;
     }

@@ -43,8 +43,8 @@ struct dav_session {
     bool closing;                /* after the answer */
     bool waiting;                /* for the core */
     bool answered;               /* this request */
-    bool over; /* answered, and not forgotten yet */
-    struct deferred later; /* on to what the client has sent meanwhile */
+    bool over;                   /* answered, and not forgotten yet */
+    struct deferred later;       /* on to what the client has sent meanwhile */
     struct crypto_hash accepted; /* Authorization that was right on this connection, salted */
     bool has_accepted;
     unsigned char salt[16];
