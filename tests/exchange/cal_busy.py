@@ -3,7 +3,6 @@
 import cal_model
 
 RANK = {"Free": 0, "WorkingElsewhere": 0, "Tentative": 1, "Busy": 2, "OOF": 3, "NoData": 0}
-NO_DATA = "4"
 MAX_WINDOW_S = 42 * 86400
 
 

@@ -7,7 +7,7 @@ import re
 import cal_zones
 from cal_model import CANCELED, MEETING, Appointment, Attendee
 from cal_recur import DAILY, LAST, MONTHLY, MONTHLY_NTH, WEEKLY, YEARLY, YEARLY_NTH, Recurrence
-from ews_calendar_shape import to_text
+from ews_calendar_xml import to_text
 from mimeinfo import Address
 
 DAYS = ("SU", "MO", "TU", "WE", "TH", "FR", "SA")

@@ -10,7 +10,7 @@ import datetime
 LAST_DAY = datetime.date(4500, 8, 31)
 DAILY, WEEKLY, MONTHLY, MONTHLY_NTH, YEARLY, YEARLY_NTH = "daily weekly monthly monthly_nth yearly yearly_nth".split()
 LAST = 5
-ALL_DAYS, WEEKDAYS, WEEKEND = 127, 62, 65  # bit 0 is Sunday, as in MS-ASCAL
+ALL_DAYS = 127  # bits, Sunday is the lowest, as in MS-ASCAL
 MAX_OCCURRENCES = 999
 
 

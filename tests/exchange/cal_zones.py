@@ -13,7 +13,6 @@ import zoneinfo
 
 CLDR = "/usr/share/unicode/cldr/common/supplemental/windowsZones.xml"
 EPOCH = datetime.datetime(1970, 1, 1)
-HOUR = 3600
 CUSTOM_ID = "tzone://Microsoft/Custom"
 
 Rule = collections.namedtuple("Rule", "month weekday nth hour minute")

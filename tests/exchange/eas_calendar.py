@@ -7,7 +7,7 @@ import re
 import cal_zones
 import eas_items
 from cal_recur import DAILY, LAST, MONTHLY, MONTHLY_NTH, WEEKLY, YEARLY, YEARLY_NTH
-from ews_calendar_shape import to_text
+from ews_calendar_xml import to_text
 from wbxml import E
 
 KINDS = {DAILY: "0", WEEKLY: "1", MONTHLY: "2", MONTHLY_NTH: "3", YEARLY: "5", YEARLY_NTH: "6"}

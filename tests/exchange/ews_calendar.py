@@ -19,7 +19,6 @@ from ews_calendar_write import (
     apply_update,
     attachment_of,
     moment,
-    next_serial,
     organizer,
     zone_of,
 )

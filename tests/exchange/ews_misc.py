@@ -4,10 +4,9 @@ import base64
 
 import cal_zones
 from ews import operation
-from ews_calendar_shape import definition_xml
+from ews_calendar_xml import definition_xml
 from ews_schema import local
 from ews_xml import M, T, EwsError, attr, esc, failure, read_id, response, success
-
 
 
 @operation("ResolveNames")
