@@ -21,7 +21,7 @@ void driver_end(struct buf *json)
     fflush(stdout);
 }
 
-void json_string(struct buf *b, struct str s)
+void driver_string(struct buf *b, struct str s)
 {
     buf_byte(b, '"');
     for (size_t i = 0; i < s.n; i++) {
@@ -37,34 +37,34 @@ void json_string(struct buf *b, struct str s)
     buf_byte(b, '"');
 }
 
-void json_key(struct buf *b, const char *key, struct str value)
+void driver_key(struct buf *b, const char *key, struct str value)
 {
     buf_printf(b, ",\"%s\":", key);
-    json_string(b, value);
+    driver_string(b, value);
 }
 
-void json_bool(struct buf *b, const char *key, bool value)
+void driver_bool(struct buf *b, const char *key, bool value)
 {
     buf_printf(b, ",\"%s\":%s", key, value ? "true" : "false");
 }
 
-void json_list(struct buf *b, const char *key, const struct str *list, size_t count)
+void driver_list(struct buf *b, const char *key, const struct str *list, size_t count)
 {
     buf_printf(b, ",\"%s\":[", key);
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             buf_byte(b, ',');
-        json_string(b, list[i]);
+        driver_string(b, list[i]);
     }
     buf_byte(b, ']');
 }
 
-void json_err(struct buf *b, const struct err *e)
+void driver_err(struct buf *b, const struct err *e)
 {
-    json_key(b, "err", str_from(e->code ? err_name(e->code) : "none"));
+    driver_key(b, "err", str_from(e->code ? err_name(e->code) : "none"));
     if (e->code == ERR_NONE)
         return;
-    json_key(b, "text", str_from(e->text));
+    driver_key(b, "text", str_from(e->text));
     buf_printf(b, ",\"status\":%d,\"retry_after\":%u", e->status, e->retry_after_s);
 }
 
@@ -74,22 +74,22 @@ static void json_folder(struct buf *b, const struct folder_info *f)
     static const char *const uses[] = {"", "inbox", "drafts", "sent", "trash", "junk", "archive", "outbox"};
 
     buf_printf(b, "{\"gone\":%s", f->gone ? "true" : "false");
-    json_key(b, "id", f->id);
-    json_key(b, "parent", f->parent_id);
-    json_key(b, "name", f->name);
-    json_key(b, "kind", str_from(kinds[f->kind]));
-    json_key(b, "use", str_from(uses[f->use]));
-    json_bool(b, "hidden", f->hidden);
+    driver_key(b, "id", f->id);
+    driver_key(b, "parent", f->parent_id);
+    driver_key(b, "name", f->name);
+    driver_key(b, "kind", str_from(kinds[f->kind]));
+    driver_key(b, "use", str_from(uses[f->use]));
+    driver_bool(b, "hidden", f->hidden);
     buf_byte(b, '}');
 }
 
-void json_folders(struct buf *b, const struct reply *r)
+void driver_folders(struct buf *b, const struct reply *r)
 {
-    json_err(b, &r->err);
+    driver_err(b, &r->err);
     if (r->err.code != ERR_NONE)
         return;
-    json_key(b, "cursor", r->folders.cursor);
-    json_bool(b, "full", r->folders.full);
+    driver_key(b, "cursor", r->folders.cursor);
+    driver_bool(b, "full", r->folders.full);
     buf_lit(b, ",\"list\":[");
     for (size_t i = 0; i < r->folders.count; i++) {
         if (i > 0)

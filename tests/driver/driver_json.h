@@ -10,12 +10,12 @@
 void driver_begin(struct buf *json, const char *event); /* {"event":"...": more keys may follow */
 void driver_end(struct buf *json);                      /* written, and flushed */
 
-void json_string(struct buf *b, struct str s);
-void json_key(struct buf *b, const char *key, struct str value);
-void json_bool(struct buf *b, const char *key, bool value);
-void json_list(struct buf *b, const char *key, const struct str *list, size_t count);
-void json_err(struct buf *b, const struct err *e);
-void json_folders(struct buf *b, const struct reply *r);
+void driver_string(struct buf *b, struct str s);
+void driver_key(struct buf *b, const char *key, struct str value);
+void driver_bool(struct buf *b, const char *key, bool value);
+void driver_list(struct buf *b, const char *key, const struct str *list, size_t count);
+void driver_err(struct buf *b, const struct err *e);
+void driver_folders(struct buf *b, const struct reply *r);
 
 /* The first word of a line, which is shortened. */
 struct str driver_word(struct str *rest);

@@ -35,16 +35,16 @@ static void on_items(void *ud, const struct reply *r)
     struct buf json = BUF_INIT((size_t)16 << 20);
 
     driver_begin(&json, w->name);
-    json_err(&json, &r->err);
+    driver_err(&json, &r->err);
     buf_lit(&json, ",\"each\":[");
     for (size_t i = 0; i < r->items_done.count; i++) {
         const struct err *err = &r->items_done.each[i];
 
         buf_lit(&json, i > 0 ? ",{\"index\":" : "{\"index\":");
         buf_u64(&json, i);
-        json_err(&json, err);
+        driver_err(&json, err);
         if (r->items_done.new_ids)
-            json_key(&json, "new_id", r->items_done.new_ids[i]);
+            driver_key(&json, "new_id", r->items_done.new_ids[i]);
         buf_byte(&json, '}');
     }
     buf_byte(&json, ']');
@@ -57,9 +57,9 @@ static void on_created(void *ud, const struct reply *r)
     struct buf json = BUF_INIT((size_t)1 << 20);
 
     driver_begin(&json, w->name);
-    json_err(&json, &r->err);
+    driver_err(&json, &r->err);
     if (r->err.code == ERR_NONE)
-        json_key(&json, "id", r->created.id);
+        driver_key(&json, "id", r->created.id);
     answered(w, &json);
 }
 
@@ -69,7 +69,7 @@ static void on_plain(void *ud, const struct reply *r)
     struct buf json = BUF_INIT((size_t)1 << 20);
 
     driver_begin(&json, w->name);
-    json_err(&json, &r->err);
+    driver_err(&json, &r->err);
     answered(w, &json);
 }
 

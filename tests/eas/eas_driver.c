@@ -99,7 +99,7 @@ static void json_blob(struct driver *d, const char *key, const struct blob *blob
     if (!blob_save(blob, path, &err))
         fprintf(stderr, "%s\n", err.text);
     buf_printf(&d->json, ",\"%s\":{\"size\":%llu", key, (unsigned long long)blob_size(blob));
-    json_key(&d->json, "path", str_from(path));
+    driver_key(&d->json, "path", str_from(path));
     buf_byte(&d->json, '}');
 }
 
@@ -111,10 +111,10 @@ static void on_login(void *ud, const struct reply *r)
 
     d->op = NULL;
     begin(d, "login");
-    json_err(&d->json, &r->err);
+    driver_err(&d->json, &r->err);
     if (r->err.code == ERR_NONE) {
-        json_key(&d->json, "user", r->login.user);
-        json_key(&d->json, "server", r->login.server);
+        driver_key(&d->json, "user", r->login.user);
+        driver_key(&d->json, "server", r->login.server);
     }
     end(d);
     done(d);
@@ -128,7 +128,7 @@ static void on_folders(void *ud, const struct reply *r)
     if (r->err.code == ERR_NONE)
         commit(d, STR_NULL, r->folders.cursor);
     begin(d, "folders");
-    json_folders(&d->json, r);
+    driver_folders(&d->json, r);
     end(d);
     done(d);
 }
@@ -147,17 +147,17 @@ static void json_item(struct driver *d, const struct item_info *i)
     struct buf *b = &d->json;
 
     buf_printf(b, "{\"gone\":%s", i->gone ? "true" : "false");
-    json_bool(b, "left_window", i->left_window);
-    json_bool(b, "content_changed", i->content_changed);
-    json_bool(b, "size_exact", i->size_exact);
-    json_key(b, "id", i->id);
+    driver_bool(b, "left_window", i->left_window);
+    driver_bool(b, "content_changed", i->content_changed);
+    driver_bool(b, "size_exact", i->size_exact);
+    driver_key(b, "id", i->id);
     buf_printf(b, ",\"flags\":%u,\"known\":%u,\"size\":%llu", i->flags, i->flags_known,
                (unsigned long long)i->size_estimate);
     if (i->received_ms != TIME_NONE)
         buf_printf(b, ",\"received\":%lld", (long long)i->received_ms);
-    json_key(b, "subject", i->subject);
+    driver_key(b, "subject", i->subject);
     if (i->categories_known)
-        json_list(b, "categories", i->categories, i->category_count);
+        driver_list(b, "categories", i->categories, i->category_count);
     json_blob(d, "header", i->header);
     json_blob(d, "message", i->message);
     buf_byte(b, '}');
@@ -166,11 +166,11 @@ static void json_item(struct driver *d, const struct item_info *i)
 static void json_page(struct driver *d, const struct reply *r)
 {
     begin(d, "sync");
-    json_err(&d->json, &r->err);
+    driver_err(&d->json, &r->err);
     if (r->err.code == ERR_NONE) {
-        json_key(&d->json, "cursor", r->items.cursor);
-        json_bool(&d->json, "more", r->items.more);
-        json_bool(&d->json, "restarted", r->items.restarted);
+        driver_key(&d->json, "cursor", r->items.cursor);
+        driver_bool(&d->json, "more", r->items.more);
+        driver_bool(&d->json, "restarted", r->items.restarted);
         buf_lit(&d->json, ",\"list\":[");
         for (size_t i = 0; i < r->items.count; i++) {
             if (i > 0)
@@ -203,7 +203,7 @@ static void on_page(void *ud, const struct reply *r)
     }
     if (!d->one_page) {
         begin(d, "synced");
-        json_err(&d->json, &r->err);
+        driver_err(&d->json, &r->err);
         buf_printf(&d->json, ",\"count\":%zu,\"pages\":%u", d->id_count, d->pages);
         end(d);
     }
@@ -223,10 +223,10 @@ static void on_item(void *ud, const struct fetched *f)
     struct driver *d = ud;
 
     begin(d, "item");
-    json_err(&d->json, f->err);
-    json_key(&d->json, "id", d->ids[d->from + f->index]);
-    json_key(&d->json, "what", f->what == FETCH_HEADER ? STR("header") : STR("message"));
-    json_bool(&d->json, "synthesised", f->synthesised);
+    driver_err(&d->json, f->err);
+    driver_key(&d->json, "id", d->ids[d->from + f->index]);
+    driver_key(&d->json, "what", f->what == FETCH_HEADER ? STR("header") : STR("message"));
+    driver_bool(&d->json, "synthesised", f->synthesised);
     json_blob(d, "content", f->content);
     end(d);
     if (!d->cancel_on_item)
@@ -234,7 +234,7 @@ static void on_item(void *ud, const struct fetched *f)
     d->cancel_on_item = false;
     op_cancel(&d->op);
     begin(d, "fetched");
-    json_key(&d->json, "err", STR("cancelled"));
+    driver_key(&d->json, "err", STR("cancelled"));
     buf_printf(&d->json, ",\"ops\":%zu", op_live_count());
     end(d);
     done(d);
@@ -247,7 +247,7 @@ static void on_batch(void *ud, const struct reply *r)
     d->op = NULL;
     if (r->err.code != ERR_NONE || d->next >= d->last) {
         begin(d, "fetched");
-        json_err(&d->json, &r->err);
+        driver_err(&d->json, &r->err);
         end(d);
         done(d);
         return;
@@ -275,12 +275,12 @@ static void on_watch(void *ud, const struct reply *r)
 
     d->watch = NULL;
     begin(d, "watch");
-    json_err(&d->json, &r->err);
+    driver_err(&d->json, &r->err);
     buf_printf(&d->json, ",\"heartbeat\":%u", b->heartbeat_s);
     if (r->err.code == ERR_NONE) {
-        json_bool(&d->json, "hierarchy", r->watch.hierarchy);
-        json_bool(&d->json, "everything", r->watch.everything);
-        json_list(&d->json, "folders", r->watch.folder_ids, r->watch.count);
+        driver_bool(&d->json, "hierarchy", r->watch.hierarchy);
+        driver_bool(&d->json, "everything", r->watch.everything);
+        driver_list(&d->json, "folders", r->watch.folder_ids, r->watch.count);
     }
     end(d);
 }
@@ -425,7 +425,7 @@ static void on_health(void *ud, const struct err *err)
     struct driver *d = ud;
 
     begin(d, "health");
-    json_err(&d->json, err ? err : &none);
+    driver_err(&d->json, err ? err : &none);
     end(d);
 }
 
@@ -434,7 +434,7 @@ static void on_wipe(void *ud, const char *why)
     struct driver *d = ud;
 
     begin(d, "wipe");
-    json_key(&d->json, "why", str_from(why));
+    driver_key(&d->json, "why", str_from(why));
     end(d);
 }
 

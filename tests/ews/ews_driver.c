@@ -87,10 +87,10 @@ static void on_login(void *ud, const struct reply *r)
     struct driver *d = ud;
     d->op = NULL;
     begin(d, "login");
-    json_err(&d->json, &r->err);
+    driver_err(&d->json, &r->err);
     if (r->err.code == ERR_NONE) {
-        json_key(&d->json, "user", r->login.user);
-        json_key(&d->json, "server", r->login.server);
+        driver_key(&d->json, "user", r->login.user);
+        driver_key(&d->json, "server", r->login.server);
     }
     end(d);
     done(d);
@@ -101,7 +101,7 @@ static void on_folders(void *ud, const struct reply *r)
     struct driver *d = ud;
     d->op = NULL;
     begin(d, "folders");
-    json_folders(&d->json, r);
+    driver_folders(&d->json, r);
     end(d);
     done(d);
 }
@@ -118,20 +118,20 @@ static void keep_id(struct driver *d, struct str id)
 static void json_item(struct buf *b, const struct item_info *i)
 {
     buf_printf(b, "{\"gone\":%s", i->gone ? "true" : "false");
-    json_key(b, "id", i->id);
-    json_key(b, "change", i->change);
+    driver_key(b, "id", i->id);
+    driver_key(b, "change", i->change);
     buf_printf(b, ",\"flags\":%u,\"known\":%u,\"size\":%llu,\"content_changed\":%s", i->flags, i->flags_known,
                (unsigned long long)i->size_estimate, i->content_changed ? "true" : "false");
     if (i->received_ms != TIME_NONE)
         buf_printf(b, ",\"received\":%lld", (long long)i->received_ms);
-    json_key(b, "message_id", i->message_id);
-    json_key(b, "subject", i->subject);
+    driver_key(b, "message_id", i->message_id);
+    driver_key(b, "subject", i->subject);
     if (i->categories_known) {
         buf_lit(b, ",\"categories\":[");
         for (size_t k = 0; k < i->category_count; k++) {
             if (k)
                 buf_byte(b, ',');
-            json_string(b, i->categories[k]);
+            driver_string(b, i->categories[k]);
         }
         buf_byte(b, ']');
     }
@@ -141,9 +141,9 @@ static void json_item(struct buf *b, const struct item_info *i)
 static void json_page(struct driver *d, const struct reply *r)
 {
     begin(d, "sync");
-    json_err(&d->json, &r->err);
+    driver_err(&d->json, &r->err);
     if (r->err.code == ERR_NONE) {
-        json_key(&d->json, "cursor", r->items.cursor);
+        driver_key(&d->json, "cursor", r->items.cursor);
         buf_printf(&d->json, ",\"more\":%s,\"restarted\":%s,\"list\":[", r->items.more ? "true" : "false",
                    r->items.restarted ? "true" : "false");
         for (size_t i = 0; i < r->items.count; i++) {
@@ -179,10 +179,10 @@ static void on_all_pages(void *ud, const struct reply *r)
         return;
     }
     begin(d, "syncall");
-    json_err(&d->json, &r->err);
+    driver_err(&d->json, &r->err);
     buf_printf(&d->json, ",\"count\":%zu,\"pages\":%u", d->id_count, d->pages);
     if (r->err.code == ERR_NONE)
-        json_key(&d->json, "cursor", r->items.cursor);
+        driver_key(&d->json, "cursor", r->items.cursor);
     end(d);
     done(d);
 }
@@ -190,9 +190,9 @@ static void on_all_pages(void *ud, const struct reply *r)
 static void json_fetched(struct driver *d, struct str id, const struct fetched *f)
 {
     begin(d, "item");
-    json_err(&d->json, f->err);
-    json_key(&d->json, "id", id);
-    json_key(&d->json, "what", f->what == FETCH_HEADER ? STR("header") : STR("message"));
+    driver_err(&d->json, f->err);
+    driver_key(&d->json, "id", id);
+    driver_key(&d->json, "what", f->what == FETCH_HEADER ? STR("header") : STR("message"));
     if (f->content) {
         char path[512];
         struct err err = {0};
@@ -201,7 +201,7 @@ static void json_fetched(struct driver *d, struct str id, const struct fetched *
             fprintf(stderr, "%s\n", err.text);
         buf_printf(&d->json, ",\"size\":%llu,\"synthesised\":%s", (unsigned long long)blob_size(f->content),
                    f->synthesised ? "true" : "false");
-        json_key(&d->json, "path", str_from(path));
+        driver_key(&d->json, "path", str_from(path));
     }
     end(d);
 }
@@ -231,7 +231,7 @@ static void on_slot(void *ud, const struct reply *r)
     s->op = NULL;
     d->running--;
     begin(d, "batch");
-    json_err(&d->json, &r->err);
+    driver_err(&d->json, &r->err);
     buf_printf(&d->json, ",\"from\":%zu,\"count\":%zu", s->from, s->count);
     end(d);
     more_slots(d);
@@ -265,14 +265,14 @@ static void on_watch(void *ud, const struct reply *r)
     struct driver *d = ud;
     d->watch = NULL;
     begin(d, "watch");
-    json_err(&d->json, &r->err);
+    driver_err(&d->json, &r->err);
     if (r->err.code == ERR_NONE) {
         buf_printf(&d->json, ",\"hierarchy\":%s,\"everything\":%s,\"folders\":[", r->watch.hierarchy ? "true" : "false",
                    r->watch.everything ? "true" : "false");
         for (size_t i = 0; i < r->watch.count; i++) {
             if (i)
                 buf_byte(&d->json, ',');
-            json_string(&d->json, r->watch.folder_ids[i]);
+            driver_string(&d->json, r->watch.folder_ids[i]);
         }
         buf_lit(&d->json, "]");
     }
@@ -384,7 +384,7 @@ static void on_health(void *ud, const struct err *err)
     struct driver *d = ud;
     begin(d, "health");
     struct err none = {0};
-    json_err(&d->json, err ? err : &none);
+    driver_err(&d->json, err ? err : &none);
     end(d);
 }
 
