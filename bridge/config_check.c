@@ -274,7 +274,7 @@ void config_check(struct reading *r)
     }
     for (size_t i = 0; i < c->account_count; i++)
         check_account(r, &c->accounts[i]);
-    if (!c->account_count && !r->problem_count)
+    if (!c->account_count && !c->login_count && !r->problem_count) /* a login alone: accounts are to follow */
         config_problem(r, 0, "there is no [account \"NAME\"] section");
 }
 

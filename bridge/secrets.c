@@ -433,5 +433,7 @@ void secrets_close(struct secrets **secrets)
 
 struct child *secrets_probe_service(struct loop *loop, child_cb *cb, void *ud)
 {
-    return child_run(loop, KEYRING_CMD "search service exbridge-probe", STR_NULL, KEY_MAX, SECRETS_PROBE_MS, cb, ud);
+    /* What it says when there is none is nothing for the terminal of somebody who did not ask. */
+    return child_run(loop, KEYRING_CMD "search service exbridge-probe 2>/dev/null", STR_NULL, KEY_MAX, SECRETS_PROBE_MS,
+                     cb, ud);
 }

@@ -76,31 +76,53 @@ static void on_secrets_change(void *ud)
     login_vault_changed(b->login);
 }
 
-bool backend_alone_open(struct config *c, const struct config_account *a, struct backend_alone *ret, struct err *err)
+bool backend_alone_get(struct backend_alone *b, struct str key, struct buf *out)
+{
+    return host_get(b, key, out);
+}
+
+static char *make_tmp_dir(struct err *err)
 {
     const char *tmp = getenv("TMPDIR");
     struct buf path = BUF_INIT(0);
-    *ret = (struct backend_alone){0};
     buf_printf(&path, "%s/exbridge-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
     buf_z(&path);
-    if (!mkdtemp(path.p)) {
+    char *made = mkdtemp(path.p) ? mem_strdup(path.p) : NULL;
+    if (!made)
         err_set_errno(err, ERR_DISK, errno, path.p);
-        buf_done(&path);
-        return false;
-    }
-    ret->tmp_dir = mem_strdup(path.p);
     buf_done(&path);
-    ret->loop = loop_new();
+    return made;
+}
+
+/* loop and login are there */
+static bool open_backend(struct config *c, const struct config_account *a, struct backend_alone *b, struct err *err)
+{
+    b->tmp_dir = make_tmp_dir(err);
+    if (b->tmp_dir) {
+        struct backend_config config = config_backend_config(c, a, b->loop, b->login);
+        config.tmp_dir = b->tmp_dir;
+        config.host = (struct backend_host){b, host_put, host_get, host_wipe, host_health, host_cursor};
+        b->backend = config_backend_ops(a)->open(&config, err);
+    }
+    if (b->backend)
+        return true;
+    backend_alone_close(b);
+    return false;
+}
+
+bool backend_alone_open(struct config *c, const struct config_account *a, struct backend_alone *ret, struct err *err)
+{
+    *ret = (struct backend_alone){.loop = loop_new()};
     ret->secrets = config_secrets_open(c, ret->loop, on_secrets_change, ret);
     ret->login = config_login_open(c, a->login, ret->loop, ret->secrets);
-    struct backend_config config = config_backend_config(c, a, ret->loop, ret->login);
-    config.tmp_dir = ret->tmp_dir;
-    config.host = (struct backend_host){ret, host_put, host_get, host_wipe, host_health, host_cursor};
-    ret->backend = config_backend_ops(a)->open(&config, err);
-    if (ret->backend)
-        return true;
-    backend_alone_close(ret);
-    return false;
+    return open_backend(c, a, ret, err);
+}
+
+bool backend_alone_open_with(struct config *c, const struct config_account *a, struct loop *loop, struct login *login,
+                             struct backend_alone *ret, struct err *err)
+{
+    *ret = (struct backend_alone){.loop = loop, .login = login, .lent = true};
+    return open_backend(c, a, ret, err);
 }
 
 void backend_alone_wait(struct backend_alone *b, const bool *done)
@@ -113,9 +135,11 @@ void backend_alone_close(struct backend_alone *b)
 {
     if (b->backend)
         b->backend->ops->close(b->backend);
-    login_free(&b->login);
-    secrets_close(&b->secrets);
-    loop_free(b->loop);
+    if (!b->lent) {
+        login_free(&b->login);
+        secrets_close(&b->secrets);
+        loop_free(b->loop);
+    }
     while (b->memory) {
         struct memory_entry *e = b->memory;
         b->memory = e->next;

@@ -45,7 +45,8 @@ struct cli_command {
     int (*fn)(struct cli *c);
 };
 
-#define CLI_ARGS_MAX 8
+#define CLI_ARGS_MAX  8
+#define CLI_FLAGS_MAX 32
 
 /* One call of the program. */
 struct cli {
@@ -53,9 +54,9 @@ struct cli {
     const struct cli_command *const *commands; /* all; ends with NULL */
     const char *args[CLI_ARGS_MAX];
     size_t arg_count;
-    const char *values[16];  /* by flag of the command; "" for one without value; NULL: not given */
-    const char *config_file; /* -c; NULL: the default */
-    struct config *config;   /* cli_config() */
+    const char *values[CLI_FLAGS_MAX]; /* by flag of the command; "" for one without value; NULL: not given */
+    const char *config_file;           /* -c; NULL: the default */
+    struct config *config;             /* cli_config() */
 };
 
 /* `commands` ends with NULL. */

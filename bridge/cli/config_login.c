@@ -114,8 +114,7 @@ static enum login_source source_of(const struct config *c, const struct config_l
     return l->auth == AUTH_BASIC || l->auth == AUTH_NTLM ? LOGIN_STORED : LOGIN_NO_SECRET;
 }
 
-struct login *config_login_open(struct config *c, const struct config_login *l, struct loop *loop,
-                                struct secrets *secrets)
+void config_login_opts(struct config *c, const struct config_login *l, struct login_opts *ret_opts)
 {
     static const enum http_auth schemes[] = {
         [AUTH_UNSET] = HTTP_AUTH_NONE,           [AUTH_BASIC] = HTTP_AUTH_BASIC,  [AUTH_NTLM] = HTTP_AUTH_NTLM,
@@ -123,22 +122,29 @@ struct login *config_login_open(struct config *c, const struct config_login *l, 
         [AUTH_TOKEN_COMMAND] = HTTP_AUTH_BEARER,
     };
     _Static_assert(sizeof(schemes) / sizeof(schemes[0]) == AUTH_MAX, "every scheme has an HTTP side");
-    struct login_opts o = {
+    *ret_opts = (struct login_opts){
         .name = l->name,
         .user = l->user,
         .auth = schemes[l->auth],
         .source = source_of(c, l),
         .max_requests = LOGIN_PARALLEL,
-        .vault = {secrets, vault_get, vault_put},
         .record = config_login_record(c, l),
     };
     const char *const places[] = {l->password_file, l->password_command, l->token_command};
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
         if (places[i])
-            o.command_or_file = places[i];
-    if (o.source == LOGIN_OAUTH) {
-        o.oauth = config_oauth(c, l);
-        o.oauth_http = config_oauth_http(c, l);
+            ret_opts->command_or_file = places[i];
+    if (ret_opts->source == LOGIN_OAUTH) {
+        ret_opts->oauth = config_oauth(c, l);
+        ret_opts->oauth_http = config_oauth_http(c, l);
     }
+}
+
+struct login *config_login_open(struct config *c, const struct config_login *l, struct loop *loop,
+                                struct secrets *secrets)
+{
+    struct login_opts o;
+    config_login_opts(c, l, &o);
+    o.vault = (struct login_vault){secrets, vault_get, vault_put};
     return login_new(loop, &o);
 }
