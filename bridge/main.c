@@ -5,6 +5,7 @@
 
 /* clang-format off */
 static const struct cli_command *const commands[] = {
+    &cli_setup,
     &cli_run,
     &cli_status,
     &cli_login,

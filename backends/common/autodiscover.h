@@ -32,9 +32,11 @@
 /* How all requests of a search connect. Strings must outlive it. */
 struct autodiscover_net {
     struct loop *loop;
-    const char *user_agent, *ca_file, *proxy; /* as http.h */
+    const char *user_agent, *ca_file, *proxy, *client_cert, *client_key; /* as http.h */
     unsigned tls_min;
 };
+
+struct http_client *autodiscover_client(const struct autodiscover_net *net, unsigned max_connections);
 
 /* --- looking, without credentials ---------------------------------------------------------------- */
 

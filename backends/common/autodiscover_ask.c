@@ -292,12 +292,7 @@ struct autodiscover_ask *autodiscover_ask(const struct autodiscover_ask_opts *op
     a->first_url = mem_strdup(opts->url);
     a->url = mem_strdup(opts->url);
     a->offered = opts->offered.n ? str_dup(opts->offered) : NULL;
-    a->client = http_client_new(opts->net.loop, &(struct http_client_opts){.account = "autodiscover",
-                                                                           .user_agent = opts->net.user_agent,
-                                                                           .ca_file = opts->net.ca_file,
-                                                                           .proxy = opts->net.proxy,
-                                                                           .tls_min = opts->net.tls_min,
-                                                                           .max_connections = 1});
+    a->client = autodiscover_client(&opts->net, 1);
     deferred_init(&a->go, go, a);
     loop_defer(opts->net.loop, &a->go);
     return a;

@@ -341,6 +341,18 @@ static void on_dns(void *ud, const struct err *err, const struct dns_answer *ans
     loop_defer(l->opts.net.loop, &l->settle);
 }
 
+struct http_client *autodiscover_client(const struct autodiscover_net *net, unsigned max_connections)
+{
+    return http_client_new(net->loop, &(struct http_client_opts){.account = "autodiscover",
+                                                                 .user_agent = net->user_agent,
+                                                                 .ca_file = net->ca_file,
+                                                                 .proxy = net->proxy,
+                                                                 .client_cert = net->client_cert,
+                                                                 .client_key = net->client_key,
+                                                                 .tls_min = net->tls_min,
+                                                                 .max_connections = max_connections});
+}
+
 /* --- life ------------------------------------------------------------------------------------------------------- */
 
 struct autodiscover_look *autodiscover_look(const struct autodiscover_look_opts *opts, autodiscover_look_cb *cb,
@@ -354,12 +366,7 @@ struct autodiscover_look *autodiscover_look(const struct autodiscover_look_opts 
     l->domain = autodiscover_domain(str_from(l->email));
     l->result.best = l->result.best_ews = l->result.best_eas = -1;
     l->result.cloud_from = l->mx_from = -1;
-    l->client = http_client_new(opts->net.loop, &(struct http_client_opts){.account = "autodiscover",
-                                                                           .user_agent = opts->net.user_agent,
-                                                                           .ca_file = opts->net.ca_file,
-                                                                           .proxy = opts->net.proxy,
-                                                                           .tls_min = opts->net.tls_min,
-                                                                           .max_connections = CONNECTIONS_MAX});
+    l->client = autodiscover_client(&opts->net, CONNECTIONS_MAX);
     l->grace = timer_new(opts->net.loop, on_grace, l);
     deferred_init(&l->settle, settle, l);
     if (l->domain.n || opts->host)

@@ -314,7 +314,8 @@ class App:
 
     def half_for(self, path):
         path = path.lower()
-        return next((half for prefix, half in self.routes if path.startswith(prefix)), None)
+        found = next((half for prefix, half in self.routes if path.startswith(prefix)), None)
+        return None if found and found.protocol in self.options.absent else found
 
     def drop_connections(self):
         for connection in list(self.connections):

@@ -9,6 +9,7 @@ DEFAULTS = {
     "auth_schemes": ["Negotiate", "NTLM", 'Basic realm="{realm}"'],
     "lockout_after": 0,  # bad passwords in a row after which even the good one is refused; 0: never
     "max_request_bytes": 67108864,
+    "absent": [],  # halves this server does not have: "ews", "eas", "autodiscover"
     "gzip": False,  # compress answers when the client accepts it
     "regenerate_mime": False,  # MimeContent is a regenerated form, not the delivered bytes
     "volatile_mime": False,  # ... and differs from fetch to fetch

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small Internet on loopback: hosts with certificates, a name server, and programs that see nothing else.
 
-    world = World(directory)
+    world = World(directory, Kit(another_directory))
     corp = world.exchange("corp", hosts=["autodiscover.corp.test", "mail.corp.test"])     # TLS on their port 443
     world.plain("autodiscover.corp.test", {"do": "location", "to": "https://..."})        # port 80
     world.dns({("_autodiscover._tcp.corp.test", "SRV"): [(0, 0, 443, "mail.corp.test")]})
     world.environment()                # for a program: LD_PRELOAD of names.c, and the list of names
     world.finish()
 """
+import imaplib
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -24,6 +26,7 @@ for path in (os.path.join(ROOT, "tests", "exchange"), os.path.join(ROOT, "tests"
         sys.path.insert(0, path)
 
 from autodiscover_dns import NameServer  # noqa: E402
+from bridge import poll, program  # noqa: E402
 from standin import Standin  # noqa: E402
 
 USER, PASSWORD, EMAIL = "alice", "canary-Exchange-9f31", "alice@corp.test"
@@ -46,10 +49,16 @@ class Authority:
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
             "-subj", f"/O=Test/CN={name}", "-keyout", self.key, "-out", self.ca,
             "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
-        self.count = 0
+        self.count, self.made = 0, {}
 
     def certificate(self, hosts, days=20, expired=False):
-        """(chain file, key file)"""
+        """(chain file, key file); the same again for the same hosts."""
+        wanted = (tuple(hosts), days, expired)
+        if wanted not in self.made:
+            self.made[wanted] = self.make(hosts, days, expired)
+        return self.made[wanted]
+
+    def make(self, hosts, days, expired):
         self.count += 1
         base = os.path.join(self.directory, f"leaf-{self.count}")
         with open(base + ".ext", "w") as file:
@@ -94,14 +103,19 @@ class Stopping:
         self.listener.close()
 
 
-class World:
+class Kit:
     def __init__(self, directory):
+        self.authority = Authority(os.path.join(str(directory), "ca"))
+        self.library = os.path.join(str(directory), "names.so")
+        run("cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", self.library, os.path.join(HERE, "names.c"))
+
+
+class World:
+    def __init__(self, directory, kit):
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
-        self.authority = Authority(os.path.join(self.directory, "ca"))
+        self.authority, self.library = kit.authority, kit.library
         self.names_file = os.path.join(self.directory, "names")
-        self.library = os.path.join(self.directory, "names.so")
-        run("cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-o", self.library, os.path.join(HERE, "names.c"))
         self.names, self.servers, self.dns_server = {}, [], None
         self.expected = ()  # violations that a test provokes
 
@@ -194,3 +208,80 @@ class World:
 def credentials(server, since=0):
     """Requests that carried any."""
     return [entry for entry in server.log(since) if entry["authorization"]]
+
+
+class Home:
+    """A user's home directory, and exbridge in it."""
+
+    def __init__(self, world, name="home"):
+        self.world = world
+        self.directory = os.path.join(world.directory, name)
+        os.makedirs(self.directory, mode=0o700, exist_ok=True)
+        self.config = os.path.join(self.directory, ".config", "exbridge", "exbridge.conf")
+        self.state = os.path.join(self.directory, ".local", "state", "exbridge")
+        self.daemon = None
+
+    def environment(self, **more):
+        env = self.world.environment(HOME=self.directory, **more)
+        for name in list(env):
+            if name.startswith("XDG_") or name in ("DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "NOTIFY_SOCKET"):
+                del env[name]
+        env["XDG_RUNTIME_DIR"] = os.path.join(self.directory, "run")
+        os.makedirs(env["XDG_RUNTIME_DIR"], mode=0o700, exist_ok=True)
+        env["KRB5CCNAME"] = "FILE:/nonexistent"
+        env.update(more)
+        return env
+
+    def run(self, *args, answers=(), timeout=120, **more):
+        """exbridge ARGS with these lines on stdin: returncode, stdout, stderr. No secret may be seen anywhere."""
+        done = subprocess.run([program(), *map(str, args)], input="".join(a + "\n" for a in answers), capture_output=True, text=True,
+                              env=self.environment(**more), timeout=timeout)
+        assert done.returncode != 99 and "Sanitizer" not in done.stderr, done.stderr[-4000:]
+        assert PASSWORD not in done.stdout + done.stderr
+        return done
+
+    def setup(self, *args, answers=(), **more):
+        return self.run("setup", *args, "--ca-file", self.world.authority.ca, answers=answers, **more)
+
+    def text(self):
+        with open(self.config) as file:
+            return file.read()
+
+    def start(self):
+        """exbridge run, until it is ready."""
+        self.log_path = os.path.join(self.directory, "log")
+        with open(self.log_path, "ab") as log:
+            self.daemon = subprocess.Popen([program(), "run"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment())
+        poll(60, lambda: "ready: " in self.log() or self.daemon.poll() is not None, self.log)
+        assert self.daemon.poll() is None, self.log()
+
+    def log(self):
+        with open(self.log_path, errors="replace") as file:
+            return file.read()
+
+    def stop(self):
+        if self.daemon:
+            self.daemon.terminate()
+            code = self.daemon.wait(60)
+            self.daemon = None
+            assert code == 0, self.log()[-4000:]
+            assert PASSWORD not in self.log()
+
+    def port(self, name):
+        return int(re.search(rf"^{name}\s*=\s*(\d+)", self.text(), re.M).group(1))
+
+    def imap(self, user, password):
+        """Subjects of the inbox, read as a mail program would: TLS with the published authority."""
+        context = ssl.create_default_context(cafile=os.path.join(os.path.dirname(self.config), "ca.pem"))
+        client = imaplib.IMAP4_SSL("localhost", self.port("imap"), ssl_context=context, timeout=60)
+        try:
+            client.login(user, password)
+            count = int(client.select("INBOX", readonly=True)[1][0])
+            return count
+        finally:
+            client.logout()
+
+
+def password_of(output):
+    """The local password that setup printed."""
+    return re.search(r"^\s+password\s+(\S+)$", output, re.M).group(1)

@@ -1,0 +1,528 @@
+# SPDX-License-Identifier: Apache-2.0
+"""exbridge setup, answered from a pipe: every way from an address to an account, and every way in which it ends early."""
+import json
+import os
+import re
+import socket
+import stat
+
+import pytest
+import rig
+from rig import EMAIL, PASSWORD, USER, credentials
+
+XML = "/autodiscover/autodiscover.xml"
+BASIC = ['Basic realm="x"']
+WRONG = "canary-wrong-1"
+
+
+def corp(world, *args, hosts=("autodiscover.corp.test", "mail.corp.test"), **options):
+    options = {"auth_schemes": BASIC, "autodiscover_mail": "mail.corp.test", **options}
+    server = world.exchange("--corpus", "5", *args, hosts=list(hosts), **options)
+    world.dns()
+    return server
+
+
+def sane(home):
+    """What setup wrote is private, complete and right, and no secret lies about."""
+    assert stat.S_IMODE(os.stat(home.config).st_mode) == 0o600
+    assert [n for n in os.listdir(os.path.dirname(home.config)) if ".new-" in n] == []
+    done = home.run("check-config")
+    assert done.returncode == 0, done.stderr
+    for top, _, names in os.walk(home.directory):
+        for name in names:
+            path = os.path.join(top, name)
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                with open(path, "rb") as file:
+                    assert PASSWORD.encode() not in file.read(), path
+
+
+def nothing_written(home):
+    assert not os.path.exists(home.config)
+    assert not os.path.exists(os.path.join(home.state, "accounts"))
+    assert not os.path.exists(os.path.join(home.state, "secrets"))
+
+
+def questions(done):
+    """How many different questions were asked."""
+    kinds = ("E-mail address", "May .* get|Name of the server", "leads to .*too", "User name|client. id", "Password of", "under these rules")
+    return sum(bool(re.search(kind, done.stderr)) for kind in kinds)
+
+
+# ---- the straight way ----
+
+
+def test_from_address_to_mail(world, home):
+    server = corp(world)
+    done = home.setup(answers=[EMAIL, "yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "autodiscover.corp.test" in done.stderr and "asks who we are (Basic)" in done.stderr
+    assert "May autodiscover.corp.test get your password?" in done.stderr
+    assert "EWS at mail.corp.test: EWS tells more" in done.stderr
+    assert "Signed in as alice@corp.test: Exchange 15.1" in done.stderr
+    assert questions(done) <= 6
+    sane(home)
+    text = home.text()
+    assert '[account "corp"]' in text and "backend = ews" in text and "url     = https://mail.corp.test/EWS/Exchange.asmx" in text
+    home.start()
+    assert home.imap(EMAIL, rig.password_of(done.stdout)) == 5
+    assert home.imap("corp", rig.password_of(done.stdout)) == 5
+    assert {e["user"] for e in credentials(server)} == {USER}
+
+
+def test_without_questions(world, home):
+    corp(world)
+    done = home.setup(EMAIL, "--yes", "--user", USER, "--password-file", world.secret())
+    assert done.returncode == 0, done.stderr
+    assert questions(done) == 0
+    assert "password-file" in home.text() and "secret-store" not in home.text()
+    home.start()
+    assert home.imap(EMAIL, rig.password_of(done.stdout)) == 5
+
+
+def test_a_password_command(world, home):
+    corp(world)
+    done = home.setup(EMAIL, "--yes", "--user", USER, "--password-command", f"cat {world.secret()}")
+    assert done.returncode == 0, done.stderr
+    assert f"password-command = cat {world.secret()}" in home.text()
+
+
+def test_passthrough(world, home):
+    corp(world)
+    done = home.setup(EMAIL, "--passthrough", answers=["yes", EMAIL, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "local-auth = passthrough" in home.text() and "the one for Exchange" in done.stdout
+    sane(home)
+    home.start()
+    assert home.imap(EMAIL, PASSWORD) == 5
+
+
+# ---- what can be entered wrongly ----
+
+
+def test_wrong_answers_are_explained(world, home):
+    server = corp(world)
+    answers = ["alice", "alice@corp", EMAIL, "http://mail.corp.test", "not a host!", "yes", USER, "", WRONG, USER, WRONG, PASSWORD]
+    done = home.setup(answers=answers)
+    assert done.returncode == 0, done.stderr
+    for text in ["has no '@'", "is no domain like example.com", "only https", "is no host", "Nothing was entered",
+                 "the server refused the name and password (it offers Basic)", "It is not sent again"]:
+        assert text in done.stderr, text
+    refused = [e for e in credentials(server) if not e["user"]]
+    assert len(refused) == 1  # the wrong one went out once, although it was entered twice
+    assert questions(done) <= 6
+
+
+def test_three_wrong_passwords_end_it(world, home):
+    server = corp(world)
+    done = home.setup(EMAIL, answers=["yes", USER, WRONG + "a", USER, WRONG + "b", USER, WRONG + "c", USER, PASSWORD])
+    assert done.returncode == 77 and "refused the name and password" in done.stderr
+    assert len(credentials(server)) == 3
+    nothing_written(home)
+
+
+@pytest.mark.parametrize("answers", [[], [EMAIL], [EMAIL, "yes"], [EMAIL, "yes", USER]])
+def test_the_end_of_input_ends_it(world, home, answers):
+    server = corp(world)
+    done = home.setup(answers=answers)
+    assert done.returncode == 78 and "stdin has ended" in done.stderr
+    assert credentials(server) == []
+    nothing_written(home)
+
+
+@pytest.mark.parametrize("address, text", [("alice", "has no '@'"), ("alice@b\u00fccher.test", "xn--"), ("a b@corp.test", "is not an e-mail")])
+def test_an_address_that_is_none(world, home, address, text):
+    world.dns()
+    done = home.setup(address)
+    assert done.returncode == 78 and text in done.stderr
+
+
+@pytest.mark.parametrize("flags", [["--backend", "imap"], ["--auth", "plain"], ["--host", "a", "--url", "https://b/EWS/"],
+                                   ["--password-file", "/a", "--password-command", "b"], ["--client-cert", "/a"],
+                                   ["--access", "delegation"], ["--service-account", "a", "--mailbox", "b@c.d"],
+                                   ["--login", "a", "--user", "b"], ["--backend", "eas", "--mailbox", "b@c.d"], ["--provision", "ask"]])
+def test_flags_that_contradict_each_other(world, home, flags):
+    done = home.run("setup", EMAIL, *flags)
+    assert done.returncode == 64 and "exbridge help setup" in done.stderr
+
+
+# ---- hosts ----
+
+
+def test_no_password_before_the_answer(world, home):
+    server = corp(world)
+    done = home.setup(EMAIL, answers=["no"])
+    assert done.returncode == 77 and "nothing was sent" in done.stderr
+    assert credentials(server) == []
+    nothing_written(home)
+
+
+def test_a_foreign_host_is_shown_with_who_named_it(world, home):
+    hoster = world.exchange("--corpus", "5", hosts=["mail.hoster.test"], auth_schemes=BASIC)
+    world.plain("autodiscover.corp.test", {"do": "location", "to": f"https://mail.hoster.test{XML}"})
+    world.dns()
+    done = home.setup(EMAIL, answers=[""])  # what nobody says yes to is a no
+    assert done.returncode == 77 and credentials(hoster) == []
+    assert "mail.hoster.test does not belong to corp.test; it was named by autodiscover.corp.test over http" in done.stderr
+    nothing_written(home)
+    done = home.setup(EMAIL, "--yes", "--password-file", world.secret())
+    assert done.returncode == 77 and credentials(hoster) == [] and "--host" in done.stderr
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "https://mail.hoster.test/EWS/Exchange.asmx" in home.text()
+
+
+def test_a_host_given_by_flag(world, home):
+    world.exchange("--corpus", "5", hosts=["mail.hoster.test"], auth_schemes=BASIC)
+    dns = world.dns()
+    done = home.setup(EMAIL, "--host", "mail.hoster.test", "--yes", "--user", USER, "--password-file", world.secret())
+    assert done.returncode == 0, done.stderr
+    assert dns.asked == []
+
+
+def test_another_host_in_place_of_yes(world, home):
+    wrong = corp(world, hosts=("corp.test",))
+    world.exchange("--corpus", "5", hosts=["right.corp.test"], auth_schemes=BASIC)
+    done = home.setup(EMAIL, answers=["https://right.corp.test/owa/", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "https://right.corp.test/EWS/Exchange.asmx" in home.text()
+    assert credentials(wrong) == []
+
+
+def test_nothing_found_asks_for_a_name(world, home):
+    world.exchange("--corpus", "5", hosts=["owa.elsewhere.test"], auth_schemes=BASIC, autodiscover_hosts={"*": {"do": "status", "status": 404}})
+    world.dns()
+    done = home.setup(EMAIL, answers=["", "nowhere.test", "owa.elsewhere.test", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "nowhere.test does not answer as an Exchange server" in done.stderr and questions(done) <= 6
+    assert "https://owa.elsewhere.test/EWS/Exchange.asmx" in home.text()
+    done = home.setup("bob@nobody.test", "--yes")
+    assert done.returncode == 66 and "--host" in done.stderr and "--url" in done.stderr
+
+
+@pytest.mark.parametrize("do", ["redirect_url", "location", "signed_location"])
+@pytest.mark.parametrize("answer, sent", [("no", False), ("yes", True)])
+def test_a_redirect_elsewhere_is_asked_about(world, home, do, answer, sent):
+    rules = {"autodiscover.corp.test": {"do": do, "to": f"https://evil.test{XML}"}}
+    corp(world, autodiscover_hosts=rules)
+    evil = world.exchange("--corpus", "5", hosts=["evil.test"], auth_schemes=BASIC)
+    answers = [answer, USER, PASSWORD] if do == "location" else ["yes", USER, PASSWORD, answer]
+    done = home.setup(EMAIL, answers=answers)
+    assert "evil.test" in done.stderr and "does not belong to corp.test" in done.stderr
+    assert bool(credentials(evil)) == sent
+    assert (done.returncode == 0) == sent and questions(done) <= 6
+    if not sent:
+        nothing_written(home)
+
+
+def test_endpoints_elsewhere_are_asked_about(world, home):
+    corp(world, autodiscover_mail="evil.test")
+    evil = world.exchange(hosts=["evil.test"], auth_schemes=BASIC)
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD, "no"])
+    assert done.returncode == 77 and "evil.test" in done.stderr
+    assert credentials(evil) == []
+    nothing_written(home)
+
+
+def test_one_foreign_host_after_the_other(world, home):
+    corp(world, autodiscover_hosts={"*": {"do": "redirect_url", "to": f"https://one.test{XML}"}})
+    world.exchange(hosts=["one.test"], auth_schemes=BASIC, autodiscover_hosts={"*": {"do": "redirect_url", "to": f"https://two.test{XML}"}})
+    two = world.exchange(hosts=["two.test"], auth_schemes=BASIC)
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD, "yes", "yes", "yes"])
+    assert done.returncode == 77 and "one redirect too many" in done.stderr
+    assert credentials(two) == [] and questions(done) <= 6
+
+
+def test_another_address(world, home):
+    corp(world, autodiscover_hosts={"autodiscover.corp.test": {"do": "redirect_addr", "to": "alice@new.test"}})
+    world.exchange("--corpus", "5", hosts=["autodiscover.new.test"], email="alice@new.test", auth_schemes=BASIC)
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD, "yes"])
+    assert done.returncode == 0, done.stderr
+    assert "knows this mailbox as alice@new.test" in done.stderr
+    assert "email   = alice@new.test" in home.text()
+
+
+def test_certificates_are_never_waved_through(world, home):
+    other = rig.Authority(os.path.join(world.directory, "other"))
+    server = world.exchange(hosts=["mail.corp.test"], certificate=other.certificate(["mail.corp.test"]), auth_schemes=BASIC)
+    world.dns()
+    done = home.setup(EMAIL, "--host", "mail.corp.test", "--yes", "--user", USER, "--password-file", world.secret())
+    assert done.returncode != 0 and "certificate is not to be trusted" in done.stderr
+    assert server.log() == []
+
+
+# ---- an address that the user gives ----
+
+
+@pytest.mark.parametrize("path, backend", [("EWS/Exchange.asmx", "ews"), ("Microsoft-Server-ActiveSync", "eas")])
+def test_url(world, home, path, backend):
+    server = corp(world)
+    done = home.setup(EMAIL, "--url", f"https://mail.corp.test/{path}", answers=[USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert f"backend = {backend}" in home.text()
+    assert [e for e in server.log() if "utodiscover" in e["path"]] == []
+
+
+@pytest.mark.parametrize("url, code, text", [("http://mail.corp.test/EWS/Exchange.asmx", 77, "not https"),
+                                             ("mail.corp.test", 78, "not a URL"), ("https://mail.corp.test/", 78, "--backend"),
+                                             ("https://nowhere.test/EWS/Exchange.asmx", 69, "nowhere.test"),
+                                             ("https://mail.corp.test/EWS/nothing", 66, "404")])
+def test_a_url_that_is_no_good(world, home, url, code, text):
+    server = corp(world)
+    done = home.setup(EMAIL, "--url", url, answers=[USER, PASSWORD])
+    assert done.returncode == code and text in done.stderr, done.stderr
+    assert credentials(server) == []
+    nothing_written(home)
+
+
+# ---- backends ----
+
+
+def test_activesync_alone(world, home):
+    corp(world, autodiscover_sections=[], absent=["ews"])
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "the server offers ActiveSync and no EWS" in done.stderr and "backend = eas" in home.text()
+    devices = world.servers[0].devices()
+    home.start()
+    assert home.imap(EMAIL, rig.password_of(done.stdout)) == 5
+    assert len(world.servers[0].devices()) == len(devices) == 1  # the daemon is the device that setup was
+
+
+def test_ews_alone(world, home):
+    corp(world, absent=["eas"], autodiscover_eas=False)
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "the server offers EWS and no ActiveSync" in done.stderr
+
+
+def test_no_autodiscover_at_all(world, home):
+    corp(world, hosts=("mail.corp.test",), absent=["autodiscover", "ews"])  # SOGo, Z-Push
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "backend = eas" in home.text() and "https://mail.corp.test/Microsoft-Server-ActiveSync" in home.text()
+
+
+def test_the_other_backend_by_flag(world, home):
+    corp(world)
+    done = home.setup(EMAIL, "--backend", "eas", answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "backend = eas" in home.text()
+
+
+def test_ews_closed_activesync_open(world, home):
+    server = corp(world)
+    server.fault(protocol="ews", op="GetFolder", do="status", status=403, times=0)
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "EWS is closed to us" in done.stderr and "backend = eas" in home.text()
+
+
+@pytest.mark.parametrize("answer, flags, code", [("yes", [], 0), ("no", [], 77), (None, ["--provision", "accept"], 0),
+                                                 (None, ["--yes"], 77)])
+def test_a_device_policy(world, home, answer, flags, code):
+    corp(world, eas_policy={"DevicePasswordEnabled": "1", "MinDevicePasswordLength": "6"}, eas_allow_nonprovisionable=True)
+    answers = [USER, PASSWORD] if "--yes" in flags else ["yes", USER, PASSWORD]
+    if "--yes" in flags:
+        flags += ["--user", USER, "--password-file", world.secret()]
+    done = home.setup(EMAIL, "--backend", "eas", *flags, answers=answers + ([answer] if answer else []))
+    assert done.returncode == code, done.stderr
+    assert questions(done) <= 6
+    if code:
+        nothing_written(home)
+    else:
+        assert "provision = accept" in home.text()
+
+
+# ---- the file ----
+
+
+OLD = """# my file
+[server]
+imap = 21993
+smtp = 21465
+dav = 0
+
+[account "old"]
+  email = old@example.com
+backend=ews
+url = https://old.example.com/EWS/Exchange.asmx
+auth = basic
+local-auth = passthrough"""
+
+
+def old_file(home, text=OLD, mode=0o600):
+    os.makedirs(os.path.dirname(home.config), exist_ok=True)
+    with open(os.open(home.config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
+        file.write(text)
+
+
+def test_an_account_is_added_and_nothing_else_touched(world, home):
+    corp(world)
+    old_file(home)
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert home.text().startswith(OLD + '\n\n[account "corp"]\n') and home.text().count("[server]") == 1
+    assert "port 21993" in done.stdout
+    sane(home)
+
+
+def test_a_link_stays_one(world, home):
+    corp(world)
+    real = os.path.join(home.directory, "dotfiles.conf")
+    old_file(home)
+    os.rename(home.config, real)
+    os.symlink(real, home.config)
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert os.path.islink(home.config) and '[account "corp"]' in open(real).read()
+
+
+def test_names(world, home):
+    server = corp(world, "--user", f"bob:{PASSWORD}:bob@corp.test")
+    flags = ["--yes", "--password-file", world.secret()]
+    assert home.setup(EMAIL, *flags, "--user", USER).returncode == 0
+    again = home.setup(EMAIL, *flags, "--user", USER)
+    assert again.returncode == 78 and 'set up already, as account "corp"' in again.stderr
+    assert home.setup("bob@corp.test", *flags, "--user", "bob").returncode == 0
+    assert '[account "corp-2"]' in home.text()
+    taken = home.setup("bob@corp.test", *flags, "--name", "CORP")
+    assert taken.returncode == 78 and "another --name" in taken.stderr
+    bad = home.setup("bob@corp.test", *flags, "--user", "bob", "--name", "a/b")
+    assert bad.returncode == 78 and "a name is needed" in bad.stderr, bad.stderr
+    assert home.text().count("[account ") == 2
+    assert not [e for e in credentials(server) if not e["user"]]
+
+
+@pytest.mark.parametrize("text", ["[server]\nimap = x\n", "not a file", OLD.replace("backend=ews", "backend=pop")])
+def test_a_file_with_mistakes_is_left_alone(world, home, text):
+    server = corp(world)
+    old_file(home, text)
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD])
+    assert done.returncode == 78 and "corrected" in done.stderr and home.config in done.stderr
+    assert home.text() == text and server.log() == []
+
+
+def test_a_directory_that_cannot_be_written(world, home):
+    corp(world)
+    with open(os.path.join(home.directory, ".config"), "w"):
+        pass  # a file where the directory should be
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD])
+    assert done.returncode == 74 and ".config" in done.stderr
+    assert not os.path.exists(os.path.join(home.state, "secrets"))
+
+
+def test_ports_in_use_are_passed_over(world, home):
+    corp(world)
+    busy = []
+    for port in (1993, 1994):
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+            sock.listen()
+            busy.append(sock)
+        except OSError:
+            sock.close()  # somebody else has it: as good
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert home.port("imap") > 1994
+    for sock in busy:
+        sock.close()
+
+
+def fake_tool(home, name, script):
+    """A program of that name, first in $PATH."""
+    tools = os.path.join(home.directory, "bin")
+    os.makedirs(tools, exist_ok=True)
+    path = os.path.join(tools, name)
+    with open(path, "w") as file:
+        file.write("#!/bin/sh\n" + script)
+    os.chmod(path, 0o755)
+    return f"{tools}:{os.environ['PATH']}"
+
+
+KEYRING = """case $1 in
+search) exit 0 ;;
+lookup) cat {key} 2>/dev/null || exit 1 ;;
+store) cat >{key}; kill -INT $PPID ;;
+esac
+"""
+
+
+def test_interrupted_while_it_writes(world, home):
+    """^C when the secret has just been stored: the file is written whole, and then setup is gone."""
+    corp(world)
+    key = os.path.join(home.directory, "key")
+    path = fake_tool(home, "secret-tool", KEYRING.format(key=key))
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD], PATH=path)
+    assert os.path.exists(key)
+    assert done.returncode == -2 and "Settings for mail programs" not in done.stdout
+    assert "secret-store = secret-service" in home.text()
+    sane(home)
+
+
+# ---- the program that is running, and the service ----
+
+
+def test_a_running_program_serves_it_at_once(world, home):
+    corp(world, "--user", f"bob:{PASSWORD}:bob@corp.test")
+    assert home.setup(EMAIL, "--yes", "--user", USER, "--password-file", world.secret()).returncode == 0
+    home.start()
+    done = home.setup("bob@corp.test", answers=["yes", "bob", PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "running exbridge serves it now" in done.stderr
+    assert home.imap("bob@corp.test", rig.password_of(done.stdout)) == 0
+    sane(home)
+
+
+def test_the_user_service(world, home):
+    corp(world)
+    log = os.path.join(home.directory, "systemctl.log")  # as systemd would: enable --now starts it
+    path = fake_tool(home, "systemctl", f'echo "$@" >>{log}\n[ "$2" != enable ] || {rig.program()} run >{home.directory}/log 2>&1 &\nexit 0\n')
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD], PATH=path)
+    try:
+        assert done.returncode == 0, done.stderr
+        assert "exbridge is running" in done.stderr
+        with open(log) as file:
+            assert file.read().splitlines() == ["--user cat exbridge.service", "--user enable --now exbridge.service"]
+        assert home.imap(EMAIL, rig.password_of(done.stdout)) == 5
+    finally:
+        pid = json.loads(home.run("status", "--json").stdout)["pid"]
+        os.kill(pid, 15)
+        rig.poll(60, lambda: not os.path.exists(f"/proc/{pid}"))
+
+
+# ---- other people's mailboxes ----
+
+
+def test_a_shared_mailbox(world, home):
+    corp(world)
+    done = home.setup(EMAIL, "--mailbox", EMAIL, "--name", "team", answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert f"mailbox = {EMAIL}" in home.text() and '[account "team"]' in home.text()
+
+
+def test_a_service_account(world, home):
+    server = corp(world, "--user", f"bob:{PASSWORD}:bob@corp.test")
+    done = home.setup(EMAIL, "--service-account", "svc", answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert EMAIL not in home.text() and '[login "svc"]' in home.text()  # the address was for the test alone
+    assert "setup --login svc" in done.stderr
+    sane(home)
+    mark = server.mark()
+    done = home.setup(EMAIL, "--login", "svc", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "login   = svc" in home.text() and "access  = impersonation" in home.text()
+    assert {e["user"] for e in credentials(server, mark)} == {USER}
+    done = home.setup("bob@corp.test", "--login", "svc", "--yes")
+    assert done.returncode == 77 and "ErrorImpersonateUserDenied" in done.stderr, done.stderr
+    assert "bob@" not in home.text()
+    home.start()
+    password = home.run("password", "corp", "--new").stdout.strip()
+    assert home.imap(EMAIL, password) == 5
+
+
+def test_a_login_that_is_not_there(world, home):
+    world.dns()
+    done = home.setup(EMAIL, "--login", "svc", "--yes")
+    assert done.returncode == 66 and "--service-account svc" in done.stderr
