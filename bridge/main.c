@@ -8,6 +8,7 @@ static const struct cli_command *const commands[] = {
     &cli_setup,
     &cli_run,
     &cli_status,
+    &cli_doctor,
     &cli_login,
     &cli_resync,
     &cli_reload,

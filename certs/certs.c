@@ -318,6 +318,16 @@ bool certs_publish(const struct certs *c, const char *path, struct err *err)
     return ok;
 }
 
+bool certs_until(const char *file, int64_t *ret_until_s, struct err *err)
+{
+    X509 *cert = NULL;
+    if (!load_cert(file, &cert, err))
+        return false;
+    *ret_until_s = cert_not_after_s(cert);
+    X509_free(cert);
+    return true;
+}
+
 bool certs_fingerprint(const char *file, struct buf *out, struct err *err)
 {
     X509 *cert = NULL;

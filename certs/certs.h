@@ -36,6 +36,9 @@ bool certs_publish(const struct certs *certs, const char *path, struct err *err)
 /* SHA-256 of the first certificate of a file, as "AB:CD:...". */
 bool certs_fingerprint(const char *file, struct buf *out, struct err *err);
 
+/* When the first certificate of a file ends. ERR_NOT_FOUND: there is no such file. */
+bool certs_until(const char *file, int64_t *ret_until_s, struct err *err);
+
 /* For tests: as certs_ensure() at another time. */
 bool certs_ensure_at(const char *dir, int64_t now_s, struct certs *ret_certs, struct err *err);
 

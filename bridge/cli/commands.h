@@ -10,6 +10,7 @@ extern const struct cli_command cli_status;
 extern const struct cli_command cli_resync;
 extern const struct cli_command cli_reload;
 extern const struct cli_command cli_setup;
+extern const struct cli_command cli_doctor;
 extern const struct cli_command cli_password;
 extern const struct cli_command cli_login;
 extern const struct cli_command cli_check_config;

@@ -26,6 +26,9 @@
 
 enum http_auth { HTTP_AUTH_NONE, HTTP_AUTH_BASIC, HTTP_AUTH_NTLM, HTTP_AUTH_NEGOTIATE, HTTP_AUTH_BEARER };
 
+/* Is it in the libcurl we are linked to? (NTLM and Negotiate can be missing.) */
+bool http_can(enum http_auth auth);
+
 struct http_client_opts {
     const char *account;     /* for logs */
     const char *user_agent;  /* constant for the life of the account: EAS blocks devices that change it */

@@ -173,6 +173,17 @@ static struct pool *pool_new(struct http_client *c)
  * --------------------------------------------------------------------------------------------------------------------
  */
 
+bool http_can(enum http_auth auth)
+{
+    static const int features[] = {[HTTP_AUTH_NONE] = 0,
+                                   [HTTP_AUTH_BASIC] = 0,
+                                   [HTTP_AUTH_NTLM] = CURL_VERSION_NTLM,
+                                   [HTTP_AUTH_NEGOTIATE] = CURL_VERSION_SPNEGO,
+                                   [HTTP_AUTH_BEARER] = 0};
+    int need = features[auth];
+    return (curl_version_info(CURLVERSION_NOW)->features & need) == need;
+}
+
 struct http_client *http_client_new(struct loop *loop, const struct http_client_opts *opts)
 {
     struct http_client *c = MEM_NEW(struct http_client);
