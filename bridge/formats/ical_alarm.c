@@ -133,7 +133,8 @@ static bool can_be_written(const struct ical_view *v)
 void ical_alarm_write(struct ical_maker *m, const struct ical_view *v)
 {
     struct reminder said = {0}, other;
-    const struct ical_comp *mine = v->extra ? chosen(m->a, m->zone, v->extra, v->e, &said) : NULL;
+    const struct ical_comp *mine =
+        v->extra && ical_prop(v->extra, ICAL_SAID) ? chosen(m->a, m->zone, v->extra, v->e, &said) : NULL;
     bool has = can_be_written(v);
     bool same = v->e->kind == EVENT_TASK ? said.at == v->e->task.reminder_at : said.minutes == v->f->reminder_minutes;
     if (has && mine && same)
@@ -156,8 +157,10 @@ void ical_alarm_keep(struct ical_reader *r, struct ical_maker *m, const struct i
     if (mine) {
         put_alarm(&o, &v);
         ical_tree(&t, mine);
-        if (!str_eq(buf_view(&own), buf_view(&theirs)))
+        if (!str_eq(buf_view(&own), buf_view(&theirs))) {
+            ical_put_word(m, ICAL_SAID, "TRUE");
             ical_tree(&m->w, mine);
+        }
     }
     for (const struct ical_comp *at = c->comps; at; at = at->next)
         if (is_alarm(at) && at != mine)

@@ -50,6 +50,9 @@ struct ical_moment {
 /* One value (of a list, perhaps) with the property's TZID. */
 bool ical_moment(struct ical_reader *r, const struct ical_prop *p, struct str value, struct ical_moment *ret);
 
+/* DTSTART is a local time of no zone. */
+bool ical_is_floating(struct arena *a, const struct ical_comp *c);
+
 /* --- writing --------------------------------------------------------------------------------------------------------
  */
 
@@ -98,7 +101,9 @@ const struct ical_group *ical_group_of(struct str name, enum event_kind kind);
 
 extern const struct ical_group ical_group_time, ical_group_task_time, ical_group_rule, ical_group_exdates,
     ical_group_people, ical_group_attach;
-/* The alarms are components: same division of work. */
+/* The alarms are components: same division of work. This property in the extras says that the first alarm there which
+ * could be the reminder is it, in the client's words. */
+#define ICAL_SAID "X-EXBRIDGE-REMINDER"
 bool ical_alarm_read(struct ical_reader *r, const struct ical_comp *c, struct ical_item *it);
 void ical_alarm_write(struct ical_maker *m, const struct ical_view *v);
 void ical_alarm_keep(struct ical_reader *r, struct ical_maker *m, const struct ical_comp *c,

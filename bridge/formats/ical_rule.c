@@ -216,12 +216,22 @@ static bool next_added(const struct event_recurrence *p, const struct base *b, i
     return false;
 }
 
+/* UNTIL has to be of the type that DTSTART has (3.3.10). */
+static bool ends_as_it_begins(struct str text, const struct event_fields *f, bool floating)
+{
+    struct recur rule;
+    enum ical_reason reason;
+    enum ical_when wanted = f->all_day ? ICAL_WHEN_DATE : floating ? ICAL_WHEN_LOCAL : ICAL_WHEN_UTC;
+    return recur_parse(text, &rule, &reason) && (!rule.has_until || rule.until_kind == wanted);
+}
+
 static const struct ical_prop *spelled_rule(const struct ical_view *v)
 {
     const struct ical_prop *p = v->extra ? ical_prop(v->extra, "RRULE") : NULL;
     struct event spelled = {.has_recurrence = true}, own = {.has_recurrence = true, .recurrence = v->e->recurrence};
     enum ical_reason reason;
-    if (!p || !parse_rule(p->value, v->f, &spelled.recurrence, &reason))
+    if (!p || !ends_as_it_begins(p->value, v->f, v->floating) ||
+        !parse_rule(p->value, v->f, &spelled.recurrence, &reason))
         return NULL;
     return event_differ(&spelled, &own) & EVENT_PART_RECURRENCE ? NULL : p;
 }
@@ -362,24 +372,19 @@ static bool rule_read(struct ical_reader *r, const struct ical_comp *c, struct i
     return e->kind == EVENT_TASK || !overlaps(e) || ical_refuse(r, ICAL_RULE_OVERLAPS, rule->line, NULL);
 }
 
-/* A rule in other words, if it has an end of the type that its start has. */
+/* A rule in other words. */
 static void rule_keep(struct ical_reader *r, struct ical_maker *m, const struct ical_comp *c,
                       const struct ical_item *it)
 {
     const struct ical_prop *p = ical_prop(c, "RRULE");
     struct base b = base_of(it->f);
     struct written w;
-    struct recur rule;
-    enum ical_reason reason;
-    (void)r;
-    if (it->x || !p || !it->e->has_recurrence || is_hidden(&it->e->recurrence) ||
-        !recur_parse(p->value, &rule, &reason))
+    if (it->x || !p || !it->e->has_recurrence || is_hidden(&it->e->recurrence))
         return;
-    rule_text(&it->e->recurrence, &b, false, &w);
-    enum ical_when wanted = !b.zone ? ICAL_WHEN_DATE : ICAL_WHEN_UTC;
-    if (w.marked || str_is(str_trim(p->value), w.text) || (rule.has_until && rule.until_kind != wanted))
-        return;
-    ical_line(&m->w, p);
+    bool floating = ical_is_floating(r->a, c);
+    rule_text(&it->e->recurrence, &b, floating, &w);
+    if (!w.marked && !str_is(str_trim(p->value), w.text) && ends_as_it_begins(p->value, it->f, floating))
+        ical_line(&m->w, p);
 }
 
 const struct ical_group ical_group_rule = {

@@ -217,7 +217,7 @@ static void event_time_write(struct ical_maker *m, const struct ical_view *v)
         ical_put_moment(m, "DTEND", f->end, end_zone(f), v->floating);
 }
 
-static bool is_floating(struct arena *a, const struct ical_comp *c)
+bool ical_is_floating(struct arena *a, const struct ical_comp *c)
 {
     const struct ical_prop *p = ical_prop(c, "DTSTART");
     int64_t t;
@@ -229,7 +229,7 @@ static void event_time_keep(struct ical_reader *r, struct ical_maker *m, const s
                             const struct ical_item *it)
 {
     const struct ical_prop *p = ical_prop(c, "DURATION");
-    if (!it->f->all_day && is_floating(r->a, c))
+    if (!it->f->all_day && ical_is_floating(r->a, c))
         ical_put_word(m, "X-EXBRIDGE-FLOATING", "TRUE");
     if (p)
         ical_line(&m->w, p);

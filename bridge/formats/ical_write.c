@@ -57,7 +57,7 @@ static void put_group(struct ical_maker *m, const struct ical_view *v, const str
 
 static bool is_key(struct str name)
 {
-    return str_case_is(name, "UID") || str_case_is(name, "RECURRENCE-ID");
+    return str_case_is(name, "UID") || str_case_is(name, "RECURRENCE-ID") || str_case_is(name, ICAL_SAID);
 }
 
 static void put_unknown_lines(struct ical_writer *w, const struct ical_comp *c, enum event_kind kind)
@@ -87,7 +87,7 @@ static const struct tz *zone_of(const struct event_fields *f)
 
 static bool is_floating(const struct ical_maker *m, const struct event_fields *f, const struct ical_comp *extra)
 {
-    return extra && !f->all_day && ical_prop(extra, "X-EXBRIDGE-FLOATING") && zone_of(f) == m->zone;
+    return extra && !f->all_day && !f->end_zone.n && ical_prop(extra, "X-EXBRIDGE-FLOATING") && zone_of(f) == m->zone;
 }
 
 void ical_write_component(struct ical_maker *m, const struct ical_view *v, void (*more)(struct ical_maker *m, void *ud),

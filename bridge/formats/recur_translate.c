@@ -11,7 +11,7 @@
 /* --- comparing ------------------------------------------------------------------------------------------------------
  */
 
-/* Are the days of the rule those of the pattern, up to the rule's end or until both repeat? */
+/* Are the days of the rule those of the pattern, from the start day up to the rule's end or until both repeat? */
 static bool same_days(const struct recur *rule, int64_t start, int64_t until, const struct event_recurrence *p)
 {
     struct recur_walk walk;
@@ -24,7 +24,7 @@ static bool same_days(const struct recur *rule, int64_t start, int64_t until, co
         int64_t other = pattern_day(p, start, n);
         if (!more || (rule->has_until && day > until))
             return rule->has_until && other > until;
-        if (day != other)
+        if (day != other || (n == 0 && day != start))
             return false;
         if (day - start > CYCLE_DAYS)
             return true;
