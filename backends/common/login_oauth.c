@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backends/common/login_private.h"
+#include "bridge/base/crash.h"
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
@@ -90,6 +91,8 @@ static enum login_fetched settle(struct login *l, struct err *err)
     if (result == LOGIN_STORED_WAIT)
         return LOGIN_COMING;
     err_prefix(err, "%s: the new token cannot be stored, and so not be used: ", l->name);
+    if (err->code == ERR_DISK)
+        err->code = ERR_OFFLINE; /* it is tried again and again: as soon as there is room, all goes on */
     return LOGIN_MISSING;
 }
 
@@ -106,6 +109,8 @@ static void take_renewed(struct login *l, struct oauth_tokens *fresh)
         fresh->user = o->tokens.user;
         o->tokens.user = NULL;
     }
+    fresh->scope = o->tokens.scope;
+    o->tokens.scope = NULL;
     oauth_tokens_done(&o->tokens);
     o->tokens = *fresh;
     *fresh = (struct oauth_tokens){0};
@@ -113,7 +118,9 @@ static void take_renewed(struct login *l, struct oauth_tokens *fresh)
     o->failures = 0;
     o->later_ms = 0;
     struct err err = {0};
+    crash_point("oauth.answered");
     enum login_fetched result = settle(l, &err);
+    crash_point("oauth.stored");
     log_debug("login", l->name, "token renewed");
     if (result == LOGIN_HERE)
         login_set_secret(l, mem_strdup(o->tokens.access), false);
@@ -213,8 +220,11 @@ static void ask_for_tokens(struct login *l)
                                                  {"Accept", "application/json"}};
     struct login_oauth *o = &l->oauth;
     struct buf url = BUF_INIT(0), body = BUF_INIT(0);
-    oauth_add_url(&url, &o->config, "token");
-    oauth_add_refresh_body(&body, &o->config, o->tokens.refresh);
+    struct oauth_config config = o->config;
+    if (o->tokens.scope)
+        config.scope = o->tokens.scope; /* more was not granted, even if the configuration has changed since */
+    oauth_add_url(&url, &config, "token");
+    oauth_add_refresh_body(&body, &config, o->tokens.refresh);
     buf_init(&o->answer, OAUTH_ANSWER_MAX);
     o->asked_s = time_wall_s();
     o->request = http_start(o->http,

@@ -57,6 +57,7 @@ void oauth_add_poll_body(struct buf *out, const struct oauth_config *c, const ch
 struct oauth_tokens {            /* owns its strings; a zeroed one is empty */
     char *access, *refresh;      /* refresh: NULL where an answer had none (the old one stays good) */
     char *user;                  /* from the id token: how the server calls who signed in; NULL = not told */
+    char *scope;                 /* that they were asked for with, and are to be renewed with; NULL = not known */
     int64_t issued_s, expires_s; /* of `access`, by our clock */
 };
 void oauth_tokens_done(struct oauth_tokens *t); /* wipes */

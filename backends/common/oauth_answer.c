@@ -193,6 +193,7 @@ void oauth_tokens_done(struct oauth_tokens *t)
     mem_wipe_free(t->access);
     mem_wipe_free(t->refresh);
     mem_free(t->user);
+    mem_free(t->scope);
     *t = (struct oauth_tokens){0};
 }
 
@@ -272,6 +273,8 @@ void oauth_tokens_save(const struct oauth_tokens *t, struct buf *out)
         json_object_set_new(root, "refresh_token", json_string(t->refresh));
     if (t->user)
         json_object_set_new(root, "user", json_string(t->user));
+    if (t->scope)
+        json_object_set_new(root, "scope", json_string(t->scope));
     json_object_set_new(root, "issued", json_integer(t->issued_s));
     json_object_set_new(root, "expires", json_integer(t->expires_s));
     char *text = json_dumps(root, JSON_COMPACT);
@@ -287,7 +290,7 @@ bool oauth_tokens_load(struct oauth_tokens *ret_tokens, struct str text, struct 
 {
     json_t *root = parse(text);
     struct str access = text_of(root, "access_token"), refresh = text_of(root, "refresh_token");
-    struct str user = text_of(root, "user");
+    struct str user = text_of(root, "user"), scope = text_of(root, "scope");
     *ret_tokens = (struct oauth_tokens){0};
     bool ok = root && json_integer_value(json_object_get(root, "version")) == 1 && (!access.n || is_token(access)) &&
               (!refresh.n || is_token(refresh)) && (access.n || refresh.n);
@@ -296,6 +299,7 @@ bool oauth_tokens_load(struct oauth_tokens *ret_tokens, struct str text, struct 
             .access = access.n ? str_dup(access) : NULL,
             .refresh = refresh.n ? str_dup(refresh) : NULL,
             .user = user.n ? str_dup(user) : NULL,
+            .scope = scope.n ? str_dup(scope) : NULL,
             .issued_s = json_integer_value(json_object_get(root, "issued")),
             .expires_s = json_integer_value(json_object_get(root, "expires")),
         };

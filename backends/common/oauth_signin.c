@@ -48,9 +48,10 @@ static void finish_err(struct oauth_signin *s, const struct err *err)
     finish(s, err, &(struct oauth_tokens){0});
 }
 
-static bool check_tokens(const struct oauth_signin *s, const struct oauth_tokens *t, struct err *err)
+static bool check_tokens(const struct oauth_signin *s, struct oauth_tokens *t, struct err *err)
 {
     const char *user = s->opts.config->user;
+    t->scope = mem_strdup(s->opts.config->scope);
     if (!t->refresh)
         return err_set(err, ERR_INVALID,
                        "the login server gave no refresh token; offline_access must be in oauth-scope, and the app be "

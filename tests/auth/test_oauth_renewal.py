@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tokens are renewed in time, by one request, and never lost: not by a crash, a failing login server or a full disk."""
+import json
+import os
+import re
+import signal
+
+import pytest
+import rig
+from rig import BEARER, USER, oauth_account, oauth_keys, poll, sign_in
+
+
+def start(stage, accounts=1, corpus=3, backend="ews", login=None, **options):
+    server = stage.exchange("--corpus", str(corpus), auth_schemes=BEARER, **options)
+    logins = {login: {**oauth_keys(server), "user": USER}} if login else {}
+    keys = {"login": login} if login else {}
+    made = [oauth_account(f"work{i}" if accounts > 1 else "work", server, backend, **keys) for i in range(accounts)]
+    for account in made if login else []:
+        for key in oauth_keys(server):
+            del account.keys[key]
+    bridge = stage.bridge(*made, logins=logins, start=False)
+    bridge.write_config()
+    sign_in(bridge, login or "work")
+    return server, bridge.start()
+
+
+def status(bridge, name="work"):
+    result = bridge.cli("status", "--json")
+    return next(a for a in json.loads(result.stdout)["accounts"] if a["name"] == name)
+
+
+def unauthorized(server, since=0):
+    return [e for e in server.log(since) if e["protocol"] in ("ews", "eas") and e["status"] == 401]
+
+
+def look(bridge, server, name="work"):
+    """A request to Exchange on behalf of a client: a new message is fetched."""
+    server.deliver(subject="more", text=rig.TEXT)
+    imap = bridge.login(name)
+    imap.open("INBOX")
+    poll(60, lambda: imap.open("INBOX")["exists"] == len(server.items("inbox")), lambda: bridge.tail())
+    uid = imap.uids()[-1]
+    assert rig.TEXT.encode() in imap.bodies(uid)[uid]
+    imap.close()
+
+
+@pytest.mark.parametrize("backend", ["ews", "eas"])
+def test_renewed_in_time(stage, backend):
+    server, bridge = start(stage, backend=backend, oauth_access_s=5)
+    for _ in range(2):
+        look(bridge, server)
+        done = server.oauth()["refreshed"]
+        poll(30, lambda: look(bridge, server) or server.oauth()["refreshed"] > done)
+    assert not unauthorized(server)  # nobody was ever sent with an old one
+
+
+@pytest.mark.parametrize("backend", ["ews", "eas"])
+def test_expired_under_way(stage, backend):
+    """The server does not take the token any more, in the middle of a long FETCH: the client notices nothing."""
+    server, bridge = start(stage, corpus=150, backend=backend)
+    imap = bridge.login("work")
+    imap.open("INBOX")
+    uids = imap.uids()
+    server.fault(protocol=backend, delay_s=0.2, times=0)
+    imap.send("a9 UID FETCH 1:* (UID BODY.PEEK[])\r\n")
+    got = []
+    while True:
+        line = imap.line()
+        if line.startswith(b"a9 "):
+            break
+        got.append(re.search(rb"UID (\d+)", line).group(1))
+        if len(got) in (1, 50, 100):
+            server.oauth("expire")
+    assert line.startswith(b"a9 OK") and len(set(got)) == len(uids)
+    assert 1 <= server.oauth()["refreshed"] <= 3 and unauthorized(server)
+
+
+def test_one_renewal_for_all(stage):
+    server, bridge = start(stage, accounts=4, corpus=30, login="corp")
+    for i in range(4):
+        look(bridge, server, f"work{i}")
+    server.oauth("expire")
+    mark = server.mark()
+    server.fault(op="token", delay_s=1)
+    clients = [bridge.login(f"work{i}") for i in range(4) for _ in range(2)]
+    server.deliver(subject="new", count=3)
+    for imap in clients:
+        imap.send("x1 STATUS INBOX (MESSAGES)\r\n")
+        imap.send("x2 SELECT INBOX\r\n")
+        imap.send("x3 FETCH 1:* (BODY.PEEK[])\r\n")
+    for imap in clients:
+        while not imap.line().startswith(b"x3 OK"):
+            pass
+    assert server.oauth()["refreshed"] == 1
+    assert [e["detail"]["grant"] for e in server.log(mark, op="token")] == ["refresh_token"]
+
+
+# ---- kill -9 ----
+
+
+@pytest.mark.parametrize("rotation", ["keep", "grace", "strict"])
+@pytest.mark.parametrize("point", ["on-the-wire", "oauth.answered", "oauth.stored"])
+def test_killed_while_renewing(stage, rotation, point):
+    server, bridge = start(stage, oauth_rotation=rotation)
+    look(bridge, server)
+    bridge.stop()
+    server.oauth("expire")
+    bridge.environment = {"EXBRIDGE_CRASH_AT": point}
+    if point == "on-the-wire":  # the request is out, nothing was rotated yet
+        server.fault(op="token", do="hang", seconds=600)
+    bridge.start(ready=False)
+    if point == "on-the-wire":
+        poll(60, lambda: server.counts().get("oauth:token", 0) > 1)
+        bridge.kill()
+    else:
+        assert bridge.process.wait(60) == -signal.SIGKILL, bridge.tail()
+        bridge.process = None
+    server.clear_faults()
+    bridge.environment = {}
+    bridge.start()
+    if rotation == "strict" and point == "oauth.answered":  # spent, and its successor lost: only a person can help
+        poll(60, lambda: status(bridge)["state"] == "needs-login", lambda: bridge.tail())
+        sign_in(bridge, "work")
+    look(bridge, server)
+
+
+# ---- what only a person can repair ----
+
+
+@pytest.mark.parametrize("backend", ["ews", "eas"])
+def test_revoked(stage, backend):
+    server, bridge = start(stage, backend=backend)
+    look(bridge, server)
+    secret = os.path.join(bridge.state, "secrets", "account-work.secret")
+    before = open(secret, "rb").read()
+    imap = bridge.login("work")
+    server.oauth("revoke")
+    server.oauth("expire")
+    server.deliver(subject="while away")
+    poll(60, lambda: imap.open("INBOX") and status(bridge)["state"] == "needs-login", lambda: bridge.tail())
+    told = status(bridge)
+    assert "run: exbridge login work" in told["text"] and "AADSTS50173" in told["text"]
+    assert open(secret, "rb").read() == before  # kept
+    mark = server.mark()
+    for _ in range(5):
+        imap.ok("NOOP")
+        imap.open("INBOX")
+    assert len(server.log(mark, op="token")) == 0  # and not shown to anybody again by itself
+    assert "work: signed in" in sign_in(bridge, "work")
+    look(bridge, server)  # without a restart, and the client's old connection goes on, too
+    poll(60, lambda: imap.open("INBOX")["exists"] == len(server.items("inbox")))
+    assert status(bridge)["state"] not in ("needs-login", "offline")
+
+
+def test_refused_although_new(stage):
+    """A mailbox that takes no token at all: few requests, and the text says what it may be."""
+    server, bridge = start(stage)
+    look(bridge, server)
+    mark = server.mark()
+    server.fault(protocol="ews", do="status", status=401, times=0)
+    server.drop_connections()
+    poll(60, lambda: status(bridge)["state"] == "needs-login", lambda: bridge.tail())
+    imap = bridge.login("work")
+    for _ in range(5):
+        imap.ok("NOOP")
+    assert server.oauth()["refreshed"] <= 2 and len(unauthorized(server, mark)) <= 8
+    server.clear_faults()
+    sign_in(bridge, "work")
+    look(bridge, server)
+
+
+# ---- what passes by itself ----
+
+
+def test_login_server_away(stage):
+    server, bridge = start(stage)
+    look(bridge, server)
+    secret = os.path.join(bridge.state, "secrets", "account-work.secret")
+    before = open(secret, "rb").read()
+    faults = [{"do": "html"}, {"do": "status", "status": 500, "body": '{"error":"invalid_grant"}'}]
+    for fault in faults:
+        server.fault(op="token", **fault)
+    server.oauth("expire")
+    server.deliver(subject="while away")
+    imap = bridge.login("work")
+    poll(120, lambda: imap.open("INBOX")["exists"] == len(server.items("inbox")), lambda: bridge.tail())
+    assert server.oauth()["refreshed"] == 1 and open(secret, "rb").read() != before
+    assert not bridge.log_lines("exbridge login")
+
+
+def test_no_room_for_the_new_token(stage):
+    """What cannot be stored is not used; when there is room, it is stored and used without asking again."""
+    server, bridge = start(stage, oauth_rotation="strict")
+    look(bridge, server)
+    obstacle = os.path.join(bridge.state, "secrets", "account-work.secret.tmp")
+    os.mkdir(obstacle)
+    server.oauth("expire")
+    server.deliver(subject="later")
+    mark = server.mark()
+    poll(60, lambda: "cannot be stored, and so not be used" in (status(bridge)["text"] or "") or bridge.login("work").open("INBOX") and False,
+         lambda: bridge.tail())
+    assert server.oauth()["refreshed"] == 1
+    assert all(e["status"] == 401 for e in server.log(mark, protocol="ews") if e["done"] and e["status"])
+    os.rmdir(obstacle)
+    look(bridge, server)
+    assert server.oauth()["refreshed"] == 1
+    bridge.restart()
+    look(bridge, server)
+
+
+def test_damaged_store(stage):
+    server, bridge = start(stage)
+    bridge.stop()
+    secret = os.path.join(bridge.state, "secrets", "account-work.secret")
+    with open(secret, "r+b") as file:
+        file.seek(60)
+        file.write(b"\0\0\0\0")
+    bridge.start()
+    poll(60, lambda: bridge.log_lines("damaged, or sealed with another key"))
+    assert os.path.exists(secret)
+    sign_in(bridge, "work")
+    look(bridge, server)
+
+
+def test_two_programs(stage):
+    """`exbridge login` without a daemon, then the daemon, then tokens renewed by somebody else: the stored ones count."""
+    server, bridge = start(stage, oauth_rotation="strict")
+    look(bridge, server)
+    bridge.stop()
+    sign_in(bridge, "work")
+    bridge.start()
+    look(bridge, server)
