@@ -304,6 +304,11 @@ class Control(CalendarControl):
             return mailbox.delete_item(item, args.get("how", "hard"))
         raise ValueError(f"unknown change {args['do']}")
 
+    def post_rights(self, args):
+        """{user, mailbox, rights: [...]}: what `user` may do in the mailbox; see rights.py."""
+        self.app.rights.set(args["user"], args["mailbox"], args["rights"])
+        return {}
+
     def get_oauth(self, args):
         return self.app.oauth.state()
 

@@ -9,6 +9,7 @@ import traceback
 from lxml import etree
 
 import ews_schema
+import rights
 from ews_schema import local
 from ews_xml import (
     FOLDER,
@@ -67,8 +68,8 @@ class Call:
         self.half, self.request, self.app = half, request, request.app
         self.element, self.version, self.headers = element, version, headers
         self.options = self.app.options
-        self.mailbox = request.user.mailbox
         self.detail = request.detail
+        self.mailbox, self.level = self.app.rights.choose(self)
         self.server = half.server()
 
     @property
@@ -93,9 +94,9 @@ class Call:
                     "ErrorAccessDenied" if known else "ErrorNonExistentMailbox",
                     "The mailbox cannot be opened." if known else "The SMTP address has no mailbox associated.",
                 )
-            return self.mailbox.by_kind(ref.get("Id"))
+            return self.app.rights.check_folder(self, self.mailbox.by_kind(ref.get("Id")))
         num = read_id(self.mailbox, ref.get("Id"), FOLDER)[1]
-        return self.mailbox.folder(num)
+        return self.app.rights.check_folder(self, self.mailbox.folder(num))
 
     def item(self, ref, write=False):
         """The Item of an ItemId element; an occurrence is none of its own. `write`: as for target()."""
@@ -143,6 +144,7 @@ class Call:
         for ref in refs:
             try:
                 self.check_error_fault(len(messages))
+                self.app.rights.check(self)
                 messages.append(act(ref))
             except ModelError as error:
                 messages.append(failure(response_name, EwsError(error.code, error.text), empty))
@@ -298,15 +300,6 @@ class Half:
         for name, element in found.items():
             if etree.QName(element).namespace != T:
                 raise ews_schema.violation(element, f"The header '{name}' is in the wrong namespace.")
-        sid = found.get("ExchangeImpersonation")
-        if sid is not None:
-            address = "".join(sid.itertext()).strip()
-            if address.casefold() != request.user.mailbox.email.casefold():
-                raise EwsError(
-                    "ErrorImpersonateUserDenied",
-                    "The account does not have permission to impersonate the user.",
-                    fault=True,
-                )
         return REQUEST_VERSIONS.index(word), found
 
 
@@ -317,6 +310,7 @@ def register(app):
     app.options.declare(ews_full_zones=False)  # StartTimeZone with its periods, not only its id
     # An occurrence has another id from its first edit on, as some servers were seen to do; false: it keeps the one it has.
     app.options.declare(ews_edited_ids=True)
+    app.rights = rights.Rights(app.store)
     half = Half(app)
     app.route("/ews/exchange.asmx", half)
     app.route("/ews/services.wsdl", half)

@@ -185,6 +185,7 @@ def check_sender(call, mime, changes):
             "The user account which was used to submit this request does not have the right "
             "to send mail on behalf of the specified sending account.",
         )
+    call.app.rights.check_sender(call)
 
 
 # What is no message: ews_calendar fills these.

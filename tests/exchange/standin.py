@@ -182,6 +182,10 @@ class Standin:
         """The EAS partnerships."""
         return self.call("GET", "eas")
 
+    def rights(self, user, mailbox, *rights):
+        """Over EWS; see rights.py."""
+        self.call("POST", "rights", {"user": user, "mailbox": mailbox, "rights": list(rights)})
+
     def oauth(self, do=None):
         """The login server's state; or do: revoke, expire."""
         return self.call("POST", "oauth", {"do": do}) if do else self.call("GET", "oauth")
