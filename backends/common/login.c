@@ -14,7 +14,7 @@ struct login_pass {
     login_cb *cb;
     void *ud;
     char *offered;
-    bool parked, granted, told, resolved;
+    bool parked, late, granted, told, resolved;
     unsigned patience_s, serial;
     char *value; /* what was handed out */
 };
@@ -113,7 +113,8 @@ static bool serve(struct login_pass *p)
         grant(p, NULL, false);
         return true;
     }
-    if (!p->offered && l->proven) {
+    bool fresh = !is_guarded(l) || p->late || time_mono_ms() - l->accepted_ms < LOGIN_FRESH_MS;
+    if (!p->offered && l->proven && fresh) {
         grant(p, secret, false);
         return true;
     }
@@ -176,6 +177,7 @@ struct login_pass *login_ask(struct login *l, const struct login_ask *opts, logi
     p->cb = cb;
     p->ud = ud;
     p->parked = opts->parked;
+    p->late = opts->late;
     p->patience_s = opts->patience_s;
     p->offered = opts->offered.n ? str_dup(opts->offered) : NULL;
     list_append(&l->waiting, &p->link);
@@ -193,8 +195,10 @@ static void accepted(struct login_pass *p)
         l->problem = (struct err){.code = ERR_NONE};
     if (p->offered && l->source == LOGIN_PASSTHROUGH) {
         login_set_secret(l, mem_strdup(p->offered), true);
+        l->accepted_ms = time_mono_ms();
     } else if (!p->offered && p->serial == l->serial && l->secret) {
         l->proven = true;
+        l->accepted_ms = time_mono_ms();
     }
     l->doubted = false;
     l->oauth.forced = false;
@@ -270,8 +274,11 @@ void login_end(struct login_pass **pass)
     if (!p)
         return;
     struct login *l = p->login;
-    if (l->trial == p)
+    if (l->trial == p) {
         l->trial = NULL;
+        if (l->proven) /* no server answered, or a failing one: who waits need not try that one after the other */
+            l->accepted_ms = time_mono_ms();
+    }
     if (p->granted && !p->parked)
         l->running--;
     list_remove(&p->link);

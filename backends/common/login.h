@@ -16,7 +16,9 @@
  *   - fewer than max_requests are under way (parked ones do not count),
  *   - the secret is at hand: password-command runs once and its answer is kept until the server refuses it,
  *   - the secret is proven: with one that no answer has confirmed yet, exactly one request goes out and the others wait
- * for its result, so that a stale password costs one failed attempt and not ten.
+ * for its result, so that a stale password costs one failed attempt and not ten. A password is proven for
+ * LOGIN_FRESH_MS after each answer: it may be changed at any time, and fifty mailboxes of a service account that come
+ * back together after a network outage would lock it.
  *
  * The guard (password schemes only): a password that the server refused is remembered (as an HMAC, in memory) and never
  * sent again; at most LOGIN_REFUSALS_MAX refusals in LOGIN_REFUSALS_S, of whatever passwords, then ERR_THROTTLED until
@@ -45,7 +47,8 @@
 #define LOGIN_REFUSALS_S    (30 * 60)
 #define LOGIN_REREAD_S      30              /* a refused secret's source is asked again at most so often */
 #define LOGIN_SECRET_MAX    ((size_t)65536) /* bytes of a secret (Kerberos-backed tokens are long) */
-#define LOGIN_COMMAND_S     120             /* for password-command: it may ask somebody for a passphrase */
+#define LOGIN_FRESH_MS      2000
+#define LOGIN_COMMAND_S     120 /* for password-command: it may ask somebody for a passphrase */
 #define LOGIN_BACKOFF_MAX_S 3600
 #define LOGIN_TRIES_MAX     3 /* of one request: a server that takes the secret elsewhere and refuses it here, for ever */
 #define OAUTH_RENEW_PERCENT 80
@@ -95,6 +98,7 @@ struct login_ask {
     struct str
         offered; /* a password to be tried instead of the login's own (passthrough, setup); copied. Empty = own */
     bool parked; /* a request that the server holds: takes no slot */
+    bool late;   /* ... and may not answer at all for minutes: nobody can wait for its result */
     unsigned patience_s; /* wait at most so long for the end of a back-off, else ERR_THROTTLED with retry_after_s */
 };
 /* err->code ERR_NONE: `secret` (NULL with LOGIN_NO_SECRET) is valid until login_end(). Otherwise there is no pass, and

@@ -35,7 +35,8 @@ struct login {
     char *secret;    /* NULL: to be read */
     unsigned serial; /* of `secret`: a late answer may speak of an older one */
     bool proven;
-    bool doubted; /* was proven, was refused: the next refusal is believed */
+    uint64_t accepted_ms; /* the last time that an answer proved it */
+    bool doubted;         /* was proven, was refused: the next refusal is believed */
     struct child *child;
     uint64_t read_ms;    /* when read_err was set */
     struct err read_err; /* why the secret could not be had; believed for a while */

@@ -499,7 +499,10 @@ static void on_pass(void *ud, const struct err *err, const char *secret)
 static void advance(struct eas_call *call)
 {
     struct eas_backend *b = call->b;
-    struct login_ask ask = {.offered = call->secret, .parked = call->request->patient, .patience_s = EAS_WAIT_MAX_S};
+    struct login_ask ask = {.offered = call->secret,
+                            .parked = call->request->patient,
+                            .late = call->request->patient,
+                            .patience_s = EAS_WAIT_MAX_S};
     struct err err = {0};
 
     login_end(&call->pass);

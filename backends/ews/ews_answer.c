@@ -264,10 +264,34 @@ bool ews_answer_server(const struct ews_answer *a, struct ews_server *ret_server
     return a->has_server;
 }
 
+/* The way out, where it is for a person to go and the server's words do not name it. */
+static const char *advice(const char *code)
+{
+    static const struct {
+        const char *code, *text;
+    } table[] = {
+        {"ErrorImpersonateUserDenied",
+         "; an administrator can give the role ApplicationImpersonation, or use access = delegation"},
+        {"ErrorImpersonationDenied",
+         "; an administrator can give the role ApplicationImpersonation, or use access = delegation"},
+        {"ErrorImpersonationFailed", "; is mailbox the primary address of a mailbox?"},
+        {"ErrorNonExistentMailbox", "; is mailbox (or email) the primary address of a mailbox?"},
+        {"ErrorNonPrimarySmtpAddress", "; mailbox must be the primary address"},
+        {"ErrorSendAsDenied", "; an administrator can give the permission Send As"},
+        {"ErrorMissingEmailAddress", "; this user has no mailbox: set mailbox and access"},
+        {"ErrorAccountDisabled", "; the account is disabled"},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        if (strcmp(table[i].code, code) == 0)
+            return table[i].text;
+    return "";
+}
+
 bool ews_status_err(const struct ews_status *s, const char *operation, struct err *err)
 {
-    err_set(err, s->code->err == ERR_NONE ? ERR_PROTOCOL : s->code->err, "%s: %s%s%s", operation, s->name,
-            s->text[0] ? ": " : "", s->text);
+    const char *way_out = advice(s->name);
+    err_set(err, s->code->err == ERR_NONE ? ERR_PROTOCOL : s->code->err, "%s: %s%s%.*s%s", operation, s->name,
+            s->text[0] ? ": " : "", *way_out ? 80 : 200, s->text, way_out);
     if (err)
         err->retry_after_s = (s->backoff_ms + 999) / 1000;
     return false;

@@ -143,6 +143,123 @@ static void stale_password(void **state)
 }
 
 /* A refusal out of the blue: read again, tried once, then believed. */
+/* After a silence one request goes ahead: the password may have been changed meanwhile. */
+static void stale_proof(void **state)
+{
+    struct fixture *f = *state;
+    struct asked first, a[4], ping;
+    write_file(f, "right\n", 0600);
+    make(f, LOGIN_FILE, f->file, HTTP_AUTH_BASIC, 0);
+    ask(f, &first);
+    expect(f, &first, ERR_NONE, "right");
+    finish(&first, LOGIN_ACCEPTED);
+    ask(f, &a[0]);
+    ask(f, &a[1]);
+    expect(f, &a[0], ERR_NONE, "right"); /* fresh: side by side */
+    expect(f, &a[1], ERR_NONE, "right");
+    finish(&a[0], LOGIN_ACCEPTED);
+    finish(&a[1], LOGIN_ACCEPTED);
+    TURN_FOR(f->loop, LOGIN_FRESH_MS + 50);
+    for (int i = 0; i < 4; i++)
+        ask(f, &a[i]);
+    ask_with(f, &ping, (struct login_ask){.parked = true, .late = true});
+    expect(f, &a[0], ERR_NONE, "right");
+    expect(f, &ping, ERR_NONE, "right"); /* nobody could wait for its answer */
+    TURN_FOR(f->loop, 30);
+    for (int i = 1; i < 4; i++)
+        assert_int_equal(a[i].told, 0);
+    login_end(&a[0].pass); /* the network was away: nothing was learnt */
+    for (int i = 1; i < 4; i++)
+        expect(f, &a[i], ERR_NONE, "right");
+    for (int i = 1; i < 4; i++)
+        finish(&a[i], LOGIN_ACCEPTED);
+    finish(&ping, LOGIN_ACCEPTED);
+    TURN_FOR(f->loop, LOGIN_FRESH_MS + 50);
+    for (int i = 0; i < 4; i++)
+        ask(f, &a[i]);
+    expect(f, &a[0], ERR_NONE, "right");
+    assert_true(finish(&a[0], LOGIN_REFUSED)); /* read anew, one more try */
+    expect(f, &a[1], ERR_NONE, "right");
+    assert_false(finish(&a[1], LOGIN_REFUSED));
+    for (int i = 2; i < 4; i++) {
+        expect(f, &a[i], ERR_AUTH, NULL);
+        login_end(&a[i].pass);
+    }
+}
+
+/* A password in the vault, and the ways in which it may not come. */
+struct fake_vault {
+    enum login_stored result;
+    char value[64];
+};
+
+static enum login_stored fake_get(void *ud, const char *record, struct buf *out, struct err *err)
+{
+    struct fake_vault *v = ud;
+    assert_string_equal(record, "account-work");
+    if (v->result == LOGIN_STORED_OK)
+        buf_lit(out, v->value);
+    if (v->result == LOGIN_STORED_FAILED)
+        err_set(err, ERR_OFFLINE, "locked");
+    return v->result;
+}
+
+static enum login_stored fake_put(void *ud, const char *record, struct str value, struct err *err)
+{
+    struct fake_vault *v = ud;
+    (void)record;
+    if (v->result == LOGIN_STORED_WAIT || v->result == LOGIN_STORED_FAILED)
+        return fake_get(ud, "account-work", NULL, err);
+    snprintf(v->value, sizeof(v->value), "%.*s", STR_ARG(value));
+    v->result = LOGIN_STORED_OK;
+    return LOGIN_STORED_OK;
+}
+
+static void stored(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_vault vault = {.result = LOGIN_STORED_WAIT};
+    struct asked a;
+    struct err err;
+    f->login = login_new(f->loop, &(struct login_opts){.name = "work",
+                                                       .user = "alice",
+                                                       .auth = HTTP_AUTH_BASIC,
+                                                       .source = LOGIN_STORED,
+                                                       .vault = {&vault, fake_get, fake_put},
+                                                       .record = "account-work"});
+    ask(f, &a);
+    TURN_FOR(f->loop, 30);
+    assert_int_equal(a.told, 0); /* the keyring is being asked */
+    assert_int_equal(login_store(f->login, STR("x"), &err), LOGIN_STORED_WAIT);
+    vault.result = LOGIN_STORED_NONE;
+    login_vault_changed(f->login);
+    expect(f, &a, ERR_AUTH, NULL);
+    assert_non_null(strstr(a.err.text, "run: exbridge login work"));
+    login_end(&a.pass);
+    vault.result = LOGIN_STORED_FAILED;
+    login_vault_changed(f->login);
+    ask(f, &a);
+    expect(f, &a, ERR_OFFLINE, NULL);
+    login_end(&a.pass);
+    vault.result = LOGIN_STORED_NONE;
+    assert_int_equal(login_store(f->login, STR("wrong"), &err), LOGIN_STORED_OK);
+    ask(f, &a);
+    expect(f, &a, ERR_NONE, "wrong");
+    assert_int_equal(login_problem(f->login)->code, ERR_NONE);
+    assert_false(finish(&a, LOGIN_REFUSED));
+    assert_int_equal(login_problem(f->login)->code, ERR_AUTH);
+    login_store(f->login, STR("wrong"), &err); /* again: known to be wrong */
+    ask(f, &a);
+    expect(f, &a, ERR_AUTH, NULL);
+    login_end(&a.pass);
+    login_forgive(f->login, STR("wrong"));
+    login_store(f->login, STR("wrong"), &err); /* ... unless its owner insists */
+    ask(f, &a);
+    expect(f, &a, ERR_NONE, "wrong");
+    finish(&a, LOGIN_ACCEPTED);
+    assert_int_equal(login_problem(f->login)->code, ERR_NONE);
+}
+
 static void proven_then_refused(void **state)
 {
     struct fixture *f = *state;
@@ -329,8 +446,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(single_flight),    T(stale_password), T(proven_then_refused), T(passthrough), T(slots_and_cancel),
-        T(trial_given_back), T(back_off),       T(bad_sources),         T(tokens),
+        T(single_flight), T(stale_password),   T(stale_proof),      T(stored),   T(proven_then_refused),
+        T(passthrough),   T(slots_and_cancel), T(trial_given_back), T(back_off), T(bad_sources),
+        T(tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
