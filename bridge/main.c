@@ -13,6 +13,8 @@ static const struct cli_command *const commands[] = {
     &cli_resync,
     &cli_reload,
     &cli_password,
+    &cli_client_settings,
+    &cli_trust,
     &cli_check_config,
     &cli_completion,
     &cli_help_,

@@ -13,6 +13,8 @@ extern const struct cli_command cli_setup;
 extern const struct cli_command cli_doctor;
 extern const struct cli_command cli_password;
 extern const struct cli_command cli_login;
+extern const struct cli_command cli_client_settings;
+extern const struct cli_command cli_trust;
 extern const struct cli_command cli_check_config;
 extern const struct cli_command cli_completion;
 extern const struct cli_command cli_help_;

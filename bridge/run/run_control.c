@@ -52,6 +52,24 @@ static json_t *current_of(const struct account_status *s)
     return json_pack("{s:s%, s:i}", "folder", s->current.p, s->current.n, "messages", (int)s->progress);
 }
 
+/* Names of the special folders, in the language of the mailbox: for client-settings. */
+static json_t *special_of(const struct account *a)
+{
+    static const struct {
+        enum folder_use use;
+        const char *name;
+    } uses[] = {
+        {USE_DRAFTS, "drafts"}, {USE_SENT, "sent"}, {USE_TRASH, "trash"}, {USE_JUNK, "junk"}, {USE_ARCHIVE, "archive"}};
+    json_t *o = json_object();
+    size_t n;
+    const struct folder *const *folders = account_folders(a, &n);
+    for (size_t i = 0; i < n; i++)
+        for (size_t u = 0; u < sizeof(uses) / sizeof(uses[0]); u++)
+            if (folders[i]->use == uses[u].use)
+                json_object_set_new(o, uses[u].name, json_stringn(folders[i]->name.p, folders[i]->name.n));
+    return o;
+}
+
 static json_t *ms_as_s(uint64_t ms)
 {
     return ms == UINT64_MAX ? json_null() : json_integer((json_int_t)((ms + 500) / 1000));
@@ -72,6 +90,7 @@ static void add_running(struct program *p, struct run_account *slot, json_t *o)
         json_pack("{s:i, s:i, s:i}", "all", (int)s.folders, "complete", (int)s.complete, "behind", (int)s.behind));
     json_object_set_new(o, "syncing", current_of(&s));
     json_object_set_new(o, "push", json_string(s.push));
+    json_object_set_new(o, "special", special_of(slot->account));
     json_object_set_new(
         o, "cache", json_pack("{s:I, s:I}", "bytes", (json_int_t)s.cache_bytes, "limit", (json_int_t)s.cache_limit));
     json_object_set_new(o, "changes", json_integer((json_int_t)s.changes));

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What client-settings prints, fed to the real programs; and trust, seen by Thunderbird."""
+import os
+import re
+import subprocess
+import sys
+
+import bridge as rig
+import pytest
+from bridge import Account, poll
+from test_program import call
+
+sys.path.insert(0, os.path.join(rig.ROOT, "tests/clients"))
+from screen import Screen  # noqa: E402
+from thunderbird import Thunderbird  # noqa: E402
+
+
+class Made(rig.Bridge):
+    """A bridge whose accounts have no local-password-file: the settings say how to make a password."""
+
+    def secret(self, name, text):
+        return None if name == "local-password" else super().secret(name, text)
+
+    def write_config(self):
+        super().write_config()
+        with open(self.config_path) as file:
+            text = file.read().replace("local-password-file = None\n", "")
+        with open(self.config_path, "w") as file:
+            file.write(text)
+
+
+@pytest.fixture
+def bridge(stage):
+    server = stage.exchange("--corpus", "5")
+    bridge = Made(stage.directory / "bridge", [Account("work", server), Account("phone", server, "eas")])
+    stage.bridges.append(bridge)
+    return bridge
+
+
+def settings(bridge, client, account="work"):
+    """The text; what it says about the password is done."""
+    result = call("client-settings", client, account, "-c", bridge.config_path)
+    assert result.returncode == 0, result.stderr
+    command = re.search(r"\(umask 077; (exbridge password .* > .*)\)$", result.stdout, re.M)
+    if command:
+        script = command.group(1).replace("exbridge", rig.program(), 1)
+        subprocess.run(["sh", "-c", "umask 077; " + script], check=True, capture_output=True)
+        path = re.search(r"> (\S+)$", script).group(1)
+        with open(path) as file:
+            bridge.canaries.append(file.read().strip())
+    return result.stdout
+
+
+def write(path, text):
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        file.write(text)
+    return str(path)
+
+
+@pytest.mark.parametrize("account", ["work", "phone"])
+def test_mbsync(bridge, tmp_path, account):
+    text = settings(bridge, "mbsync", account).replace("~/Mail", str(tmp_path / "Mail"))
+    (tmp_path / "Mail" / account).mkdir(parents=True)
+    result = subprocess.run(["mbsync", "-c", write(tmp_path / "rc", text), account], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stdout + result.stderr
+    inbox = tmp_path / "Mail" / account / "INBOX"
+    assert len(os.listdir(inbox / "cur") + os.listdir(inbox / "new")) == 5
+
+
+def test_msmtp(bridge, tmp_path):
+    path = write(tmp_path / "rc", settings(bridge, "msmtp"))
+    message = b"From: work@bridge.test\r\nTo: bob@example.com\r\nSubject: from msmtp\r\n\r\nHello\r\n"
+    result = subprocess.run(["msmtp", "-C", path, "bob@example.com"], input=message, capture_output=True, timeout=60)
+    if result.returncode:  # the stand-in decides who may send as whom; signing in and TLS have worked then
+        assert b"550" in result.stderr or b"5.7" in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("program", ["mutt", "neomutt"])
+def test_mutt(bridge, tmp_path, program):
+    text = settings(bridge, program) + 'set status_format = "INDEX %f %m messages"\n'
+    with Screen(tmp_path, [program, "-n", "-F", write(tmp_path / "rc", text)]) as screen:
+        screen.wait(r"^INDEX \S*INBOX 5 messages")
+
+
+def test_texts(bridge):
+    plain = call("client-settings", "-c", bridge.config_path)
+    assert plain.returncode == 0 and f"port {bridge.port}, SSL/TLS" in plain.stdout and "phone@bridge.test" in plain.stdout
+    for client in ("evolution", "thunderbird", "plain"):
+        text = settings(bridge, client)
+        assert str(bridge.port) in text and "$(" not in text and "{" not in text
+    for words, code, what in [(["pine", "work"], 64, "there is no client pine"), (["mutt"], 66, "several accounts"),
+                              (["vdirsyncer", "work"], 69, "which this version does not serve yet"), (["mutt", "x"], 66, "no account x")]:
+        result = call("client-settings", *words, "-c", bridge.config_path)
+        assert result.returncode == code and what in result.stderr, (words, result)
+
+
+OPEN = """const server = MailServices.accounts.allServers.find(s => s.type == "imap");
+const until = async (seconds, look) => { const end = Date.now() + seconds * 1000;
+    while (!look() && Date.now() < end) await sleep(50); return look(); };
+const inbox = () => server.rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox);
+server.performExpand(window.msgWindow);
+await until(30, inbox);
+inbox().updateFolder(window.msgWindow);
+await until(60, () => [...inbox().messages].length == 5);
+return [...inbox().messages].length;"""
+WINDOWS = "return [...Services.wm.getEnumerator(null)].map(w => w.document.documentElement.getAttribute('windowtype'));"
+
+
+def test_thunderbird_with_settings_and_trust(bridge, tmp_path):
+    """No dialog about a certificate, and mail."""
+    text = settings(bridge, "thunderbird")
+    prefs = {name: int(value) if value.isdigit() else value == "true" if value in ("true", "false") else value.strip('"')
+             for name, value in re.findall(r'^user_pref\("([^"]+)", (.*)\);$', text, re.M)}
+    password = call("password", "work", "--new", "-c", bridge.config_path).stdout.strip()
+    bridge.canaries.append(password)
+    home = tmp_path / "home"
+    profile = home / ".thunderbird" / "x.default"
+    profile.mkdir(parents=True)
+    (home / ".thunderbird" / "profiles.ini").write_text("[Profile0]\nName=default\nIsRelative=1\nPath=x.default\n")
+    env = dict(os.environ, HOME=str(home))
+    trust = lambda *words: call("trust", *words, "-c", bridge.config_path, env=env)  # noqa: E731
+    assert "trusts it now" in trust().stdout and "trusts it already" in trust("thunderbird").stdout
+    user = "work@bridge.test"
+    passwords = [(f"{protocol}://localhost", user, password) for protocol in ("imap", "smtp")]
+    with Thunderbird(str(profile), prefs, passwords, any_certificate=False) as bird:
+        assert bird.js(OPEN) == 5
+        assert bird.js(WINDOWS) == ["mail:3pane"]
+    assert "does not trust it any more" in trust("--undo").stdout and "did not trust it" in trust("--undo").stdout
+    assert trust("firefox").returncode == 66 and "localhost" in trust("--print").stdout
