@@ -206,7 +206,8 @@ enum backend_cap {
     CAP_CALENDAR = 1 << 7,     /* sync_events and the event_*() operations on calendar folders */
     CAP_TASKS = 1 << 8,        /* the same on task folders */
     CAP_SCHEDULING = 1 << 9,   /* the server sends invitations, updates, cancellations and answers; else we send iTIP */
-    CAP_FREE_BUSY = 1 << 10    /* free_busy() */
+    CAP_FREE_BUSY = 1 << 10,   /* free_busy() */
+    CAP_TELLS_OWN = 1 << 11    /* sync() tells of what append() and copy() made, too */
 };
 
 struct backend_limits {

@@ -271,6 +271,7 @@ static struct store_created created(struct change *c, const struct append_messag
         .message_id = m->who.message_id,
         .subject = m->who.subject,
         .append_pk = m->row_pk,
+        .told_again = account_caps(c->account) & CAP_TELLS_OWN,
     };
 }
 

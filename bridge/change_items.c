@@ -117,6 +117,7 @@ static void on_copied(void *ud, const struct reply *reply)
             .received_ms = t->row.received_ms,
             .size = msg ? msg->size : 0,
             .size_exact = msg && msg->size_exact,
+            .told_again = account_caps(c->account) & CAP_TELLS_OWN,
         };
     }
     bool ok = n == 0 || store_created(c->account->store, c->to_pk, made, n, &err);

@@ -190,3 +190,16 @@ CREATE TABLE sent_copy (
     message_id BLOB NOT NULL,
     created    INTEGER NOT NULL
 );
+
+-- version 4
+
+-- Items that changes of ours made in a folder and that no sync has told of yet (store_made.c).
+CREATE TABLE made (
+    pk     INTEGER PRIMARY KEY, -- item.pk
+    folder INTEGER NOT NULL,
+    asked  INTEGER NOT NULL     -- 1: a sync was asked for since
+);
+CREATE INDEX made_in ON made(folder);
+CREATE TRIGGER made_dropped AFTER DELETE ON item BEGIN
+    DELETE FROM made WHERE pk = old.pk;
+END;

@@ -91,6 +91,9 @@ bool store_apply_page(struct store *s, int64_t folder_pk, const struct store_pag
 bool store_is_shown(struct store *s, int64_t folder_pk);
 /* UIDs for what is there, without a page. */
 bool store_announce(struct store *s, int64_t folder_pk, struct err *err);
+/* A page is about to be asked for. Items that store_moved() and store_created() put into the folder before this call
+ * and that the pages up to the last one do not mention are gone then. */
+bool store_sync_begins(struct store *s, int64_t folder_pk, struct err *err);
 /* The sync state is invalid: collect the folder again beside the old list, which is served until the last page is in.
  * Then old and new are matched: by server id (where identity and date agree), then by identity, date and size where
  * that is unique on both sides; matched items keep UID and content, the others get new UIDs or vanish. */

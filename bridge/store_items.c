@@ -341,6 +341,8 @@ static bool settle(struct store *s, int64_t folder_pk, struct folder_state *st, 
             return false;
         done->shown = true;
     }
+    if (last && !store_made_missing(s, folder_pk, st->modseq, &done->shown, err))
+        return false;
     if (last)
         st->synced = true;
     if (last || announce || st->shown) {
@@ -366,7 +368,7 @@ bool store_apply_page(struct store *s, int64_t folder_pk, const struct store_pag
     for (size_t i = 0; ok && i < page->count; i++)
         ok = apply_item(s, folder_pk, generation, st.modseq, &page->items[i], page->events ? &page->events[i] : NULL,
                         st.resync, &done, err);
-    ok = ok && settle(s, folder_pk, &st, !page->more, announce, &done, err);
+    ok = ok && store_made_told(s, folder_pk, page, err) && settle(s, folder_pk, &st, !page->more, announce, &done, err);
     if (ok && !done.shown) /* nothing a client could see: HIGHESTMODSEQ stays */
         st.modseq--;
     ok = ok && store_folder_state_put(s, folder_pk, &st, err) && put_cursor(s, folder_pk, page->cursor, err);

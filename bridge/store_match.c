@@ -87,6 +87,12 @@ bool store_match(struct store *s, int64_t folder_pk, struct folder_state *st, st
     int64_t old = st->generation, modseq = (int64_t)st->modseq;
     if (!find_pairs(s, folder_pk, old, err))
         return false;
+    /* What we made after the last page was asked for is not in it. */
+    if (!store_run2(s,
+                    "UPDATE item SET generation = ?2 + 1 WHERE folder = ?1 AND generation = ?2 AND pk NOT IN"
+                    " (SELECT old FROM temp.pairs) AND pk IN (SELECT pk FROM made WHERE folder = ?1 AND asked = 0)",
+                    folder_pk, old, err))
+        return false;
     /* Old rows without a partner vanish. */
     if (!run3(s,
               "INSERT OR IGNORE INTO expunged (folder, modseq, uid) SELECT ?1, ?3, uid FROM item WHERE folder = ?1 AND"

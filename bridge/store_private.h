@@ -39,6 +39,10 @@ bool store_folder_state_put(struct store *s, int64_t folder_pk, const struct fol
 bool store_expunge_item(struct store *s, int64_t folder_pk, int64_t item_pk, uint64_t modseq, struct err *err);
 /* Inside a transaction: the new generation takes over (store_match.c). */
 bool store_match(struct store *s, int64_t folder_pk, struct folder_state *st, struct err *err);
+/* Inside a transaction (store_made.c). */
+bool store_made_add(struct store *s, int64_t folder_pk, int64_t item_pk, struct err *err);
+bool store_made_told(struct store *s, int64_t folder_pk, const struct store_page *page, struct err *err);
+bool store_made_missing(struct store *s, int64_t folder_pk, uint64_t modseq, bool *ret_any, struct err *err);
 bool store_assign_uids(struct store *s, int64_t folder_pk, struct folder_state *st, unsigned *ret_count,
                        struct err *err);
 

@@ -154,7 +154,7 @@ static bool rehome(struct store *s, int64_t to_pk, struct folder_state *to, stru
     db_bind_int(q, 7, (int64_t)to->modseq);
     db_bind_int(q, 8, time_wall_s());
     m->new_uid = uid;
-    return db_run(&s->db, q, err);
+    return db_run(&s->db, q, err) && store_made_add(s, to_pk, m->pk, err);
 }
 
 static bool move_one(struct store *s, int64_t from_pk, struct folder_state *from, int64_t to_pk,
@@ -223,7 +223,7 @@ static bool insert(struct store *s, int64_t folder_pk, struct folder_state *st, 
     if (!db_run(&s->db, q, err))
         return false;
     c->pk = db_last_rowid(&s->db);
-    return true;
+    return !c->told_again || store_made_add(s, folder_pk, c->pk, err);
 }
 
 bool store_created(struct store *s, int64_t folder_pk, struct store_created *items, size_t count, struct err *err)

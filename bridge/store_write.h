@@ -36,7 +36,8 @@ struct store_moved {
     struct str change;
     uint32_t new_uid; /* out: 0 when unknown or the target was never shown */
 };
-/* The items leave one folder and are in the other: row, content and object id go along. */
+/* The items leave one folder and are in the other: row, content and object id go along. The target's next sync tells of
+ * them; see store_sync_begins(). */
 bool store_moved(struct store *s, int64_t from_pk, int64_t to_pk, struct store_moved *items, size_t count,
                  struct err *err);
 
@@ -49,6 +50,7 @@ struct store_created {
     bool size_exact;
     struct str message_id, subject;
     int64_t append_pk; /* row of `append` that is done with it; 0: none */
+    bool told_again;   /* the next sync tells of it, as of everybody's; see store_sync_begins() */
     int64_t pk;        /* out */
     uint32_t new_uid;  /* out: 0 when the folder was never shown */
 };

@@ -421,9 +421,9 @@ static struct sync_folder *next_folder(struct sync *s, uint64_t now, uint64_t *w
 static void start_page(struct sync *s, struct sync_folder *f)
 {
     struct buf cursor = BUF_INIT(BACKEND_CURSOR_MAX);
-    if (!store_cursor(s->account->store, f->pk, &cursor)) {
-        struct err err = {0};
-        err_set(&err, ERR_DISK, "cannot read the sync state");
+    struct err err = {0};
+    bool ok = store_cursor(s->account->store, f->pk, &cursor) || err_set(&err, ERR_DISK, "cannot read the sync state");
+    if (!ok || !store_sync_begins(s->account->store, f->pk, &err)) {
         folder_trouble(s, f, &err);
     } else {
         s->current = f;

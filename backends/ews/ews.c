@@ -80,8 +80,8 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     struct ews *e = MEM_NEW(struct ews);
     e->base.ops = &ews_ops;
     e->base.loop = config->loop;
-    e->base.caps =
-        CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED | CAP_CALENDAR | CAP_TASKS | CAP_SCHEDULING | CAP_FREE_BUSY;
+    e->base.caps = CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED | CAP_CALENDAR | CAP_TASKS | CAP_SCHEDULING |
+                   CAP_FREE_BUSY | CAP_TELLS_OWN;
     if (!config->mailbox || config->impersonate)
         e->base.caps |= CAP_PUSH_ALL;
     e->base.limits = (struct backend_limits){

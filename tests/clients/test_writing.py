@@ -104,6 +104,24 @@ def test_append_with_lost_answer_is_stored_once(exchange, imap):
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("how", ["append", "copy", "move"])
+def test_taken_away_before_a_sync_told_of_it(exchange, imap, how):
+    """By somebody else, from where a command of ours has just put it: no sync will say so, because the server's sync state
+    never counted it as known here."""
+    imap.ok("CREATE Kept")
+    imap.ok("STATUS Kept (MESSAGES)")
+    exchange.fault(op="SyncFolderItems", delay_s=1.5, times=2)
+    if how == "append":
+        assert "APPENDUID" in append(imap, "Kept", MAIL)
+    else:
+        imap.ok(f"UID {how.upper()} 1 Kept")
+    [item] = exchange.items("Kept")
+    exchange.change("move", num=item["num"], to="deleteditems")
+    assert imap.open("Kept")["exists"] <= 1
+    poll(30, lambda: imap.ok("NOOP") is not None and imap.uids() == [])
+    assert imap.status_of("Deleted Items")["MESSAGES"] == 1
+
+
 def test_folders(exchange, imap):
     imap.ok("CREATE Projects/2026/Plans")
     assert {"Projects", "2026", "Plans"} <= {f["name"] for f in exchange.folders()}

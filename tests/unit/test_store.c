@@ -293,6 +293,65 @@ static uint32_t uidvalidity(struct fixture *f)
     return counts(f).uidvalidity;
 }
 
+static void make(struct fixture *f, const char *id, int64_t received)
+{
+    struct err err = {0};
+    struct store_created one = {.server_id = str_from(id), .received_ms = received, .size = 10, .told_again = true};
+    assert_true(store_created(f->store, f->inbox, &one, 1, &err));
+    assert_true(one.new_uid);
+}
+
+static void begin_sync(struct fixture *f)
+{
+    struct err err = {0};
+    assert_true(store_sync_begins(f->store, f->inbox, &err));
+}
+
+/* Taken away by somebody else before a sync told of it: no sync ever will. */
+static void what_we_made_is_there_or_gone_after_a_whole_sync(void **state)
+{
+    struct fixture *f = *state;
+    struct item_info first[] = {item("a", 100, "a")}, told[] = {item("kept", 200, "kept")};
+    page(f, first, 1, "k1", false);
+    make(f, "kept", 200);
+    make(f, "gone", 300);
+    page(f, NULL, 0, "k2", false); /* asked for before they were made */
+    expect(f, 0, "1:100 2:200 3:300 ");
+    begin_sync(f);
+    make(f, "late", 400);
+    page(f, told, 1, "k3", true);
+    expect(f, 0, "1:100 2:200 3:300 4:400 ");
+    reopen(f, false); /* kill -9: what was asked for stays asked for */
+    uint64_t before = counts(f).modseq;
+    page(f, NULL, 0, "k4", false);
+    expect(f, 0, "1:100 2:200 4:400 ");
+    assert_true(counts(f).modseq > before);
+    struct item_info late[] = {item("late", 400, "late")};
+    begin_sync(f);
+    page(f, late, 1, "k5", false);
+    begin_sync(f);
+    page(f, NULL, 0, "k6", false);
+    expect(f, 0, "1:100 2:200 4:400 ");
+}
+
+static void what_we_made_survives_a_resync(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct item_info first[] = {item("a", 100, "a")}, told[] = {item("a", 100, "a"), item("kept", 200, "")};
+    page(f, first, 1, "k1", false);
+    make(f, "kept", 200);
+    make(f, "gone", 300);
+    assert_true(store_resync(f->store, f->inbox, &err));
+    begin_sync(f);
+    make(f, "late", 400);
+    page(f, told, 2, "k2", false);
+    expect(f, 0, "1:100 2:200 4:400 ");
+    begin_sync(f);
+    page(f, NULL, 0, "k3", false);
+    expect(f, 0, "1:100 2:200 ");
+}
+
 static void uidvalidity_grows(void **state)
 {
     struct fixture *f = *state;
@@ -449,6 +508,8 @@ int main(void)
         TEST(resync_keeps_uids_by_id),
         TEST(cursor_by_server_id),
         TEST(resync_with_minted_ids),
+        TEST(what_we_made_is_there_or_gone_after_a_whole_sync),
+        TEST(what_we_made_survives_a_resync),
         TEST(uidvalidity_grows),
         TEST(uidvalidity_mirror_beats_the_clock),
         TEST(damaged_state_is_kept_aside),

@@ -299,7 +299,8 @@ static void an_old_state_is_brought_up_to_date(void **state)
             db,
             "DROP TRIGGER resource_dropped; DROP TABLE resource; DROP TABLE resource_gone;"
             "DROP TABLE collection; DROP TABLE property; DROP TABLE owed; DROP TABLE append; DROP TABLE sent_copy;"
-            "DROP INDEX item_by_message_id; ALTER TABLE item DROP COLUMN message_id; PRAGMA user_version = 1",
+            "DROP INDEX item_by_message_id; ALTER TABLE item DROP COLUMN message_id;"
+            "DROP TRIGGER made_dropped; DROP TABLE made; PRAGMA user_version = 1",
             NULL, NULL, NULL),
         SQLITE_OK);
     sqlite3_close(db);
