@@ -15,7 +15,7 @@ static void *last_write_ud;
 static void op_free(struct op *op)
 {
     loop_defer_cancel(&op->deferred);
-    bool write = !op->class->abort;
+    bool write = op->write;
     arena_done(&op->arena);
     mem_free(op);
     live_count--;
@@ -31,6 +31,12 @@ static void on_start(void *ud)
     op->class->start(op);
 }
 
+void op_mark_write(struct op *op)
+{
+    write_count += !op->write;
+    op->write = true;
+}
+
 struct op *op_new(struct loop *loop, const struct op_class *class, op_cb *cb, void *ud)
 {
     assert(class->size >= sizeof(struct op));
@@ -44,7 +50,8 @@ struct op *op_new(struct loop *loop, const struct op_class *class, op_cb *cb, vo
     deferred_init(&op->deferred, on_start, op);
     loop_defer(loop, &op->deferred);
     live_count++;
-    write_count += !class->abort;
+    if (!class->abort)
+        op_mark_write(op);
     return op;
 }
 

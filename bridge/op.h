@@ -50,7 +50,7 @@ struct op {
     struct deferred deferred;
     op_cb *cb;
     void *ud;
-    bool started, detached;
+    bool started, detached, write;
     uint64_t born_ms;
 };
 
@@ -67,9 +67,10 @@ void op_detach(struct op **op);
 uint64_t op_age_ms(const struct op *op);
 /* Number of ops alive in the process: tests check that it returns to zero. */
 size_t op_live_count(void);
-/* Writes under way, those included whose holder has gone: ops that cannot be aborted. A backend must not be closed
- * while it has one: before its end the program waits until there is none. */
+/* Writes under way, those included whose holder has gone: ops that cannot be aborted, and those marked. Before its end
+ * the program waits until there is none; a backend must not be closed while one is left that cannot be aborted. */
 size_t op_write_count(void);
+void op_mark_write(struct op *op);
 /* cb each time the last of them has ended; it comes from within the loop's work: note it, do the rest later. */
 void op_on_last_write(void (*cb)(void *ud), void *ud);
 

@@ -4,6 +4,7 @@
 struct eas_write *eas_write_new(struct backend *base, const struct op_class *class, op_cb *cb, void *ud)
 {
     struct eas_write *w = (struct eas_write *)op_new(base->loop, class, cb, ud);
+    op_mark_write(&w->op);
 
     w->b = (struct eas_backend *)base;
     list_init(&w->link);

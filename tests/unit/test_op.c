@@ -151,6 +151,9 @@ static void writes_are_counted(void **state)
     a[2].op = op_new(*state, &writing, on_reply, &a[2]);
     op_detach(&a[1].op);
     assert_int_equal(op_write_count(), 2);
+    op_mark_write(a[0].op);
+    op_mark_write(a[2].op); /* it is one already */
+    assert_int_equal(op_write_count(), 3);
     TURN_UNTIL(*state, op_live_count() == 0);
     assert_int_equal(op_write_count(), 0);
     assert_int_equal(told, 1);
