@@ -446,6 +446,7 @@ static void respond(struct calendar_write *w, const struct event_exception *x, e
         .change = w->known.change,
         .has_instance = x != NULL,
         .instance = x ? x->original : 0,
+        .event = &w->base,
         .response = answer,
         .notify = w->schedule,
     };
@@ -625,8 +626,16 @@ static void decide_delete(struct calendar_write *w)
         fail(w, &err);
         return;
     }
-    if (!server_schedules(w) && w->schedule && fetch_base(w)) /* whom to tell */
+    if (w->folder.kind == FOLDER_CALENDAR && w->schedule && fetch_base(w)) /* whom to tell */
         return;
+    if (w->has_base && w->base.is_meeting && !is_organizer(&w->base) && !w->base.fields.cancelled && w->schedule &&
+        server_schedules(w)) { /* RFC 6638 3.2.2.3: who deletes somebody else's meeting declines it */
+        w->wanted = w->base;
+        w->wanted.fields.mine = EVENT_DECLINED;
+        w->answered = true;
+        respond(w, NULL, EVENT_DECLINED);
+        return;
+    }
     w->op = backend_event_remove(w->account->backend, w->folder.server_id, w->folder.kind, w->known.server_id,
                                  w->known.change, w->schedule, on_removed, w);
 }

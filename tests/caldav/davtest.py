@@ -43,10 +43,13 @@ class Answer:
 class Dav:
     def __init__(self, bridge, account="ews", password=LOCAL_PASSWORD, tls=None):
         self.bridge, self.account = bridge, account
-        self.user = f"{account}@bridge.test"
-        self.authorization = "Basic " + base64.b64encode(f"{self.user}:{password}".encode()).decode()
+        self.sign_in(f"{account}@bridge.test", password)
         self.home = f"/dav/{account}/calendars/"
         self.connection = None
+
+    def sign_in(self, user, password=LOCAL_PASSWORD):
+        self.user = user
+        self.authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
     def connect(self):
         context = ssl.create_default_context(cafile=self.bridge.ca_file)
