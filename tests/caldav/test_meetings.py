@@ -62,7 +62,7 @@ def test_an_invitation_and_its_answer(exchange, people):
     assert mails(exchange) == [("server", "REQUEST"), ("server", "REPLY")]
     poll(60, lambda: answer_of(alice.get(path).text(), BOB) == "ACCEPTED", "the answer did not reach the organiser")
     # an attendee may not move it
-    refused = bob.put(there, bob.get(there).text().replace("T100000", "T120000"))
+    refused = bob.put(there, bob.get(there).text().replace("T110000", "T130000").replace("T100000", "T120000"))
     assert (refused.status, refused.precondition()) == (403, "allowed-attendee-scheduling-object-change")
 
 
