@@ -9,7 +9,7 @@
  *   cmd_doctor.c      lines, order, exit status
  *   doctor_local.c    this machine: files, disk, certificates, ports, service
  *   doctor_net.c      the way to the server: name, connection, TLS, autodiscover, endpoints
- *   doctor_sign.c     what only a signed-in user sees: version, folders, push, limits
+ *   doctor_sign.c     what only a signed-in user sees: version, folders, limits
  */
 #include "backends/common/autodiscover.h"
 #include "bridge/base/arena.h"

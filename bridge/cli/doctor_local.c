@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This machine: directories, disk, certificates, ports, the service; of an account: state, secret, password. */
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -120,11 +119,11 @@ static void look_at_own_port(struct doctor *d, const char *what, unsigned port)
     close(fd);
 }
 
-static void look_at_port(struct doctor *d, const char *what, uint64_t port, bool served)
+static void look_at_port(struct doctor *d, const char *what, uint64_t port)
 {
     if (port == 0)
         doctor_say(d, DOCTOR_OK, what, NULL, "turned off");
-    else if (d->running && served)
+    else if (d->running)
         look_at_own_port(d, what, (unsigned)port);
     else if (!port_is_free((unsigned)port))
         doctor_say(d, DOCTOR_FAIL, what, "find out who (ss -ltnp), or choose another port in [server]",
@@ -168,19 +167,6 @@ static void look_at_service(struct doctor *d)
                    "installed, but it does not start by itself");
 }
 
-static bool is_served(const struct doctor *d, const char *protocol)
-{
-    const json_t *list = json_object_get(d->status, "listening"), *one;
-    size_t i;
-    json_array_foreach(list, i, one)
-    {
-        const char *name = json_string_value(json_object_get(one, "protocol"));
-        if (name && strcmp(name, protocol) == 0)
-            return true;
-    }
-    return false;
-}
-
 void doctor_local(struct doctor *d)
 {
     const struct config_server *v = &d->config->server;
@@ -188,9 +174,9 @@ void doctor_local(struct doctor *d)
     look_at_dir(d, "state directory", v->state_dir);
     look_at_dir(d, "cache directory", v->cache_dir);
     look_at_certs(d);
-    look_at_port(d, "IMAP port", v->imap, is_served(d, "imap"));
-    look_at_port(d, "SMTP port", v->smtp, is_served(d, "smtp"));
-    look_at_port(d, "CalDAV port", v->dav, is_served(d, "dav"));
+    look_at_port(d, "IMAP port", v->imap);
+    look_at_port(d, "SMTP port", v->smtp);
+    look_at_port(d, "CalDAV port", v->dav);
 }
 
 /* --- of an account --------------------------------------------------------------------------------------------------

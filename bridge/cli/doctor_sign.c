@@ -12,7 +12,6 @@
 #include "bridge/store_look.h"
 
 #define FOLDER_PAGES_MAX 1000
-#define PUSH_MS          10000
 
 struct signing {
     struct doctor *doctor;
@@ -22,7 +21,7 @@ struct signing {
     bool done;
     struct err err;
     const char *user, *server;
-    struct str cursor, inbox;
+    struct str cursor;
     bool more, calendar;
     size_t folders;
 };
@@ -47,8 +46,6 @@ static void on_folders(void *ud, const struct reply *reply)
         const struct folder_info *f = &reply->folders.list[i];
         s->folders += !f->gone;
         s->calendar |= !f->gone && f->kind == FOLDER_CALENDAR;
-        if (f->use == USE_INBOX)
-            s->inbox = arena_str(&s->arena, f->id);
     }
     s->more = s->err.code == ERR_NONE && reply->folders.more;
     if (s->err.code == ERR_NONE)
@@ -122,7 +119,7 @@ static void say_limits(struct signing *s)
 /* --- over EWS --------------------------------------------------------------------------------------------------------
  */
 
-static bool list_folders(struct signing *s)
+static void list_folders(struct signing *s)
 {
     struct doctor *d = s->doctor;
     s->more = true;
@@ -130,7 +127,7 @@ static bool list_folders(struct signing *s)
         backend_folders(s->alone.backend, s->cursor, on_folders, s);
         if (!wait(s)) {
             doctor_say(d, DOCTOR_FAIL, "folders", advice(d, s->account, &s->err), "%s", s->err.text);
-            return false;
+            return;
         }
     }
     doctor_say(d, DOCTOR_OK, "folders", NULL, "%zu", s->folders);
@@ -139,49 +136,6 @@ static bool list_folders(struct signing *s)
     else
         doctor_say(d, DOCTOR_WARN, "calendar", "ask the administrator whether this mailbox has one",
                    "no folder for appointments");
-    return true;
-}
-
-struct pushing {
-    bool over, answered;
-    struct err err;
-};
-
-static void on_time(void *ud)
-{
-    struct pushing *p = ud;
-    p->over = true;
-}
-
-static void on_push(void *ud, const struct reply *reply)
-{
-    struct pushing *p = ud;
-    p->answered = true;
-    p->err = reply->err;
-}
-
-/* A stream that is not refused within some seconds stands. */
-static void look_at_push(struct signing *s)
-{
-    struct doctor *d = s->doctor;
-    struct pushing p = {.over = false};
-    if (s->inbox.n == 0)
-        return;
-    struct timer *timer = timer_new(s->alone.loop, on_time, &p);
-    struct op *op =
-        backend_watch(s->alone.backend, &(struct folder_ref){.kind = FOLDER_MAIL, .id = s->inbox}, 1, on_push, &p);
-    timer_start(timer, PUSH_MS);
-    while (!p.over && !p.answered)
-        loop_turn(s->alone.loop);
-    if (!p.answered)
-        op_cancel(&op);
-    timer_free(&timer);
-    if (p.err.code == ERR_NONE)
-        doctor_say(d, DOCTOR_OK, "push", NULL, "the server tells of changes as they happen");
-    else
-        doctor_say(d, DOCTOR_WARN, "push",
-                   "changes are looked for every few minutes instead; does a proxy cut long answers?", "%s",
-                   p.err.text);
 }
 
 /* --- what the daemon knows -------------------------------------------------------------------------------------------
@@ -257,8 +211,8 @@ void doctor_sign(struct doctor *d, const struct config_account *a)
         state.n)
         backend_alone_put(&s.alone, STR(BACKEND_ALONE_EAS_STATE), buf_view(&state));
     if (sign_in(&s)) {
-        if (a->backend == BACKEND_EWS && list_folders(&s))
-            look_at_push(&s);
+        if (a->backend == BACKEND_EWS)
+            list_folders(&s);
         say_limits(&s);
     }
     backend_alone_close(&s.alone);

@@ -26,7 +26,7 @@ for path in (os.path.join(ROOT, "tests", "exchange"), os.path.join(ROOT, "tests"
         sys.path.insert(0, path)
 
 from autodiscover_dns import NameServer  # noqa: E402
-from bridge import poll, program  # noqa: E402
+from bridge import free_port, poll, program  # noqa: E402,F401
 from standin import Standin  # noqa: E402
 
 USER, PASSWORD, EMAIL = "alice", "canary-Exchange-9f31", "alice@corp.test"
