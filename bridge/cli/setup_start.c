@@ -144,6 +144,8 @@ static void show_settings(struct setup *s, const struct config_account *a)
         cli_say("  IMAP      localhost, port %u, %s", (unsigned)v->imap, security);
     if (v->smtp)
         cli_say("  SMTP      localhost, port %u, %s", (unsigned)v->smtp, security);
+    if (v->dav)
+        cli_say("  CalDAV    %s://localhost:%u/dav/", v->tls ? "https" : "http", (unsigned)v->dav);
     cli_say("  user      %s", a->email);
     if (s->local_password)
         cli_say("  password  %s", s->local_password);
