@@ -10,7 +10,8 @@
 #include "bridge/change_private.h"
 #include "bridge/names.h"
 
-#define CONFLICT_ROUNDS 3 /* re-read and try again so many times when somebody else changes the same items */
+#define FRESH_MS        (60 * 1000) /* so long a change waits for a folder that is collected anew */
+#define CONFLICT_ROUNDS 3           /* re-read and try again so many times when somebody else changes the same items */
 
 /* --- life
  * ---------------------------------------------------------------------------------------------------------------- */
@@ -142,6 +143,50 @@ struct str *change_batch(struct change *c)
     for (size_t i = 0; i < c->batch; i++)
         ids[i] = c->todo[c->next + i].row.server_id;
     return ids;
+}
+
+static void on_fresh(void *ud, const struct err *err)
+{
+    struct change *c = ud;
+    size_t kept = c->next;
+    c->wait = NULL;
+    timer_free(&c->timer);
+    if (err->code != ERR_NONE) {
+        change_end(c, err);
+        return;
+    }
+    for (size_t i = c->next; i < c->todo_count; i++) {
+        struct change_todo t = c->todo[i];
+        c->items[t.index].err = (struct err){0};
+        if (store_item_by_uid(c->account->store, mailbox_folder_pk(c->mailbox), t.row.uid, &c->arena, &t.row))
+            c->todo[kept++] = t;
+        else
+            err_set(&c->items[t.index].err, ERR_NOT_FOUND, "the message is gone");
+    }
+    c->todo_count = kept;
+    c->step(c);
+}
+
+static void on_not_fresh(void *ud)
+{
+    struct change *c = ud;
+    struct err err = {0};
+    sync_wait_cancel(&c->wait);
+    err_set(&err, ERR_STALE, "the folder is still being collected anew");
+    change_end(c, &err);
+}
+
+bool change_after_resync(struct change *c, const struct reply *reply)
+{
+    if (reply->err.code != ERR_STALE || c->rounds++ >= CONFLICT_ROUNDS)
+        return false;
+    c->wait = sync_wait(c->account->sync, mailbox_folder_pk(c->mailbox), on_fresh, c);
+    if (!c->wait)
+        return false;
+    timer_free(&c->timer);
+    c->timer = timer_new(c->account->loop, on_not_fresh, c);
+    timer_start(c->timer, FRESH_MS);
+    return true;
 }
 
 struct err change_item_err(const struct reply *reply, size_t i)
@@ -379,11 +424,26 @@ static void on_resynced(void *ud, const struct err *err)
         change_end(c, &failed);
 }
 
+/* The sync state is gone, and with it what was decided from it: as if somebody else had been faster on all of them. */
+static bool decide_anew(struct change *c, const struct reply *reply)
+{
+    if (reply->err.code != ERR_STALE || c->flags.has_unchanged_since || c->rounds >= CONFLICT_ROUNDS)
+        return false;
+    for (size_t i = c->next; i < c->todo_count; i++)
+        err_set(&c->items[c->todo[i].index].err, ERR_CONFLICT, "%s", reply->err.text);
+    c->next = c->todo_count;
+    return true;
+}
+
 static void on_flagged(void *ud, const struct reply *reply)
 {
     struct change *c = ud;
     struct err err = {0};
     c->op = NULL;
+    if (decide_anew(c, reply)) {
+        flags_step(c);
+        return;
+    }
     crash_point("flags.answered");
     struct store_flags *done = arena_array(&c->arena, c->batch + 1, sizeof(*done));
     size_t n = 0;

@@ -42,6 +42,8 @@ static void on_moved(void *ud, const struct reply *reply)
     struct change *c = ud;
     struct err err = {0};
     c->op = NULL;
+    if (change_after_resync(c, reply))
+        return;
     crash_point("move.answered");
     struct store_moved *done = arena_array(&c->arena, c->batch + 1, sizeof(*done));
     size_t *index = arena_array(&c->arena, c->batch + 1, sizeof(*index)), n = 0;
@@ -96,6 +98,8 @@ static void on_copied(void *ud, const struct reply *reply)
     struct change *c = ud;
     struct err err = {0};
     c->op = NULL;
+    if (change_after_resync(c, reply))
+        return;
     crash_point("copy.answered");
     struct store_created *made = arena_array(&c->arena, c->batch + 1, sizeof(*made));
     const struct change_todo **of = arena_array(&c->arena, c->batch + 1, sizeof(*of));
@@ -147,6 +151,8 @@ static void on_removed(void *ud, const struct reply *reply)
     struct change *c = ud;
     struct err err = {0};
     c->op = NULL;
+    if (change_after_resync(c, reply))
+        return;
     crash_point("expunge.answered");
     int64_t *pks = arena_array(&c->arena, c->batch + 1, sizeof(*pks));
     size_t n = 0;

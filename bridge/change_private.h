@@ -67,6 +67,9 @@ void change_find(struct change *c, const uint32_t *uids, size_t count);
 void change_with_shown_target(struct change *c, int64_t folder_pk, void (*step)(struct change *c));
 /* Server ids of the next batch, in the arena. */
 struct str *change_batch(struct change *c);
+/* ERR_STALE: the ids of the batch belong to a sync state that is gone. Waits for the folder to be collected anew, finds
+ * the rows of all that is left to do again, and calls step(). False: another error, or that did not help. */
+bool change_after_resync(struct change *c, const struct reply *reply);
 /* The error of item i of the batch as the reply has it. */
 struct err change_item_err(const struct reply *reply, size_t i);
 void change_refresh(struct account *a, int64_t folder_pk);
