@@ -24,7 +24,8 @@
 #define TOGETHER_MAX ((uint64_t)1 << 30)   /* of all messages of one command */
 #define RECEIPTS_MAX 1000
 
-#define NO_APPEND "Exchange ActiveSync takes no messages into this mailbox; only drafts can be stored."
+#define ONLY_DRAFTS "Exchange ActiveSync takes no messages into this mailbox; only drafts can be stored."
+#define NO_APPEND   "Exchange ActiveSync stores no messages; they can be moved between mailboxes."
 
 struct imap_incoming {
     struct blob *message;
@@ -51,7 +52,8 @@ void imap_incoming_drop(struct imap_session *s)
 static bool can_append(const struct account *a, const struct folder *f)
 {
     unsigned caps = account_caps(a);
-    return (caps & CAP_APPEND) || ((caps & CAP_APPEND_DRAFT) && (f->use == USE_DRAFTS || f->use == USE_SENT));
+    /* Into Sent goes what was sent, which the server has filed already. */
+    return (caps & CAP_APPEND) || f->use == USE_SENT || ((caps & CAP_APPEND_DRAFT) && f->use == USE_DRAFTS);
 }
 
 uint64_t imap_append_limit(const struct account *a, const struct folder *f)
@@ -89,7 +91,7 @@ static struct refusal refusal_of(const struct imap_session *s, const struct imap
     if (!f || !f->selectable)
         return (struct refusal){"NO", "TRYCREATE", "There is no such mailbox."};
     if (!can_append(a, f))
-        return (struct refusal){"NO", "CANNOT", NO_APPEND};
+        return (struct refusal){"NO", "CANNOT", account_caps(a) & CAP_APPEND_DRAFT ? ONLY_DRAFTS : NO_APPEND};
     if (c->append.size > imap_append_limit(a, f))
         return (struct refusal){"NO", "TOOBIG", "The message is larger than the server takes."};
     if (c->append.size > TOGETHER_MAX - s->incoming_bytes)
