@@ -207,7 +207,8 @@ enum backend_cap {
     CAP_TASKS = 1 << 8,        /* the same on task folders */
     CAP_SCHEDULING = 1 << 9,   /* the server sends invitations, updates, cancellations and answers; else we send iTIP */
     CAP_FREE_BUSY = 1 << 10,   /* free_busy() */
-    CAP_TELLS_OWN = 1 << 11    /* sync() tells of what append() and copy() made, too */
+    CAP_TELLS_OWN = 1 << 11,   /* sync() tells of what append() and copy() made, too */
+    CAP_SENDS_ONCE = 1 << 12   /* send() finds out by its evidence whether an earlier attempt went through */
 };
 
 struct backend_limits {

@@ -22,7 +22,7 @@ struct crypto_hash blob_hash(const struct blob *b)
     return hash;
 }
 
-static struct str header_of(const struct blob *message, struct arena *arena)
+struct str message_header(const struct blob *message, struct arena *arena)
 {
     uint64_t n = blob_size(message) < HEADER_MAX ? blob_size(message) : HEADER_MAX;
     char *bytes = arena_alloc(arena, (size_t)n + 1);
@@ -42,7 +42,7 @@ static struct str message_id_of(struct str header, struct arena *arena)
 
 void message_identity(const struct blob *message, struct arena *arena, struct message_identity *ret)
 {
-    struct str header = header_of(message, arena), value;
+    struct str header = message_header(message, arena), value;
     struct charset_cache *cs = charset_cache_new();
     char hash[IDENTITY_SIZE];
     ret->subject = header_find(header, "Subject", &value) ? header_text(arena, cs, value) : STR("");
@@ -68,7 +68,7 @@ static bool on_body(void *ud, struct str piece)
 struct str message_attempt(const struct blob *message, struct arena *arena)
 {
     static const char *const fields[] = {"To", "Cc", "Bcc"};
-    struct str header = header_of(message, arena), value;
+    struct str header = message_header(message, arena), value;
     struct str id = message_id_of(header, arena);
     struct skipping s = {crypto_sha256_new(), header.n};
     struct crypto_hash hash;

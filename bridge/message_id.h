@@ -14,6 +14,8 @@ struct message_identity {
 };
 /* Strings in the arena. Reads the header block only. */
 void message_identity(const struct blob *message, struct arena *arena, struct message_identity *ret);
+/* The header block with its empty line, up to a megabyte of it; in the arena. */
+struct str message_header(const struct blob *message, struct arena *arena);
 struct crypto_hash blob_hash(const struct blob *b);
 /* A hash of what a client's second attempt leaves as it was, although it may stamp a new Date or add fields of its own:
  * Message-ID, recipients, body. Empty without a Message-ID. */

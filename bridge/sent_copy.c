@@ -11,7 +11,7 @@
 
 #define RECENT_S (24 * 3600) /* an older message of the same Message-ID is another matter */
 
-static const struct folder *sent_folder(const struct account *a)
+const struct folder *sent_copy_folder(const struct account *a)
 {
     size_t n;
     const struct folder *const *folders = account_folders(a, &n);
@@ -32,7 +32,7 @@ void sent_copy_keep(struct account *a, int64_t folder_pk, int64_t item_pk, struc
 
 void sent_copy_before_sending(struct account *a, struct str message_id_hash)
 {
-    const struct folder *f = sent_folder(a);
+    const struct folder *f = sent_copy_folder(a);
     struct arena arena = {0};
     struct sent_found found;
     if (f && store_sent_find(a->store, f->pk, message_id_hash, 0, time_wall_s() - RECENT_S, &arena, &found))
@@ -75,7 +75,7 @@ static void on_removed(void *ud, const struct reply *reply)
 static void merge_step(struct change *c)
 {
     struct account *a = c->account;
-    const struct folder *f = sent_folder(a);
+    const struct folder *f = sent_copy_folder(a);
     struct sent_found other;
     if (!f || !store_sent_pair(a->store, f->pk, &c->arena, &c->merge_kept, &other, &a->merging)) {
         merged(c);

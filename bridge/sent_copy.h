@@ -11,6 +11,7 @@
 #include "bridge/account.h"
 #include "bridge/base/str.h"
 
+const struct folder *sent_copy_folder(const struct account *a); /* NULL: the server names none */
 /* This item is the one to keep. Durable; a failure is logged. */
 void sent_copy_keep(struct account *a, int64_t folder_pk, int64_t item_pk, struct str message_id_hash);
 /* A message is about to be sent: if the client has put its copy into Sent already, that is the one to keep. */

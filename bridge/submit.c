@@ -15,6 +15,7 @@
 #include "bridge/sent_copy.h"
 #include "bridge/store_write.h"
 #include "bridge/submit_headers.h"
+#include "bridge/submit_source.h"
 #include "bridge/sync.h"
 
 #define HEADER_MAX (4u << 20)
@@ -33,6 +34,7 @@ struct submit {
     struct journal_key key;
     struct journal_row row;
     struct op *op;
+    struct sync_wait *wait; /* for the Sent folder */
     struct deferred later;
     struct err err;
 };
@@ -42,6 +44,7 @@ static void submit_free(struct submit *s)
     list_remove(&s->link);
     loop_defer_cancel(&s->later);
     op_detach(&s->op);
+    sync_wait_cancel(&s->wait);
     blob_unref(&s->message);
     arena_done(&s->arena);
     mem_free(s);
@@ -198,11 +201,10 @@ static void on_sent(void *ud, const struct reply *reply)
     answer(s, &err);
 }
 
-static void on_begin(void *ud)
+static void send_out(struct submit *s, bool retry)
 {
-    struct submit *s = ud;
+    struct submit_source source = {0};
     struct err err = {0};
-    bool retry = s->row.state == JOURNAL_UNKNOWN;
     if (!retry)
         sent_copy_before_sending(s->account, s->key.message_id);
     /* The row says "on the wire" before the first byte is. */
@@ -211,6 +213,8 @@ static void on_begin(void *ud)
         return;
     }
     crash_point("submit.marked");
+    if (!(account_caps(s->account) & CAP_ANSWERED))
+        submit_find_source(s->account, s->message, &s->arena, &source);
     struct send_request request = {
         .message = s->message,
         .sender = s->sender,
@@ -218,8 +222,43 @@ static void on_begin(void *ud)
         .recipient_count = s->recipient_count,
         .evidence = str_from(s->row.evidence),
         .retry = retry,
+        .source_folder_id = source.folder_id,
+        .source_id = source.item_id,
+        .source_forwarded = source.forwarded,
     };
     s->op = backend_send(s->account->backend, &request, on_sent, s);
+}
+
+/* A server that cannot say whether it has sent this may have filed a copy all the same. */
+static void on_sent_looked(void *ud, const struct err *err)
+{
+    struct submit *s = ud;
+    const struct folder *f = sent_copy_folder(s->account);
+    struct err journal = {0};
+    struct sent_found found;
+    s->wait = NULL;
+    if (err->code != ERR_NONE) {
+        answer(s, err);
+    } else if (f &&
+               store_sent_find(s->account->store, f->pk, s->key.message_id, 0, s->row.created_s, &s->arena, &found)) {
+        log_info("submit", account_name(s->account), "an earlier attempt went through: its copy is in Sent");
+        if (!store_journal_set(s->account->store, s->row.pk, JOURNAL_SENT, &journal))
+            log_error("submit", account_name(s->account), "journal: %s", journal.text);
+        answer(s, NULL);
+    } else {
+        send_out(s, true);
+    }
+}
+
+static void on_begin(void *ud)
+{
+    struct submit *s = ud;
+    const struct folder *f = sent_copy_folder(s->account);
+    bool retry = s->row.state == JOURNAL_UNKNOWN;
+    if (retry && f && s->key.message_id.n && !(account_caps(s->account) & CAP_SENDS_ONCE))
+        s->wait = sync_wait(s->account->sync, f->pk, on_sent_looked, s);
+    if (!s->wait)
+        send_out(s, retry);
 }
 
 static bool in_flight(const struct submit *s)

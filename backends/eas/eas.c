@@ -94,8 +94,10 @@ static void close_backend(struct backend *base)
 
 void eas_apply_version(struct eas_backend *b)
 {
-    b->base.caps =
-        (b->state.version >= 140 ? CAP_KEYWORDS : 0) | (b->state.version >= EAS_DRAFTS_SINCE ? CAP_APPEND_DRAFT : 0);
+    unsigned version = b->state.version;
+
+    b->base.caps = (version >= 140 ? CAP_KEYWORDS : 0) | (version >= EAS_DRAFTS_SINCE ? CAP_APPEND_DRAFT : 0) |
+                   (version >= 140 && b->remembers_sends ? CAP_SENDS_ONCE : 0);
     b->base.limits = (struct backend_limits){.sync_page = EAS_WINDOW_DEFAULT,
                                              .fetch_header_batch = EAS_FETCH_BATCH,
                                              .fetch_message_batch = EAS_FETCH_BATCH,

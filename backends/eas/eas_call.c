@@ -398,8 +398,10 @@ static void learn_server(struct eas_backend *b, const struct http_request *http)
     struct str server = str_from(http_header(http, "Server"));
     uint32_t n;
 
-    if (str_cut(&version, '.', &major) && str_to_u32(str_trim(major), &n))
-        b->remembers_sends = n >= 15 || str_case_starts(server, STR("Microsoft-IIS"));
+    if (!str_cut(&version, '.', &major) || !str_to_u32(str_trim(major), &n))
+        return;
+    b->remembers_sends = n >= 15 || str_case_starts(server, STR("Microsoft-IIS"));
+    eas_apply_version(b);
 }
 
 static bool on_head(void *ud, struct http_request *http, int status)

@@ -52,8 +52,11 @@ static void refuse(struct eas_push *p, enum err_code code, const char *text, int
 
 static void stale(struct eas_push *p, int status)
 {
+    struct eas_folder *f = eas_folder_find(p->b, p->folder_id);
     struct err err = {0};
 
+    if (f)
+        f->synced = false;
     eas_record_drop(p->b, p->folder_id);
     err_set(&err, ERR_STALE, "Sync: the sync state is not valid any more (status %d)", status);
     err.status = status;

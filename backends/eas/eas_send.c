@@ -184,8 +184,12 @@ static void ask(struct send_op *s)
 static void start(struct op *op)
 {
     struct send_op *s = (struct send_op *)op;
+    struct err ignored = {0};
+    struct str cursor;
 
-    s->smart = s->source_id.n > 0 && s->w.b->state.version >= SMART_SINCE;
+    /* Not by an id that may mean another item soon. */
+    s->smart = s->source_id.n > 0 && s->w.b->state.version >= SMART_SINCE &&
+               eas_write_cursor(&s->w, s->source_folder_id, &cursor, &ignored);
     ask(s);
 }
 

@@ -180,6 +180,7 @@ static void stale(struct sync_op *s, int status)
     struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
     uint64_t now = time_mono_ms();
 
+    f->synced = false; /* and is not to be named in a Ping until it is */
     if (s->push.known)
         eas_record_drop(s->b, s->folder_id);
     s->push.known = false;

@@ -81,7 +81,7 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     e->base.ops = &ews_ops;
     e->base.loop = config->loop;
     e->base.caps = CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED | CAP_CALENDAR | CAP_TASKS | CAP_SCHEDULING |
-                   CAP_FREE_BUSY | CAP_TELLS_OWN;
+                   CAP_FREE_BUSY | CAP_TELLS_OWN | CAP_SENDS_ONCE;
     if (!config->mailbox || config->impersonate)
         e->base.caps |= CAP_PUSH_ALL;
     e->base.limits = (struct backend_limits){
