@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changing and sending mail over EAS through the whole program: what the client was told and what the server has must
+agree, in few requests; and what ActiveSync cannot do is refused in words."""
+import re
+import smtplib
+import ssl
+
+import pytest
+
+import kinds
+from bridge import LOCAL_PASSWORD, poll
+
+MAIL = (b"From: alice@example.com\r\nTo: bob@fabrikam.example\r\nSubject: appended\r\nMessage-ID: <append-1@example.com>\r\n"
+        b"Date: Mon, 23 Nov 2026 10:00:00 +0000\r\n\r\nBody of it.\r\n")
+BOTH = pytest.mark.parametrize("kind", [kinds.EAS_16, kinds.EAS_14], ids=str)
+
+
+class Set:
+    def __init__(self, stage, kind, count=12):
+        self.stage, self.kind = stage, kind
+        self.exchange = kind.exchange(stage, "--corpus", str(count))
+        self.bridge = stage.bridge(kind.account("work", self.exchange))
+        self.imap = self.bridge.login("work")
+        self.imap.open("INBOX")
+
+    def inbox(self):
+        """Items of the inbox in the order of their UIDs."""
+        return sorted(self.exchange.items("inbox"), key=lambda i: (i["received"], i["num"]))
+
+    def requests(self, mark):
+        """Requests that a command causes: what looks for changes of others apart."""
+        found = []
+        for entry in self.exchange.log(mark, protocol="eas"):
+            if entry["op"] not in ("Ping", "FolderSync") and not (entry["op"] == "Sync" and not entry["detail"]["commands"]):
+                found.append(entry["op"])
+        return found
+
+    def append(self, folder, data, flags=""):
+        self.imap.send(b"ap1 APPEND %s (%s) {%d+}\r\n" % (folder.encode(), flags.encode(), len(data)) + data + b"\r\n")
+        return self.imap.finish("ap1")[0]
+
+    def smtp(self):
+        smtp = smtplib.SMTP_SSL("localhost", self.bridge.smtp_port, timeout=60,
+                                context=ssl.create_default_context(cafile=self.bridge.ca_file))
+        smtp.login("work", LOCAL_PASSWORD)
+        return smtp
+
+    def send(self, data=MAIL):
+        with self.smtp() as smtp:
+            smtp.sendmail("alice@example.com", ["bob@fabrikam.example"], data)
+
+
+@pytest.fixture
+def make(stage):
+    return lambda kind, **more: Set(stage, kind, **more)
+
+
+@BOTH
+def test_store(make, kind):
+    s = make(kind)
+    mark = s.exchange.mark()
+    answer = s.imap.ok(r"STORE 1:3 +FLAGS (\Seen \Flagged $label1 Own)")
+    assert len([line for line in answer if b"FETCH" in line]) == 3
+    assert s.requests(mark) == ["Sync"]
+    for item in s.inbox()[:3]:
+        assert item["read"] and item["flag"] == 2 and set(item["categories"]) >= {"Important", "Own"}
+    mark = s.exchange.mark()
+    s.imap.ok(r"STORE 1:3 +FLAGS (\Seen)")
+    s.imap.ok(r"STORE 1:3 +FLAGS.SILENT (\Answered $Forwarded \Deleted)")  # kept here
+    assert s.requests(mark) == []
+    s.imap.ok(r"STORE 1:3 -FLAGS.SILENT (\Seen \Flagged Own)")
+    for item in s.inbox()[:3]:
+        assert not item["read"] and item["flag"] != 2 and "Own" not in item["categories"]
+    assert all({"\\Answered", "$Forwarded", "\\Deleted"} <= flags for uid, flags in s.imap.flags("1:3").items())
+
+
+@BOTH
+def test_categories_of_others_survive(make, kind):
+    s = make(kind)
+    s.exchange.change("update", num=s.inbox()[0]["num"], categories=["Outlook's own"])
+    s.imap.ok("NOOP")
+    poll(40, lambda: b"Outlook" in b"".join(s.imap.ok("NOOP") + s.imap.ok("FETCH 1 (FLAGS)")))
+    s.imap.ok("STORE 1 +FLAGS ($label2)")
+    assert set(s.inbox()[0]["categories"]) == {"Outlook's own", "Work"}
+
+
+@BOTH
+def test_a_conflict_is_decided_anew(make, kind):
+    s = make(kind)
+    s.exchange.fault(op="Sync", where={"commands": ["Change"]}, do="eas_status", eas="item", code=7)
+    s.imap.ok(r"STORE 1 +FLAGS (\Flagged)")
+    assert s.inbox()[0]["flag"] == 2
+
+
+@BOTH
+@pytest.mark.parametrize("ids", ["stable", "remint", "reuse"])
+def test_sync_state_is_gone(make, kind, ids):
+    """Ids may mean other messages afterwards: what was named by UID is found again, and nothing else is touched."""
+    s = make(kind)
+    s.stage.expected = ("Ping of a folder that was never synced",)  # by the server's word, which is not heard yet
+    s.imap.ok("CREATE Kept")
+    before = s.inbox()
+    s.exchange.options(eas_item_ids=ids)
+    for command in (r"UID STORE {} +FLAGS (\Flagged)", "UID MOVE {} Kept", None):
+        s.exchange.invalidate()
+        uids = s.imap.uids()
+        if command:
+            s.imap.ok(command.format(uids[1]))
+        else:
+            s.imap.ok(rf"UID STORE {uids[1]} +FLAGS.SILENT (\Deleted)")
+            s.imap.ok(f"UID EXPUNGE {uids[1]}")
+    kept = s.exchange.items("Kept")
+    assert [i["message_id"] for i in kept] == [before[1]["message_id"]] and kept[0]["flag"] == 2
+    left = s.inbox()
+    assert [i["message_id"] for i in left] == [before[0]["message_id"]] + [i["message_id"] for i in before[3:]]
+    assert not [i for i in left if i["flag"] == 2 and i["message_id"] not in [b["message_id"] for b in before if b["flag"] == 2]]
+
+
+@BOTH
+@pytest.mark.parametrize("how, trash", [("recoverable", 3), ("permanent", 0)])
+def test_move_and_expunge(stage, kind, how, trash):
+    exchange = kind.exchange(stage, "--corpus", "220")
+    bridge = stage.bridge(kind.account("work", exchange, expunge=how))
+    imap = bridge.login("work")
+    imap.ok("CREATE Kept")
+    imap.open("INBOX")
+    mark = exchange.mark()
+    answer = b"".join(imap.ok("MOVE 1:100 Kept"))
+    assert re.search(rb"COPYUID \d+ 1:100 1:100", answer) and answer.count(b"EXPUNGE") == 100
+    assert exchange.counts(mark)["eas:MoveItems"] == 1
+    imap.ok(r"STORE 1:3 +FLAGS.SILENT (\Deleted)")
+    mark = exchange.mark()
+    assert b"".join(imap.ok("EXPUNGE")).count(b"EXPUNGE") == 3
+    assert len([e for e in exchange.log(mark, op="Sync") if e["detail"]["commands"]]) == 1
+    assert len(exchange.items("inbox")) == 117 and len(exchange.items("Kept")) == 100
+    assert len(exchange.items("deleteditems")) == trash
+    imap.open("Kept")
+    assert len(imap.uids()) == 100
+
+
+@BOTH
+def test_what_activesync_cannot_do(make, kind):
+    """Refused with the right code, in words, before anything was sent; and nothing is lost."""
+    s = make(kind)
+    mark = s.exchange.mark()
+    s.imap.no("COPY 1 Trash", "CANNOT")
+    assert "can be moved" in s.imap.status
+    answer = s.append("INBOX", MAIL)
+    assert answer.startswith("NO [CANNOT] Exchange ActiveSync"), answer
+    assert s.requests(mark) == [] and len(s.inbox()) == 12
+    assert kind.draft == (b"Drafts" in b"".join(s.imap.ok('LIST "" "*"')))
+
+
+def test_drafts(make):
+    s = make(kinds.EAS_16)
+    mark = s.exchange.mark()
+    answer = s.append("Drafts", MAIL, r"\Seen \Draft \Flagged $label3")
+    uid = int(re.search(r"APPENDUID \d+ (\d+)", answer).group(1))
+    assert s.requests(mark) == ["Sync", "Sync"]  # the message, and its category
+    (draft,) = s.exchange.items("drafts")
+    assert draft["draft"] and draft["read"] and draft["flag"] == 2 and draft["categories"] == ["Personal"]
+    s.imap.open("Drafts")
+    assert s.imap.bodies(str(uid)) == {uid: MAIL}
+    assert {"\\Seen", "\\Draft", "\\Flagged"} <= s.imap.flags(str(uid))[uid]
+    second = s.append("Drafts", MAIL.replace(b"Body", b"Text"), r"\Draft")
+    s.imap.ok(rf"UID STORE {uid} +FLAGS.SILENT (\Deleted)")
+    s.imap.ok(f"UID EXPUNGE {uid}")
+    uid = int(re.search(r"APPENDUID \d+ (\d+)", second).group(1))
+    assert s.imap.uids() == [uid] and len(s.exchange.items("drafts")) == 1
+    s.imap.ok("NOOP")
+    assert s.imap.uids() == [uid]
+
+
+@pytest.mark.parametrize("fault", ["lose", "reset_before"])
+def test_a_draft_whose_answer_is_lost(make, fault):
+    s = make(kinds.EAS_16)
+    s.exchange.fault(op="Sync", where={"commands": ["Add"]}, do=fault)
+    assert "APPENDUID" in s.append("Drafts", MAIL, r"\Draft")
+    assert len(s.exchange.items("drafts")) == 1
+
+
+@BOTH
+def test_folders(make, kind):
+    s = make(kind)
+    s.imap.ok("CREATE Projects/2026/Plans")
+    assert {"Projects", "2026", "Plans"} <= {f["name"] for f in s.exchange.folders()}
+    s.imap.no("CREATE Projects")
+    s.imap.ok("RENAME Projects/2026/Plans Projects/Ideas")
+    names = b"".join(s.imap.ok('LIST "" "Projects*"'))
+    assert b"Projects/Ideas" in names and b"Plans" not in names
+    s.imap.no("DELETE Projects")
+    s.imap.ok("DELETE Projects/Ideas")
+    assert b"Projects/Ideas" not in b"".join(s.imap.ok('LIST "" "Projects*"'))
+    s.imap.no("DELETE INBOX")
+
+
+@BOTH
+def test_send(make, kind):
+    s = make(kind)
+    mark = s.exchange.mark()
+    s.send()
+    assert s.requests(mark) == ["SendMail"]
+    (submission,) = s.exchange.submissions()
+    assert submission["recipients"] == ["bob@fabrikam.example"]
+    assert len(s.exchange.items("sentitems")) == 1
+    # the client's own copy is merged with the server's
+    sent = next(name for name in ("Sent Items", "Sent") if name.encode() in b"".join(s.imap.ok('LIST "" "*"')))
+    s.imap.send(b'ap1 APPEND "%s" (\\Seen) {%d+}\r\n' % (sent.encode(), len(MAIL)) + MAIL + b"\r\n")
+    answer = s.imap.finish("ap1")[0]
+    assert "APPENDUID" in answer, answer
+    assert len(s.exchange.items("sentitems")) == 1
+    other = MAIL.replace(b"append-1", b"never-sent")
+    s.imap.send(b'ap2 APPEND "%s" (\\Seen) {%d+}\r\n' % (sent.encode(), len(other)) + other + b"\r\n")
+    answer = s.imap.finish("ap2")[0]
+    assert answer.startswith("NO [CANNOT]"), answer
+
+
+@BOTH
+@pytest.mark.parametrize("fault", ["lose", "reset_before", "reset_after"])
+def test_a_lost_answer_to_sending(make, kind, fault):
+    s = make(kind)
+    s.exchange.fault(op="SendMail", do=fault)
+    s.send()
+    assert len(s.exchange.submissions()) == 1 and len(s.exchange.items("sentitems")) == 1
+
+
+def test_the_clients_retry_after_a_crash(make):
+    s = make(kinds.EAS_16)
+    s.exchange.fault(op="SendMail", do="hold")
+    with s.smtp() as smtp:
+        smtp.mail("alice@example.com")
+        smtp.rcpt("bob@fabrikam.example")
+        smtp.putcmd("data")
+        assert smtp.getreply()[0] == 354
+        smtp.send(MAIL + b".\r\n")
+        poll(20, lambda: s.exchange.submissions())
+        s.bridge.kill()
+        smtp.close()
+    s.bridge.start()
+    s.send()
+    assert len(s.exchange.submissions()) == 1
+
+
+def test_an_answer_is_marked(make):
+    """The server marks the message that was answered, for other programs to see."""
+    s = make(kinds.EAS_16)
+    original = s.inbox()[2]
+    reply = MAIL.replace(b"Subject: appended\r\n", b"Subject: Re: x\r\nIn-Reply-To: %s\r\n" % original["message_id"].encode())
+    s.send(reply.replace(b"append-1", b"reply-1"))
+    poll(10, lambda: s.inbox()[2]["last_verb"] == 102)
+    assert len(s.exchange.submissions()) == 1
+
+
+def test_mail_is_sent_when_the_original_is_unknown(make):
+    s = make(kinds.EAS_16)
+    s.send(MAIL.replace(b"Subject:", b"In-Reply-To: <nobody-knows@example.com>\r\nSubject:"))
+    assert len(s.exchange.submissions()) == 1
+
+
+@pytest.mark.parametrize("fault, sent", [("lose", 1), ("reset_before", 0)])
+def test_a_server_that_does_not_remember(make, fault, sent):
+    """451; and the client's retry finds what was sent by its copy in Sent."""
+    s = make(kinds.EAS_14)
+    s.exchange.options(eas_server_version="14.1", eas_server_name="SOGo", eas_remembers_sends=False)
+    s.imap.ok("NOOP")
+    s.imap.ok(r"STORE 1 +FLAGS (\Flagged)")  # an answer from which the bridge learns what server it is
+    s.exchange.fault(op="SendMail", do=fault)
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        s.send()
+    assert refused.value.smtp_code == 451
+    assert len(s.exchange.submissions()) == sent
+    s.send()
+    assert len(s.exchange.submissions()) == 1 and len(s.exchange.items("sentitems")) == 1
+
+
+def test_signed_mail_goes_out_as_it_is(make):
+    """Not by SmartReply, which may encode it anew."""
+    s = make(kinds.EAS_16)
+    original = s.inbox()[2]["message_id"].encode()
+    mail = MAIL.replace(b"Subject:", b"In-Reply-To: %s\r\nContent-Type: multipart/signed; boundary=b\r\nSubject:" % original)
+    mark = s.exchange.mark()
+    s.send(mail)
+    assert s.requests(mark) == ["SendMail"]
