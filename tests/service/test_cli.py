@@ -36,7 +36,7 @@ def test_help_is_the_table():
         about = call("help", name)
         assert about.returncode == 0 and about.stdout.startswith(f"usage: exbridge {name}")
         assert about.stdout == call(name, "--help").stdout
-        assert max(map(len, about.stdout.splitlines())) <= 100
+        assert max(map(len, about.stdout.splitlines())) <= 120
     assert max(map(len, text.splitlines())) <= 120
 
 
