@@ -59,7 +59,7 @@ static bool is_taken(void *ud, const char *name)
 /* --- the flags ---------------------------------------------------------------------------------------------- */
 
 static const struct cli_flag flags[] = {
-    {"--yes", NULL, "ask nothing that has a safe answer; other hosts than the domain's own need --host"},
+    {"--yes", NULL, "ask nothing that has a safe answer (foreign hosts need --host)"},
     {"--host", "HOST", "ask this host; it may get the credentials"},
     {"--url", "URL", "the address of EWS or ActiveSync itself; nothing is searched"},
     {"--backend", "ews|eas", "instead of the one that fits best"},
