@@ -226,6 +226,7 @@ static void account_close(struct account *a)
     timer_free(&a->sweep);
     account_login_done(a);
     calendar_writes_done(a);
+    account_quota_done(a);
     changes_done(a);
     calendar_mail_free(&a->calendar_mail);
     submits_done(a);
@@ -288,6 +289,7 @@ struct account *account_open(struct accounts *all, const struct account_opts *op
     list_init(&a->mailboxes);
     list_init(&a->changes);
     list_init(&a->receipts);
+    list_init(&a->quota_waits);
     list_init(&a->submits);
     list_init(&a->calendar_writes);
     list_init(&a->logins);

@@ -95,6 +95,16 @@ struct account_status {
 };
 void account_status(struct account *a, struct account_status *ret);
 
+/* How full the mailbox is (CAP_QUOTA), as of at most five minutes ago. Exactly one callback, never from inside; none
+ * after account_quota_cancel(). */
+struct account_quota {
+    uint64_t used, limit; /* bytes; limit 0: the server tells none */
+};
+struct quota_wait;
+typedef void account_quota_cb(void *ud, const struct account_quota *quota, const struct err *err);
+struct quota_wait *account_get_quota(struct account *a, account_quota_cb *cb, void *ud);
+void account_quota_cancel(struct quota_wait **w);
+
 /* --- signing in ----------------------------------------------------------------------------------------------------
  */
 /*
@@ -130,6 +140,7 @@ struct folder {
     struct str server_id; /* for bridge/ only */
     struct str name;
     enum folder_use use;
+    bool own_use; /* the server does not know of it: account_set_use() */
     bool selectable;
     bool subscribed;
     bool has_children;
@@ -154,6 +165,9 @@ const struct folder *account_folder_by_name(const struct account *a, struct str 
 const struct folder *account_folder_by_pk(const struct account *a, int64_t pk);
 /* Local state, committed before it returns. A name that is no folder may be subscribed too (RFC 9051 6.3.7). */
 bool account_subscribe(struct account *a, struct str name, bool subscribe, struct err *err);
+/* A special use that the server does not know of (RFC 6154 3): kept here, and void as soon as the server has a folder
+ * of that use. ERR_EXISTS: there is one. */
+bool account_set_use(struct account *a, int64_t folder_pk, enum folder_use use, struct err *err);
 /* Subscribed names that are no folder any more, for LSUB and LIST (SUBSCRIBED). */
 const struct str *account_lost_subscriptions(const struct account *a, size_t *ret_count);
 

@@ -5,6 +5,7 @@
 #include "bridge/account_private.h"
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
+#include "bridge/store_calendar.h"
 #include "bridge/sync.h"
 
 #define FOLDER_DEPTH_MAX 64
@@ -198,6 +199,60 @@ static bool apply_subscriptions(struct account *a, struct arena *arena, struct f
     return true;
 }
 
+/* --- special uses that only we know of
+ * --------------------------------------------------------------------------------------------------- */
+
+#define USE_PROPERTY "exbridge:special-use"
+
+static const struct {
+    enum folder_use use;
+    const char *name;
+} own_uses[] = {{USE_JUNK, "junk"}, {USE_ARCHIVE, "archive"}}; /* every server has the others */
+
+static void on_property(void *ud, struct str name, struct str value)
+{
+    for (size_t i = 0; str_is(name, USE_PROPERTY) && i < sizeof(own_uses) / sizeof(own_uses[0]); i++)
+        if (str_is(value, own_uses[i].name))
+            *(enum folder_use *)ud = own_uses[i].use;
+}
+
+static bool is_taken(struct folder *const *list, size_t n, enum folder_use use)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i]->use == use)
+            return true;
+    return false;
+}
+
+static bool apply_own_uses(struct account *a, struct folder **list, size_t n, struct err *err)
+{
+    if (is_taken(list, n, USE_JUNK) && is_taken(list, n, USE_ARCHIVE))
+        return true;
+    for (size_t i = 0; i < n; i++) {
+        enum folder_use use = USE_NONE;
+        if (list[i]->use != USE_NONE || !list[i]->selectable)
+            continue;
+        if (!store_properties(a->store, list[i]->pk, on_property, &use, err))
+            return false;
+        if (use == USE_NONE || is_taken(list, n, use))
+            continue;
+        list[i]->use = use;
+        list[i]->own_use = true;
+    }
+    return true;
+}
+
+bool account_set_use(struct account *a, int64_t folder_pk, enum folder_use use, struct err *err)
+{
+    if (is_taken(a->folders, a->folder_count, use))
+        return err_set(err, ERR_EXISTS, "there is a mailbox of this special use already");
+    for (size_t i = 0; i < sizeof(own_uses) / sizeof(own_uses[0]); i++)
+        if (own_uses[i].use == use)
+            return store_property_put(a->store, folder_pk, STR(USE_PROPERTY), str_from(own_uses[i].name), err) &&
+                   account_reload_folders(a, err);
+    return err_set(err, ERR_UNSUPPORTED, "this special use is the server's to give");
+}
+
 bool account_reload_folders(struct account *a, struct err *err)
 {
     struct arena scratch = {0}, arena = {0};
@@ -216,7 +271,7 @@ bool account_reload_folders(struct account *a, struct err *err)
     arena_done(&scratch);
     qsort(list, count, sizeof(*list), compare);
     mark_children(list, count);
-    if (!apply_subscriptions(a, &arena, list, count, err)) {
+    if (!apply_own_uses(a, list, count, err) || !apply_subscriptions(a, &arena, list, count, err)) {
         mem_free(list);
         arena_done(&arena);
         return false;

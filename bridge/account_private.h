@@ -50,6 +50,10 @@ struct account {
     struct timer *sweep;                 /* drops unused mailboxes, empties the store's list of dropped content */
     struct list calendar_writes;         /* struct calendar_write, waiting and under way */
     struct calendar_mail *calendar_mail; /* invitations that we owe */
+    struct account_quota quota;          /* account_quota.c: as of quota_ms; 0 = never */
+    uint64_t quota_ms;
+    struct op *quota_op;
+    struct list quota_waits;
 
     /* account_login.c: hashes of passwords, salted for this process */
     struct crypto_hash local_hash;
@@ -81,6 +85,9 @@ void submits_done(struct account *a);
 void changes_start(struct account *a); /* finishes what an earlier process left half done */
 void changes_done(struct account *a);  /* the account goes away: those under way are forgotten without callbacks */
 
+/* account_quota.c */
+void account_quota_done(struct account *a); /* the account goes away */
+
 /* account_login.c */
 void account_login_done(struct account *a); /* the account goes away */
 
@@ -100,7 +107,10 @@ struct mailbox *mailbox_of_link(struct list *l);
 /* view.c */
 struct list *mailbox_views(struct mailbox *m);
 uint64_t mailbox_modseq(const struct mailbox *m);
-uint64_t mailbox_removals(const struct mailbox *m); /* counts removals: views compare */
+uint64_t mailbox_removals(const struct mailbox *m);    /* counts removals: views compare */
+uint32_t mailbox_recent_from(const struct mailbox *m); /* no session has been told of UIDs from here on */
+uint32_t mailbox_uidnext(const struct mailbox *m);
+void mailbox_recent_taken(struct mailbox *m); /* up to now */
 void view_notify_all(struct mailbox *m);
 
 #endif

@@ -183,7 +183,10 @@ struct reply {
             struct str change;
             const struct event *event; /* as the server has it now; NULL: not told, the sync will */
         } event_done;
-        struct blob *content;       /* event_attachment; blob_ref to keep */
+        struct blob *content; /* event_attachment; blob_ref to keep */
+        struct {
+            uint64_t used, limit; /* bytes; limit 0: the server tells none (and then `used` is nothing) */
+        } quota;
         struct {                    /* free_busy: in the order asked */
             const struct err *each; /* of an address: unknown, not allowed */
             const struct busy_list *list;
@@ -208,7 +211,8 @@ enum backend_cap {
     CAP_SCHEDULING = 1 << 9,   /* the server sends invitations, updates, cancellations and answers; else we send iTIP */
     CAP_FREE_BUSY = 1 << 10,   /* free_busy() */
     CAP_TELLS_OWN = 1 << 11,   /* sync() tells of what append() and copy() made, too */
-    CAP_SENDS_ONCE = 1 << 12   /* send() finds out by its evidence whether an earlier attempt went through */
+    CAP_SENDS_ONCE = 1 << 12,  /* send() finds out by its evidence whether an earlier attempt went through */
+    CAP_QUOTA = 1 << 13        /* quota() */
 };
 
 struct backend_limits {
@@ -304,6 +308,8 @@ struct backend_ops {
     struct op *(*find_appended)(struct backend *b, struct str folder_id, struct str evidence, op_cb *cb, void *ud);
     struct op *(*send)(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
     /* kind: mail, calendar or tasks. reply.created */
+    /* How full the mailbox is. reply.quota */
+    struct op *(*quota)(struct backend *b, op_cb *cb, void *ud);
     struct op *(*folder_create)(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind,
                                 op_cb *cb, void *ud);
     struct op *(*folder_change)(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
@@ -415,6 +421,7 @@ struct op *backend_remove(struct backend *b, struct str folder_id, const struct 
 struct op *backend_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
 struct op *backend_find_appended(struct backend *b, struct str folder_id, struct str evidence, op_cb *cb, void *ud);
 struct op *backend_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
+struct op *backend_quota(struct backend *b, op_cb *cb, void *ud);
 struct op *backend_folder_create(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind,
                                  op_cb *cb, void *ud);
 struct op *backend_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,

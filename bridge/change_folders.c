@@ -64,9 +64,7 @@ static bool parent_of(struct change *c, struct str parent, struct str *ret_id)
 /* --- create: missing parents first, one round of create and list for each level
  * --------------------------------------------- */
 
-static void create_step(struct change *c);
-
-static void on_parent_listed(void *ud, const struct err *err)
+static void on_level_listed(void *ud, const struct err *err)
 {
     struct change *c = ud;
     c->wait = NULL;
@@ -76,10 +74,10 @@ static void on_parent_listed(void *ud, const struct err *err)
     else if (++c->rounds > 64)
         fail(c, ERR_PROTOCOL, "the server made the folder, but does not list it");
     else
-        create_step(c);
+        c->step(c);
 }
 
-static void on_created(void *ud, const struct reply *reply)
+static void on_level_created(void *ud, const struct reply *reply)
 {
     struct change *c = ud;
     c->op = NULL;
@@ -88,24 +86,16 @@ static void on_created(void *ud, const struct reply *reply)
         change_end(c, &reply->err);
         return;
     }
-    c->wait = sync_folders_again(c->account->sync, on_parent_listed, c);
+    c->wait = sync_folders_again(c->account->sync, on_level_listed, c);
     if (!c->wait)
         change_end(c, account_health(c->account));
 }
 
-static void create_step(struct change *c)
+/* Make the highest level of the path that is missing; c->step() goes on when it is listed. */
+static void create_level(struct change *c, struct str path)
 {
-    const struct folder *there = account_folder_by_name(c->account, c->name);
-    if (there && (c->rounds || there->selectable)) {
-        c->result.folder_pk = there->pk;
-        if (c->rounds)
-            change_end(c, NULL);
-        else
-            fail(c, ERR_EXISTS, "there is a folder of that name already");
-        return;
-    }
-    struct str path = c->name, parent, label, parent_id = STR_NULL;
-    for (;;) { /* the highest level that is missing */
+    struct str parent, label, parent_id = STR_NULL;
+    for (;;) {
         if (!split(path, &parent, &label)) {
             fail(c, ERR_INVALID, "a folder name has an empty part");
             return;
@@ -114,16 +104,43 @@ static void create_step(struct change *c)
             break;
         path = parent;
     }
-    c->op = backend_folder_create(c->account->backend, parent_id, display(c, label), FOLDER_MAIL, on_created, c);
+    c->op = backend_folder_create(c->account->backend, parent_id, display(c, label), FOLDER_MAIL, on_level_created, c);
+}
+
+static void create_step(struct change *c)
+{
+    const struct folder *there = account_folder_by_name(c->account, c->name);
+    if (there && c->rounds) {
+        c->result.folder_pk = there->pk;
+        change_end(c, NULL);
+    } else if (there && there->selectable) {
+        fail(c, ERR_EXISTS, "there is a folder of that name already");
+    } else {
+        create_level(c, c->name);
+    }
+}
+
+/* As the list of folders will have it: each part normalised and escaped. */
+static struct str canonical(struct change *c, struct str path)
+{
+    struct buf b = {0};
+    struct str part;
+    while (path.n && path.p[path.n - 1] == '/') /* RFC 9051 6.3.4: a trailing separator only announces children */
+        path.n--;
+    for (const char *between = ""; str_cut(&path, '/', &part); between = "/") {
+        buf_lit(&b, between);
+        if (part.n)
+            names_label(&b, display(c, part));
+    }
+    struct str s = arena_str(&c->arena, b.n ? buf_view(&b) : STR(""));
+    buf_done(&b);
+    return s;
 }
 
 struct change *change_folder_create(struct account *a, struct str name, change_cb *cb, void *ud)
 {
     struct change *c = change_new(a, NULL, cb, ud);
-    c->name = arena_str(&c->arena, name);
-    while (c->name.n &&
-           c->name.p[c->name.n - 1] == '/') /* RFC 9051 6.3.4: a trailing separator only announces children */
-        c->name.n--;
+    c->name = canonical(c, name);
     change_begin(c, create_step);
     return c;
 }
@@ -145,7 +162,7 @@ static void on_changed(void *ud, const struct reply *reply)
 
 static bool is_special(const struct folder *f)
 {
-    return f->use != USE_NONE;
+    return f->use != USE_NONE && !f->own_use;
 }
 
 static void rename_step(struct change *c)
@@ -160,8 +177,8 @@ static void rename_step(struct change *c)
         fail(c, ERR_EXISTS, "there is a folder of that name already");
     else if (!split(c->name, &parent, &label))
         fail(c, ERR_INVALID, "a folder name has an empty part");
-    else if (!parent_of(c, parent, &parent_id))
-        fail(c, ERR_NOT_FOUND, "the folder above the new name does not exist");
+    else if (!parent_of(c, parent, &parent_id)) /* RFC 9051 6.3.6: what is above is made */
+        create_level(c, parent);
     else
         c->op = backend_folder_change(c->account->backend, f->server_id, parent_id, display(c, label), on_changed, c);
 }
@@ -169,7 +186,7 @@ static void rename_step(struct change *c)
 struct change *change_folder_rename(struct account *a, int64_t folder_pk, struct str new_name, change_cb *cb, void *ud)
 {
     struct change *c = change_new(a, NULL, cb, ud);
-    c->name = arena_str(&c->arena, new_name);
+    c->name = canonical(c, new_name);
     c->folder_pk = folder_pk;
     change_begin(c, rename_step);
     return c;

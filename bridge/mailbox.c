@@ -23,7 +23,7 @@ struct mailbox {
     size_t count, size;
     uint32_t uidnext, uidvalidity, recent_from;
     uint64_t modseq, removals;
-    bool gone;
+    bool gone, recent_taken; /* recent_taken: not written down yet */
     struct keyword_sets *keywords;
     struct list views;
 };
@@ -71,7 +71,6 @@ static void on_row(void *ud, const struct store_row *row)
     msg->size = row->size;
     msg->size_told = row->size_state == 1;
     msg->size_exact = row->size_state == 2;
-    msg->recent = row->uid >= m->recent_from;
     msg->keyword_set = keyword_sets_add(m->keywords, row->categories);
 }
 
@@ -160,7 +159,7 @@ static struct mailbox *load(struct account *a, int64_t folder_pk, struct err *er
     list_init(&m->views);
     m->size = counts.messages + 16;
     m->messages = mem_array(m->size, sizeof(*m->messages));
-    if (!follow(m, err) || !store_recent_taken(a->store, folder_pk, err)) {
+    if (!follow(m, err)) {
         mailbox_free(m);
         return NULL;
     }
@@ -191,6 +190,32 @@ struct mailbox *mailbox_load(struct account *a, int64_t folder_pk, struct err *e
     return m;
 }
 
+uint32_t mailbox_recent_from(const struct mailbox *m)
+{
+    return m->recent_from;
+}
+
+uint32_t mailbox_uidnext(const struct mailbox *m)
+{
+    return m->uidnext;
+}
+
+void mailbox_recent_taken(struct mailbox *m)
+{
+    m->recent_taken |= m->recent_from != m->uidnext;
+    m->recent_from = m->uidnext;
+}
+
+/* After a crash some are recent once more, which harms nobody; a write to the disk for each new message would. */
+static void write_recent(struct mailbox *m)
+{
+    struct err err = {0};
+    if (m->recent_taken && !m->gone && !m->account->wiped &&
+        !store_recent_taken(m->account->store, m->folder_pk, m->recent_from, &err))
+        log_warn("store", account_name(m->account), "%s", err.text);
+    m->recent_taken = false;
+}
+
 struct mailbox *mailbox_of_link(struct list *l)
 {
     return LIST_ITEM(l, struct mailbox, link);
@@ -209,10 +234,7 @@ void mailbox_unref(struct mailbox **mp)
     if (!m || --m->refs > 0)
         return;
     m->unused_since_ms = time_mono_ms();
-    /* The sessions that saw them as recent are gone. */
-    for (size_t i = 0; i < m->count; i++)
-        m->messages[i].recent = false;
-    m->recent_from = m->uidnext;
+    write_recent(m);
     mailbox_sweep(m->account, false);
 }
 
@@ -273,8 +295,9 @@ void mailbox_get_counts(const struct mailbox *m, struct mailbox_status *ret)
         const struct message *msg = &m->messages[i];
         s.unseen += !(msg->flags & ITEM_SEEN);
         s.deleted += (msg->flags & ITEM_DELETED) != 0;
-        s.recent += msg->recent;
+        s.recent += msg->uid >= m->recent_from;
         s.size += msg->size;
+        s.deleted_size += msg->flags & ITEM_DELETED ? msg->size : 0;
     }
     *ret = s;
 }

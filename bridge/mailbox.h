@@ -32,14 +32,13 @@ struct message {
     uint16_t flags;       /* enum item_flag bits */
     bool size_exact : 1;  /* `size` is the length of the bytes that BODY[] gives */
     bool size_told : 1;
-    bool recent : 1; /* not announced to any session before (\Recent, RFC 3501) */
 };
 
 struct mailbox_status {
-    uint32_t messages, unseen, deleted, recent;
+    uint32_t messages, unseen, deleted, recent; /* recent: that no session has been told of */
     uint32_t uidnext, uidvalidity;
     uint64_t highestmodseq;
-    uint64_t size; /* sum of RFC822.SIZE */
+    uint64_t size, deleted_size; /* sums of RFC822.SIZE: of all, and of those marked \Deleted */
 };
 
 /* --- opening --------------------------------------------------------------------------------------------------------
@@ -99,8 +98,9 @@ void mailbox_poke(struct mailbox *m);
  */
 
 /* `on_change` comes from the loop (never from inside a call) when view_update() would have something to say; once until
- * the next view_update(). */
-struct view *view_new(struct mailbox *m, void (*on_change)(void *ud), void *ud);
+ * the next view_update(). `examine`: the messages it is the first to be told of stay \Recent for the next one
+ * (RFC 3501 6.3.2). */
+struct view *view_new(struct mailbox *m, bool examine, void (*on_change)(void *ud), void *ud);
 void view_free(struct view **v);
 struct mailbox *view_mailbox(const struct view *v);
 uint32_t view_count(const struct view *v);
@@ -109,6 +109,9 @@ uint32_t view_seq(const struct view *v, uint32_t uid); /* 0: not in this view */
 /* Last seq with uid <= the given one; 0 if none: for UID ranges. */
 uint32_t view_seq_le(const struct view *v, uint32_t uid);
 bool view_pending(const struct view *v);
+/* \Recent (RFC 3501 2.3.2): was this view the first that was told of the message? */
+bool view_recent(const struct view *v, uint32_t uid);
+uint32_t view_recent_count(const struct view *v);
 
 /* Bring the view up to date. Calls in this order: vanished (descending sequence numbers as they are at that moment when
  * `expunges` is allowed), exists (once, if the count changed upwards or anything vanished), flags for each message

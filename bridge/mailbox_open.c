@@ -43,8 +43,8 @@ static void answer_status(struct mailbox_open *o)
     if (m) {
         mailbox_get_counts(m, &status);
     } else if (err.code == ERR_NONE && store_counts(o->account->store, o->folder_pk, &c, &err)) {
-        status = (struct mailbox_status){c.messages, c.unseen,      c.deleted, c.recent,
-                                         c.uidnext,  c.uidvalidity, c.modseq,  c.size};
+        status = (struct mailbox_status){c.messages,    c.unseen, c.deleted, c.recent,      c.uidnext,
+                                         c.uidvalidity, c.modseq, c.size,    c.deleted_size};
     }
     open_free(o);
     cb(ud, &status, &err);

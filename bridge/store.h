@@ -123,12 +123,12 @@ bool store_expunged(struct store *s, int64_t folder_pk, uint64_t modseq, struct 
 
 struct store_counts {
     uint32_t messages, unseen, deleted, recent, uidnext, uidvalidity;
-    uint64_t modseq, size;
+    uint64_t modseq, size, deleted_size;
     uint32_t recent_from;
 };
 bool store_counts(struct store *s, int64_t folder_pk, struct store_counts *ret, struct err *err);
-/* Everything up to now has been announced as \Recent. */
-bool store_recent_taken(struct store *s, int64_t folder_pk, struct err *err);
+/* Everything below this UID has been announced as \Recent. */
+bool store_recent_taken(struct store *s, int64_t folder_pk, uint32_t up_to, struct err *err);
 
 /* The server id of an item; false: gone. */
 bool store_item_id(struct store *s, int64_t item_pk, struct arena *arena, struct str *ret_id, uint64_t *ret_estimate);

@@ -127,7 +127,8 @@ bool store_counts(struct store *s, int64_t folder_pk, struct store_counts *ret, 
         db_prepare(&s->db,
                    "SELECT count(i.uid), coalesce(sum(i.flags & 1 = 0), 0),"
                    " coalesce(sum(i.flags & 32 <> 0), 0), coalesce(sum(i.uid >= f.recent_from), 0),"
-                   " f.uidnext, f.uidvalidity, f.modseq, coalesce(sum(i.size), 0), f.recent_from"
+                   " f.uidnext, f.uidvalidity, f.modseq, coalesce(sum(i.size), 0), f.recent_from,"
+                   " coalesce(sum(CASE WHEN i.flags & 32 THEN i.size ELSE 0 END), 0)"
                    " FROM folder AS f LEFT JOIN item AS i ON i.folder = f.pk AND i.uid IS NOT NULL"
                    " WHERE f.pk = ?1 GROUP BY f.pk",
                    err);
@@ -146,14 +147,15 @@ bool store_counts(struct store *s, int64_t folder_pk, struct store_counts *ret, 
             .modseq = (uint64_t)db_int(q, 6),
             .size = (uint64_t)db_int(q, 7),
             .recent_from = (uint32_t)db_int(q, 8),
+            .deleted_size = (uint64_t)db_int(q, 9),
         };
     db_reset(q);
     return rc == 1 || (rc == 0 && err_set(err, ERR_NOT_FOUND, "the folder is gone"));
 }
 
-bool store_recent_taken(struct store *s, int64_t folder_pk, struct err *err)
+bool store_recent_taken(struct store *s, int64_t folder_pk, uint32_t up_to, struct err *err)
 {
-    return store_run1(s, "UPDATE folder SET recent_from = uidnext WHERE pk = ?1 AND recent_from <> uidnext", folder_pk,
+    return store_run2(s, "UPDATE folder SET recent_from = ?2 WHERE pk = ?1 AND recent_from < ?2", folder_pk, up_to,
                       err);
 }
 

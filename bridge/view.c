@@ -4,6 +4,10 @@
 #include "bridge/account_private.h"
 #include "bridge/base/mem.h"
 
+#define RECENT_RANGES_MAX                                                                                              \
+    1000 /* two sessions that take turns make one for each new message: the oldest is forgotten                        \
+          */
+
 struct view {
     struct list link; /* of the mailbox */
     struct mailbox *mailbox;
@@ -18,6 +22,11 @@ struct view {
     } * told;
     size_t told_count, told_size;
     struct deferred notify;
+    bool examine;
+    struct {
+        uint32_t from, to;
+    } * recent; /* UIDs that this view was the first to be told of, ascending */
+    size_t recent_n, recent_size;
     bool notified; /* on_change is due only once until the next update */
     void (*on_change)(void *ud);
     void *ud;
@@ -40,10 +49,51 @@ static void append(struct view *v, uint32_t uid)
     v->last_uid = uid;
 }
 
-struct view *view_new(struct mailbox *m, void (*on_change)(void *ud), void *ud)
+/* What nobody was told of yet is told to this one now. */
+static void claim_recent(struct view *v)
+{
+    uint32_t from = mailbox_recent_from(v->mailbox), next = mailbox_uidnext(v->mailbox);
+    if (v->recent_n && from <= v->recent[v->recent_n - 1].to)
+        from = v->recent[v->recent_n - 1].to + 1; /* seen by EXAMINE before */
+    if (from >= next)
+        return;
+    if (v->recent_n && v->recent[v->recent_n - 1].to + 1 == from) {
+        v->recent[v->recent_n - 1].to = next - 1;
+    } else {
+        if (v->recent_n == RECENT_RANGES_MAX)
+            memmove(v->recent, v->recent + 1, --v->recent_n * sizeof(*v->recent));
+        if (v->recent_n == v->recent_size) {
+            v->recent_size = v->recent_size ? 2 * v->recent_size : 4;
+            v->recent = mem_realloc(v->recent, v->recent_size * sizeof(*v->recent));
+        }
+        v->recent[v->recent_n].from = from;
+        v->recent[v->recent_n++].to = next - 1;
+    }
+    if (!v->examine)
+        mailbox_recent_taken(v->mailbox);
+}
+
+bool view_recent(const struct view *v, uint32_t uid)
+{
+    for (size_t i = v->recent_n; i-- > 0 && uid <= v->recent[i].to;)
+        if (uid >= v->recent[i].from)
+            return true;
+    return false;
+}
+
+uint32_t view_recent_count(const struct view *v)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < v->recent_n; i++)
+        n += view_seq_le(v, v->recent[i].to) - view_seq_le(v, v->recent[i].from - 1);
+    return n;
+}
+
+struct view *view_new(struct mailbox *m, bool examine, void (*on_change)(void *ud), void *ud)
 {
     struct view *v = MEM_NEW(struct view);
     v->mailbox = mailbox_ref(m);
+    v->examine = examine;
     v->on_change = on_change;
     v->ud = ud;
     deferred_init(&v->notify, on_notify, v);
@@ -55,6 +105,7 @@ struct view *view_new(struct mailbox *m, void (*on_change)(void *ud), void *ud)
         append(v, mailbox_at(m, i)->uid);
     v->modseq = mailbox_modseq(m);
     v->removals = mailbox_removals(m);
+    claim_recent(v);
     return v;
 }
 
@@ -69,6 +120,7 @@ void view_free(struct view **vp)
     mailbox_unref(&v->mailbox);
     mem_free(v->uids);
     mem_free(v->told);
+    mem_free(v->recent);
     mem_free(v);
 }
 
@@ -185,6 +237,8 @@ void view_update(struct view *v, bool expunges, const struct view_events *ev, vo
     for (size_t i = v->last_uid == UINT32_MAX ? mailbox_count(m) : mailbox_lower_bound(m, v->last_uid + 1);
          i < mailbox_count(m); i++)
         append(v, mailbox_at(m, i)->uid);
+    if (v->count != old_count)
+        claim_recent(v);
     if ((vanished || v->count != old_count) && ev->on_exists)
         ev->on_exists(ud, (uint32_t)v->count);
     if (v->modseq != mailbox_modseq(m)) {

@@ -81,7 +81,7 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     e->base.ops = &ews_ops;
     e->base.loop = config->loop;
     e->base.caps = CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED | CAP_CALENDAR | CAP_TASKS | CAP_SCHEDULING |
-                   CAP_FREE_BUSY | CAP_TELLS_OWN | CAP_SENDS_ONCE;
+                   CAP_FREE_BUSY | CAP_TELLS_OWN | CAP_SENDS_ONCE | CAP_QUOTA;
     if (!config->mailbox || config->impersonate)
         e->base.caps |= CAP_PUSH_ALL;
     e->base.limits = (struct backend_limits){
@@ -150,6 +150,7 @@ const struct backend_ops ews_ops = {
     .remove = ews_remove,
     .append = ews_append,
     .find_appended = ews_find_appended,
+    .quota = ews_quota,
     .send = ews_send,
     .sync_events = ews_sync_events,
     .event_fetch = ews_event_fetch,

@@ -42,6 +42,7 @@ static const struct xml_tag tags[] = {
     {NS_M, "CreateItemResponseMessage", EL_RESPONSE_MESSAGE},
     {NS_M, "SendItemResponseMessage", EL_RESPONSE_MESSAGE},
     {NS_M, "FindItemResponseMessage", EL_RESPONSE_MESSAGE},
+    {NS_M, "FindFolderResponseMessage", EL_RESPONSE_MESSAGE},
     {NS_M, "CreateFolderResponseMessage", EL_RESPONSE_MESSAGE},
     {NS_M, "UpdateFolderResponseMessage", EL_RESPONSE_MESSAGE},
     {NS_M, "MoveFolderResponseMessage", EL_RESPONSE_MESSAGE},
@@ -56,6 +57,7 @@ static const struct xml_tag tags[] = {
     {NS_T, "Value", EL_VALUE},
 
     {NS_M, "Folders", EL_FOLDERS},
+    {NS_T, "Folders", EL_FOLDERS}, /* of FindFolder */
     {NS_T, "Folder", EL_FOLDER},
     {NS_T, "CalendarFolder", EL_FOLDER_CALENDAR},
     {NS_T, "ContactsFolder", EL_FOLDER_CONTACTS},

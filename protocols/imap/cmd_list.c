@@ -45,8 +45,8 @@ static const char *use_attribute(enum folder_use use)
     return names[use];
 }
 
-static void write_folder(struct imap_session *s, const struct folder *f, const char *response, bool subscribed,
-                         bool childinfo)
+void imap_write_folder(struct imap_session *s, const struct folder *f, const char *response, bool subscribed,
+                       bool childinfo)
 {
     const char *attributes[5];
     size_t n = 0;
@@ -135,7 +135,7 @@ static void list_all(struct listing *l, const struct imap_list *args)
         bool childinfo = recursive && has_hidden_descendant(l, args, f);
         if (!is_selected(args, f) && !childinfo)
             continue;
-        write_folder(s, f, "LIST", subscribed, childinfo);
+        imap_write_folder(s, f, "LIST", subscribed, childinfo);
         if (l->jobs && f->selectable)
             l->jobs[l->job_n++] =
                 (struct status_job){.listing = l, .pk = f->pk, .name = arena_str(&s->command->arena, f->name)};
@@ -217,7 +217,7 @@ static void lsub_one(struct listing *l, struct str name, const struct folder *f,
     if (!imap_list_match_any(name, &l->patterns))
         lsub_parents(l, name, previous);
     else if (f)
-        write_folder(l->s, f, "LSUB", false, false);
+        imap_write_folder(l->s, f, "LSUB", false, false);
     else
         imap_write_list(&l->s->client.out, "LSUB", gone, 1, name, l->s->utf8, false);
 }

@@ -242,7 +242,7 @@ static enum imap_match match(struct search *q, uint32_t seq)
     struct imap_search_message sm = {.seq = seq,
                                      .uid = m->uid,
                                      .flags = m->flags,
-                                     .recent = m->recent,
+                                     .recent = view_recent(q->s->view, m->uid),
                                      .size = size_of(q),
                                      .modseq = m->modseq,
                                      .internal_s = m->received_s,
@@ -429,6 +429,10 @@ static void begin(struct imap_session *s, struct imap_command *c)
 
 void cmd_search(struct imap_session *s, struct imap_command *c)
 {
+    if (s->rev2 && !c->search.has_return) { /* RFC 9051 6.4.4: ESEARCH, and ALL where nothing else is asked for */
+        c->search.has_return = true;
+        c->search.returns = IMAP_RETURN_ALL;
+    }
     begin(s, c);
 }
 

@@ -80,12 +80,11 @@ static void write_selected(struct imap_session *s)
     mailbox_get_counts(s->mailbox, &status);
     imap_write_all_flags(s);
     write_permanent_flags(s);
-    buf_lit(out, "* ");
-    buf_u64(out, view_count(s->view));
-    buf_lit(out, " EXISTS\r\n* ");
-    buf_u64(out, status.recent);
-    buf_lit(out, " RECENT\r\n");
-    uint32_t unseen = status.unseen ? first_unseen(s) : 0;
+    imap_write_exists(s);
+    const struct folder *f = account_folder_by_pk(s->client.account, mailbox_folder_pk(s->mailbox));
+    if (s->rev2 && f) /* RFC 9051 6.3.2 */
+        imap_write_folder(s, f, "LIST", false, false);
+    uint32_t unseen = status.unseen && !s->rev2 ? first_unseen(s) : 0;
     if (unseen)
         write_code(out, "UNSEEN", unseen, "First unseen.");
     write_code(out, "UIDVALIDITY", status.uidvalidity, "UIDs are valid.");

@@ -27,6 +27,7 @@ void imap_write_status_of(struct imap_session *s, int64_t folder_pk, struct str 
         .unseen = status->unseen,
         .deleted = status->deleted,
         .size = status->size,
+        .deleted_size = status->deleted_size,
         .highestmodseq = status->highestmodseq,
     };
     const struct folder *f = account_folder_by_pk(s->client.account, folder_pk);

@@ -251,6 +251,7 @@ bool imap_args_mailbox(struct imap_args *a, struct str *ret_name)
     struct str wire;
     if (!imap_args_astring(a, &wire))
         return false;
+    a->mailbox_wire = wire;
     *ret_name = imap_name_decode(a->arena, wire, a->utf8);
     return true;
 }

@@ -31,6 +31,7 @@ struct imap_args {
     bool at_message;
     unsigned depth;
     const char *response, *code, *text; /* the failure; text NULL = none */
+    struct str mailbox_wire;            /* the last mailbox name as the client wrote it */
 };
 
 /* A literal's head at the end of a line: {12}, {12+}, ~{12} (RFC 3501 4.3, RFC 7888, RFC 3516). */

@@ -108,11 +108,12 @@ enum imap_status_item {
     IMAP_STATUS_UIDNEXT = 1 << 2,
     IMAP_STATUS_UIDVALIDITY = 1 << 3,
     IMAP_STATUS_UNSEEN = 1 << 4,
-    IMAP_STATUS_DELETED = 1 << 5,       /* RFC 9051 */
-    IMAP_STATUS_SIZE = 1 << 6,          /* RFC 8438 */
-    IMAP_STATUS_HIGHESTMODSEQ = 1 << 7, /* RFC 7162; enables CONDSTORE */
-    IMAP_STATUS_APPENDLIMIT = 1 << 8,   /* RFC 7889 */
-    IMAP_STATUS_MAILBOXID = 1 << 9      /* RFC 8474 */
+    IMAP_STATUS_DELETED = 1 << 5,         /* RFC 9051 */
+    IMAP_STATUS_SIZE = 1 << 6,            /* RFC 8438 */
+    IMAP_STATUS_HIGHESTMODSEQ = 1 << 7,   /* RFC 7162; enables CONDSTORE */
+    IMAP_STATUS_APPENDLIMIT = 1 << 8,     /* RFC 7889 */
+    IMAP_STATUS_DELETED_STORAGE = 1 << 9, /* RFC 9208 */
+    IMAP_STATUS_MAILBOXID = 1 << 10       /* RFC 8474 */
 };
 
 enum imap_list_option {
@@ -348,9 +349,10 @@ struct imap_command {
             struct str mailbox;
             bool trailing;        /* "foo/": children will come (RFC 3501 6.3.3); the name is without it */
             struct imap_strs use; /* USE (\Drafts): attributes as written */
+            struct str asked;     /* the name on the wire, without the trailing separator */
         } create;
         struct {
-            struct str from, to;
+            struct str from, to, asked; /* asked: `to` on the wire */
         } rename;
         struct {
             struct str root;

@@ -162,6 +162,7 @@ bool imap_parse_status_items(struct imap_args *a, unsigned *ret_items)
         {"SIZE", IMAP_STATUS_SIZE},
         {"HIGHESTMODSEQ", IMAP_STATUS_HIGHESTMODSEQ},
         {"APPENDLIMIT", IMAP_STATUS_APPENDLIMIT},
+        {"DELETED-STORAGE", IMAP_STATUS_DELETED_STORAGE},
         {"MAILBOXID", IMAP_STATUS_MAILBOXID},
     };
     unsigned all = 0;
@@ -195,9 +196,11 @@ bool imap_parse_create(struct imap_args *a, struct imap_command *c)
     struct str name;
     if (!imap_args_space(a) || !imap_args_mailbox(a, &name))
         return false;
+    c->create.asked = a->mailbox_wire;
     if (name.n > 1 && name.p[name.n - 1] == '/') {
         c->create.trailing = true;
         name.n--;
+        c->create.asked.n--;
     }
     c->create.mailbox = name;
     if (!imap_args_is(a, ' '))
@@ -225,8 +228,11 @@ bool imap_parse_create(struct imap_args *a, struct imap_command *c)
 
 bool imap_parse_rename(struct imap_args *a, struct imap_command *c)
 {
-    return imap_args_space(a) && imap_args_mailbox(a, &c->rename.from) && imap_args_space(a) &&
-           imap_args_mailbox(a, &c->rename.to) && imap_args_end(a);
+    if (!imap_args_space(a) || !imap_args_mailbox(a, &c->rename.from) || !imap_args_space(a) ||
+        !imap_args_mailbox(a, &c->rename.to))
+        return false;
+    c->rename.asked = a->mailbox_wire;
+    return imap_args_end(a);
 }
 
 /* GETQUOTA root; SETQUOTA root (STORAGE 512 ...) (RFC 9208) */

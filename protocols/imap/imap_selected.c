@@ -18,10 +18,10 @@ static void on_view_change(void *ud)
 void imap_select(struct imap_session *s, struct mailbox *mailbox, bool examine)
 {
     s->mailbox = mailbox;
-    s->view = view_new(mailbox, on_view_change, s);
     s->state = IMAP_STATE_SELECTED;
     s->read_only = examine || !account_can_write(s->client.account);
     s->examined = examine;
+    s->view = view_new(mailbox, examine, on_view_change, s);
 }
 
 void imap_unselect(struct imap_session *s)
@@ -120,7 +120,7 @@ void imap_write_flags_of(struct imap_session *s, const struct message *m)
     struct imap_strs keywords = {0};
     if (m->keyword_set)
         keywords.items = mailbox_keywords(s->mailbox, m, &keywords.n);
-    imap_write_flags(&s->client.out, m->flags, m->recent, keywords);
+    imap_write_flags(&s->client.out, m->flags, !s->rev2 && view_recent(s->view, m->uid), keywords);
 }
 
 void imap_write_all_flags(struct imap_session *s)
@@ -154,6 +154,19 @@ void imap_write_flag_news(struct imap_session *s, uint32_t seq, const struct mes
         buf_byte(&s->client.out, ')');
     }
     buf_lit(&s->client.out, ")\r\n");
+}
+
+void imap_write_exists(struct imap_session *s)
+{
+    struct buf *out = &s->client.out;
+    buf_lit(out, "* ");
+    buf_u64(out, view_count(s->view));
+    buf_lit(out, " EXISTS\r\n");
+    if (s->rev2)
+        return;
+    buf_lit(out, "* ");
+    buf_u64(out, view_recent_count(s->view));
+    buf_lit(out, " RECENT\r\n");
 }
 
 struct news {
@@ -207,13 +220,7 @@ static void on_exists(void *ud, uint32_t count)
     tell_vanished(news);
     if (count <= news->count_before)
         return; /* only shrunk: EXPUNGE and VANISHED have said it (RFC 3501 7.4.1) */
-    struct mailbox_status status;
-    mailbox_get_counts(s->mailbox, &status);
-    buf_lit(&s->client.out, "* ");
-    buf_u64(&s->client.out, count);
-    buf_lit(&s->client.out, " EXISTS\r\n* ");
-    buf_u64(&s->client.out, status.recent);
-    buf_lit(&s->client.out, " RECENT\r\n");
+    imap_write_exists(s);
 }
 
 static void on_flags(void *ud, uint32_t seq, const struct message *m)

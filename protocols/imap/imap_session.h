@@ -46,7 +46,9 @@ struct imap_session {
     struct client client;
     struct imap_parser *parser;
     enum imap_state state;
-    bool utf8;      /* UTF8=ACCEPT enabled */
+    bool utf8; /* UTF8=ACCEPT or IMAP4rev2 enabled: names and quoted strings are UTF-8 */
+    bool utf8_accept;
+    bool rev2;      /* IMAP4rev2 enabled: no \Recent, ESEARCH for SEARCH, LIST with SELECT (RFC 9051 Appendix E) */
     bool condstore; /* MODSEQ in the FETCH answers that nobody asked for (RFC 7162 3.1) */
     bool qresync;   /* VANISHED instead of EXPUNGE (RFC 7162 3.2) */
     bool alerted;   /* the account's trouble was shown */
@@ -134,8 +136,13 @@ void imap_write_status_of(struct imap_session *s, int64_t folder_pk, struct str 
  * `modseq`. UIDs up to `intact` are known to be all there. False: err is set, nothing was written. */
 bool imap_write_vanished(struct imap_session *s, const struct imap_seqset *known, uint64_t modseq, uint32_t intact,
                          struct err *err);
+/* `* LIST (...) "/" name` with the attributes of the folder. */
+void imap_write_folder(struct imap_session *s, const struct folder *f, const char *response, bool subscribed,
+                       bool childinfo);
 /* Tell EXISTS, EXPUNGE or VANISHED, and flags. */
 void imap_tell_news(struct imap_session *s, bool expunges);
+/* `* n EXISTS`, and RECENT where that is known. */
+void imap_write_exists(struct imap_session *s);
 /* `* FLAGS (...)` for the selected mailbox. */
 void imap_write_all_flags(struct imap_session *s);
 void imap_write_capabilities(const struct imap_session *s, struct buf *out); /* without "CAPABILITY" */
@@ -164,7 +171,7 @@ imap_handler *imap_handler_of(enum imap_verb verb);
 imap_handler cmd_capability, cmd_noop, cmd_logout, cmd_starttls, cmd_login, cmd_authenticate;
 imap_handler cmd_enable, cmd_id, cmd_namespace, cmd_list, cmd_lsub, cmd_subscribe, cmd_unsubscribe;
 imap_handler cmd_select, cmd_examine, cmd_status, cmd_idle, cmd_unselect, cmd_close, cmd_check;
-imap_handler cmd_fetch, cmd_search, cmd_sort, cmd_thread, cmd_quota;
+imap_handler cmd_fetch, cmd_search, cmd_sort, cmd_thread, cmd_getquota, cmd_getquotaroot, cmd_setquota;
 imap_handler cmd_store, cmd_copy, cmd_move, cmd_expunge, cmd_append, cmd_create, cmd_rename, cmd_delete;
 struct imap_incoming;
 /* A message of APPEND is announced, before its bytes: take it, or answer and refuse it (cmd_append.c). */

@@ -176,7 +176,8 @@ void imap_write_status(struct buf *out, struct str name, bool utf8, unsigned ite
                {"DELETED", v->deleted},
                {"SIZE", v->size},
                {"HIGHESTMODSEQ", v->highestmodseq},
-               {"APPENDLIMIT", v->appendlimit}};
+               {"APPENDLIMIT", v->appendlimit},
+               {"DELETED-STORAGE", v->deleted_size}};
     buf_lit(out, "* STATUS ");
     imap_write_mailbox(out, name, utf8);
     const char *before = " (";
@@ -211,6 +212,15 @@ void imap_write_list(struct buf *out, const char *response, const char *const *a
     buf_lit(out, ") \"/\" ");
     imap_write_mailbox(out, name, utf8);
     buf_lit(out, childinfo_subscribed ? " (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n" : "\r\n");
+}
+
+void imap_write_oldname(struct buf *out, struct str name, struct str old, bool utf8)
+{
+    buf_lit(out, "* LIST () \"/\" ");
+    imap_write_mailbox(out, name, utf8);
+    buf_lit(out, " (\"OLDNAME\" (");
+    imap_write_mailbox(out, old, utf8);
+    buf_lit(out, "))\r\n");
 }
 
 /* Numbers in SORT's order: neighbours that count upwards by one become a range, as in any sequence set. */

@@ -33,7 +33,7 @@ void imap_write_internaldate(struct buf *out, int64_t wall_s,
 
 /* Untagged `* STATUS name (MESSAGES 3 ...)\r\n`: the items asked, in the order of enum imap_status_item. */
 struct imap_status_values {
-    uint64_t messages, recent, uidnext, uidvalidity, unseen, deleted, size, highestmodseq, appendlimit;
+    uint64_t messages, recent, uidnext, uidvalidity, unseen, deleted, size, highestmodseq, appendlimit, deleted_size;
     struct str mailbox_id;
 };
 void imap_write_status(struct buf *out, struct str name, bool utf8, unsigned items, const struct imap_status_values *v);
@@ -43,6 +43,8 @@ void imap_write_status(struct buf *out, struct str name, bool utf8, unsigned ite
  * `("CHILDINFO" ("SUBSCRIBED"))`. */
 void imap_write_list(struct buf *out, const char *response, const char *const *attributes, size_t attribute_n,
                      struct str name, bool utf8, bool childinfo_subscribed);
+/* `* LIST () "/" name ("OLDNAME" ("old"))\r\n`: what was asked for is called otherwise here (RFC 9051 7.3.1). */
+void imap_write_oldname(struct buf *out, struct str name, struct str old, bool utf8);
 
 /* `* ESEARCH (TAG "a1") UID MIN 2 MAX 9 ALL 2,4:9 COUNT 7 MODSEQ 12\r\n`. Nothing matched: MIN, MAX and ALL are left
  * out. */

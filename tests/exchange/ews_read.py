@@ -15,7 +15,7 @@ from ews_xml import ITEM, EwsError, esc, read_id, success
 
 @operation("GetFolder")
 def get_folder(call):
-    shape = FolderShape(call.child("FolderShape"), call.version)
+    shape = FolderShape(call.child("FolderShape"), call.version, call.options)
     refs = call.child("FolderIds")
     call.detail["ids"] = len(refs)
     return call.each(
@@ -57,7 +57,7 @@ def page(call, names, found, cap=None):
 
 @operation("FindFolder")
 def find_folder(call):
-    shape = FolderShape(call.child("FolderShape"), call.version)
+    shape = FolderShape(call.child("FolderShape"), call.version, call.options)
     traversal = call.element.get("Traversal")
     if traversal == "SoftDeleted":
         raise EwsError("ErrorInvalidOperation", "SoftDeleted traversal is for public folders.")

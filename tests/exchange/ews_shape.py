@@ -313,7 +313,9 @@ FOLDER_TAGS = {
     0x3007: ("SystemTime", lambda m, f: iso(f.commit_time)),
     0x0FFF: ("Binary", lambda m, f: folder_id(m, f.num)),
     0x65E0: ("Binary", lambda m, f: folder_id(m, f.num)),
+    0x0E08: ("Long", lambda m, f: sum(i.size for i in f.items.values())),
 }
+SEND_QUOTA = 0x666E  # a property of the store that some servers show on its root folder (option send_quota_kb)
 
 
 def _icon(item):
@@ -512,7 +514,8 @@ FOLDER_EMPTY = {
 
 
 class FolderShape:
-    def __init__(self, element, version):
+    def __init__(self, element, version, options=None):
+        self.quota = options.send_quota_kb if options else 0
         base = element[0].text.strip()
         self.extended = []
         names = {"FolderId"}
@@ -543,6 +546,8 @@ class FolderShape:
                 for key, kind, uri in self.extended:
                     wanted, value = FOLDER_TAGS.get(key[1], (None, None)) if key[0] == "tag" else (None, None)
                     found = value(mailbox, folder) if wanted == kind else None
+                    if key == ("tag", SEND_QUOTA) and kind == "Integer" and folder.kind == "root":
+                        found = self.quota or None
                     if found is not None:
                         out.append(extended_xml(uri, str(found), esc))
             elif name == "UnreadCount" and element in ("CalendarFolder", "ContactsFolder"):

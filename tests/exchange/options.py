@@ -23,6 +23,7 @@ DEFAULTS = {
     "max_concurrent": 27,  # EWS requests of one user under way; more are refused
     "raw_control_chars": True,  # characters XML cannot hold leave as &#x1A; as on Exchange; false: dropped
     "mailbox_zone": "W. Europe Standard Time",  # the users' own zone: days without one are meant in it
+    "send_quota_kb": 0,  # PidTagProhibitSendQuota as the root folder shows it; 0: it does not
     "read_changes_announced": True,  # SyncFolderItems reports ReadFlagChange; false: Update
 }
 

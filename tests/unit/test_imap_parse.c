@@ -129,8 +129,8 @@ static void test_mailboxes(void **state)
         {"a SELECT INBOX (QRESYNC (1 2))\r\n", "a SELECT <INBOX> condstore qresync 1 2\n"},
         {"a SELECT INBOX (QRESYNC (1 2 (3 4)) CONDSTORE)\r\n", "a SELECT <INBOX> condstore qresync 1 2 match=3/4\n"},
         {"a STATUS INBOX (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ APPENDLIMIT "
-         "MAILBOXID)\r\n",
-         "a STATUS <INBOX> 3ff\n"},
+         "DELETED-STORAGE MAILBOXID)\r\n",
+         "a STATUS <INBOX> 7ff\n"},
         {"A003 STATUS \"Drafts\" (messages uidnext)\r\n", "A003 STATUS <Drafts> 5\n"},
         {"a SUBSCRIBE Foo\r\n", "a SUBSCRIBE <Foo>\n"},
         {"a UNSUBSCRIBE Foo\r\n", "a UNSUBSCRIBE <Foo>\n"},

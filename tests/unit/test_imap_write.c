@@ -93,6 +93,11 @@ static void test_untagged(void **state)
     static const char *const attributes[] = {"HasNoChildren", "Sent"};
     imap_write_list(&out, "LIST", attributes, 2, STR("Gesendet"), false, false);
     EXPECT(&out, "* LIST (\\HasNoChildren \\Sent) \"/\" Gesendet\r\n");
+    v.deleted_size = 77;
+    imap_write_status(&out, STR("x"), false, IMAP_STATUS_DELETED_STORAGE, &v);
+    EXPECT(&out, "* STATUS x (DELETED-STORAGE 77)\r\n");
+    imap_write_oldname(&out, STR("Caf\xc3\xa9"), STR("Cafe\xcc\x81"), true);
+    EXPECT(&out, "* LIST () \"/\" \"Caf\xc3\xa9\" (\"OLDNAME\" (\"Cafe\xcc\x81\"))\r\n");
     imap_write_list(&out, "LIST", attributes, 0, STR("x"), false, true);
     EXPECT(&out, "* LIST () \"/\" x (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n");
     static const uint32_t numbers[] = {2, 3, 4, 9}, sorted[] = {9, 2, 3, 1};
