@@ -6,7 +6,7 @@
  *   calendar_driver write FILE...             the object as it would be stored, extras merged
  *   calendar_driver plain FILE...             the same without extras
  *   calendar_driver extras FILE...            what is kept beside the item
- *   calendar_driver walk FROM TO FILE...      "START END [changed] SUMMARY" of each occurrence; seconds, or dates
+ *   calendar_driver walk [FROM TO FILE]...    "START END SUMMARY" of each occurrence in UTC, or dates
  *
  * Each answer ends with a line of one dot. --zone NAME and --me ADDRESS before the command set the account's.
  */
@@ -71,7 +71,7 @@ static bool print_occurrence(void *ud, const struct event_occurrence *o)
     put_time(o->start, f->all_day);
     printf(" ");
     put_time(o->end, f->all_day);
-    printf("%s %.*s\n", o->changed ? " changed" : "", STR_ARG(f->subject));
+    printf(" %.*s\n", STR_ARG(f->subject));
     return true;
 }
 
@@ -100,6 +100,12 @@ static void answer(const char *command, struct str text)
     arena_done(&a);
 }
 
+static int64_t instant(const char *iso)
+{
+    int64_t ms;
+    return time_parse_iso(str_from(iso), &ms) ? ms / 1000 : 0;
+}
+
 int main(int argc, char **argv)
 {
     int i = 1;
@@ -115,13 +121,12 @@ int main(int argc, char **argv)
     if (i + 1 >= argc)
         return 64;
     const char *command = argv[i++];
-    if (!strcmp(command, "walk") && i + 2 < argc) {
-        int64_t ms;
-        walk_from = time_parse_iso(str_from(argv[i++]), &ms) ? ms / 1000 : 0;
-        walk_to = time_parse_iso(str_from(argv[i++]), &ms) ? ms / 1000 : 0;
-    }
     for (; i < argc; i++) {
         struct buf text = BUF_INIT(0);
+        if (!strcmp(command, "walk") && i + 2 < argc) {
+            walk_from = instant(argv[i++]);
+            walk_to = instant(argv[i++]);
+        }
         if (!read_file(argv[i], &text))
             return 1;
         answer(command, buf_view(&text));
