@@ -50,6 +50,8 @@ static void on_listed(void *ud, const struct err *err)
         reply->folders.full = l->full;
         reply->folders.cursor = eas_cursor_write(f->b, &f->op.arena, l->changes.key);
         forget_records(f);
+        if (!l->full && l->changes.count > 0)
+            f->b->ping_hierarchies = 0; /* it did help to look */
     }
     leave(f);
     op_finish(&f->op);

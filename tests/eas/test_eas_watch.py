@@ -87,6 +87,24 @@ def test_folder_list_changes(exchange, driver):
     assert d.wait("watch", 5)["hierarchy"]
 
 
+def test_folder_list_changes_again_and_again(exchange, driver):
+    """Each time there was something to be seen, so each time it is looked at once."""
+    for n in range(3):
+        exchange.folder("create", name=f"Fresh {n}")
+    d = driver(exchange, fast=False)
+    answer = d.folders()
+    fresh = {f["name"]: f["id"] for f in answer["list"] if f["name"].startswith("Fresh")}
+    for folder in fresh.values():
+        d.sync_all(folder)
+    for name, folder in sorted(fresh.items()):
+        d.watch(*fresh.values())
+        exchange.folder("delete", folder=name)
+        assert d.wait("watch", 20)["hierarchy"]
+        answer = d.folders(answer["cursor"])
+        assert [f["id"] for f in answer["list"] if f["gone"]] == [folder]
+        del fresh[name]
+
+
 def test_folders_are_named_once_they_are_synchronised(exchange, driver):
     exchange.options(eas_ping_needs_sync=True)
     d, inbox, _ = ready(driver, exchange)
