@@ -268,18 +268,16 @@ static void put_organizer(struct ical_maker *m, const struct ical_view *v)
 {
     const struct event *e = v->e;
     const struct ical_prop *extra = v->extra ? ical_prop(v->extra, "ORGANIZER") : NULL;
-    struct str email = e->organizer_email, other;
-    if (!email.n && !e->organizer_name.n) {
-        /* RFC 5545 3.8.4.3: a meeting has one. A server that does not say who means the user. */
-        if (!v->f->attendee_count || !m->options->me_count)
-            return;
-        email = m->options->me[0];
-    }
-    bool same = extra && ical_address(m->a, extra, &other) && str_case_eq(other, email);
+    struct str email = e->organizer_email, other = STR_NULL; /* empty: an address that is no mail address */
+    if (extra)
+        ical_address(m->a, extra, &other);
+    bool same = extra && str_case_eq(other, email);
     if (same && str_eq(ical_param(m->a, extra, "CN"), e->organizer_name)) {
         ical_line(&m->w, extra);
         return;
     }
+    if (!email.n && !e->organizer_name.n)
+        return;
     ical_name(&m->w, "ORGANIZER");
     if (e->organizer_name.n)
         ical_param_add(&m->w, "CN", e->organizer_name);

@@ -185,7 +185,7 @@ static bool event_time_read(struct ical_reader *r, const struct ical_comp *c, st
         return true;
     }
     f->start_zone = tz_name(start.zone);
-    if (end.zone != start.zone && !tz_is_utc(end.zone))
+    if (end.zone != start.zone && !tz_is_utc(end.zone) && f->end != f->start)
         f->end_zone = tz_name(end.zone);
     return true;
 }

@@ -4,6 +4,7 @@
  * extras, and written with the same bytes. Nothing that a filter, an expansion or a message asks of it goes wrong.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "bridge/base/time.h"
@@ -16,10 +17,12 @@ static const struct str me[] = {{"me@example.com", 14}};
 static const struct ical_options options = {.zone = {"Europe/Berlin", 13}, .me = me, .me_count = 1};
 static const struct ical_range year = {1767225600, 1798761600};
 
-static void check(bool ok)
+static void check(bool ok, const char *what)
 {
-    if (!ok)
-        abort();
+    if (ok)
+        return;
+    fprintf(stderr, "not so: %s\n", what);
+    abort();
 }
 
 static void ask(struct str text, const struct event *e, struct arena *a)
@@ -57,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a = {0};
     struct event e, back;
-    struct str extras, again;
+    struct str extras, again = STR_NULL;
     struct ical_problem problem;
     struct ical_invitation invitation;
     struct ical_busy_request request;
@@ -68,14 +71,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ical_read_busy_request(text, &a, &request, &why);
     if (ical_read(text, &options, &a, &e, &extras, &problem)) {
         ical_write(&out, &e, &options, extras);
-        check(!out.failed && ical_read(buf_view(&out), &options, &a, &back, &again, &problem));
-        check(event_differ(&e, &back) == 0 && str_eq(extras, again));
+        check(!out.failed, "it can be written");
+        check(ical_read(buf_view(&out), &options, &a, &back, &again, &problem), "what is written can be read");
+        check(event_differ(&e, &back) == 0, "the event is the same");
+        check(str_eq(extras, again), "the extras are the same");
         ical_write(&second, &back, &options, again);
-        check(str_eq(buf_view(&out), buf_view(&second)));
+        check(str_eq(buf_view(&out), buf_view(&second)), "the bytes are the same");
         ask(buf_view(&out), &e, &a);
         message(&e);
     } else {
-        check(problem.reason != ICAL_NO_REASON && problem.text[0]);
+        check(problem.reason != ICAL_NO_REASON && problem.text[0], "there is a reason");
     }
     buf_done(&out);
     buf_done(&second);

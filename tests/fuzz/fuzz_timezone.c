@@ -10,8 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void use(const struct tz *z)
 {
-    static const int64_t times[] = {INT64_MIN, -62135596800, -1, 0, 1774746000, 1792893600, 4102444800, 253402300799,
-                                    INT64_MAX};
+    static const int64_t times[] = {INT64_MIN,  -62135596800, -1,           0,        1774746000,
+                                    1792893600, 4102444800,   253402300799, INT64_MAX};
     struct buf out = BUF_INIT(0);
     struct tz_rules rules;
     for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
