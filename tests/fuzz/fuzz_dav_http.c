@@ -65,6 +65,7 @@ static void run(struct str in, size_t step, struct buf *out)
     dav_http_free(&h);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buf whole = BUF_INIT(1 << 20), pieces = BUF_INIT(1 << 20);
