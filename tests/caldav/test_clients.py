@@ -7,7 +7,7 @@ import subprocess
 import caldav
 import pytest
 
-from bridge import LOCAL_PASSWORD, Account
+from bridge import LOCAL_PASSWORD, Account, poll
 from davtest import Dav, event
 
 
@@ -82,9 +82,10 @@ def test_vdirsyncer_and_khal(bridge, exchange, tmp_path):
 
     dav = Dav(bridge)
     segment = dav.calendar().rstrip("/").split("/")[-1]
-    dav.close()
     exchange.event("create", event={"subject": "On the server", "uid": "v-1", "start": "2026-12-03T08:00:00Z",
                                     "end": "2026-12-03T09:00:00Z"})
+    poll(60, lambda: len(dav.etags(dav.calendar())) == 1, "the server's event did not come")
+    dav.close()
     run("vdirsyncer", "-c", str(config), "discover", "cal")
     run("vdirsyncer", "-c", str(config), "sync")
     folder = tmp_path / "calendars" / segment
