@@ -363,6 +363,8 @@ static void times(void **state)
          "Europe/Berlin", "", false},
         {"DTSTART;TZID=Europe/Berlin:20260328T100000\nDURATION:PT24H\n", "2026-03-28T09:00:00Z", "2026-03-29T09:00:00Z",
          "Europe/Berlin", "", false},
+        {"DTSTART:20260105T100000Z\nDTEND;TZID=Asia/Tokyo:20260105T190000\n", "2026-01-05T10:00:00Z",
+         "2026-01-05T10:00:00Z", "", "", false}, /* no time in it: no other zone */
         {"DTSTART;VALUE=DATE:20260105\n", "2026-01-05", "2026-01-06", "", "", true},
         {"DTSTART:20260105\nDTEND:20260105\n", "2026-01-05", "2026-01-06", "", "", true},
         {"DTSTART;VALUE=DATE:20260105\nDURATION:P2D\n", "2026-01-05", "2026-01-07", "", "", true},
@@ -449,6 +451,9 @@ static const char *const clients[] = {
     ALARM("ACTION:DISPLAY\nDESCRIPTION:Default Mozilla Description\nTRIGGER;VALUE=DURATION:-PT15M\n"
           "X-MOZ-LASTACK:20260101T000000Z\n") ALARM("ACTION:DISPLAY\nTRIGGER:-PT30M\n")
         ALARM("ACTION:EMAIL\nTRIGGER:-P1D\nSUMMARY:s\nDESCRIPTION:d\nATTENDEE:mailto:a@b.c\n"),
+    "ORGANIZER;CN=Boss;X-A=1:urn:uuid:2\nATTENDEE:mailto:a@example.com\n",
+    "ORGANIZER;X-A=1:urn:uuid:2\n",
+    "ATTENDEE;X-A=1:mailto:a@example.com\n", /* nobody's meeting: no organiser is made up */
     "BEGIN:VLOCATION\nUID:2\nNAME:x\nBEGIN:X-DEEP\nX-Y:1\nEND:X-DEEP\nEND:VLOCATION\n",
 };
 
