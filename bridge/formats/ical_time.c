@@ -238,7 +238,14 @@ static void event_time_keep(struct ical_reader *r, struct ical_maker *m, const s
 /* --- tasks ----------------------------------------------------------------------------------------------------------
  */
 
-/* The date of a value on the wall of its zone; TIME_NONE without the property. */
+/* The date of a moment on the wall of its zone. */
+static int64_t date_of(const struct ical_reader *r, const struct ical_moment *m)
+{
+    const struct tz *zone = m->zone && m->kind == ICAL_WHEN_UTC ? r->zone : m->zone; /* UTC is nobody's calendar */
+    return zone ? floor_day(tz_to_local(zone, m->instant)) * ICAL_DAY_S : m->instant;
+}
+
+/* TIME_NONE without the property. */
 static bool read_date(struct ical_reader *r, const struct ical_comp *c, const char *name, int64_t *ret)
 {
     const struct ical_prop *p;
@@ -250,25 +257,37 @@ static bool read_date(struct ical_reader *r, const struct ical_comp *c, const ch
         return true;
     if (!ical_moment(r, p, p->value, &m))
         return false;
-    const struct tz *zone = m.zone && m.kind == ICAL_WHEN_UTC ? r->zone : m.zone; /* UTC is nobody's calendar */
-    *ret = zone ? floor_day(tz_to_local(zone, m.instant)) * ICAL_DAY_S : m.instant;
+    *ret = date_of(r, &m);
+    return true;
+}
+
+/* The due time that a DURATION gives instead of DUE; *ret_has false: it gives none. */
+static bool due_by_duration(struct ical_reader *r, const struct ical_comp *c, struct ical_moment *ret, bool *ret_has)
+{
+    const struct ical_prop *start = ical_prop(c, "DTSTART"), *duration;
+    if (!ical_once(r, c, "DURATION", &duration))
+        return false;
+    *ret_has = start && duration && !ical_prop(c, "DUE");
+    if (!*ret_has)
+        return true;
+    if (!ical_moment(r, start, start->value, ret))
+        return false;
+    if (!end_by_duration(duration->value, ret->instant, ret->zone, &ret->instant))
+        return refuse_prop(r, ICAL_BAD_VALUE, duration);
     return true;
 }
 
 static bool task_time_read(struct ical_reader *r, const struct ical_comp *c, struct ical_item *it)
 {
     struct event_fields *f = it->f;
-    const struct ical_prop *duration;
-    int64_t end;
+    struct ical_moment due;
+    bool has;
     if (!read_date(r, c, "DTSTART", &f->start) || !read_date(r, c, "DUE", &f->end) ||
-        !read_date(r, c, "COMPLETED", &it->e->task.completed) || !ical_once(r, c, "DURATION", &duration))
+        !read_date(r, c, "COMPLETED", &it->e->task.completed) || !due_by_duration(r, c, &due, &has))
         return false;
     f->all_day = true;
-    if (duration && f->start != TIME_NONE && f->end == TIME_NONE) {
-        if (!end_by_duration(duration->value, f->start, NULL, &end))
-            return refuse_prop(r, ICAL_BAD_VALUE, duration);
-        f->end = floor_day(end) * ICAL_DAY_S;
-    }
+    if (has)
+        f->end = floor_day(date_of(r, &due)) * ICAL_DAY_S;
     if (f->start != TIME_NONE && f->end != TIME_NONE && f->end < f->start)
         return ical_refuse(r, ICAL_END_BEFORE_START, c->line, NULL);
     return true;
@@ -315,6 +334,8 @@ static void task_time_keep(struct ical_reader *r, struct ical_maker *m, const st
                            const struct ical_item *it)
 {
     static const char *const names[] = {"DTSTART", "DUE", "COMPLETED"};
+    struct ical_moment due;
+    bool has;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         const struct ical_prop *p = ical_prop(c, names[i]);
         struct ical_moment t;
@@ -323,6 +344,8 @@ static void task_time_keep(struct ical_reader *r, struct ical_maker *m, const st
         if (i == 2 && t.instant == tz_to_utc(r->zone, it->e->task.completed + ICAL_DAY_S / 2))
             continue; /* as we write it */
         ical_put_moment(m, names[i], t.instant, t.zone, t.floating);
+        if (i == 0 && due_by_duration(r, c, &due, &has) && has)
+            ical_put_moment(m, "DUE", due.instant, due.zone, due.floating);
     }
 }
 

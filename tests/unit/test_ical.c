@@ -545,6 +545,28 @@ static void random_events_with_extras(void **state)
     }
 }
 
+/* A task that lasts some hours: its client's times come back, and the extras stay what they are. */
+static void tasks_with_duration(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct event e, back;
+    struct str extras, again;
+    struct ical_problem problem;
+    struct buf out = BUF_INIT(0);
+    read_lines(&a, TODO, "DTSTART;TZID=Europe/Berlin:20260105T230000\nDURATION:PT2H\n", &e, &extras);
+    assert_int_equal(e.fields.end, at("2026-01-06"));
+    ical_write(&out, &e, &options, extras);
+    assert_int_not_equal(str_find(buf_view(&out), STR("DTSTART;TZID=Europe/Berlin:20260105T230000\r\n"
+                                                      "DUE;TZID=Europe/Berlin:20260106T010000\r\n")),
+                         (size_t)-1);
+    assert_true(ical_read(buf_view(&out), &options, &a, &back, &again, &problem));
+    assert_null(events_unequal(&e, &back));
+    assert_true(str_eq(extras, again));
+    buf_done(&out);
+    arena_done(&a);
+}
+
 static void tasks(void **state)
 {
     (void)state;
@@ -724,6 +746,7 @@ int main(void)
         cmocka_unit_test(stale_spellings),
         cmocka_unit_test(random_events_with_extras),
         cmocka_unit_test(tasks),
+        cmocka_unit_test(tasks_with_duration),
         cmocka_unit_test(attachments),
         cmocka_unit_test(messages),
         cmocka_unit_test(cut_anywhere),
