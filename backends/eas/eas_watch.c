@@ -173,9 +173,13 @@ static void on_hierarchy(struct watch_op *w)
 {
     struct eas_backend *b = w->b;
 
-    /* When a look at the folders did not help, not again at once. */
-    if (b->ping_hierarchies++ > 0)
-        b->ping_next_ms = time_mono_ms() + (uint64_t)b->ping_floor_s * b->second_ms;
+    /* When a look at the folders did not help, not again at once: after 1, 4, 16 s and then the floor. A folder that we
+     * have just deleted ourselves may stand in two requests, and must not stop push for a minute. */
+    if (b->ping_hierarchies > 0) {
+        uint64_t pause_s = b->ping_hierarchies < 4 ? UINT64_C(1) << (2 * (b->ping_hierarchies - 1)) : b->ping_floor_s;
+        b->ping_next_ms = time_mono_ms() + (pause_s < b->ping_floor_s ? pause_s : b->ping_floor_s) * b->second_ms;
+    }
+    b->ping_hierarchies++;
     end_hierarchy(w);
 }
 

@@ -105,6 +105,22 @@ def test_folder_list_changes_again_and_again(exchange, driver):
         del fresh[name]
 
 
+def test_folder_list_changes_for_nothing(exchange, driver):
+    """As after deleting a folder ourselves, which two requests may still name: push is not away for a minute."""
+    d = driver(exchange, fast=False)
+    inbox = d.folder()
+    cursor = d.folders()["cursor"]
+    d.sync_all(inbox)
+    exchange.fault(protocol="eas", op="Ping", do="eas_status", code=7, times=2)
+    for _ in range(2):
+        d.watch(inbox)
+        assert d.wait("watch", 20)["hierarchy"]
+        assert d.folders(cursor)["list"] == []
+    d.watch(inbox)
+    exchange.deliver(subject="new")
+    assert d.wait("watch", 20)["folders"] == [inbox]
+
+
 def test_folders_are_named_once_they_are_synchronised(exchange, driver):
     exchange.options(eas_ping_needs_sync=True)
     d, inbox, _ = ready(driver, exchange)
