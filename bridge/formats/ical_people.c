@@ -128,6 +128,15 @@ static enum event_response own_response(const struct ical_options *o, const stru
     return e->is_meeting && ical_is_me(o, e->organizer_email) ? EVENT_ORGANIZER : EVENT_NO_RESPONSE;
 }
 
+/* Once more the same address: the first line counts. */
+static bool is_among(const struct event_attendee *list, size_t n, const struct event_attendee *t)
+{
+    for (size_t i = 0; t->email.n && i < n; i++)
+        if (str_case_eq(list[i].email, t->email))
+            return true;
+    return false;
+}
+
 static bool read_attendees(struct ical_reader *r, const struct ical_comp *c, struct ical_item *it)
 {
     size_t n = 0;
@@ -137,7 +146,7 @@ static bool read_attendees(struct ical_reader *r, const struct ical_comp *c, str
     struct event_attendee *list = arena_array(r->a, n, sizeof(*list));
     n = 0;
     for (const struct ical_prop *p = ical_prop(c, "ATTENDEE"); p; p = ical_prop_next(p, "ATTENDEE"))
-        if (read_attendee(r->a, p, &list[n]) && !is_organizer(it->e, list[n].email))
+        if (read_attendee(r->a, p, &list[n]) && !is_organizer(it->e, list[n].email) && !is_among(list, n, &list[n]))
             n++;
     it->f->attendees = list;
     it->f->attendee_count = n;
@@ -337,20 +346,22 @@ static void keep_if_different(struct ical_maker *m, struct line_pair *l, const s
     buf_reset(&l->their_text);
 }
 
+/* `seen` has a place for each attendee: of two lines for one address the first is his. */
 static void keep_attendee(struct ical_reader *r, struct ical_maker *m, struct line_pair *l, const struct ical_view *v,
-                          const struct ical_prop *p)
+                          const struct ical_prop *p, bool *seen)
 {
     struct event_attendee said;
     const struct ical_prop *none = NULL;
     if (is_beside(r->a, v->e, p) || !read_attendee(r->a, p, &said))
         return;
-    for (size_t i = 0; i < v->f->attendee_count; i++) {
-        if (str_case_eq(v->f->attendees[i].email, said.email)) {
-            said = v->f->attendees[i];
-            break;
-        }
-    }
-    put_attendee(&l->own, v, &said, &none);
+    size_t i = 0;
+    while (i < v->f->attendee_count &&
+           (!str_case_eq(v->f->attendees[i].email, said.email) || (!said.email.n && seen[i])))
+        i++;
+    if (i == v->f->attendee_count || seen[i])
+        return;
+    seen[i] = true;
+    put_attendee(&l->own, v, &v->f->attendees[i], &none);
     keep_if_different(m, l, p);
 }
 
@@ -359,6 +370,7 @@ static void people_keep(struct ical_reader *r, struct ical_maker *m, const struc
 {
     const struct ical_view v = {.e = it->e, .f = it->f, .x = it->x};
     const struct ical_prop *p = ical_prop(c, "ORGANIZER");
+    bool *seen = arena_array(r->a, it->f->attendee_count, sizeof(*seen));
     struct line_pair l = {.own = {.w = {.out = &l.own_text}, .options = m->options, .a = m->a, .zone = m->zone},
                           .theirs = {.out = &l.their_text}};
     if (p) {
@@ -367,7 +379,7 @@ static void people_keep(struct ical_reader *r, struct ical_maker *m, const struc
     }
     /* In the order in which they are written again. */
     for (p = ical_prop(c, "ATTENDEE"); p; p = ical_prop_next(p, "ATTENDEE"))
-        keep_attendee(r, m, &l, &v, p);
+        keep_attendee(r, m, &l, &v, p, seen);
     for (p = ical_prop(c, "ATTENDEE"); p; p = ical_prop_next(p, "ATTENDEE"))
         if (is_beside(r->a, it->e, p))
             ical_line(&m->w, p);

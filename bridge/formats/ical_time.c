@@ -229,9 +229,10 @@ static void event_time_keep(struct ical_reader *r, struct ical_maker *m, const s
                             const struct ical_item *it)
 {
     const struct ical_prop *p = ical_prop(c, "DURATION");
+    int64_t end;
     if (!it->f->all_day && ical_is_floating(r->a, c))
         ical_put_word(m, "X-EXBRIDGE-FLOATING", "TRUE");
-    if (p)
+    if (p && end_by_duration(p->value, it->f->start, start_zone(it->f), &end) && end == it->f->end)
         ical_line(&m->w, p);
 }
 

@@ -5,8 +5,9 @@
 
 #define DAY_S 86400
 /* The Gregorian calendar repeats after 400 years; rules of weeks after a week. */
-#define CYCLE_DAYS   146097
-#define COMPARED_MAX 5000
+#define CYCLE_DAYS     146097
+#define COMPARED_MAX   5000
+#define WEEKS_COMPARED 100 /* occurrences: at least fourteen weeks of seven days */
 
 /* --- comparing ------------------------------------------------------------------------------------------------------
  */
@@ -17,7 +18,9 @@ static bool same_days(const struct recur *rule, int64_t start, int64_t until, co
     struct recur_walk walk;
     int64_t day;
     recur_begin(&walk, rule, start);
-    for (int64_t n = 0; n < COMPARED_MAX; n++) {
+    /* Without months in it a rule repeats after some weeks. */
+    bool of_weeks = rule->frequency <= RECUR_WEEKLY && !rule->months && !rule->month_day_count;
+    for (int64_t n = 0; n < (of_weeks ? WEEKS_COMPARED : COMPARED_MAX); n++) {
         if (rule->count && n == rule->count)
             return true;
         bool more = recur_next(&walk, &day);
@@ -30,6 +33,61 @@ static bool same_days(const struct recur *rule, int64_t start, int64_t until, co
             return true;
     }
     return true;
+}
+
+/* --- saying the same in the same words
+ * ----------------------------------------------------------------------------------
+ */
+
+static bool same_ints(const int *a, unsigned n, const int *b, unsigned m)
+{
+    bool same = n == m;
+    for (unsigned i = 0; i < n && same; i++)
+        same = a[i] == b[i];
+    return same;
+}
+
+static bool same_weekdays(const struct recur *a, const struct recur *b)
+{
+    bool same = a->day_count == b->day_count;
+    for (unsigned i = 0; i < a->day_count && same; i++)
+        same = a->days[i].n == b->days[i].n && a->days[i].weekday == b->days[i].weekday;
+    return same;
+}
+
+/* The rule with what it takes from its start written out. */
+static struct recur explicit_rule(const struct recur *rule, const struct time_parts *start)
+{
+    struct recur r = *rule;
+    if (r.day_count || r.month_day_count || r.position_count || r.frequency == RECUR_DAILY)
+        return r;
+    if (r.frequency == RECUR_WEEKLY) {
+        r.days[r.day_count++] = (struct recur_day){0, (unsigned)start->weekday};
+        return r;
+    }
+    r.month_days[r.month_day_count++] = start->day;
+    if (r.frequency == RECUR_YEARLY && !r.months)
+        r.months = 1u << start->month;
+    return r;
+}
+
+/* Is it the rule that we would write for the pattern? Then there is nothing to compare; most rules are. Without an end,
+ * so that a day which a month does not have is never missed. */
+static bool is_written_so(const struct recur *rule, int64_t start_day, const struct time_parts *start,
+                          const struct event_recurrence *p)
+{
+    struct recur own, said = explicit_rule(rule, start);
+    enum ical_reason reason;
+    struct buf text = BUF_INIT(256);
+    bool clamps;
+    recur_from_event(p, start_day, &text, &clamps);
+    bool same = !clamps && recur_parse(buf_view(&text), &own, &reason) && !said.skip_backward &&
+                own.frequency == said.frequency && own.interval == said.interval && own.months == said.months &&
+                same_weekdays(&own, &said) &&
+                same_ints(own.month_days, own.month_day_count, said.month_days, said.month_day_count) &&
+                same_ints(own.positions, own.position_count, said.positions, said.position_count);
+    buf_done(&text);
+    return same && pattern_day(p, start_day, 0) == start_day;
 }
 
 /* --- what a rule could mean
@@ -266,7 +324,7 @@ bool recur_to_event(const struct recur *rule, int64_t start_day, int64_t until_d
     }
     collect(&c, &s, rule);
     for (size_t i = 0; i < c.n; i++) {
-        if (!same_days(rule, start_day, until_day, &c.list[i]))
+        if (!is_written_so(rule, start_day, &s.p, &c.list[i]) && !same_days(rule, start_day, until_day, &c.list[i]))
             continue;
         *ret = c.list[i];
         ret->has_until = rule->has_until;

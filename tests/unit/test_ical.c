@@ -407,6 +407,12 @@ static void people(void **state)
     assert_int_equal(e.fields.attendees[1].response, EVENT_DECLINED);
     assert_int_equal(e.fields.mine, EVENT_TENTATIVELY_ACCEPTED);
     assert_int_not_equal(str_find(extras, STR("urn:uuid:1")), (size_t)-1);
+    read_lines(&a, EVENT,
+               "ATTENDEE;PARTSTAT=DECLINED:mailto:a@example.com\nATTENDEE;PARTSTAT=ACCEPTED:mailto:A@example.com\n", &e,
+               &extras);
+    assert_int_equal(e.fields.attendee_count, 1); /* the same twice */
+    assert_int_equal(e.fields.attendees[0].response, EVENT_DECLINED);
+    assert_int_equal(str_find(extras, STR("A@example.com")), (size_t)-1);
     read_lines(&a, EVENT, "ORGANIZER:mailto:me@example.com\nATTENDEE:mailto:a@example.com\n", &e, &extras);
     assert_int_equal(e.fields.mine, EVENT_ORGANIZER);
     read_lines(&a, EVENT, "ORGANIZER:mailto:me@example.com\n", &e, &extras);
@@ -485,6 +491,19 @@ static void spellings(void **state)
         buf_done(&unfolded);
         arena_done(&a);
     }
+}
+
+/* No time at all on a whole day is that day, and not written again. */
+static void day_without_duration(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct event e;
+    struct str extras;
+    read_lines(&a, EVENT, "DTSTART;VALUE=DATE:20260105\nDURATION:PT0S\n", &e, &extras);
+    assert_int_equal(e.fields.end, at("2026-01-06"));
+    assert_int_equal(extras.n, 0);
+    arena_done(&a);
 }
 
 /* A spelling of what the server has changed meanwhile is not written any more. */
@@ -744,6 +763,7 @@ int main(void)
         cmocka_unit_test(deleted_occurrences),
         cmocka_unit_test(spellings),
         cmocka_unit_test(stale_spellings),
+        cmocka_unit_test(day_without_duration),
         cmocka_unit_test(random_events_with_extras),
         cmocka_unit_test(tasks),
         cmocka_unit_test(tasks_with_duration),
