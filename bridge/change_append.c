@@ -133,7 +133,7 @@ static struct change *recognise(struct change *c, struct append_message *m)
     struct change *owner = owner_of(c, row.batch);
     if (owner)
         return owner;
-    if (row.state == APPEND_DONE && row.uid == 0)
+    if (row.state == APPEND_DONE && row.item_pk == 0)
         return NULL; /* it was deleted since: this is a new one */
     m->row_pk = row.pk;
     m->row_batch = row.batch;

@@ -10,7 +10,7 @@
 #define KEPT_S         (7 * 24 * 3600)
 
 #define ROW                                                                                                            \
-    "SELECT a.pk, a.batch, a.folder, a.state, a.evidence, a.server_id, a.item, a.replaces, ifnull(i.uid, 0),"          \
+    "SELECT a.pk, a.batch, a.folder, a.state, a.evidence, a.server_id, ifnull(i.pk, 0), a.replaces, ifnull(i.uid, 0)," \
     " ifnull(r.folder, 0), ifnull(r.server_id, x'') FROM append AS a LEFT JOIN item AS i ON i.pk = a.item AND"         \
     " i.folder = a.folder LEFT JOIN item AS r ON r.pk = a.replaces "
 

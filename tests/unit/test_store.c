@@ -352,6 +352,33 @@ static void what_we_made_survives_a_resync(void **state)
     expect(f, 0, "1:100 2:200 ");
 }
 
+/* An appended message has our clock's time here until it is listed anew. */
+static void a_resync_knows_what_we_made_by_its_version(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct store_created one = {
+        .server_id = STR("x"), .change = STR("v1"), .received_ms = 100, .size = 10, .told_again = true};
+    struct item_info told[] = {item("x", 101, "x"), item("y", 200, "y")};
+    page(f, NULL, 0, "k1", false);
+    assert_true(store_created(f->store, f->inbox, &one, 1, &err));
+    told[0].change = STR("v1");
+    told[1].change = STR_NULL;
+    begin_sync(f);
+    page(f, told, 2, "k2", false);
+    expect(f, 0, "1:100 2:200 ");
+    for (int i = 0; i < 2; i++) {
+        resync(f);
+        begin_sync(f);
+        page(f, told, 2, "n", false);
+        expect(f, 0, "1:100 2:200 ");
+    }
+    told[1].received_ms = 201; /* no version: not the same */
+    resync(f);
+    page(f, told, 2, "n", false);
+    expect(f, 0, "1:100 3:201 ");
+}
+
 static void uidvalidity_grows(void **state)
 {
     struct fixture *f = *state;
@@ -510,6 +537,7 @@ int main(void)
         TEST(resync_with_minted_ids),
         TEST(what_we_made_is_there_or_gone_after_a_whole_sync),
         TEST(what_we_made_survives_a_resync),
+        TEST(a_resync_knows_what_we_made_by_its_version),
         TEST(uidvalidity_grows),
         TEST(uidvalidity_mirror_beats_the_clock),
         TEST(damaged_state_is_kept_aside),

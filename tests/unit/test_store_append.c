@@ -129,6 +129,7 @@ static void life_of_a_row(void **state)
     assert_true(store_items_gone(f->store, 1, &row.item_pk, 1, &err));
     assert_true(find(f, "one", "", &row));
     assert_int_equal(row.uid, 0);
+    assert_int_equal(row.item_pk, 0);
     assert_true(store_append_forget(f->store, batch, &err));
     assert_false(find(f, "one", "", &row));
 }
