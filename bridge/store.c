@@ -43,6 +43,27 @@ bool store_run2(struct store *s, const char *sql, int64_t a, int64_t b, struct e
     return db_run(&s->db, q, err);
 }
 
+bool store_names(struct store *s, struct sqlite3_stmt *q, struct arena *arena, struct str **ret_names,
+                 size_t *ret_count, struct err *err)
+{
+    size_t n = 0, size = 0;
+    struct str *names = NULL;
+    int rc;
+    while ((rc = db_step(&s->db, q, err)) > 0) {
+        if (n == size) {
+            struct str *more = arena_array(arena, size = size ? size * 2 : 16, sizeof(*more));
+            if (n)
+                memcpy(more, names, n * sizeof(*more));
+            names = more;
+        }
+        names[n++] = arena_str(arena, db_bytes(q, 0));
+    }
+    db_reset(q);
+    *ret_names = names;
+    *ret_count = n;
+    return rc == 0;
+}
+
 bool store_meta_get(struct store *s, const char *key, struct buf *out)
 {
     struct sqlite3_stmt *q = db_prepare(&s->db, "SELECT value FROM meta WHERE key = ?1", NULL);

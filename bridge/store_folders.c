@@ -258,20 +258,5 @@ bool store_subscriptions(struct store *s, bool subscribed, struct arena *arena, 
                                         : db_prepare(&s->db, "SELECT name FROM unsubscription ORDER BY name", err);
     if (!q)
         return false;
-    size_t n = 0, size = 0;
-    struct str *names = NULL;
-    int rc;
-    while ((rc = db_step(&s->db, q, err)) > 0) {
-        if (n == size) {
-            struct str *more = arena_array(arena, size = size ? size * 2 : 16, sizeof(*more));
-            if (n)
-                memcpy(more, names, n * sizeof(*more));
-            names = more;
-        }
-        names[n++] = arena_str(arena, db_bytes(q, 0));
-    }
-    db_reset(q);
-    *ret_names = names;
-    *ret_count = n;
-    return rc == 0;
+    return store_names(s, q, arena, ret_names, ret_count, err);
 }

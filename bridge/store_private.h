@@ -20,6 +20,9 @@ bool store_meta_put(struct store *s, const char *key, struct str value, struct e
 /* One statement with one integer parameter. */
 bool store_run1(struct store *s, const char *sql, int64_t a, struct err *err);
 bool store_run2(struct store *s, const char *sql, int64_t a, int64_t b, struct err *err);
+/* The first column of every row of q, in arena; resets q. */
+bool store_names(struct store *s, struct sqlite3_stmt *q, struct arena *arena, struct str **ret_names,
+                 size_t *ret_count, struct err *err);
 
 #define IDENTITY_SIZE 16
 /* Hash of Message-ID and subject; empty when the server told neither. */

@@ -38,13 +38,7 @@ static void on_done(void *ud, const struct err *err)
     struct ews_page *p = &s->page;
     struct err e = *err;
     s->call = NULL;
-    if (e.code == ERR_NONE && !p->answered)
-        err_set(&e, ERR_PROTOCOL, "SyncFolderItems: an answer without a response message");
-    else if (e.code == ERR_NONE && p->status.code->err != ERR_NONE)
-        ews_status_err(&p->status, "SyncFolderItems", &e);
-    else if (e.code == ERR_NONE && (p->cursor.n == 0 || p->cursor.n > BACKEND_CURSOR_MAX))
-        err_set(&e, ERR_PROTOCOL, "SyncFolderItems: a sync state of %zu bytes", p->cursor.n);
-    if (e.code != ERR_NONE) {
+    if (e.code != ERR_NONE || !ews_page_check(p, &e)) {
         op_finish_err(&s->op, &e);
         return;
     }

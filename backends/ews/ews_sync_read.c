@@ -246,3 +246,16 @@ void ews_sync_write(struct xml_writer *w, const struct ews_sync_request *r)
     xml_leaf_lit(w, "m:SyncScope", "NormalItems");
     xml_close(w);
 }
+
+bool ews_page_check(const struct ews_page *p, struct err *ret_err)
+{
+    if (!p->answered)
+        return err_set(ret_err, ERR_PROTOCOL, "SyncFolderItems: an answer without a response message");
+    if (p->status.code->err != ERR_NONE) {
+        ews_status_err(&p->status, "SyncFolderItems", ret_err);
+        return false;
+    }
+    if (p->cursor.n == 0 || p->cursor.n > BACKEND_CURSOR_MAX)
+        return err_set(ret_err, ERR_PROTOCOL, "SyncFolderItems: a sync state of %zu bytes", p->cursor.n);
+    return true;
+}

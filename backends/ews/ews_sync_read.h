@@ -40,6 +40,9 @@ struct ews_page {
 
 extern const struct ews_reader ews_page_reader; /* its ud is a struct ews_page */
 
+/* After an answer was read: is it a page? False: *ret_err says why not. */
+bool ews_page_check(const struct ews_page *p, struct err *ret_err);
+
 void ews_page_init(struct ews_page *page, struct arena *arena);
 
 struct ews_sync_request {

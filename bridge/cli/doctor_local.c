@@ -135,32 +135,11 @@ static void look_at_port(struct doctor *d, const char *what, uint64_t port)
 /* --- the service ---------------------------------------------------------------------------------------------------
  */
 
-struct command {
-    bool done, ok;
-};
-
-static void on_command(void *ud, const struct err *err, struct str output)
-{
-    struct command *c = ud;
-    (void)output;
-    c->done = true;
-    c->ok = err->code == ERR_NONE;
-}
-
-static bool run_command(struct doctor *d, const char *command)
-{
-    struct command c = {.done = false};
-    child_run(d->loop, command, STR_NULL, 4096, SYSTEMD_MS, on_command, &c);
-    while (!c.done)
-        loop_turn(d->loop);
-    return c.ok;
-}
-
 static void look_at_service(struct doctor *d)
 {
-    if (!run_command(d, "exec systemctl --user cat exbridge.service >/dev/null 2>&1"))
+    if (!child_succeeds(d->loop, "exec systemctl --user cat exbridge.service >/dev/null 2>&1", SYSTEMD_MS))
         doctor_say(d, DOCTOR_OK, "user service", NULL, "none here; exbridge run serves as well");
-    else if (run_command(d, "exec systemctl --user is-enabled exbridge.service >/dev/null 2>&1"))
+    else if (child_succeeds(d->loop, "exec systemctl --user is-enabled exbridge.service >/dev/null 2>&1", SYSTEMD_MS))
         doctor_say(d, DOCTOR_OK, "user service", NULL, "enabled");
     else
         doctor_say(d, DOCTOR_WARN, "user service", "systemctl --user enable --now exbridge",

@@ -16,29 +16,6 @@
 #define LOOK_MS    200
 #define LOGIN_S    180 /* the daemon asks the server, which may be slow */
 
-/* --- programs ------------------------------------------------------------------------------------------------ */
-
-struct command {
-    bool done, ok;
-};
-
-static void on_command(void *ud, const struct err *err, struct str output)
-{
-    struct command *c = ud;
-    (void)output;
-    c->done = true;
-    c->ok = err->code == ERR_NONE;
-}
-
-static bool run_command(struct setup *s, const char *command)
-{
-    struct command c = {.done = false};
-    child_run(s->loop, command, STR_NULL, 65536, SYSTEMD_MS, on_command, &c);
-    while (!c.done)
-        loop_turn(s->loop);
-    return c.ok;
-}
-
 /* --- the daemon -------------------------------------------------------------------------------------------------- */
 
 static bool ask_daemon(struct setup *s, const char *command, json_t *args, unsigned timeout_s, json_t **ret_answer,
@@ -121,9 +98,9 @@ static void start_service(struct setup *s)
         arena_printf(&s->arena, s->cli->config_file ? "exbridge run -c %s" : "exbridge run", s->path).p;
     if (cli_flag(s->cli, "--no-service") || s->cli->config_file) {
         setup_say("Start it with: %s", by_hand);
-    } else if (!run_command(s, "exec systemctl --user cat " UNIT " >/dev/null 2>&1")) {
+    } else if (!child_succeeds(s->loop, "exec systemctl --user cat " UNIT " >/dev/null 2>&1", SYSTEMD_MS)) {
         setup_say("There is no user service here (systemd --user, %s). Start it with: %s", UNIT, by_hand);
-    } else if (!run_command(s, "exec systemctl --user enable --now " UNIT " >/dev/null 2>&1")) {
+    } else if (!child_succeeds(s->loop, "exec systemctl --user enable --now " UNIT " >/dev/null 2>&1", SYSTEMD_MS)) {
         setup_say("The service did not start; systemctl --user status " UNIT " says why.");
     } else if (!wait_until_running(s)) {
         setup_say("The service is enabled, and not ready yet; exbridge status says how it stands.");

@@ -10,6 +10,8 @@
 
 #define GRACE_MS 2000 /* between the shell's end and that of its output: a daemon it started may keep the pipe open */
 
+#define CHATTER_MAX 65536 /* bytes of output that nobody reads */
+
 struct child {
     struct loop *loop;
     uv_process_t process;
@@ -234,4 +236,24 @@ void child_free(struct child **child)
     kill_group(c);
     let_go(c);
     release(c);
+}
+
+struct outcome {
+    bool done, ok;
+};
+
+static void on_outcome(void *ud, const struct err *err, struct str output)
+{
+    struct outcome *o = ud;
+    (void)output;
+    *o = (struct outcome){.done = true, .ok = err->code == ERR_NONE};
+}
+
+bool child_succeeds(struct loop *loop, const char *command, uint64_t timeout_ms)
+{
+    struct outcome o = {.done = false};
+    child_run(loop, command, STR_NULL, CHATTER_MAX, timeout_ms, on_outcome, &o);
+    while (!o.done)
+        loop_turn(loop);
+    return o.ok;
 }

@@ -66,6 +66,8 @@ struct child;
 typedef void child_cb(void *ud, const struct err *err, struct str output);
 struct child *child_run(struct loop *loop, const char *command, struct str input, size_t limit, uint64_t timeout_ms,
                         child_cb *fn, void *ud);
+/* For programs without anything else to do: waits, turning the loop. True: it ended with status 0 in time. */
+bool child_succeeds(struct loop *loop, const char *command, uint64_t timeout_ms);
 void child_free(struct child **c);
 
 #endif
