@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/ews/ews_sync_read.h"
+#include "bridge/base/log.h"
 
 #define EMPTY_PAGES_MAX 16 /* a server that says "more" and brings nothing would keep us busy for ever */
 
@@ -207,12 +208,21 @@ static void finish(struct sync_op *s, const struct err *err)
         struct item_info item = {.id = p->list[i].id, .gone = p->list[i].gone};
         if (!item.gone) {
             const struct ews_got *g = s->getter.got[at++];
-            if (g->err.code == ERR_NOT_FOUND)
+            if (g->err.code == ERR_THROTTLED || g->err.code == ERR_OFFLINE) {
+                op_finish_err(&s->op,
+                              &g->err); /* the same page again, later: this state would leave the item out for ever */
+                return;
+            }
+            if (g->err.code == ERR_NOT_FOUND) {
                 item.gone = true; /* between the page and now */
-            else if (g->err.code != ERR_NONE || !g->is_event)
-                continue; /* one that cannot be read must not stop the folder; or a message that lies here */
-            else
+            } else if (g->err.code != ERR_NONE) {
+                log_warn("ews", s->ews->config.name, "GetItem: an item of a calendar is left out: %s", g->err.text);
+                continue; /* one that cannot be read must not stop the folder */
+            } else if (!g->is_event) {
+                continue; /* a message that lies here */
+            } else {
                 item.event = &g->e;
+            }
             item.change = g->change;
         }
         list[n++] = item;
