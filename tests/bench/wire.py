@@ -5,11 +5,14 @@ import socket
 import time
 
 CHUNK = 1 << 20
+TAIL = 4096  # longer than any tagged line: LOGIN's carries the capabilities
+HANG_S = 300  # no figure: a server that says nothing for so long is broken
 
 
 class Wire:
     def __init__(self, sock):
         self.sock = sock
+        sock.settimeout(HANG_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.room = bytearray(CHUNK)
         self.view = memoryview(self.room)
@@ -24,7 +27,7 @@ class Wire:
             if n == 0:
                 raise EOFError("the server closed the connection: %r" % tail[-200:])
             total += n
-            tail = bytes(self.view[max(0, n - 400) : n]) if n >= 400 else (tail + bytes(self.view[:n]))[-400:]
+            tail = bytes(self.view[max(0, n - TAIL) : n]) if n >= TAIL else (tail + bytes(self.view[:n]))[-TAIL:]
             if end.search(tail):
                 return total, tail
 
@@ -47,7 +50,7 @@ class Wire:
         end = re.compile(rb"(?:^|\r\n)" + tag + rb" (OK|NO|BAD)[^\n]*\r\n\Z")
         self.sock.sendall(tag + b" " + command.encode() + b"\r\n")
         whole = bytearray()
-        while not end.search(whole[-400:]):
+        while not end.search(whole[-TAIL:]):
             piece = self.sock.recv(CHUNK)
             if not piece:
                 raise EOFError("the server closed the connection")
@@ -64,7 +67,7 @@ class Wire:
         try:
             self.read_until(re.compile(rb"\d+ EXISTS\r\n(\* [^\n]*\r\n)*\Z"))
         finally:
-            self.sock.settimeout(None)
+            self.sock.settimeout(HANG_S)
         return time.perf_counter()
 
     def done(self):
