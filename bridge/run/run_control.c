@@ -128,6 +128,7 @@ static void on_status(void *ud, struct control_request *r, const json_t *args)
     json_t *list = json_array(), *accounts = json_array();
     add_listener(list, "imap", v->imap, v->tls);
     add_listener(list, "smtp", v->smtp, v->tls);
+    add_listener(list, "dav", v->dav, v->tls);
     LIST_EACH (&p->slots, l) {
         struct run_account *slot = LIST_ITEM(l, struct run_account, link);
         if (!name || strcmp(name, slot->from->name) == 0)

@@ -4,6 +4,8 @@ import importlib.util
 import os
 import sys
 
+import pytest
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENTS = os.path.join(os.path.dirname(HERE), "clients")
 sys.path[:0] = [HERE, CLIENTS]
@@ -12,3 +14,11 @@ _stage = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_stage)
 stage, module_stage = _stage.stage, _stage.module_stage
 pytest_runtest_makereport = _stage.pytest_runtest_makereport
+
+import kinds  # noqa: E402
+
+
+@pytest.fixture(scope="session", params=kinds.CALENDARS, ids=str)
+def kind(request):
+    """The server that the calendars are on; every test here runs once for each."""
+    return request.param

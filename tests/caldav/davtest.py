@@ -41,7 +41,7 @@ class Answer:
 
 
 class Dav:
-    def __init__(self, bridge, account="ews", password=LOCAL_PASSWORD, tls=None):
+    def __init__(self, bridge, account="work", password=LOCAL_PASSWORD, tls=None):
         self.bridge, self.account = bridge, account
         self.sign_in(f"{account}@bridge.test", password)
         self.home = f"/dav/{account}/calendars/"

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CalDAV over EWS: discovery, objects, conditions, sync, and what the server has afterwards."""
+"""CalDAV: discovery, objects, conditions, sync, and what the server has afterwards."""
 import pytest
 
-from bridge import Account, poll
+from bridge import poll
 from davtest import C, CS, D, Dav, event, prop, todo
 
 
 @pytest.fixture
-def exchange(stage):
-    return stage.exchange("--demo", "3")
+def exchange(stage, kind):
+    return kind.exchange(stage, "--demo", "3")
 
 
 @pytest.fixture
-def dav(stage, exchange):
-    bridge = stage.bridge(Account("ews", exchange), dav=True)
+def dav(stage, kind, exchange):
+    bridge = stage.bridge(kind.account("work", exchange), dav=True)
     client = Dav(bridge)
     yield client
     client.close()

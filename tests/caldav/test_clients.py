@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calendar programs that people use, against the bridge over EWS; the server's state is compared afterwards."""
+"""Calendar programs that people use, against the bridge; the server's state is compared afterwards."""
 import datetime
 import os
 import subprocess
@@ -7,18 +7,18 @@ import subprocess
 import caldav
 import pytest
 
-from bridge import LOCAL_PASSWORD, Account, poll
+from bridge import LOCAL_PASSWORD, poll
 from davtest import Dav, event
 
 
 @pytest.fixture(scope="module")
-def exchange(module_stage):
-    return module_stage.exchange("--demo", "3")
+def exchange(module_stage, kind):
+    return kind.exchange(module_stage, "--demo", "3")
 
 
 @pytest.fixture(scope="module")
-def bridge(module_stage, exchange):
-    return module_stage.bridge(Account("ews", exchange), dav=True)
+def bridge(module_stage, kind, exchange):
+    return module_stage.bridge(kind.account("work", exchange), dav=True)
 
 
 def remove_all(exchange):
@@ -27,7 +27,7 @@ def remove_all(exchange):
 
 
 def test_python_caldav(bridge, exchange):
-    client = caldav.DAVClient(f"https://localhost:{bridge.dav_port}/", username="ews@bridge.test", password=LOCAL_PASSWORD,
+    client = caldav.DAVClient(f"https://localhost:{bridge.dav_port}/", username="work@bridge.test", password=LOCAL_PASSWORD,
                               ssl_verify_cert=bridge.ca_file)
     principal = client.principal()
     calendar = next(c for c in principal.calendars() if c.name == "Calendar")
@@ -64,7 +64,7 @@ fileext = ".ics"
 [storage remote]
 type = "caldav"
 url = "https://localhost:{port}/"
-username = "ews@bridge.test"
+username = "work@bridge.test"
 password = "{password}"
 verify = "{ca}"
 """

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Invitations over EWS, where Exchange sends the mail: each exactly once, and answers reach the organiser."""
+"""Invitations: Exchange sends the mail: each exactly once, and answers reach the organiser."""
 import re
 
 import pytest
 
-from bridge import Account, poll
+from bridge import poll
 from davtest import Dav, event, prop
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
 
 @pytest.fixture
-def exchange(stage):
-    return stage.exchange("--user", f"{BOB}:canary-Exchange-9f31", "--demo", "1")
+def exchange(stage, kind):
+    return kind.exchange(stage, "--user", f"{BOB}:canary-Exchange-9f31", "--demo", "1")
 
 
 @pytest.fixture
-def people(stage, exchange):
-    bridge = stage.bridge(Account("alice", exchange, email=ALICE, user=ALICE), Account("bob", exchange, email=BOB, user=BOB),
-                          dav=True)
+def people(stage, kind, exchange):
+    bridge = stage.bridge(kind.account("alice", exchange, email=ALICE, user=ALICE),
+                          kind.account("bob", exchange, email=BOB, user=BOB), dav=True)
     clients = []
     for name, address in (("alice", ALICE), ("bob", BOB)):
         client = Dav(bridge, name)

@@ -26,7 +26,7 @@ def online(bridge, name="work"):
 
 @pytest.mark.parametrize("backend", ["ews", "eas"])
 def test_online(stage, backend):
-    bridge = stage.bridge(account(stage, backend=backend, cache_limit="1G"))
+    bridge = stage.bridge(account(stage, backend=backend, cache_limit="1G"), dav=True)
     one = online(bridge)
     assert one["folders"]["all"] == one["folders"]["complete"] > 5
     assert one["push"] == {"ews": "push", "eas": "push+poll"}[backend] or poll(60, lambda: told(bridge)["push"] != "poll")
@@ -40,7 +40,8 @@ def test_online(stage, backend):
     text = status(bridge)
     assert text.returncode == 0
     assert f"exbridge 0.1.0, process {bridge.process.pid} since " in text.stdout
-    assert f", imap on port {bridge.port} (TLS), smtp on port {bridge.smtp_port} (TLS)" in text.stdout
+    ports = f", imap on port {bridge.port} (TLS), smtp on port {bridge.smtp_port} (TLS), dav on port {bridge.dav_port} (TLS)"
+    assert ports in text.stdout
     assert f"work (work@bridge.test over {backend}): online\n" in text.stdout
     assert "1 clients; " in text.stdout and "of messages here, at most 1.0 GiB" in text.stdout
 
