@@ -15,6 +15,7 @@ struct login_pass {
     void *ud;
     char *offered;
     bool parked, late, granted, told, resolved;
+    bool forsaken; /* it waited for one that had no answer for long */
     unsigned patience_s, serial;
     char *value; /* what was handed out */
 };
@@ -92,8 +93,10 @@ static void grant(struct login_pass *p, const char *secret, bool trial)
     p->granted = true;
     p->serial = l->serial;
     p->value = mem_strdup(secret);
-    if (trial)
+    if (trial) {
         l->trial = p;
+        l->trial_ms = time_mono_ms();
+    }
     if (!p->parked)
         l->running++;
     tell(p, &none);
@@ -104,6 +107,11 @@ static bool serve(struct login_pass *p)
 {
     struct login *l = p->login;
     struct err err;
+    if (p->forsaken) {
+        err_set(&err, ERR_OFFLINE, "%s: the server did not answer the request that went ahead", l->name);
+        tell(p, &err);
+        return true;
+    }
     if (!p->parked && l->max_requests && l->running >= l->max_requests)
         return false;
     if (l->source == LOGIN_OAUTH)
@@ -246,6 +254,17 @@ static bool refused(struct login_pass *p, bool trial)
     return believe(l);
 }
 
+/* Nothing was learnt of the secret, and the next one goes ahead; but nobody waits for one silence after the other. */
+static void unanswered(struct login *l, bool trial)
+{
+    if (!trial || time_mono_ms() - l->trial_ms < LOGIN_SILENCE_MS)
+        return;
+    LIST_EACH (&l->waiting, link) {
+        struct login_pass *p = LIST_ITEM(link, struct login_pass, link);
+        p->forsaken = !p->offered && !p->late;
+    }
+}
+
 bool login_result(struct login_pass *p, enum login_result result)
 {
     struct login *l = p->login;
@@ -262,6 +281,9 @@ bool login_result(struct login_pass *p, enum login_result result)
     case LOGIN_REFUSED:
         again = refused(p, trial);
         break;
+    case LOGIN_UNANSWERED:
+        unanswered(l, trial);
+        break;
     }
     login_wake(l);
     return again;
@@ -274,11 +296,8 @@ void login_end(struct login_pass **pass)
     if (!p)
         return;
     struct login *l = p->login;
-    if (l->trial == p) {
-        l->trial = NULL;
-        if (l->proven) /* no server answered, or a failing one: who waits need not try that one after the other */
-            l->accepted_ms = time_mono_ms();
-    }
+    if (l->trial == p)
+        l->trial = NULL; /* the next one goes ahead */
     if (p->granted && !p->parked)
         l->running--;
     list_remove(&p->link);

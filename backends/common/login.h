@@ -18,7 +18,9 @@
  *   - the secret is proven: with one that no answer has confirmed yet, exactly one request goes out and the others wait
  * for its result, so that a stale password costs one failed attempt and not ten. A password is proven for
  * LOGIN_FRESH_MS after each answer: it may be changed at any time, and fifty mailboxes of a service account that come
- * back together after a network outage would lock it.
+ * back together after a network outage would lock it. When the one that went ahead has no answer, the next one does;
+ * when that took longer than LOGIN_SILENCE_MS, those who waited for it are told ERR_OFFLINE, so that fifty time-outs do
+ * not follow one after the other.
  *
  * The guard (password schemes only): a password that the server refused is remembered (as an HMAC, in memory) and never
  * sent again; at most LOGIN_REFUSALS_MAX refusals in LOGIN_REFUSALS_S, of whatever passwords, then ERR_THROTTLED until
@@ -48,6 +50,7 @@
 #define LOGIN_REREAD_S      30              /* a refused secret's source is asked again at most so often */
 #define LOGIN_SECRET_MAX    ((size_t)65536) /* bytes of a secret (Kerberos-backed tokens are long) */
 #define LOGIN_FRESH_MS      2000
+#define LOGIN_SILENCE_MS    3000
 #define LOGIN_COMMAND_S     120 /* for password-command: it may ask somebody for a passphrase */
 #define LOGIN_BACKOFF_MAX_S 3600
 #define LOGIN_TRIES_MAX     3 /* of one request: a server that takes the secret elsewhere and refuses it here, for ever */
@@ -103,13 +106,15 @@ struct login_ask {
 };
 /* err->code ERR_NONE: `secret` (NULL with LOGIN_NO_SECRET) is valid until login_end(). Otherwise there is no pass, and
  * only login_end() is left to do. ERR_AUTH: no secret, or the guard knows that it is wrong: do not ask the server.
- * ERR_THROTTLED: back-off or guard. ERR_OFFLINE: the secret's source failed (keyring locked); try later. */
+ * ERR_THROTTLED: back-off or guard. ERR_OFFLINE: the secret's source failed (keyring locked), or no server answers; try
+ * later. */
 typedef void login_cb(void *ud, const struct err *err, const char *secret);
 struct login_pass *login_ask(struct login *l, const struct login_ask *opts, login_cb *cb, void *ud);
 
 enum login_result {
-    LOGIN_ACCEPTED, /* an answer that only a signed-in user gets */
-    LOGIN_REFUSED   /* a definite 401, after all legs of the scheme */
+    LOGIN_ACCEPTED,  /* an answer that only a signed-in user gets */
+    LOGIN_REFUSED,   /* a definite 401, after all legs of the scheme */
+    LOGIN_UNANSWERED /* no server, or none that answered */
 };
 /* Once a pass. True (after LOGIN_REFUSED only): end this pass, ask for another one and repeat the request, up to
  * LOGIN_TRIES_MAX attempts in all. */

@@ -51,6 +51,7 @@ struct login {
 
     struct list waiting, granted;
     struct login_pass *trial; /* holds the one request with an unproven secret */
+    uint64_t trial_ms;        /* since when */
     unsigned running, max_requests;
     uint64_t backoff_until_ms;
     struct timer *timer;

@@ -451,6 +451,8 @@ static void on_done(void *ud, struct http_request *http, const struct err *err)
     if (call->err.code == ERR_NONE && copy.code == ERR_PROTOCOL && call->begun)
         copy.code = ERR_OFFLINE; /* cut off by the connection, not by the server's reason */
     call->err = (struct err){0};
+    if (copy.code == ERR_OFFLINE)
+        login_result(call->pass, LOGIN_UNANSWERED); /* unless its head has said more */
     if (call->http_status != 401 || copy.code != ERR_NONE)
         login_end(&call->pass);
     if (copy.code != ERR_NONE && http_request_was_sent(http))

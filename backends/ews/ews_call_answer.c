@@ -159,6 +159,9 @@ static void judge_http(struct ews_call *c, struct ews_verdict *ret_verdict)
 
 static void judge_transport(struct ews_call *c, const struct err *err, struct ews_verdict *ret_verdict)
 {
+    if (!c->judged && err->code == ERR_OFFLINE)
+        login_result(c->pass, LOGIN_UNANSWERED);
+    c->judged = true;
     *ret_verdict = (struct ews_verdict){.action = err_is_transient(err->code) ? EWS_RETRY : EWS_FAIL, .err = *err};
     err_prefix(&ret_verdict->err, "%s: ", c->opts.operation);
 }

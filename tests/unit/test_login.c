@@ -142,7 +142,6 @@ static void stale_password(void **state)
     login_end(&a[0].pass);
 }
 
-/* A refusal out of the blue: read again, tried once, then believed. */
 /* After a silence one request goes ahead: the password may have been changed meanwhile. */
 static void stale_proof(void **state)
 {
@@ -168,11 +167,17 @@ static void stale_proof(void **state)
     TURN_FOR(f->loop, 30);
     for (int i = 1; i < 4; i++)
         assert_int_equal(a[i].told, 0);
-    login_end(&a[0].pass); /* the network was away: nothing was learnt */
-    for (int i = 1; i < 4; i++)
-        expect(f, &a[i], ERR_NONE, "right");
-    for (int i = 1; i < 4; i++)
-        finish(&a[i], LOGIN_ACCEPTED);
+    login_end(&a[0].pass); /* the connection was lost: nothing was learnt, and again one goes ahead */
+    expect(f, &a[1], ERR_NONE, "right");
+    TURN_FOR(f->loop, 30);
+    assert_int_equal(a[2].told + a[3].told, 0);
+    finish(&a[1], LOGIN_UNANSWERED);
+    expect(f, &a[2], ERR_NONE, "right");
+    TURN_FOR(f->loop, 30);
+    assert_int_equal(a[3].told, 0);
+    finish(&a[2], LOGIN_ACCEPTED);
+    expect(f, &a[3], ERR_NONE, "right");
+    finish(&a[3], LOGIN_ACCEPTED);
     finish(&ping, LOGIN_ACCEPTED);
     TURN_FOR(f->loop, LOGIN_FRESH_MS + 50);
     for (int i = 0; i < 4; i++)
@@ -185,6 +190,34 @@ static void stale_proof(void **state)
         expect(f, &a[i], ERR_AUTH, NULL);
         login_end(&a[i].pass);
     }
+}
+
+/* A server that lets the one that went ahead wait for long: the others do not, one after the other; who asks later
+ * does. */
+static void silence(void **state)
+{
+    struct fixture *f = *state;
+    struct asked a[4], ping, offered;
+    make(f, LOGIN_COMMAND, "echo pw", HTTP_AUTH_BASIC, 0);
+    for (int i = 0; i < 3; i++)
+        ask(f, &a[i]);
+    expect(f, &a[0], ERR_NONE, "pw");
+    ask_with(f, &ping, (struct login_ask){.parked = true, .late = true});
+    ask_with(f, &offered, (struct login_ask){.offered = STR("another")});
+    TURN_FOR(f->loop, LOGIN_SILENCE_MS + 50);
+    assert_int_equal(a[1].told + a[2].told + ping.told + offered.told, 0);
+    assert_false(finish(&a[0], LOGIN_UNANSWERED));
+    for (int i = 1; i < 3; i++) {
+        expect(f, &a[i], ERR_OFFLINE, NULL);
+        login_end(&a[i].pass);
+    }
+    expect(f, &ping, ERR_NONE, "pw");
+    login_end(&ping.pass);
+    expect(f, &offered, ERR_NONE, "another");
+    login_end(&offered.pass);
+    ask(f, &a[3]);
+    expect(f, &a[3], ERR_NONE, "pw");
+    finish(&a[3], LOGIN_ACCEPTED);
 }
 
 /* A password in the vault, and the ways in which it may not come. */
@@ -260,6 +293,7 @@ static void stored(void **state)
     assert_int_equal(login_problem(f->login)->code, ERR_NONE);
 }
 
+/* A refusal out of the blue: read again, tried once, then believed. */
 static void proven_then_refused(void **state)
 {
     struct fixture *f = *state;
@@ -446,9 +480,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(single_flight), T(stale_password),   T(stale_proof),      T(stored),   T(proven_then_refused),
-        T(passthrough),   T(slots_and_cancel), T(trial_given_back), T(back_off), T(bad_sources),
-        T(tokens),
+        T(single_flight), T(stale_password),   T(stale_proof),      T(silence),  T(stored),      T(proven_then_refused),
+        T(passthrough),   T(slots_and_cancel), T(trial_given_back), T(back_off), T(bad_sources), T(tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
