@@ -63,7 +63,7 @@ def test_folders_survive(exchange, synced, fault):
 
 
 PERMANENT = [
-    ({"do": "html"}, "protocol"), ({"do": "html", "status": 404}, "unsupported"), ({"do": "html", "status": 403}, "denied"),
+    ({"do": "html"}, "protocol"), ({"do": "html", "status": 404}, "offline"), ({"do": "html", "status": 403}, "denied"),
     ({"do": "garbage"}, "protocol"), ({"do": "redirect"}, "protocol"), ({"do": "reset_before"}, "offline"),
     ({"do": "lose"}, "offline"), ({"do": "status", "status": 500}, "offline"), ({"do": "status", "status": 507}, "quota"),
     ({"do": "status", "status": 400}, "protocol"), ({"do": "status", "status": 501}, "unsupported"),

@@ -150,7 +150,7 @@ def test_what_a_server_objects_to(start, version):
     assert d.mail(mail())["err"] == "none"
 
 
-@pytest.mark.parametrize("status, size, err", [(413, 10, "too-big"), (404, 5 << 20, "too-big"), (404, 10, "unsupported"),
+@pytest.mark.parametrize("status, size, err", [(413, 10, "too-big"), (404, 5 << 20, "too-big"), (404, 10, "offline"),
                                                (507, 10, "quota"), (500, 5 << 20, "too-big"), (403, 10, "denied")])
 def test_http_statuses(start, status, size, err):
     exchange, d, _, _ = start()
