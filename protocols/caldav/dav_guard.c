@@ -57,7 +57,8 @@ static bool fits_sec_fetch(const struct dav_request *r)
            (!dest.p || str_case_is(dest, "empty"));
 }
 
-/* What a page can have a browser send without asking first (CORS "simple" requests) has another type than ours. */
+/* What a page can have a browser send without asking first (CORS "simple" requests) has another type than ours. PUT is
+ * none of those: it may come without a type (cadaver). */
 static bool fits_type(const struct dav_request *r)
 {
     static const char *const types[] = {"text/calendar", "application/xml", "text/xml", "application/ics", NULL};
@@ -65,7 +66,9 @@ static bool fits_type(const struct dav_request *r)
         return true;
     struct str type = dav_header_get(r, "Content-Type");
     size_t end = str_find_byte(type, ';');
-    return type.p && is_one_of(str_trim(str_sub(type, 0, end == (size_t)-1 ? type.n : end)), types);
+    if (!type.p)
+        return r->method == DAV_PUT;
+    return is_one_of(str_trim(str_sub(type, 0, end == (size_t)-1 ? type.n : end)), types);
 }
 
 static int check_target(const struct dav_guard *g, const struct dav_request *r, struct str host)

@@ -56,6 +56,7 @@ extern const char *const dav_namespaces[4];
     X(GETETAG, NS_DAV, "getetag", "D:getetag")                                                                         \
     X(GETCONTENTTYPE, NS_DAV, "getcontenttype", "D:getcontenttype")                                                    \
     X(GETCONTENTLENGTH, NS_DAV, "getcontentlength", "D:getcontentlength")                                              \
+    X(GETLASTMODIFIED, NS_DAV, "getlastmodified", "D:getlastmodified")                                                 \
     X(CURRENT_USER_PRINCIPAL, NS_DAV, "current-user-principal", "D:current-user-principal")                            \
     X(PRINCIPAL_URL, NS_DAV, "principal-URL", "D:principal-URL")                                                       \
     X(PRINCIPAL_COLLECTION_SET, NS_DAV, "principal-collection-set", "D:principal-collection-set")                      \

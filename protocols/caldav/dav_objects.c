@@ -101,6 +101,12 @@ void dav_get(struct dav_session *s)
         dav_answer_error(s, 403, NULL, NULL, "a calendar is read by PROPFIND and REPORT");
 }
 
+struct relocation {
+    struct dav_path to;
+    struct calendar target;
+    bool replaced;
+};
+
 /* --- PUT and what is like it
  * ---------------------------------------------------------------------------------------------------- */
 
@@ -119,6 +125,9 @@ static void answer_refusal(struct dav_session *s, const struct calendar_done *do
     struct buf content = {0};
     if (done->refusal == CALENDAR_UID_CONFLICT) {
         struct dav_path other = s->path;
+        const struct relocation *r = s->state; /* COPY and MOVE: in the collection they go to */
+        if (s->request->method == DAV_COPY || s->request->method == DAV_MOVE)
+            other.segment = r->to.segment;
         other.name = done->name;
         dav_add_href(&content, &other);
     }
@@ -215,12 +224,6 @@ void dav_delete(struct dav_session *s)
 /* --- COPY and MOVE
  * ---------------------------------------------------------------------------------------------------------------- */
 
-struct relocation {
-    struct dav_path to;
-    struct calendar target;
-    bool replaced;
-};
-
 static void relocate(struct dav_session *s);
 
 static void on_relocated(void *ud, const struct calendar_done *done)
@@ -256,6 +259,32 @@ static void relocate(struct dav_session *s)
                                       s->request->method == DAV_MOVE, &condition, on_relocated, s);
 }
 
+/* All that can be known before anything is overwritten: what would be refused afterwards loses nobody's object. */
+static bool may_replace(struct dav_session *s, const struct resource *here, const struct resource *there)
+{
+    struct relocation *r = s->state;
+    struct resource same;
+    struct calendar_condition condition;
+    struct calendar_done refused = {.refusal = CALENDAR_FINE};
+    bool renames = s->request->method == DAV_MOVE && r->target.pk == s->calendar.pk;
+    if (r->target.kind != s->calendar.kind) {
+        refused.refusal = CALENDAR_BAD_COMPONENT;
+        err_set(&refused.err, ERR_INVALID, "events and tasks do not go into one collection");
+    } else if (!renames && calendar_resource_by_uid(s->client.account, r->target.pk, here->uid, &s->arena, &same) &&
+               same.pk != there->pk) {
+        refused.refusal = CALENDAR_UID_CONFLICT;
+        refused.name = same.name;
+        err_set(&refused.err, ERR_INVALID, "another object of that calendar has the UID");
+    }
+    if (!dav_condition(s, &condition))
+        dav_answer_status(s, 412);
+    else if (refused.refusal != CALENDAR_FINE)
+        on_written(s, &refused);
+    else
+        return true;
+    return false;
+}
+
 static void begin_relocation(struct dav_session *s)
 {
     struct relocation *r = s->state;
@@ -273,7 +302,7 @@ static void begin_relocation(struct dav_session *s)
         dav_answer_status(s, 403);
     else if (!overwrite)
         dav_answer_status(s, 412);
-    else
+    else if (may_replace(s, &here, &there))
         s->work.write =
             calendar_delete(s->client.account, r->target.pk, r->to.name, NULL, false, on_destination_gone, s);
 }

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "bridge/base/time.h"
 #include "protocols/caldav/dav_session.h"
 
 struct view { /* of one property */
@@ -99,6 +100,42 @@ static bool getcontenttype(struct view *v)
 static bool getcontentlength(struct view *v)
 {
     return v->item->resource->size && buf_u64(v->out, v->item->resource->size);
+}
+
+/* When the object says that it was changed last: LAST-MODIFIED, else DTSTAMP; the newest of its components. */
+static int64_t changed_at(struct str text)
+{
+    static const char *const names[] = {"\nLAST-MODIFIED", "\nDTSTAMP"};
+    int64_t newest = TIME_NONE, ms;
+    for (size_t i = 0; newest == TIME_NONE && i < sizeof(names) / sizeof(names[0]); i++)
+        for (struct str rest = text;;) {
+            size_t at = str_find(rest, str_from(names[i]));
+            if (at == (size_t)-1)
+                break;
+            rest = str_skip(rest, at + strlen(names[i]));
+            size_t colon = str_find_byte(rest, ':'), end = str_find_byte(rest, '\n');
+            if (colon < end && time_parse_iso(str_trim(str_sub(rest, colon + 1, end - colon - 1)), &ms) && ms > newest)
+                newest = ms;
+        }
+    return newest;
+}
+
+/* For people who look with a WebDAV client (cadaver takes what has none for broken). Nobody else asks. */
+static bool getlastmodified(struct view *v)
+{
+    static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    struct arena scratch = {0};
+    struct str text = v->item->data;
+    struct time_parts p;
+    int64_t ms = TIME_NONE;
+    if (text.p || calendar_text(v->s->client.account, v->item->resource->pk, &scratch, &text))
+        ms = changed_at(text);
+    arena_done(&scratch);
+    if (ms == TIME_NONE)
+        return false;
+    time_to_parts(ms / 1000, 0, &p);
+    return buf_printf(v->out, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + (size_t)3 * (size_t)p.weekday, p.day,
+                      months + (size_t)3 * (size_t)(p.month - 1), p.year, p.hour, p.minute, p.second);
 }
 
 static bool principal(struct view *v)
@@ -262,6 +299,7 @@ static const struct live {
     {DAV_ID_GETETAG, AT(RESOURCE), true, false, getetag},
     {DAV_ID_GETCONTENTTYPE, AT(RESOURCE), true, false, getcontenttype},
     {DAV_ID_GETCONTENTLENGTH, AT(RESOURCE), true, false, getcontentlength},
+    {DAV_ID_GETLASTMODIFIED, AT(RESOURCE), false, false, getlastmodified},
     {DAV_ID_CURRENT_USER_PRINCIPAL, EVERYTHING, false, false, principal},
     {DAV_ID_PRINCIPAL_URL, AT(PRINCIPAL), false, false, principal},
     {DAV_ID_PRINCIPAL_COLLECTION_SET, COLLECTIONS, false, false, principal_collections},

@@ -52,10 +52,10 @@ class Dav:
         self.authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
     def connect(self):
+        if not self.bridge.tls:
+            return http.client.HTTPConnection("localhost", self.bridge.dav_port, timeout=120)
         context = ssl.create_default_context(cafile=self.bridge.ca_file)
-        make = http.client.HTTPSConnection if self.bridge.tls else http.client.HTTPConnection
-        kwargs = {"context": context} if self.bridge.tls else {}
-        return make("localhost", self.bridge.dav_port, timeout=120, **kwargs)
+        return http.client.HTTPSConnection("localhost", self.bridge.dav_port, timeout=120, context=context)
 
     def ask(self, method, path, body=None, headers=None, auth=True, type="application/xml; charset=utf-8"):
         headers = {**({"Authorization": self.authorization} if auth else {}), **(headers or {})}

@@ -196,6 +196,52 @@ def test_calendars_are_made_and_removed(dav, exchange):
     assert dav.ask("DELETE", dav.calendar()).status == 403
 
 
+def test_copy_and_move(dav, exchange):
+    calendar, tasks = dav.calendar(), dav.calendars()["Tasks"]
+    second = dav.home + "second/"
+    assert dav.ask("MKCALENDAR", second).status == 201
+    for path in (calendar + "a.ics", calendar + "b.ics", second + "other.ics"):
+        dav.put(path, event(path.split("/")[-1]))
+    dav.put(tasks + "t.ics", todo("t"))
+
+    def ask(method, source, to, **headers):
+        headers = {"Destination": f"https://localhost:{dav.bridge.dav_port}{to}", **headers}
+        return dav.ask(method, source, headers=headers)
+
+    # UIDs are unique in a calendar: no copy beside the original; and nothing is overwritten by what is then refused
+    for to in ("c.ics", "b.ics"):
+        refused = ask("COPY", calendar + "a.ics", calendar + to)
+        assert (refused.status, refused.precondition()) == (403, "no-uid-conflict")
+        assert refused.xml()[0].findtext(f"{{{D}}}href") == calendar + "a.ics"
+    assert ask("COPY", tasks + "t.ics", calendar + "b.ics").precondition() == "supported-calendar-component"
+    assert ask("MOVE", calendar + "a.ics", calendar + "b.ics", **{"If-Match": '"1-1"'}).status == 412
+    assert ask("MOVE", calendar + "a.ics", calendar + "b.ics", Overwrite="F").status == 412
+    assert ask("COPY", calendar + "a.ics", calendar + "a.ics").status == 403
+    assert ask("COPY", calendar + "a.ics", "/dav/elsewhere/calendars/x/a.ics").status == 403
+    assert ask("COPY", calendar + "a.ics", dav.home + "nowhere/a.ics").status == 409
+    assert sorted(dav.etags(calendar)) == [calendar + "a.ics", calendar + "b.ics"]
+    assert prop(dav.get(calendar + "b.ics").text(), "UID") == "b.ics"
+    # over another object, and into another calendar
+    assert ask("COPY", calendar + "a.ics", second + "other.ics").status == 204
+    assert prop(dav.get(second + "other.ics").text(), "UID") == "a.ics"
+    refused = ask("MOVE", calendar + "a.ics", second + "more.ics")
+    assert refused.precondition() == "no-uid-conflict"
+    assert refused.xml()[0].findtext(f"{{{D}}}href") == second + "other.ics"
+    assert ask("MOVE", calendar + "a.ics", calendar + "b.ics").status == 204
+    assert list(dav.etags(calendar)) == [calendar + "b.ics"]
+    assert prop(dav.get(calendar + "b.ics").text(), "UID") == "a.ics"
+    assert [e["uid"] for e in exchange.events()] == ["a.ics"]
+
+
+def test_properties_of_objects(dav):
+    path = dav.calendar() + "a.ics"
+    etag = dav.put(path, event("a", "LAST-MODIFIED:20261105T101112Z")).headers["ETag"]
+    props = dav.propfind(path, "<D:getlastmodified/><D:getetag/><D:getcontentlength/><D:getcontenttype/>").responses()[path][1]
+    assert props[D, "getlastmodified"].text == "Thu, 05 Nov 2026 10:11:12 GMT"
+    assert props[D, "getetag"].text == etag and int(props[D, "getcontentlength"].text) == len(dav.get(path).body)
+    assert props[D, "getcontenttype"].text == "text/calendar; charset=utf-8; component=vevent"
+
+
 def test_a_lost_cache_is_fetched_again(dav):
     calendar = dav.calendar()
     etag = dav.put(calendar + "a.ics", event("a", "X-KEPT:yes")).headers["ETag"]

@@ -2,6 +2,7 @@
 """Calendar programs that people use, against the bridge; the server's state is compared afterwards."""
 import datetime
 import os
+import re
 import subprocess
 
 import caldav
@@ -103,3 +104,32 @@ def test_vdirsyncer_and_khal(bridge, exchange, tmp_path):
     run("vdirsyncer", "-c", str(config), "sync")
     assert [e["subject"] for e in exchange.events()] == ["On the server"]
     remove_all(exchange)
+
+
+def test_cadaver(module_stage, kind, exchange, tmp_path):
+    """A WebDAV client that knows nothing of calendars. Over plain TCP: it trusts no certificate without a terminal."""
+    plain = module_stage.bridge(kind.account("work", exchange), dav=True, tls=False, name="plain")
+    dav = Dav(plain)
+    calendar, text = dav.calendar(), event("ca-1", summary="From cadaver")
+    (tmp_path / "mine.ics").write_bytes(text.encode())
+    netrc = tmp_path / ".netrc"
+    netrc.write_text(f"machine localhost\nlogin {dav.user}\npassword {LOCAL_PASSWORD}\n")
+    netrc.chmod(0o600)
+
+    def run(*commands):
+        done = subprocess.run(["cadaver", f"http://localhost:{plain.dav_port}{calendar}"], text=True, capture_output=True,
+                              input="\n".join([f"lcd {tmp_path}", *commands, "quit", ""]), timeout=60,
+                              env=dict(os.environ, HOME=str(tmp_path), LC_ALL="C.UTF-8"))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    said = run("put mine.ics", "ls", "get mine.ics back.ics", "propset . note hello", "propget . note")
+    assert (tmp_path / "back.ics").read_bytes() == text.encode()
+    assert re.search(rf"mine\.ics +{len(text.encode())}  Nov  1 ", said), said
+    assert "Value of note is: hello" in said
+    assert [e["subject"] for e in exchange.events()] == ["From cadaver"]
+    dav.put(calendar + "mine.ics", text.replace("From cadaver", "By another"))
+    said = run("cat mine.ics", "move mine.ics other.ics", "ls", "copy other.ics third.ics", "delete other.ics", "ls")
+    assert "SUMMARY:By another" in said and "other.ics" in said and "failed:\n403" in said and "collection is empty" in said
+    assert exchange.events() == []
+    dav.close()

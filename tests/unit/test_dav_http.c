@@ -184,7 +184,8 @@ static void guards(void **state)
         {"GET https://evil.com/dav/ HTTP/1.1\r\n" US "\r\n", 400},
         {"PUT /x HTTP/1.1\r\n" US "Content-Length: 1\r\nContent-Type: text/calendar; charset=utf-8\r\n\r\n", 0},
         {"PUT /x HTTP/1.1\r\n" US "Content-Length: 1\r\nContent-Type: text/plain\r\n\r\n", 415},
-        {"PUT /x HTTP/1.1\r\n" US "Content-Length: 1\r\n\r\n", 415},
+        {"PUT /x HTTP/1.1\r\n" US "Content-Length: 1\r\n\r\n", 0},
+        {"POST /x HTTP/1.1\r\n" US "Content-Length: 1\r\n\r\n", 415},
         {"POST /x HTTP/1.1\r\n" US "Content-Length: 1\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n", 415},
         {"OPTIONS * HTTP/1.1\r\n" US "\r\n", 0},
     };

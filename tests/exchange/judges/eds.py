@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Evolution's data server with its EWS backend (evolution-ews), headless: a D-Bus session and a home of its own."""
+"""Evolution's data server, headless: a D-Bus session and a home of its own. With its EWS backend (evolution-ews) it judges
+the stand-in, with its CalDAV backend the bridge."""
 import json
 import os
 import subprocess
@@ -41,6 +42,31 @@ Email={user}
 FilterInbox=false
 Oaburl=
 """
+DAV_SOURCE = """[Data Source]
+DisplayName=judge {kind}
+Enabled=true
+Parent=caldav-stub
+[{extension}]
+BackendName=caldav
+Selected=true
+[Authentication]
+Host={host}
+Method=plain/password
+Port={port}
+ProxyUid=system-proxy
+RememberPassword=false
+User={user}
+CredentialName=
+[Security]
+Method={security}
+[WebDAV Backend]
+ResourcePath={path}
+[Offline]
+StaySynchronized=true
+[Refresh]
+Enabled=false
+"""
+EXTENSIONS = {"events": "Calendar", "tasks": "Task List"}
 
 
 class EdsError(Exception):
@@ -48,16 +74,14 @@ class EdsError(Exception):
 
 
 class Eds:
+    """url: of the EWS endpoint, or {"events": url, "tasks": url} of CalDAV collections."""
+
     def __init__(self, folder, url, user, password):
-        if not os.path.exists(BACKEND):
-            raise FileNotFoundError(f"{BACKEND}: the package evolution-ews is missing")
-        where = urllib.parse.urlsplit(url)
         config, run = os.path.join(folder, "config"), os.path.join(folder, "run")
-        self.put(
-            config,
-            "evolution/sources/judge.source",
-            SOURCE.format(user=user, host=where.hostname, port=where.port, url=url),
-        )
+        if isinstance(url, str):
+            self.ews_source(config, url, user)
+        else:
+            self.dav_sources(config, url, user)
         self.put(config, "glib-2.0/settings/keyfile", KEYFILE)
         os.makedirs(run, mode=0o700)
         # Only these two may be started: with a keyring on the bus, the password would be asked for on a screen.
@@ -96,6 +120,27 @@ class Eds:
             env=environment,
             text=True,
         )
+
+    def ews_source(self, config, url, user):
+        if not os.path.exists(BACKEND):
+            raise FileNotFoundError(f"{BACKEND}: the package evolution-ews is missing")
+        where = urllib.parse.urlsplit(url)
+        source = SOURCE.format(user=user, host=where.hostname, port=where.port, url=url)
+        self.put(config, "evolution/sources/judge.source", source)
+
+    def dav_sources(self, config, urls, user):
+        for kind, url in urls.items():
+            where = urllib.parse.urlsplit(url)
+            source = DAV_SOURCE.format(
+                kind=kind,
+                extension=EXTENSIONS[kind],
+                user=user,
+                host=where.hostname,
+                port=where.port,
+                path=where.path,
+                security="tls" if where.scheme == "https" else "none",
+            )
+            self.put(config, f"evolution/sources/judge-{kind}.source", source)
 
     @staticmethod
     def put(folder, name, text):

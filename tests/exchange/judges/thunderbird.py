@@ -143,6 +143,24 @@ def smtp_servers(port, users, email, host="localhost"):
     return prefs
 
 
+def caldav_calendars(urls, user):
+    """Preferences of calendars, {name: URL}, and of no mail account; the password belongs to the URL's origin."""
+    prefs = {"mail.accountmanager.accounts": "accountl", "calendar.timezone.local": "Europe/Berlin", "calendar.timezone.useSystemTimezone": False}
+    for name, url in urls.items():
+        registry = f"calendar.registry.{name.lower()}."
+        prefs.update(
+            {
+                registry + "type": "caldav",
+                registry + "uri": url,
+                registry + "name": name,
+                registry + "username": user,
+                registry + "cache.enabled": True,
+                registry + "calendar-main-in-composite": True,
+            }
+        )
+    return prefs
+
+
 def trust(folder, ca_file):
     """Makes the profile that is to be in a folder trust a certification authority for servers."""
     os.makedirs(folder, exist_ok=True)
@@ -257,14 +275,15 @@ class Thunderbird:
             raise RuntimeError(answer["error"])
         return answer.get("value")
 
-    def add_password(self, origin, user, password):
+    def add_password(self, origin, user, password, realm=None):
         self.js(
-            """const [origin, user, password] = arguments;
+            """const [origin, user, password, realm] = arguments;
             const Info = Components.Constructor("@mozilla.org/login-manager/loginInfo;1", Ci.nsILoginInfo, "init");
-            await Services.logins.addLoginAsync(new Info(origin, null, origin, user, password, "", ""));""",
+            await Services.logins.addLoginAsync(new Info(origin, null, realm, user, password, "", ""));""",
             origin,
             user,
             password,
+            realm or origin,
         )
 
     def screenshot(self, path):
