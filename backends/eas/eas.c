@@ -215,6 +215,21 @@ static void load_synced(struct eas_backend *b)
     buf_done(&partnership);
 }
 
+/* --- reading ----------------------------------------------------------------------------------------------------- */
+
+struct eas_sync_options eas_sync_options(const struct eas_backend *b, enum folder_kind kind)
+{
+    const struct tz *zone = tz_by_name(str_from(b->config.zone));
+
+    return (struct eas_sync_options){.kind = kind,
+                                     .tmp_dir = b->config.tmp_dir,
+                                     .message_limit = b->config.message_limit,
+                                     .truncation = EAS_TRUNCATION,
+                                     .version = b->state.version,
+                                     .zone = zone ? zone : tz_utc(),
+                                     .me = str_from(b->config.email)};
+}
+
 /* --- cursors ----------------------------------------------------------------------------------------------------- */
 
 bool eas_cursor_read(const struct eas_backend *b, struct str cursor, struct str *ret_key)

@@ -127,7 +127,7 @@ static void on_turn(void *ud)
         stored(a, record.added_id);
         return;
     }
-    eas_push_init(&a->push, a->w.b, a->folder_id, &a->w.op.arena);
+    eas_push_init(&a->push, a->w.b, a->folder_id, FOLDER_MAIL, &a->w.op.arena);
     eas_push_send(&a->push, cursor, &a->batch, on_batch, a);
 }
 

@@ -10,6 +10,7 @@
 #include "backends/eas/eas_policy.h"
 #include "backends/eas/eas_queue.h"
 #include "backends/eas/eas_state.h"
+#include "backends/eas/eas_sync_read.h"
 #include "bridge/backend.h"
 #include "bridge/base/list.h"
 #include "bridge/io/http.h"
@@ -160,6 +161,9 @@ struct op *eas_folder_change(struct backend *b, struct str id, struct str parent
 struct op *eas_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
 struct op *eas_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent,
                       op_cb *cb, void *ud);
+
+/* How answers of this server for a folder of this kind are to be read. */
+struct eas_sync_options eas_sync_options(const struct eas_backend *b, enum folder_kind kind);
 
 /* Cursors: "1 14.1 EPOCH FILTER KEY". False when it is of another version, epoch or filter. */
 bool eas_cursor_read(const struct eas_backend *b, struct str cursor, struct str *ret_key);

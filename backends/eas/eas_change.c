@@ -240,7 +240,7 @@ static void on_turn(void *ud)
 {
     struct change_op *o = ud;
 
-    eas_push_init(&o->push, o->w.b, o->folder_id, &o->w.op.arena);
+    eas_push_init(&o->push, o->w.b, o->folder_id, FOLDER_MAIL, &o->w.op.arena);
     next(o);
 }
 

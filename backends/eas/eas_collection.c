@@ -3,6 +3,7 @@
 
 #include "bridge/base/time.h"
 
+#define BODY_TEXT        1
 #define BODY_MIME        4
 #define MIME_SUPPORT_ALL 2 /* MIME for all messages, not for S/MIME alone */
 #define MIME_TRUNCATION  5 /* EAS_TRUNCATION bytes; SOGo obeys this one, others the TruncationSize */
@@ -48,8 +49,22 @@ void eas_collection_open(struct eas_writer *w, struct str key, struct str folder
     eas_write_text(w, AirSync_CollectionId, folder_id);
 }
 
-void eas_collection_options(struct eas_writer *w, unsigned filter)
+static void event_options(struct eas_writer *w)
 {
+    eas_write_open(w, AirSync_Options);
+    eas_write_uint(w, AirSync_FilterType, 0);
+    eas_write_open(w, AirSyncBase_BodyPreference);
+    eas_write_uint(w, AirSyncBase_Type, BODY_TEXT);
+    eas_write_close(w);
+    eas_write_close(w);
+}
+
+void eas_collection_options(struct eas_writer *w, enum folder_kind kind, unsigned filter)
+{
+    if (!eas_is_mail(kind)) {
+        event_options(w);
+        return;
+    }
     eas_write_open(w, AirSync_Options);
     eas_write_uint(w, AirSync_FilterType, filter);
     eas_write_uint(w, AirSync_MIMETruncation, MIME_TRUNCATION);

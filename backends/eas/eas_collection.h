@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BACKENDS_EAS_COLLECTION_H
 #define BACKENDS_EAS_COLLECTION_H
-/* What every Sync request for a mail folder has in common, whether it fetches or changes (MS-ASCMD 2.2.1.21). */
+/* What every Sync request for a folder has in common, whether it fetches or changes (MS-ASCMD 2.2.1.21). */
 #include "backends/eas/eas_wbxml.h"
+#include "bridge/backend.h"
 
 #define EAS_TRUNCATION 20480 /* bytes of MIME asked for in a Sync: MIMETruncation 5 */
 
@@ -21,10 +22,16 @@ enum eas_sync_status {
     EAS_SYNC_RETRY = 16
 };
 
+/* Are its items messages? Else they are events or tasks. */
+static inline bool eas_is_mail(enum folder_kind kind)
+{
+    return kind != FOLDER_CALENDAR && kind != FOLDER_TASKS;
+}
 /* Up to CollectionId; what follows must keep the order DeletesAsMoves, GetChanges, WindowSize, Options, Commands. */
 void eas_collection_open(struct eas_writer *w, struct str key, struct str folder_id);
-/* A block of options replaces the one before, on the server and for good: it is always the whole one. */
-void eas_collection_options(struct eas_writer *w, unsigned filter);
+/* A block of options replaces the one before, on the server and for good: it is always the whole one. `filter`: of
+ * mail; calendars and task lists come whole, their descriptions as plain text. */
+void eas_collection_options(struct eas_writer *w, enum folder_kind kind, unsigned filter);
 /* Email:Flag of an item: raised or not; `since`: with dates from then on, TIME_NONE: without. */
 void eas_write_flag(struct eas_writer *w, bool set, int64_t since_ms);
 void eas_collection_close(struct eas_writer *w);

@@ -271,7 +271,7 @@ static void write_commands(struct eas_push *p, struct eas_writer *w)
     if (batch->deletes_as_moves >= 0)
         eas_write_uint(w, AirSync_DeletesAsMoves, (unsigned)batch->deletes_as_moves);
     eas_write_uint(w, AirSync_GetChanges, 0);
-    eas_collection_options(w, p->b->state.filter);
+    eas_collection_options(w, p->kind, p->b->state.filter);
     eas_write_open(w, AirSync_Commands);
     batch->write(p->ud, w);
     eas_write_close(w);
@@ -325,12 +325,15 @@ static bool write_request(void *ud, struct eas_writer *w, struct err *err)
 
 static const struct eas_request request = {
     .command = EAS_SYNC, .rules = &eas_sync_rules, .write = write_request, .done = on_done};
+static const struct eas_request event_request = {
+    .command = EAS_SYNC, .rules = &eas_sync_event_rules, .write = write_request, .done = on_done};
+
 static void ask(struct eas_push *p)
 {
     bool adds = !p->settling && p->batch->mime;
 
     eas_call_close(&p->call);
-    eas_call_init(&p->call, p->b, &request, p);
+    eas_call_init(&p->call, p->b, eas_is_mail(p->kind) ? &request : &event_request, p);
     p->call.reader = p->page;
     p->call.stall_s = STALL_S;
     p->call.mime = adds ? p->batch->mime : NULL;
@@ -347,14 +350,13 @@ static void begin_batch(struct eas_push *p)
     ask(p);
 }
 
-void eas_push_init(struct eas_push *p, struct eas_backend *b, struct str folder_id, struct arena *arena)
+void eas_push_init(struct eas_push *p, struct eas_backend *b, struct str folder_id, enum folder_kind kind,
+                   struct arena *arena)
 {
-    struct eas_sync_options options = {.tmp_dir = b->config.tmp_dir,
-                                       .message_limit = b->config.message_limit,
-                                       .truncation = EAS_TRUNCATION,
-                                       .version = b->state.version};
+    struct eas_sync_options options = eas_sync_options(b, kind);
 
-    *p = (struct eas_push){.b = b, .arena = arena, .folder_id = folder_id, .page = eas_sync_page_new(&options)};
+    *p = (struct eas_push){
+        .b = b, .arena = arena, .folder_id = folder_id, .kind = kind, .page = eas_sync_page_new(&options)};
 }
 
 bool eas_push_must_settle(struct eas_push *p, struct str cursor)

@@ -30,6 +30,7 @@ struct eas_push {
     struct eas_backend *b;
     struct arena *arena;
     struct str folder_id, cursor;
+    enum folder_kind kind;
     const struct eas_push_batch *batch; /* NULL: settle only */
     void (*done)(void *ud, const struct err *err);
     void *ud;
@@ -45,7 +46,8 @@ struct eas_push {
 };
 
 /* `arena`: of the op, for all texts. */
-void eas_push_init(struct eas_push *p, struct eas_backend *b, struct str folder_id, struct arena *arena);
+void eas_push_init(struct eas_push *p, struct eas_backend *b, struct str folder_id, enum folder_kind kind,
+                   struct arena *arena);
 /* `cursor`: the core's sync state, from the account's host. */
 void eas_push_send(struct eas_push *p, struct str cursor, const struct eas_push_batch *batch,
                    void (*done)(void *ud, const struct err *err), void *ud);

@@ -31,6 +31,7 @@ struct sync_op {
     struct eas_push push; /* for what an earlier batch of ours has left behind */
     struct eas_sync_page *page;
     struct timer *timer;
+    enum folder_kind kind;
     struct str folder_id, cursor, key; /* key empty: to be had by key 0, or not read from the cursor yet */
     unsigned window;
     unsigned bad_answers, server_errors, retries, handshakes;
@@ -336,7 +337,7 @@ static bool write_request(void *ud, struct eas_writer *w, struct err *err)
     if (s->key.n > 0) { /* with key 0 there must be none of these */
         eas_write_uint(w, AirSync_GetChanges, 1);
         eas_write_uint(w, AirSync_WindowSize, s->window);
-        eas_collection_options(w, s->b->state.filter);
+        eas_collection_options(w, s->kind, s->b->state.filter);
     } else {
         s->handshakes++;
     }
@@ -420,7 +421,7 @@ static void on_turn(void *ud)
     struct sync_op *s = ud;
 
     s->window = eas_folder_get(s->b, s->folder_id)->window;
-    eas_push_init(&s->push, s->b, s->folder_id, &s->op.arena);
+    eas_push_init(&s->push, s->b, s->folder_id, s->kind, &s->op.arena);
     if (s->cursor.n > 0 && eas_push_must_settle(&s->push, s->cursor))
         eas_push_settle(&s->push, on_settled, s);
     else
@@ -430,10 +431,7 @@ static void on_turn(void *ud)
 static void start(struct op *op)
 {
     struct sync_op *s = (struct sync_op *)op;
-    struct eas_sync_options options = {.tmp_dir = s->b->config.tmp_dir,
-                                       .message_limit = s->b->config.message_limit,
-                                       .truncation = EAS_TRUNCATION,
-                                       .version = s->b->state.version};
+    struct eas_sync_options options = eas_sync_options(s->b, s->kind);
 
     s->page = eas_sync_page_new(&options);
     eas_turn_wait(&s->turn, &s->b->syncs, false, on_turn, s);

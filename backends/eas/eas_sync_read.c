@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backends/eas/eas_sync_read.h"
 
+#include "backends/eas/eas_collection.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 
@@ -8,6 +9,22 @@
 #define VERB_REPLY     1
 #define VERB_REPLY_ALL 2
 #define VERB_FORWARD   3
+
+static bool is_mail(const struct eas_sync_page *page)
+{
+    return eas_is_mail(page->options.kind);
+}
+
+static void begin_item(struct eas_sync_page *page)
+{
+    if (is_mail(page))
+        eas_item_begin(&page->item);
+    else
+        eas_event_begin(&page->event);
+    page->current = (struct item_info){.received_ms = TIME_NONE};
+    page->need = EAS_NEED_NOTHING;
+    page->instance = false;
+}
 
 static bool on_collection(void *ud, struct err *err)
 {
@@ -49,8 +66,9 @@ static bool on_command(void *ud, struct err *err)
 
     if (page->count == EAS_SYNC_ITEMS_MAX)
         return err_set(err, ERR_TOO_BIG, "over %d items in one Sync answer", EAS_SYNC_ITEMS_MAX);
-    eas_item_begin(&page->item);
-    page->current = (struct item_info){.received_ms = TIME_NONE};
+    if (!is_mail(page) && page->arena.total > EAS_SYNC_EVENT_BYTES)
+        return err_set(err, ERR_TOO_BIG, "over %zu bytes of events in one Sync answer", EAS_SYNC_EVENT_BYTES);
+    begin_item(page);
     page->item_open = true;
     return true;
 }
@@ -77,17 +95,33 @@ static bool on_server_id(void *ud, struct str text, struct err *err)
     return true;
 }
 
+static bool on_instance(void *ud, struct str text, struct err *err)
+{
+    struct eas_sync_page *page = ud;
+
+    (void)err;
+    page->instance = true;
+    page->response.instance = arena_str(&page->arena, str_sub(str_trim(text), 0, EAS_SYNC_INSTANCE_MAX));
+    return true;
+}
+
 static void append(struct eas_sync_page *page, const struct item_info *info)
 {
     if (page->count == page->size) {
         struct item_info *more;
+        enum eas_sync_need *needs;
 
         page->size = page->size ? page->size * 2 : 32;
         more = arena_array(&page->arena, page->size, sizeof(*more));
-        if (page->count > 0)
+        needs = arena_array(&page->arena, page->size, sizeof(*needs));
+        if (page->count > 0) {
             memcpy(more, page->items, page->count * sizeof(*more));
+            memcpy(needs, page->needs, page->count * sizeof(*needs));
+        }
         page->items = more;
+        page->needs = needs;
     }
+    page->needs[page->count] = page->need;
     page->items[page->count++] = *info;
 }
 
@@ -168,12 +202,33 @@ static bool close_item(void *ud, struct err *err)
     return close_command(page);
 }
 
+/* An occurrence alone (16.x) is no item: what it means for the series is told by the series. */
+static bool close_event(void *ud, struct err *err)
+{
+    struct eas_sync_page *page = ud;
+    struct event *e;
+
+    (void)err;
+    page->need = EAS_NEED_ITEM;
+    if (!page->instance) {
+        e = arena_alloc(&page->arena, sizeof(*e));
+        if (eas_event_make(&page->event, page->current.id, e) == EAS_EVENT_WHOLE) {
+            page->current.event = e;
+            page->need = eas_event_wants_html(&page->event) ? EAS_NEED_HTML : EAS_NEED_NOTHING;
+        }
+    }
+    return close_command(page);
+}
+
 static bool close_delete(void *ud, struct err *err)
 {
     struct eas_sync_page *page = ud;
 
     (void)err;
-    page->current.gone = true;
+    if (page->instance)
+        page->need = EAS_NEED_ITEM;
+    else
+        page->current.gone = true;
     return close_command(page);
 }
 
@@ -192,8 +247,7 @@ static bool open_response(struct eas_sync_page *page, enum eas_tag command, stru
 {
     if (page->response_count == EAS_SYNC_ITEMS_MAX)
         return err_set(err, ERR_TOO_BIG, "over %d responses in one Sync answer", EAS_SYNC_ITEMS_MAX);
-    eas_item_begin(&page->item);
-    page->current = (struct item_info){.received_ms = TIME_NONE};
+    begin_item(page);
     page->response = (struct eas_sync_response){.command = command};
     return true;
 }
@@ -236,6 +290,8 @@ static bool close_response(void *ud, struct err *err)
 
     (void)err;
     page->response.id = page->current.id;
+    if (!is_mail(page))
+        page->response.uid = page->event.e.uid;
     page->current = (struct item_info){.received_ms = TIME_NONE};
     if (page->response_count == page->response_size) {
         struct eas_sync_response *more;
@@ -250,45 +306,63 @@ static bool close_response(void *ud, struct err *err)
     return true;
 }
 
-static const struct eas_rule rules[] = {
-    {.tag = AirSync_Sync},
-    EAS_CONTAINER(AirSync_Sync, AirSync_Collections),
-    {AirSync_Collections, AirSync_Collection, .open = on_collection},
-    {AirSync_Collection, AirSync_SyncKey, .text = on_key},
-    {AirSync_Collection, AirSync_Status, .text = on_status},
-    {AirSync_Collection, AirSync_MoreAvailable, .open = on_more},
-    EAS_CONTAINER(AirSync_Collection, AirSync_Commands),
-    {AirSync_Commands, AirSync_Add, .open = on_add, .close = close_item},
-    {AirSync_Commands, AirSync_Change, .open = on_other, .close = close_item},
-    {AirSync_Commands, AirSync_Delete, .open = on_other, .close = close_delete},
-    {AirSync_Commands, AirSync_SoftDelete, .open = on_other, .close = close_soft_delete},
-    {AirSync_Add, AirSync_ServerId, .text = on_server_id},
-    {AirSync_Change, AirSync_ServerId, .text = on_server_id},
-    {AirSync_Delete, AirSync_ServerId, .text = on_server_id},
-    {AirSync_SoftDelete, AirSync_ServerId, .text = on_server_id},
-    EAS_CONTAINER(AirSync_Collection, AirSync_Responses),
-    {AirSync_Responses, AirSync_Add, .open = on_response_add, .close = close_response},
-    {AirSync_Responses, AirSync_Change, .open = on_response_change, .close = close_response},
-    {AirSync_Responses, AirSync_Delete, .open = on_response_delete, .close = close_response},
-    {AirSync_Add, AirSync_Status, .text = on_command_status},
-    {AirSync_Change, AirSync_Status, .text = on_command_status},
-    {AirSync_Delete, AirSync_Status, .text = on_command_status},
-    {AirSync_Add, AirSync_ClientId, .text = on_client_id},
-    EAS_CONTAINER(AirSync_Add, AirSync_ApplicationData),
-    EAS_CONTAINER(AirSync_Change, AirSync_ApplicationData),
-    EAS_ITEM_RULES(AirSync_ApplicationData),
-};
+/* clang-format off */
+#define SYNC_RULES(CLOSE_ITEM)                                                                                          \
+    {.tag = AirSync_Sync},                                                                                              \
+    EAS_CONTAINER(AirSync_Sync, AirSync_Collections),                                                                   \
+    {AirSync_Collections, AirSync_Collection, .open = on_collection},                                                   \
+    {AirSync_Collection, AirSync_SyncKey, .text = on_key},                                                              \
+    {AirSync_Collection, AirSync_Status, .text = on_status},                                                            \
+    {AirSync_Collection, AirSync_MoreAvailable, .open = on_more},                                                       \
+    EAS_CONTAINER(AirSync_Collection, AirSync_Commands),                                                                \
+    {AirSync_Commands, AirSync_Add, .open = on_add, .close = CLOSE_ITEM},                                               \
+    {AirSync_Commands, AirSync_Change, .open = on_other, .close = CLOSE_ITEM},                                          \
+    {AirSync_Commands, AirSync_Delete, .open = on_other, .close = close_delete},                                        \
+    {AirSync_Commands, AirSync_SoftDelete, .open = on_other, .close = close_soft_delete},                               \
+    {AirSync_Add, AirSync_ServerId, .text = on_server_id},                                                              \
+    {AirSync_Change, AirSync_ServerId, .text = on_server_id},                                                           \
+    {AirSync_Delete, AirSync_ServerId, .text = on_server_id},                                                           \
+    {AirSync_SoftDelete, AirSync_ServerId, .text = on_server_id},                                                       \
+    {AirSync_Change, AirSyncBase_InstanceId, .text = on_instance},                                                      \
+    {AirSync_Delete, AirSyncBase_InstanceId, .text = on_instance},                                                      \
+    EAS_CONTAINER(AirSync_Collection, AirSync_Responses),                                                               \
+    {AirSync_Responses, AirSync_Add, .open = on_response_add, .close = close_response},                                 \
+    {AirSync_Responses, AirSync_Change, .open = on_response_change, .close = close_response},                           \
+    {AirSync_Responses, AirSync_Delete, .open = on_response_delete, .close = close_response},                           \
+    {AirSync_Add, AirSync_Status, .text = on_command_status},                                                           \
+    {AirSync_Change, AirSync_Status, .text = on_command_status},                                                        \
+    {AirSync_Delete, AirSync_Status, .text = on_command_status},                                                        \
+    {AirSync_Add, AirSync_ClientId, .text = on_client_id},                                                              \
+    EAS_CONTAINER(AirSync_Add, AirSync_ApplicationData),                                                                \
+    EAS_CONTAINER(AirSync_Change, AirSync_ApplicationData)
+/* clang-format on */
+
+static const struct eas_rule rules[] = {SYNC_RULES(close_item), EAS_ITEM_RULES(AirSync_ApplicationData)};
 const struct eas_rules eas_sync_rules = {rules, sizeof(rules) / sizeof(rules[0])};
+static const struct eas_rule event_rules[] = {SYNC_RULES(close_event), EAS_EVENT_RULES(AirSync_ApplicationData)};
+const struct eas_rules eas_sync_event_rules = {event_rules, sizeof(event_rules) / sizeof(event_rules[0])};
+
+/* A fresh reader of the page's kind of items. */
+static void init_reader(struct eas_sync_page *page)
+{
+    const struct eas_sync_options *o = &page->options;
+
+    if (is_mail(page))
+        page->item =
+            (struct eas_item){.arena = &page->arena, .body = {.tmp_dir = o->tmp_dir, .limit = o->message_limit}};
+    else
+        page->event = (struct eas_event){
+            .arena = &page->arena,
+            .options = {.version = o->version, .task = o->kind == FOLDER_TASKS, .zone = o->zone, .me = o->me}};
+    begin_item(page);
+}
 
 struct eas_sync_page *eas_sync_page_new(const struct eas_sync_options *options)
 {
     struct eas_sync_page *page = MEM_NEW(struct eas_sync_page);
 
     page->options = *options;
-    page->item.arena = &page->arena;
-    page->item.body.tmp_dir = options->tmp_dir;
-    page->item.body.limit = options->message_limit;
-    eas_item_begin(&page->item);
+    init_reader(page);
     return page;
 }
 
@@ -300,25 +374,28 @@ static void forget(struct eas_sync_page *page)
     }
     blob_unref(&page->current.header);
     blob_unref(&page->current.message);
-    eas_item_done(&page->item);
+    if (is_mail(page))
+        eas_item_done(&page->item);
+    else
+        eas_event_done(&page->event);
     arena_done(&page->arena);
 }
 
 void eas_sync_page_reset(struct eas_sync_page *page)
 {
-    struct eas_item item = {.arena = &page->arena,
-                            .body = {.tmp_dir = page->options.tmp_dir, .limit = page->options.message_limit}};
-
     forget(page);
-    *page = (struct eas_sync_page){.options = page->options, .item = item};
-    eas_item_begin(&page->item);
+    *page = (struct eas_sync_page){.options = page->options};
+    init_reader(page);
 }
 
 bool eas_sync_page_quarantine(struct eas_sync_page *page)
 {
     if (!page->item_open || page->current.id.n == 0 || page->key.n == 0)
         return false;
-    take_properties(page);
+    if (is_mail(page))
+        take_properties(page);
+    else
+        page->need = EAS_NEED_ITEM;
     close_command(page);
     return true;
 }

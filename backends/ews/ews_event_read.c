@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backends/ews/ews_event_read.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/base/time.h"
@@ -646,45 +645,19 @@ static void on_end(void *ud, struct xml *x, enum ews_el el, struct str text)
 /* --- an item is complete
  * --------------------------------------------------------------------------------------------------------- */
 
-static struct str unix_lines(struct arena *arena, struct str s)
-{
-    char *to = arena_alloc(arena, s.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] != '\r')
-            to[n++] = s.p[i];
-    while (n > 0 && (to[n - 1] == '\n' || to[n - 1] == ' '))
-        n--;
-    return str_of(to, n);
-}
-
 static void finish_body(struct ews_event_reading *r)
 {
     struct event_fields *f = &r->item->e.fields;
     bool html = str_case_is(r->body_type, "HTML");
     if (html && r->text_body.p) {
         f->html = r->body;
-        f->text = unix_lines(r->arena, r->text_body);
+        f->text = event_lines(r->arena, r->text_body);
     } else {
-        f->text = unix_lines(r->arena, html ? STR_NULL : r->body);
+        f->text = event_lines(r->arena, html ? STR_NULL : r->body);
         f->html = html ? r->body : STR_NULL;
     }
     if (f->html.n && f->text.n == 0 && str_find(f->html, STR("<img")) == (size_t)-1)
         f->html = STR_NULL; /* the empty page that Exchange makes of nothing */
-}
-
-/* Exchange has no "every second year": that is every 24 months (MS-OXWSCDATA 2.2.4.1). */
-static void finish_recurrence(struct event *e, int64_t local_start)
-{
-    struct event_recurrence *p = &e->recurrence;
-    struct time_parts parts;
-    if (!e->has_recurrence || p->interval % 12 || p->interval == 0 ||
-        (p->pattern != EVENT_MONTHLY && p->pattern != EVENT_MONTHLY_RELATIVE))
-        return;
-    time_to_parts(local_start, 0, &parts);
-    p->pattern = p->pattern == EVENT_MONTHLY ? EVENT_YEARLY : EVENT_YEARLY_RELATIVE;
-    p->interval /= 12;
-    p->month = (unsigned)parts.month;
 }
 
 static void finish_times(struct ews_event_reading *r)
@@ -706,7 +679,7 @@ static void finish_times(struct ews_event_reading *r)
         if (to != from)
             f->end_zone = tz_name(to);
     }
-    finish_recurrence(e, f->all_day ? f->start : tz_to_local(from, f->start));
+    event_months_to_years(e, f->all_day ? f->start : tz_to_local(from, f->start));
     for (size_t i = 0; f->all_day && i < r->item->exception_count; i++)
         r->item->exceptions[i].original = day_of(r->item->exceptions[i].original, from);
     for (size_t i = 0; f->all_day && i < r->item->occurrence_count; i++)
@@ -722,7 +695,7 @@ static void finish_task(struct ews_event_reading *r)
     e->fields.start = r->at;
     e->fields.end = r->to;
     e->fields.mine = EVENT_NO_RESPONSE;
-    finish_recurrence(e, r->at);
+    event_months_to_years(e, r->at);
     if (e->fields.has_reminder)
         e->task.reminder_at = r->reminder_due;
     if (e->uid.n == 0) { /* tasks have none of their own */
@@ -730,16 +703,6 @@ static void finish_task(struct ews_event_reading *r)
         e->uid = arena_printf(r->arena, "task-%02x%02x%02x%02x%02x%02x%02x%02x@exchange", h.b[0], h.b[1], h.b[2],
                               h.b[3], h.b[4], h.b[5], h.b[6], h.b[7]);
     }
-}
-
-static void drop_organizer(struct event *e)
-{
-    struct event_attendee *list = (struct event_attendee *)e->fields.attendees;
-    size_t n = 0;
-    for (size_t i = 0; i < e->fields.attendee_count; i++)
-        if (!str_case_eq(list[i].email, e->organizer_email))
-            list[n++] = list[i];
-    e->fields.attendee_count = n;
 }
 
 static void on_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
@@ -760,7 +723,8 @@ static void on_message(void *ud, struct xml *x, size_t index, const struct ews_s
             finish_task(r);
         else if (r->has_start)
             finish_times(r);
-        drop_organizer(&g->e);
+        g->e.fields.attendee_count =
+            event_drop_attendee(r->attendees, g->e.fields.attendee_count, g->e.organizer_email);
         if (!g->e.is_meeting) {
             g->e.organizer_email = g->e.organizer_name = STR_NULL;
             g->e.response_requested = false;
@@ -790,27 +754,11 @@ void ews_event_adopt(struct ews_event_reading *masters, struct ews_got *master, 
         (struct event_exception){.original = o->original, .id = changed->id, .fields = changed->e.fields};
 }
 
-static int by_original(const void *a, const void *b)
+void ews_event_complete(struct ews_got *master)
 {
-    const struct event_exception *x = a, *y = b;
-    return x->original < y->original ? -1 : x->original > y->original;
-}
-
-void ews_event_complete(struct ews_got *master, struct arena *arena)
-{
-    size_t n = 0;
-    (void)arena;
-    if (master->exception_count)
-        qsort(master->exceptions, master->exception_count, sizeof(*master->exceptions), by_original);
-    for (size_t i = 0; i < master->exception_count; i++) /* each once: a changed one that was deleted later is gone */
-        if (n && master->exceptions[n - 1].original == master->exceptions[i].original)
-            master->exceptions[n - 1] =
-                master->exceptions[i].deleted ? master->exceptions[i] : master->exceptions[n - 1];
-        else
-            master->exceptions[n++] = master->exceptions[i];
-    master->exception_count = n;
+    master->exception_count = event_order_exceptions(master->exceptions, master->exception_count);
     master->e.exceptions = master->exceptions;
-    master->e.exception_count = n;
+    master->e.exception_count = master->exception_count;
 }
 
 void ews_event_write_task_uid(struct xml_writer *w)

@@ -67,7 +67,7 @@ void ews_event_reading_init(struct ews_event_reading *r, struct arena *arena, si
 void ews_event_adopt(struct ews_event_reading *masters, struct ews_got *master, const struct ews_occurrence *o,
                      const struct ews_got *changed);
 /* When all of them are in: e.exceptions, in order. */
-void ews_event_complete(struct ews_got *master, struct arena *arena);
+void ews_event_complete(struct ews_got *master);
 /* Tasks have no UID of their own: the property that DavMail and Exchange's WebDAV kept it in. */
 #define EWS_TASK_UID "urn:schemas:calendar:uid"
 void ews_event_write_task_uid(struct xml_writer *w); /* <t:ExtendedFieldURI> */

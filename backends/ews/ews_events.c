@@ -24,7 +24,7 @@ static void end(struct ews_getter *g, const struct err *err)
 {
     for (size_t i = 0; i < g->count; i++)
         if (g->got[i])
-            ews_event_complete(g->got[i], g->arena);
+            ews_event_complete(g->got[i]);
     g->done(g->ud, err);
 }
 

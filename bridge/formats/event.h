@@ -194,6 +194,21 @@ const struct event_exception *event_exception(const struct event *e, int64_t ori
 /* Deep copy into another arena. */
 void event_copy(struct event *to, const struct event *from, struct arena *arena);
 
+/* --- reading --------------------------------------------------------------------------------------------------------
+ */
+
+/* What the readers of both servers have to do alike, so that an event looks the same from either. */
+
+/* A description as struct event has it: LF line ends, nothing invisible at its end. A copy. */
+struct str event_lines(struct arena *arena, struct str s);
+/* Exchange keeps "every second year" as every 24 months (MS-OXWSCDATA 2.2.4.1): years again. local_start: of the first
+ * occurrence, on the wall. */
+void event_months_to_years(struct event *e, int64_t local_start);
+/* Sorts by `original` and keeps each once: a deletion before a change, else the first. The number that is left. */
+size_t event_order_exceptions(struct event_exception *list, size_t count);
+/* Some servers list the organiser among the attendees: the list without him, in place. */
+size_t event_drop_attendee(struct event_attendee *list, size_t count, struct str email);
+
 /* --- occurrences ----------------------------------------------------------------------------------------------------
  */
 

@@ -264,7 +264,7 @@ static void read_calendar(struct str doc, size_t piece, struct result *r)
     feed(&ews_event_reader, &got, doc, piece, r);
     for (size_t i = 0; i < got.count; i++) {
         struct ews_got *g = &got.list[i];
-        ews_event_complete(g, &arena);
+        ews_event_complete(g);
         mix(r, g->id);
         mix(r, g->e.uid);
         if (g->is_event && g->e.kind == EVENT_APPOINTMENT)

@@ -34,7 +34,7 @@ static bool read_answer(struct ews_event_reading *r, struct arena *arena, struct
     ok = ok && ews_answer_finish(a, err);
     ews_answer_free(a);
     for (size_t i = 0; i < r->count; i++)
-        ews_event_complete(&r->list[i], arena);
+        ews_event_complete(&r->list[i]);
     return ok;
 }
 
