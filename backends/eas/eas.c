@@ -128,6 +128,7 @@ void eas_health(struct eas_backend *b, const struct err *err)
 
     if (!bad && err->code != ERR_NONE)
         return; /* the network and single requests say nothing about the account */
+    b->troubles += bad;
     if (err->code == b->health)
         return;
     b->health = err->code;

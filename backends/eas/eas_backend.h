@@ -86,6 +86,7 @@ struct eas_backend {
     unsigned hops;      /* moves since the last success */
     unsigned busy;      /* 503 and the like in a row, for the back-off */
     enum err_code health;
+    unsigned troubles;            /* how often it was bad: what was sent before that says nothing of it */
     struct list writes;           /* eas_write.link: changes under way */
     struct eas_queue syncs;       /* Sync and MoveItems */
     struct eas_queue hierarchies; /* FolderSync and the commands that change folders */

@@ -56,7 +56,8 @@ static void finish(struct eas_call *call, const struct err *err)
 
     list_remove(&call->waiting);
     login_end(&call->pass);
-    if (!call->request->setup) /* a step of the setup may be refused, and the next one make it right */
+    bool late = copy.code == ERR_NONE && call->troubles != call->b->troubles;
+    if (!call->request->setup && !late) /* a step of the setup may be refused, and the next one make it right */
         eas_health(call->b, &copy);
     if (copy.code != ERR_NONE && !str_starts(str_from(copy.text), str_from(names[call->request->command])))
         err_prefix(&copy, "%s: ", names[call->request->command]);
@@ -485,6 +486,7 @@ static void send_request(struct eas_call *call, const char *secret)
         call->answer_open = true;
     }
     call->sent_ms = time_mono_ms();
+    call->troubles = call->b->troubles;
     if (!eas_attempt_start(call, &events, secret, &err))
         finish(call, &err);
 }

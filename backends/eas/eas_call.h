@@ -107,6 +107,7 @@ struct eas_call {
     char key_sent[EAS_POLICY_KEY_MAX + 1]; /* X-MS-PolicyKey of the last attempt */
     unsigned tries_server, tries_busy, tries_net, refused;
     uint64_t sent_ms;
+    unsigned troubles; /* of the backend, then */
 };
 
 void eas_call_init(struct eas_call *call, struct eas_backend *b, const struct eas_request *request, void *ud);

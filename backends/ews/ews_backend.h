@@ -60,6 +60,7 @@ struct ews {
     unsigned running, running_sync, calls_max;
     bool told_health; /* host.health was told something */
     bool healthy;
+    unsigned troubles; /* how often it was not: what was sent before that says nothing of it */
     /* folders known by role: filled by the first folders(), see ews_folders.c */
     bool has_roles, roles_is_15;
     char *roles[16];

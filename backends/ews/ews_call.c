@@ -84,11 +84,13 @@ bool ews_call_leave(struct ews_call *c)
     return false;
 }
 
-static void tell_health(struct ews *e, const struct err *err)
+static void tell_health(struct ews_call *c, const struct err *err)
 {
+    struct ews *e = c->ews;
     bool healthy = err->code == ERR_NONE;
-    if (!healthy && err->code != ERR_AUTH && err->code != ERR_DENIED)
+    if (healthy ? c->troubles != e->troubles : err->code != ERR_AUTH && err->code != ERR_DENIED)
         return;
+    e->troubles += !healthy;
     if (e->told_health && e->healthy == healthy)
         return;
     e->told_health = true;
@@ -102,10 +104,10 @@ void ews_call_finish(struct ews_call *c, const struct err *err)
     struct err copy = *err;
     void (*on_done)(void *, const struct err *) = c->opts.on_done;
     void *ud = c->opts.ud;
-    struct ews *e = c->ews;
-    log_debug("ews", e->config.name, "%s: %s, %u ms%s%s", c->opts.operation, copy.code ? err_name(copy.code) : "done",
-              (unsigned)(time_mono_ms() - c->started_ms), copy.code ? ": " : "", copy.text);
-    tell_health(e, &copy);
+    log_debug("ews", c->ews->config.name, "%s: %s, %u ms%s%s", c->opts.operation,
+              copy.code ? err_name(copy.code) : "done", (unsigned)(time_mono_ms() - c->started_ms),
+              copy.code ? ": " : "", copy.text);
+    tell_health(c, &copy);
     leave(c);
     on_done(ud, &copy);
 }
@@ -272,6 +274,7 @@ static void send_request(struct ews_call *c, const char *secret)
     struct ews *e = c->ews;
     struct buf body = BUF_INIT(8 << 20), guid = BUF_INIT(64);
     c->version = e->negotiation.now;
+    c->troubles = e->troubles;
     if (!write_envelope(c, &body)) {
         buf_done(&body);
         ews_call_finish(c, &(struct err){0});

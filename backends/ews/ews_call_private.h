@@ -26,6 +26,7 @@ struct ews_call {
     struct ews_upload *upload; /* the body, when it holds a message */
     enum ews_version version;
     uint64_t started_ms;
+    unsigned troubles; /* of the backend, then */
     enum ews_kind kind;
     struct buf sample;
     struct ews_answer *answer;

@@ -152,6 +152,28 @@ def test_revoked(stage, backend):
     assert status(bridge)["state"] not in ("needs-login", "offline")
 
 
+@pytest.mark.parametrize("backend", ["ews", "eas"])
+def test_an_answer_from_before(stage, backend):
+    """What was asked while the tokens were good, and is answered when they are not any more, is no sign of recovery."""
+    server, bridge = start(stage, backend=backend)
+    look(bridge, server)
+    reader, writer = bridge.login("work"), bridge.login("work")
+    reader.open("INBOX"), writer.open("INBOX")
+    op = {"ews": "GetItem", "eas": "ItemOperations"}[backend]
+    bridge.delete_cache()
+    server.fault(op=op, delay_s=3)
+    mark = server.mark()
+    reader.send("r1 FETCH 1 (BODY.PEEK[])\r\n")
+    poll(30, lambda: server.log(mark, op=op))
+    server.oauth("revoke")
+    server.oauth("expire")
+    writer.no("STORE 1 +FLAGS (\\Flagged)")
+    assert status(bridge)["state"] == "needs-login"
+    while not reader.line().startswith(b"r1 OK"):
+        pass
+    assert status(bridge)["state"] == "needs-login"
+
+
 def test_refused_although_new(stage):
     """A mailbox that takes no token at all: few requests, and the text says what it may be."""
     server, bridge = start(stage)
