@@ -19,6 +19,8 @@ class Kind:
     copy: bool = False  # COPY
     append: bool = False  # APPEND to any folder
     draft: bool = False  # APPEND to the drafts folder
+    answered: bool = False  # \\Answered
+    hidden: tuple = ()  # mailboxes that a client is not shown
 
     def __str__(self):
         return self.name
@@ -35,8 +37,8 @@ class Kind:
         return Account(name, exchange, self.backend, **keys)
 
 
-EWS = Kind("ews", "ews", copy=True, append=True, draft=True)
+EWS = Kind("ews", "ews", copy=True, append=True, draft=True, answered=True)
 EAS_16 = Kind("eas-16.1", "eas", "16.1", draft=True)
-EAS_14 = Kind("eas-14.1", "eas", "14.1")
-WRITING = (EWS,)
+EAS_14 = Kind("eas-14.1", "eas", "14.1", hidden=("Drafts",))
+WRITING = (EWS, EAS_16, EAS_14)
 CALENDARS = (EWS,)

@@ -118,13 +118,14 @@ def test_writes(stage, tmp_path, kind):
         answers(exchange, mutt)
         mutt.types("Forwarded by mutt")
         forwards(exchange, mutt)
-        files(exchange, mutt)
+        (files if kind.copy else is_told_of_copying)(exchange, mutt)
         mutt.types("A draft")
-        drafts(exchange, mutt)
+        (drafts if kind.draft else is_told_of_drafts)(exchange, mutt)
+        left = len(exchange.items("inbox")) - 1
         mutt.go_to("To delete")
         mutt.keys("d")
         mutt.keys("$")
-        mutt.index(2)
+        mutt.index(left)
         mutt.keys("q")
         assert mutt.status() == 0
     assert not in_folder(exchange, "inbox", "To delete")
@@ -161,6 +162,31 @@ def files(exchange, mutt):
     mutt.keys("$")
     mutt.index(3)
     assert len(in_folder(exchange, "Kept", "To file")) == 1 and not in_folder(exchange, "inbox", "To file")
+
+
+def is_told_of_copying(exchange, mutt):
+    """Exchange ActiveSync has no COPY, and mutt no MOVE."""
+    mutt.go_to("To file")
+    mutt.prompted("s", "^Save to mailbox", "=Kept")
+    mutt.wait("Exchange ActiveSync cannot copy messages; they can be moved.")
+    shown = mutt.wait("Error saving message")
+    assert not re.search(r"^.. *\d+ .*D.*\|To file", shown, re.M)
+    assert len(in_folder(exchange, "inbox", "To file")) == 1 and not exchange.items("Kept")
+
+
+def is_told_of_drafts(exchange, mutt):
+    """ActiveSync before 16.0 shows no drafts. The text stays where it was typed, and can be sent."""
+    mutt.keys("m")
+    mutt.wait("^COMPOSE")
+    mutt.keys("P")
+    mutt.wait("^Create Drafts")
+    mutt.keys("y")
+    mutt.wait(r"CREATE failed: .* a mailbox of that name")
+    mutt.wait("^ *Subject: A draft")
+    mutt.keys("y")
+    [mail] = poll(20, lambda: submitted(exchange, "A draft"))
+    assert "Typed by hand, A draft." in mail.get_content() and not exchange.items("drafts")
+    mutt.wait("^INDEX")
 
 
 def drafts(exchange, mutt):

@@ -17,7 +17,7 @@ from smtptest import parse
 from thunderbird import Thunderbird, imap_accounts, smtp_servers, trust
 
 KINDS = ("ews", "eas")
-CAN_WRITE = ("ews",)
+CAN_WRITE = ("ews", "eas")
 TEXT = "The harbour ledger closes on Friday."
 FIND = """const server = MailServices.accounts.allServers.find(s => s.type == "imap" && s.username == arguments[0]);
 const inbox = () => server.rootFolder.getFolderWithFlags(Ci.nsMsgFolderFlags.Inbox);
@@ -85,6 +85,11 @@ return await new Promise(done => MailServices.copy.copyMessages(inbox(), [find(a
     QueryInterface: ChromeUtils.generateQI(["nsIMsgCopyServiceListener"]), onStartCopy() {}, onProgress() {},
     setMessageKey() {}, getMessageId() {}, onStopCopy: status => done(status) }, window.msgWindow, false));"""
 )
+COPY = (
+    FIND
+    + """const to = server.rootFolder.descendants.find(f => f.name == arguments[2]);
+MailServices.copy.copyMessages(inbox(), [find(arguments[1])], to, false, null, window.msgWindow, false);"""
+)
 COMPOSE = (
     FIND
     + """const identity = MailServices.accounts.getFirstIdentityForServer(server);
@@ -150,6 +155,13 @@ class Bird(Thunderbird):
         of new mail and do nothing about it until it asks again."""
         return poll(30, lambda: re.search("NOOP|SELECT", (found := "\n".join(self.commands(kind)[before:])))
                     and found.endswith(": IDLE"), "it does not wait")
+
+    def alert(self):
+        """What a dialog says; None while there is none."""
+        try:
+            return self.marionette.call("WebDriver:GetAlertText")["value"]
+        except RuntimeError:
+            return None
 
     def commands(self, kind):
         return self.bridge.log_lines(rf"imap\[{kind}\]: conn \d+: [A-Z ]+$")
@@ -274,6 +286,18 @@ def test_changes_reach_the_server(bird, exchange, kind):
     assert bird.js(MOVE, kind, own_id(third), "Harbour 2026") == 0
     assert state(third) is None
     assert [i["message_id"] for i in exchange.items("Inbox/Projects/Harbour 2026")].count(third["message_id"]) == 1
+
+
+def test_a_refusal_is_shown(bird, exchange):
+    """Exchange ActiveSync cannot copy: its user is told why, and the message is where it was."""
+    [item] = exchange.deliver(subject="To copy")
+    open_inbox(bird, exchange, "eas")
+    there = exchange.items("Inbox/Projects/Harbour 2026")
+    bird.js(COPY, "eas", own_id(item), "Harbour 2026")
+    assert "Exchange ActiveSync cannot copy messages; they can be moved." in poll(30, bird.alert)
+    bird.marionette.call("WebDriver:AcceptAlert")
+    assert exchange.items("Inbox/Projects/Harbour 2026") == there
+    assert [i["num"] for i in inbox(exchange)].count(item["num"]) == 1
 
 
 def by_subject(exchange, folder, subject):

@@ -7,20 +7,26 @@ import ssl
 import subprocess
 
 import bridge as rig
+import kinds
 import pytest
 from smtptest import ALICE, message, parse
 
 BOB, CAROL = "bob@example.com", "carol@example.com"
 
 
-@pytest.fixture(scope="module")
-def exchange(module_stage):
-    return module_stage.exchange()
+@pytest.fixture(scope="module", params=kinds.WRITING, ids=str)
+def kind(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def bridge(module_stage, exchange):
-    return module_stage.bridge(rig.Account("work", exchange))
+def exchange(module_stage, kind):
+    return kind.exchange(module_stage)
+
+
+@pytest.fixture(scope="module")
+def bridge(module_stage, exchange, kind):
+    return module_stage.bridge(kind.account("work", exchange), name=str(kind))
 
 
 def run(*command, data=None, code=0):
@@ -82,12 +88,16 @@ def test_msmtp(exchange, msmtprc):
     assert recipients == [BOB, CAROL] and mail["To"] == BOB
 
 
-def test_msmtp_is_told(exchange, msmtprc):
+FULL = {"ews": dict(op="CreateItem", do="error", code="ErrorQuotaExceeded"), "eas": dict(op="SendMail", do="eas_status", code=113)}
+DENIED = {"ews": dict(op="CreateItem", do="error", code="ErrorSendAsDenied"), "eas": dict(op="SendMail", do="eas_status", code=120)}
+
+
+def test_msmtp_is_told(exchange, msmtprc, kind):
     """What went wrong reaches its user."""
-    exchange.fault(op="CreateItem", do="error", code="ErrorQuotaExceeded")
+    exchange.fault(**FULL[kind.backend])
     out = run("msmtp", "-C", msmtprc, BOB, data=b"Subject: full\n\nx\n", code=69)
     assert "452" in out and "The mailbox of account work is full." in out
-    exchange.fault(op="CreateItem", do="error", code="ErrorSendAsDenied")
+    exchange.fault(**DENIED[kind.backend])
     assert "550 5.7.1" in run("msmtp", "-C", msmtprc, BOB, data=b"Subject: denied\n\nx\n", code=69)
 
 
