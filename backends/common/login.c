@@ -57,13 +57,13 @@ static bool was_refused(const struct login *l, const char *secret)
     return false;
 }
 
-/* May this unproven secret go to the server? */
-static bool guard_allows(const struct login *l, const char *secret, struct err *err)
+/* May this secret go to the server? One that it has accepted before is not held back by what others guessed. */
+static bool guard_allows(const struct login *l, const char *secret, bool proven, struct err *err)
 {
     if (was_refused(l, secret))
         return err_set(err, ERR_AUTH, "%s: the server has refused this %s; it is not sent again", l->name,
                        is_guarded(l) ? "password" : "token");
-    if (!is_guarded(l) || l->refusals < LOGIN_REFUSALS_MAX)
+    if (!is_guarded(l) || proven || l->refusals < LOGIN_REFUSALS_MAX)
         return true;
     uint64_t age_ms = time_mono_ms() - l->refusals_ms[0], span_ms = (uint64_t)LOGIN_REFUSALS_S * 1000;
     if (age_ms >= span_ms)
@@ -138,7 +138,7 @@ static bool serve(struct login_pass *p)
     }
     if (l->trial)
         return false;
-    if (!guard_allows(l, secret, &err)) {
+    if (!guard_allows(l, secret, !p->offered && l->proven, &err)) {
         if (!p->offered && err.code == ERR_AUTH) {
             login_drop_secret(l);
             l->refused_ms = time_mono_ms();

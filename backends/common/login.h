@@ -24,9 +24,10 @@
  *
  * The guard (password schemes only): a password that the server refused is remembered (as an HMAC, in memory) and never
  * sent again; at most LOGIN_REFUSALS_MAX refusals in LOGIN_REFUSALS_S, of whatever passwords, then ERR_THROTTLED until
- * the oldest is forgotten. (Active Directory locks accounts after 5 to 10.) A proven secret that is suddenly refused is
- * read anew and tried once more before it is believed to be wrong: login_result() then says true, and the caller asks
- * again.
+ * the oldest is forgotten. (Active Directory locks accounts after 5 to 10.) A proven secret goes on: other people's
+ * guesses do not stop the account, and its success is what the directory forgets them for. A proven secret that is
+ * suddenly refused is read anew and tried once more before it is believed to be wrong: login_result() then says true,
+ * and the caller asks again.
  *
  * OAuth: the tokens lie in the vault. A token is renewed in the background when OAUTH_RENEW_PERCENT of its life are
  * over, or when the server refuses it before that; one renewal at a time for all accounts. What the login server hands

@@ -84,6 +84,26 @@ def test_needs_login(stage):
     assert text.returncode == 77 and "NEEDS LOGIN" in text.stdout and "-> exbridge login work" in text.stdout
 
 
+@pytest.mark.parametrize("backend", ["ews", "eas"])
+def test_wrong_guesses_are_not_the_accounts_trouble(stage, backend):
+    """A client that offers the server wrong passwords is refused, and soon no longer passed on; the account goes on."""
+    bridge = stage.bridge(account(stage, backend=backend, local_auth="passthrough"))
+    server = stage.exchanges[0]
+    client = bridge.login("work", password=rig.PASSWORD)
+    client.open()
+    online(bridge)
+    mark = server.mark()
+    for n in range(4):
+        assert bridge.connect().run(f'LOGIN work "canary-guess-{n}"')[0].startswith("NO")
+    assert len([e for e in server.log(mark) if e["status"] == 401]) == 3
+    assert online(bridge)["text"] is None and len(bridge.log_lines(r"error account\[work\]")) == 1  # before the first sign-in
+    server.deliver(subject="after the guesses")
+    poll(30, lambda: client.ok("NOOP") is not None and client.open()["exists"] == 4)
+    bridge.canaries.append("canary-guess")
+    assert bridge.connect().run('LOGIN work "canary-guess-9"')[0].startswith("NO")
+    assert online(bridge)["text"] is None
+
+
 def test_account_that_cannot_be_opened(stage):
     bridge = stage.bridge(account(stage, "good"), account(stage, "bad"), start=False)
     os.makedirs(os.path.join(bridge.state, "accounts"), mode=0o700)

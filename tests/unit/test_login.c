@@ -363,6 +363,13 @@ static void passthrough(void **state)
     ask(f, &own);
     expect(f, &own, ERR_NONE, "right");
     login_end(&own.pass);
+    TURN_FOR(f->loop, LOGIN_FRESH_MS + 50); /* and later, too */
+    ask(f, &own);
+    expect(f, &own, ERR_NONE, "right");
+    login_end(&own.pass);
+    ask_with(f, &a, (struct login_ask){.offered = STR("another")});
+    expect(f, &a, ERR_THROTTLED, NULL);
+    login_end(&a.pass);
     login_reset(f->login);
     ask_with(f, &a, (struct login_ask){.offered = STR("another")});
     expect(f, &a, ERR_NONE, "another");
