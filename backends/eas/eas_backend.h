@@ -36,6 +36,7 @@ struct eas_folder {
     unsigned empty_pages; /* MoreAvailable without commands, in a row */
     bool synced;          /* a page was had: may be named in a Ping */
     bool woken;           /* Ping named it and no Sync has looked since */
+    bool heard;           /* the core has what the last changes of events did: eas_push_heard() */
     unsigned fruitless;   /* wake-ups in a row that brought nothing */
     uint64_t muted_until_ms;
 };
@@ -160,6 +161,13 @@ struct op *eas_folder_create(struct backend *b, struct str parent_id, struct str
 struct op *eas_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
                              void *ud);
 struct op *eas_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
+struct op *eas_event_put(struct backend *b, const struct event_put *request, op_cb *cb, void *ud);
+struct op *eas_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
+                            struct str change, bool notify, op_cb *cb, void *ud);
+struct op *eas_event_respond(struct backend *b, const struct event_reply *request, op_cb *cb, void *ud);
+struct op *eas_event_attachment(struct backend *b, struct str item_id, struct str attachment_id, op_cb *cb, void *ud);
+struct op *eas_free_busy(struct backend *b, const struct str *addresses, size_t count, int64_t from, int64_t to,
+                         op_cb *cb, void *ud);
 struct op *eas_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent,
                       op_cb *cb, void *ud);
 

@@ -29,6 +29,8 @@ static const char *const names[EAS_COMMAND_MAX] = {
     [EAS_SEND_MAIL] = "SendMail",
     [EAS_SMART_REPLY] = "SmartReply",
     [EAS_SMART_FORWARD] = "SmartForward",
+    [EAS_MEETING_RESPONSE] = "MeetingResponse",
+    [EAS_RESOLVE_RECIPIENTS] = "ResolveRecipients",
 };
 
 const char *eas_command_name(enum eas_command command)

@@ -20,11 +20,21 @@ static void end(struct eas_push *p, const struct err *err)
     p->done(p->ud, &copy);
 }
 
+/* An item whose deletion was refused is still there; whether another one has changed is seen when it is fetched. */
+static void not_removed(struct eas_push *p)
+{
+    struct eas_record *r = &p->record;
+
+    if (r->event && r->touched_count > 0 && r->touched[r->touched_count - 1].gone)
+        eas_record_touch(r, r->touched[r->touched_count - 1].id, false, p->arena);
+}
+
 /* Nothing of the batch was carried out: as if it had never been sent. */
 static void forget_batch(struct eas_push *p)
 {
     struct err err = {0};
 
+    not_removed(p);
     p->record.wire = false;
     p->record.request = p->record.client_id = p->record.added_id = STR_NULL;
     p->record.failed_count = 0;
@@ -138,6 +148,11 @@ static void note_failures(struct eas_push *p)
     }
 }
 
+bool eas_push_event_status(const struct eas_push *p, struct err *err)
+{
+    return eas_push_status(p->page->response_count > 0 ? &p->page->responses[0] : NULL, err);
+}
+
 static void note_added(struct eas_push *p)
 {
     const struct eas_sync_response *r = eas_push_response(p, AirSync_Add, p->record.client_id);
@@ -147,13 +162,31 @@ static void note_added(struct eas_push *p)
         p->record.added_id = arena_str(p->arena, r->id);
 }
 
+static void note_event(struct eas_push *p)
+{
+    struct err err = {0};
+
+    if (p->record.client_id.n == 0) {
+        if (!eas_push_event_status(p, &err) && err.code != ERR_NOT_FOUND)
+            not_removed(p);
+        return;
+    }
+    note_added(p);
+    if (p->record.added_id.n == 0)
+        return;
+    eas_record_touch(&p->record, p->record.added_id, false, p->arena);
+    eas_made_note(p->b, p->record.client_id, p->record.added_id);
+}
+
 static void answered(struct eas_push *p)
 {
     struct eas_sync_page *page = p->page;
     struct err err = {0};
 
     p->record.wire = false;
-    if (p->record.request.n > 0)
+    if (p->record.event)
+        note_event(p);
+    else if (p->record.request.n > 0)
         note_failures(p);
     else
         note_added(p);
@@ -271,7 +304,8 @@ static void write_commands(struct eas_push *p, struct eas_writer *w)
     if (batch->deletes_as_moves >= 0)
         eas_write_uint(w, AirSync_DeletesAsMoves, (unsigned)batch->deletes_as_moves);
     eas_write_uint(w, AirSync_GetChanges, 0);
-    eas_collection_options(w, p->kind, p->b->state.filter);
+    if (!batch->event) /* those of the last Sync stay: with some of its own, Exchange sees a conflict where there is none */
+        eas_collection_options(w, p->kind, p->b->state.filter);
     eas_write_open(w, AirSync_Commands);
     batch->write(p->ud, w);
     eas_write_close(w);
@@ -294,6 +328,15 @@ static bool check_cursor(struct eas_push *p, struct err *err)
     return true;
 }
 
+/* From now on there is something that the core has not heard. */
+static void forget_heard(struct eas_push *p)
+{
+    struct eas_folder *f = eas_folder_find(p->b, p->folder_id);
+
+    if (f)
+        f->heard = false;
+}
+
 static bool write_request(void *ud, struct eas_writer *w, struct err *err)
 {
     struct eas_push *p = ud;
@@ -312,11 +355,15 @@ static bool write_request(void *ud, struct eas_writer *w, struct err *err)
         return err_set(err, ERR_INVALID, "Sync: the changes hold what cannot be sent");
     p->record.client_id = p->batch->client_id;
     p->record.added_flags = p->batch->added_flags;
+    p->record.event = p->batch->event;
+    if (p->batch->event_id.n > 0 && !p->record.wire)
+        eas_record_touch(&p->record, p->batch->event_id, p->batch->gone, p->arena);
     if (!p->batch->mime)
         p->record.request = arena_str(p->arena, buf_view(w->out));
     if (p->record.wire)
         return true; /* written down before */
     p->record.wire = true;
+    forget_heard(p);
     if (eas_record_save(p->b, p->folder_id, &p->record, err))
         return true;
     p->record.wire = false;
@@ -359,10 +406,27 @@ void eas_push_init(struct eas_push *p, struct eas_backend *b, struct str folder_
         .b = b, .arena = arena, .folder_id = folder_id, .kind = kind, .page = eas_sync_page_new(&options)};
 }
 
+static bool is_heard(const struct eas_push *p)
+{
+    const struct eas_folder *f = eas_folder_find(p->b, p->folder_id);
+
+    return f && f->heard;
+}
+
+void eas_push_heard(struct eas_push *p)
+{
+    struct eas_folder *f = eas_folder_get(p->b, p->folder_id);
+
+    if (f)
+        f->heard = true;
+}
+
 bool eas_push_must_settle(struct eas_push *p, struct str cursor)
 {
     p->cursor = cursor;
     p->known = eas_record_load(p->b, p->folder_id, cursor, p->arena, &p->record);
+    if (p->known && !p->record.wire && is_heard(p))
+        p->record.touched_count = 0;
     return p->known && p->record.wire && p->record.request.n > 0;
 }
 

@@ -23,7 +23,11 @@ struct eas_push_batch {
     void (*write)(void *ud, struct eas_writer *w);
     struct str client_id; /* of an Add */
     unsigned added_flags;
-    struct blob *mime; /* of an Add; NULL otherwise */
+    struct blob *mime; /* of an Add of a message; NULL otherwise */
+    /* Calendars and task lists: one command on this item (empty: an Add, by its client_id), kept as it is. Its answer
+     * is eas_push_event_status(). */
+    bool event, gone;
+    struct str event_id;
 };
 
 struct eas_push {
@@ -56,6 +60,11 @@ bool eas_push_must_settle(struct eas_push *p, struct str cursor);
 void eas_push_settle(struct eas_push *p, void (*done)(void *ud, const struct err *err), void *ud);
 /* The response to a command, or NULL: it was carried out. */
 const struct eas_sync_response *eas_push_response(const struct eas_push *p, enum eas_tag command, struct str id);
+/* Of the one command on an event: false with *err when it was refused. */
+bool eas_push_event_status(const struct eas_push *p, struct err *err);
+/* The core has (or will have, when the callback that is about to come returns) what the pushes of this folder did to
+ * events: the next page need not tell it again. */
+void eas_push_heard(struct eas_push *p);
 /* False with *err when the status of a command means that it was refused. */
 bool eas_push_status(const struct eas_sync_response *response, struct err *err);
 void eas_push_close(struct eas_push *p);

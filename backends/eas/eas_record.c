@@ -7,14 +7,25 @@
 /*
  * Lines of "name value" up to an empty line, then the bytes of the request:
  *
- *     batch 1 | from CURSOR | key SYNCKEY | wire 0 or 1 | failed N N N | client-id ID | added FLAGS ID
+ *     batch 1 | from CURSOR | key SYNCKEY | wire 0 or 1 | failed N N N | client-id ID | added FLAGS ID | event 1
+ *     changed ID | removed ID
  */
 #define FIRST_LINE "batch 1"
 #define KEY_PREFIX "eas.batch."
+#define MADE_KEY   STR("eas.made") /* lines of "CLIENT-ID SERVER-ID", the newest last */
 
 static bool is_line(struct str s)
 {
     return eas_key_valid(s, BACKEND_CURSOR_MAX);
+}
+
+static void write_touched(const struct eas_record *r, struct buf *out)
+{
+    for (size_t i = 0; i < r->touched_count; i++) {
+        buf_printf(out, "%s %.*s\n", r->touched[i].gone ? "removed" : "changed", STR_ARG(r->touched[i].id));
+        if (!is_line(r->touched[i].id))
+            out->failed = true;
+    }
 }
 
 void eas_record_write(const struct eas_record *r, struct buf *out)
@@ -34,6 +45,9 @@ void eas_record_write(const struct eas_record *r, struct buf *out)
         buf_printf(out, "client-id %.*s\n", STR_ARG(r->client_id));
     if (r->added_id.n > 0)
         buf_printf(out, "added %u %.*s\n", r->added_flags, STR_ARG(r->added_id));
+    if (r->event)
+        buf_lit(out, "event 1\n");
+    write_touched(r, out);
     buf_byte(out, '\n');
     buf_str(out, r->request);
     if (!is_line(r->from) || !is_line(r->key) || !is_line(r->client_id) || !is_line(r->added_id))
@@ -82,9 +96,28 @@ static bool read_line(struct eas_record *r, struct str name, struct str value, s
         r->client_id = arena_str(arena, value);
     else if (str_is(name, "added"))
         return read_added(r, value, arena);
+    else if (str_is(name, "event"))
+        r->event = str_is(value, "1");
+    else if (str_is(name, "changed") || str_is(name, "removed"))
+        eas_record_touch(r, value, str_is(name, "removed"), arena);
     else
         return false;
     return true;
+}
+
+void eas_record_touch(struct eas_record *r, struct str id, bool gone, struct arena *arena)
+{
+    struct eas_touched *all = arena_array(arena, EAS_BATCH_MAX + 1, sizeof(*all));
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->touched_count; i++)
+        if (!str_eq(r->touched[i].id, id))
+            all[n++] = r->touched[i];
+    if (n == EAS_BATCH_MAX)
+        memmove(all, all + 1, --n * sizeof(*all));
+    all[n++] = (struct eas_touched){arena_str(arena, id), gone};
+    r->touched = all;
+    r->touched_count = n;
 }
 
 bool eas_record_read(struct eas_record *r, struct str bytes, struct arena *arena)
@@ -152,7 +185,11 @@ struct item_info *eas_record_effects(const struct eas_record *r, unsigned versio
     *ret_count = 0;
     if (r->wire)
         return list;
-    if (r->request.n > 0) {
+    if (r->event) {
+        for (size_t i = 0; i < r->touched_count; i++)
+            list[(*ret_count)++] =
+                (struct item_info){.id = r->touched[i].id, .gone = r->touched[i].gone, .received_ms = TIME_NONE};
+    } else if (r->request.n > 0) {
         *ret_count = read_request(r, version, arena, list);
     } else if (r->added_id.n > 0) {
         list[0] = (struct item_info){
@@ -213,4 +250,41 @@ void eas_record_drop(struct eas_backend *b, struct str folder_id)
     if (!host->persist_put(host->ud, key_of(folder_id, &arena), STR_NULL, &err))
         log_warn("eas", b->config.name, "%s", err.text); /* it is recognised as over the next time, too */
     arena_done(&arena);
+}
+
+void eas_made_note(struct eas_backend *b, struct str client_id, struct str id)
+{
+    const struct backend_host *host = &b->config.host;
+    struct buf old = BUF_INIT(EAS_RECORD_MAX), now = BUF_INIT(EAS_RECORD_MAX);
+    struct err err = {0};
+    struct str rest, line;
+    size_t lines = 1;
+
+    if (!is_line(client_id) || !is_line(id) || client_id.n == 0)
+        return;
+    host->persist_get(host->ud, MADE_KEY, &old);
+    for (rest = buf_view(&old); str_cut(&rest, '\n', &line);)
+        lines += line.n > 0;
+    for (rest = buf_view(&old); str_cut(&rest, '\n', &line);)
+        if (line.n > 0 && lines-- <= EAS_MADE_MAX)
+            buf_printf(&now, "%.*s\n", STR_ARG(line));
+    buf_printf(&now, "%.*s %.*s\n", STR_ARG(client_id), STR_ARG(id));
+    if (now.failed || !host->persist_put(host->ud, MADE_KEY, buf_view(&now), &err))
+        log_warn("eas", b->config.name, "%s", err.text); /* the record itself says the same for now */
+    buf_done(&old);
+    buf_done(&now);
+}
+
+struct str eas_made_find(struct eas_backend *b, struct str client_id, struct arena *arena)
+{
+    const struct backend_host *host = &b->config.host;
+    struct buf all = BUF_INIT(EAS_RECORD_MAX);
+    struct str rest, line, name, found = STR_NULL;
+
+    host->persist_get(host->ud, MADE_KEY, &all);
+    for (rest = buf_view(&all); str_cut(&rest, '\n', &line);)
+        if (str_cut(&line, ' ', &name) && str_eq(name, client_id))
+            found = arena_str(arena, line);
+    buf_done(&all);
+    return found;
 }

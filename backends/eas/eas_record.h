@@ -27,12 +27,25 @@ struct eas_record {
     struct str from;    /* the core's sync state: a whole cursor */
     struct str key;     /* the SyncKey to go on with; `wire`: the one the batch was sent with */
     bool wire;          /* no answer yet */
-    struct str request; /* the batch: a whole WBXML document of Changes or Deletes; empty: none, or an Add */
+    struct str request; /* the batch: a whole WBXML document; empty: none, or an Add of a message */
     size_t *failed;     /* positions in `request` of commands that were refused, ascending */
     size_t failed_count;
-    struct str client_id, added_id; /* an Add (its message is not kept): its ClientId; what became of it, or empty */
-    unsigned added_flags;           /* enum item_flag */
+    struct str client_id, added_id; /* an Add: its ClientId; what became of it, or empty */
+    unsigned added_flags;           /* of a message (which is not kept), enum item_flag */
+    /* Calendars and task lists: `request` is one command on one item, an Add as well. What changed is not read from it
+     * but named, because servers make of events what they like: the core gets these items fetched anew. */
+    bool event;
+    struct eas_touched *touched; /* since `from`, each once; the last one is that of `request` */
+    size_t touched_count;
 };
+struct eas_touched {
+    struct str id;
+    bool gone;
+};
+
+/* Of items whose change the core has not heard of: forget, add or correct one. At most EAS_BATCH_MAX: then the oldest
+ * goes, whose outcome was found out long before. */
+void eas_record_touch(struct eas_record *r, struct str id, bool gone, struct arena *arena);
 
 void eas_record_write(const struct eas_record *r, struct buf *out);
 /* Strings in the arena. False: not a record. */
@@ -47,5 +60,11 @@ bool eas_record_load(struct eas_backend *b, struct str folder_id, struct str cur
                      struct eas_record *ret);
 bool eas_record_save(struct eas_backend *b, struct str folder_id, const struct eas_record *r, struct err *err);
 void eas_record_drop(struct eas_backend *b, struct str folder_id);
+
+/* What became of the last Adds of events, by their ClientId: an attempt that is repeated when the record is over long
+ * since finds the item that it made. */
+#define EAS_MADE_MAX 32
+void eas_made_note(struct eas_backend *b, struct str client_id, struct str id);
+struct str eas_made_find(struct eas_backend *b, struct str client_id, struct arena *arena); /* empty: not known */
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "backends/eas/eas_backend.h"
 #include "backends/eas/eas_move_read.h"
 #include "backends/eas/eas_queue.h"
 #include "backends/eas/eas_record.h"
@@ -54,6 +55,40 @@ static void record_comes_back(void **state)
             fail_msg("cut at %zu", n);
         arena_done(&small);
     }
+    buf_done(&out);
+    arena_done(&arena);
+}
+
+/* Of events the items are named, each once, the latest word counting; of very many the newest. */
+static void record_of_events(void **state)
+{
+    struct eas_record r = {.from = STR("1 16.1 2 0 key"), .key = STR("17"), .event = true, .request = STR("bytes")};
+    struct arena arena = {0};
+    struct buf out = BUF_INIT(0);
+    struct eas_record got;
+    struct item_info *list;
+    size_t n;
+
+    (void)state;
+    eas_record_touch(&r, STR("5:1"), false, &arena);
+    eas_record_touch(&r, STR("5:2"), false, &arena);
+    eas_record_touch(&r, STR("5:1"), true, &arena);
+    eas_record_write(&r, &out);
+    assert_true(eas_record_read(&got, buf_view(&out), &arena));
+    assert_true(got.event);
+    list = eas_record_effects(&got, 161, &arena, &n);
+    assert_int_equal(n, 2);
+    same(list[0].id, "5:2");
+    assert_false(list[0].gone);
+    same(list[1].id, "5:1");
+    assert_true(list[1].gone);
+    got.wire = true;
+    eas_record_effects(&got, 161, &arena, &n);
+    assert_int_equal(n, 0);
+    for (unsigned i = 0; i < EAS_BATCH_MAX + 7; i++)
+        eas_record_touch(&r, arena_printf(&arena, "6:%u", i), false, &arena);
+    assert_int_equal(r.touched_count, EAS_BATCH_MAX);
+    same(r.touched[0].id, "6:7");
     buf_done(&out);
     arena_done(&arena);
 }
@@ -290,13 +325,10 @@ static void turns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(record_comes_back),
-        cmocka_unit_test(record_that_is_none),
-        cmocka_unit_test(effects_of_a_batch),
-        cmocka_unit_test(responses_to_commands),
-        cmocka_unit_test(answers_to_moves),
-        cmocka_unit_test(frames_around_content),
-        cmocka_unit_test(turns),
+        cmocka_unit_test(record_comes_back),     cmocka_unit_test(record_of_events),
+        cmocka_unit_test(record_that_is_none),   cmocka_unit_test(effects_of_a_batch),
+        cmocka_unit_test(responses_to_commands), cmocka_unit_test(answers_to_moves),
+        cmocka_unit_test(frames_around_content), cmocka_unit_test(turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

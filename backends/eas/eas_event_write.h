@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BACKENDS_EAS_EVENT_WRITE_H
+#define BACKENDS_EAS_EVENT_WRITE_H
+/*
+ * Calendar items and tasks as ActiveSync wants them from a client (MS-ASCAL, MS-ASTASK): struct event -> what stands in
+ * an ApplicationData. Pure.
+ *
+ * Up to 14.1 the client makes the UID, a Change carries the whole item, and the changed and deleted occurrences stand
+ * in the item of the series. From 16.0 on the server makes the UID, a Change carries what is to change and nothing else
+ * (an empty element is an error), and each occurrence is a command of its own, named by its original start. A task is
+ * whole in every version.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backends/eas/eas_wbxml.h"
+#include "bridge/base/arena.h"
+#include "bridge/base/err.h"
+#include "bridge/formats/event.h"
+
+#define EAS_EVENTS_APART 160 /* the version from which on occurrences are commands of their own */
+#define EAS_UID_MAX      300 /* characters (MS-ASCAL 2.2.2.46, 2.2.2.11) */
+
+struct eas_event_writing {
+    unsigned version;
+    struct str zone;          /* the user's (IANA): where his days begin */
+    int64_t stamped;          /* DtStamp */
+    struct str email;         /* the user's own: the organiser of what he makes */
+    bool with_exceptions;     /* up to 14.1: write the occurrences, too */
+    const struct event *base; /* what the server has: a Change; NULL: an Add */
+    unsigned parts;           /* 16.x: enum event_part, what a Change is to change */
+};
+
+/* Can a server of this version hold it? ERR_UNSUPPORTED with the reason: nothing of it is to be sent then. */
+bool eas_event_check(const struct event *e, const struct eas_event_writing *o, struct err *err);
+/* The content of the ApplicationData of an Add or Change of the item. */
+void eas_event_write(struct eas_writer *w, const struct event *e, const struct eas_event_writing *o);
+/* 16.x: what of the occurrence differs from what it is on the server (its exception in `base`, else the rule's). 0: it
+ * is what is wanted. */
+unsigned eas_event_occurrence_parts(const struct event *e, const struct event_exception *x, const struct event *base);
+/* 16.x: the content of the ApplicationData of a Change of one occurrence. */
+void eas_event_write_occurrence(struct eas_writer *w, const struct event *e, const struct event_exception *x,
+                                const struct eas_event_writing *o, unsigned parts);
+/* The occurrence's name. Compact in Sync (AirSyncBase:InstanceId), extended in MeetingResponse: 24 characters. */
+struct str eas_event_instance(const struct event *e, int64_t original, const struct eas_event_writing *o,
+                              struct arena *arena);
+struct str eas_event_instance_extended(const struct event *e, int64_t original, const struct eas_event_writing *o,
+                                       struct arena *arena);
+
+#endif
