@@ -411,8 +411,8 @@ void eas_event_write_occurrence(struct eas_writer *w, const struct event *e, con
     write_fields(w, &(struct item){.event = e, .fields = &x->fields, .o = o, .occurrence = true, .parts = parts});
 }
 
-struct str eas_event_instance(const struct event *e, int64_t original, const struct eas_event_writing *o,
-                              struct arena *arena)
+struct str eas_event_instance_id(const struct event *e, int64_t original, const struct eas_event_writing *o,
+                                 struct arena *arena)
 {
     struct buf b = BUF_INIT(64);
     struct str text;

@@ -42,8 +42,8 @@ unsigned eas_event_occurrence_parts(const struct event *e, const struct event_ex
 void eas_event_write_occurrence(struct eas_writer *w, const struct event *e, const struct event_exception *x,
                                 const struct eas_event_writing *o, unsigned parts);
 /* The occurrence's name. Compact in Sync (AirSyncBase:InstanceId), extended in MeetingResponse: 24 characters. */
-struct str eas_event_instance(const struct event *e, int64_t original, const struct eas_event_writing *o,
-                              struct arena *arena);
+struct str eas_event_instance_id(const struct event *e, int64_t original, const struct eas_event_writing *o,
+                                 struct arena *arena);
 struct str eas_event_instance_extended(const struct event *e, int64_t original, const struct eas_event_writing *o,
                                        struct arena *arena);
 

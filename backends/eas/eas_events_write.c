@@ -197,7 +197,8 @@ static void write_occurrence(void *ud, struct eas_writer *w)
 
     eas_write_open(w, command);
     eas_write_text(w, AirSync_ServerId, p->id);
-    eas_write_text(w, AirSyncBase_InstanceId, eas_event_instance(&p->wanted, x->original, &p->writing, &p->w.op.arena));
+    eas_write_text(w, AirSyncBase_InstanceId,
+                   eas_event_instance_id(&p->wanted, x->original, &p->writing, &p->w.op.arena));
     if (!x->deleted) {
         eas_write_open(w, AirSync_ApplicationData);
         eas_event_write_occurrence(w, &p->wanted, x, &p->writing, eas_event_occurrence_parts(&p->wanted, x, known(p)));

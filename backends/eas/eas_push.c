@@ -304,7 +304,8 @@ static void write_commands(struct eas_push *p, struct eas_writer *w)
     if (batch->deletes_as_moves >= 0)
         eas_write_uint(w, AirSync_DeletesAsMoves, (unsigned)batch->deletes_as_moves);
     eas_write_uint(w, AirSync_GetChanges, 0);
-    if (!batch->event) /* those of the last Sync stay: with some of its own, Exchange sees a conflict where there is none */
+    if (!batch->event) /* those of the last Sync stay: with some of its own, Exchange sees a conflict where there is
+                          none */
         eas_collection_options(w, p->kind, p->b->state.filter);
     eas_write_open(w, AirSync_Commands);
     batch->write(p->ud, w);

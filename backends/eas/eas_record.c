@@ -107,16 +107,17 @@ static bool read_line(struct eas_record *r, struct str name, struct str value, s
 
 void eas_record_touch(struct eas_record *r, struct str id, bool gone, struct arena *arena)
 {
-    struct eas_touched *all = arena_array(arena, EAS_BATCH_MAX + 1, sizeof(*all));
+    struct eas_touched *all = r->touched;
     size_t n = 0;
 
+    if (!all)
+        all = r->touched = arena_array(arena, EAS_BATCH_MAX, sizeof(*all));
     for (size_t i = 0; i < r->touched_count; i++)
-        if (!str_eq(r->touched[i].id, id))
-            all[n++] = r->touched[i];
+        if (!str_eq(all[i].id, id))
+            all[n++] = all[i];
     if (n == EAS_BATCH_MAX)
         memmove(all, all + 1, --n * sizeof(*all));
     all[n++] = (struct eas_touched){arena_str(arena, id), gone};
-    r->touched = all;
     r->touched_count = n;
 }
 

@@ -11,6 +11,7 @@
 #include "backends/eas/eas_items_read.h"
 #include "backends/eas/eas_move_read.h"
 #include "backends/eas/eas_multipart.h"
+#include "backends/eas/eas_people_read.h"
 #include "backends/eas/eas_policy.h"
 #include "backends/eas/eas_record.h"
 #include "backends/eas/eas_sync_read.h"
@@ -164,11 +165,47 @@ static void fuzz_record(struct str bytes, size_t step)
     arena_done(&arena);
 }
 
+static void fuzz_meeting(struct str bytes, size_t step)
+{
+    struct arena arena = {0};
+    struct eas_meeting_answer answer = {.arena = &arena};
+    struct err err = {0};
+
+    feed(&eas_meeting_rules, &answer, bytes, step);
+    if (!eas_meeting_status(&answer, &err) && err.code == ERR_NONE)
+        abort();
+    arena_done(&arena);
+}
+
+static void fuzz_resolve(struct str bytes, size_t step)
+{
+    static const struct str addresses[] = {{"a", 1}, {"b", 1}};
+    struct arena arena = {0};
+    struct eas_resolved list[2];
+    struct eas_resolve_answer answer = {.arena = &arena, .list = list};
+
+    eas_resolve_begin(&answer, addresses, 2);
+    feed(&eas_resolve_rules, &answer, bytes, step);
+    for (size_t i = 0; i < 2; i++) {
+        struct busy_list busy = {0};
+        struct err err = {0};
+
+        if (!eas_resolve_status(&list[i], &err))
+            continue;
+        eas_busy_add(&busy, str_sub(list[i].digits, 0, 2016), 0, 600, 1000000, &arena);
+        for (size_t k = 0; k < busy.count; k++)
+            if (busy.spans[k].from >= busy.spans[k].to || (k > 0 && busy.spans[k].from < busy.spans[k - 1].to))
+                abort();
+    }
+    arena_done(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const targets[])(struct str bytes, size_t step) = {
-        fuzz_sync, fuzz_folders, fuzz_fetch, fuzz_ping, fuzz_provision, fuzz_moves, fuzz_record};
+    static void (*const targets[])(struct str bytes, size_t step) = {fuzz_sync,   fuzz_folders,   fuzz_fetch,
+                                                                     fuzz_ping,   fuzz_provision, fuzz_moves,
+                                                                     fuzz_record, fuzz_meeting,   fuzz_resolve};
 
     if (size < 2)
         return 0;
