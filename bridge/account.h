@@ -77,6 +77,10 @@ void account_reconnect(struct account *a);
 /* Collect a folder (0: the folder list and all of them) anew from the server; UIDs are kept where messages match. */
 bool account_resync(struct account *a, int64_t folder_pk, struct err *err);
 
+struct backend_trace;
+/* What goes over the wire, as lines (backend.h); NULL: no longer. False: there is nothing to look at. */
+bool account_trace(struct account *a, const struct backend_trace *to, struct err *err);
+
 /* How an account stands, for `exbridge status`; strings are the account's, or constants. */
 struct account_status {
     const char *state;  /* "online", "syncing" (a first sync is under way), "starting", "offline", "throttled",

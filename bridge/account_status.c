@@ -86,3 +86,17 @@ bool account_resync(struct account *a, int64_t folder_pk, struct err *err)
     sync_reconnect(a->sync);
     return true;
 }
+
+bool account_trace(struct account *a, const struct backend_trace *to, struct err *err)
+{
+    if (to && (a->wiped || !a->backend)) {
+        *err = a->health;
+        return false;
+    }
+    if (!to && !a->backend)
+        return true;
+    if (!a->backend->ops->trace)
+        return err_set(err, ERR_UNSUPPORTED, "%s cannot be traced", a->backend->ops->name);
+    a->backend->ops->trace(a->backend, to);
+    return true;
+}

@@ -266,6 +266,12 @@ struct backend_config {
 };
 enum provision_answer { PROVISION_ASK, PROVISION_ACCEPT, PROVISION_REFUSE };
 
+/* Where the lines of a trace go: printable or not, without line break, valid until it returns. */
+struct backend_trace {
+    void (*line)(void *ud, struct str line);
+    void *ud;
+};
+
 struct flag_request;
 struct append_request;
 struct send_request;
@@ -279,6 +285,9 @@ struct backend_ops {
     /* The network has changed, or we have slept: kept connections are not used again. Ops under way go on. May be NULL.
      */
     void (*reconnect)(struct backend *b);
+    /* Show what goes to the server and comes from it, without secrets and without what messages say, from now on; NULL:
+     * no longer (close() ends it, too). May be NULL. */
+    void (*trace)(struct backend *b, const struct backend_trace *to);
 
     /* Prove that the credentials work; for passthrough, `secret` is the password a client offered (kept in memory by
      * the login when accepted). Empty secret: use what the login has. reply.login */

@@ -76,6 +76,7 @@ struct control_call {
     unsigned timeout_s;       /* without a line from the daemon; 0 = wait for ever */
     control_part_cb *on_part; /* may be NULL */
     void *ud;
+    int stop_fd; /* readable: the caller has heard enough, the call ends well and without an answer; 0 = none */
 };
 /* Ask, and wait for the answer; *ret_answer (may be NULL) is the caller's. ERR_OFFLINE with status CONTROL_NOT_RUNNING:
  * there is no daemon. Other errors are the daemon's own, or say what went wrong on the way. */

@@ -56,19 +56,24 @@ static bool send_request(int fd, const struct control_call *call, struct err *er
     return ok;
 }
 
-/* The next line, without its LF, at the front of `in`; *ret_n is its length. */
-static bool read_line(int fd, struct buf *in, unsigned timeout_s, size_t *ret_n, struct err *err)
+/* The next line, without its LF, at the front of `in`; *ret_n is its length. False with ERR_NONE: the caller has heard
+ * enough. */
+static bool read_line(int fd, const struct control_call *call, struct buf *in, size_t *ret_n, struct err *err)
 {
     for (;;) {
         *ret_n = str_find_byte(buf_view(in), '\n');
         if (*ret_n != (size_t)-1)
             return true;
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        int ready = poll(&p, 1, timeout_s ? (int)timeout_s * 1000 : -1);
+        struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = call->stop_fd, .events = POLLIN}};
+        int ready = poll(p, call->stop_fd ? 2 : 1, call->timeout_s ? (int)call->timeout_s * 1000 : -1);
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready == 0)
-            return err_set(err, ERR_OFFLINE, "the daemon did not answer within %u s", timeout_s);
+            return err_set(err, ERR_OFFLINE, "the daemon did not answer within %u s", call->timeout_s);
+        if (p[1].revents) {
+            *err = (struct err){.code = ERR_NONE};
+            return false;
+        }
         char *room = buf_room(in, 65536);
         ssize_t n = room ? recv(fd, room, 65536, 0) : -1;
         if (!room)
@@ -103,7 +108,7 @@ static bool converse(int fd, const struct control_call *call, struct buf *in, js
     size_t n;
     if (!send_request(fd, call, err))
         return false;
-    while (read_line(fd, in, call->timeout_s, &n, err)) {
+    while (read_line(fd, call, in, &n, err)) {
         json_t *line = json_loadb(in->p, n, 0, NULL);
         json_t *part = json_object_get(line, "part"), *answer = json_object_get(line, "answer");
         bool ok = json_is_true(json_object_get(line, "ok"));
@@ -118,7 +123,7 @@ static bool converse(int fd, const struct control_call *call, struct buf *in, js
         if (!part)
             return ok;
     }
-    return false;
+    return err->code == ERR_NONE;
 }
 
 bool control_call(const struct control_call *call, json_t **ret_answer, struct err *err)

@@ -11,6 +11,7 @@ static const struct cli_command *const commands[] = {
     &cli_doctor,
     &cli_login,
     &cli_resync,
+    &cli_trace,
     &cli_reload,
     &cli_password,
     &cli_client_settings,

@@ -80,6 +80,7 @@ static void close_backend(struct backend *base)
     eas_setup_done(b);
     eas_queue_done(&b->syncs);
     eas_queue_done(&b->hierarchies);
+    eas_trace(base, NULL);
     http_client_free(&b->http);
     while (!list_empty(&b->folders)) {
         struct eas_folder *f = LIST_ITEM(b->folders.next, struct eas_folder, link);
@@ -257,6 +258,7 @@ const struct backend_ops eas_backend_ops = {
     .open = open_backend,
     .close = close_backend,
     .reconnect = reconnect,
+    .trace = eas_trace,
     .login = eas_login,
     .folders = eas_folders,
     .sync = eas_sync,

@@ -72,6 +72,7 @@ struct eas_setup {
     struct err refused; /* why the last round ended without a key */
 };
 
+struct trace;
 struct eas_backend {
     struct backend base;
     struct backend_config config;
@@ -105,6 +106,7 @@ struct eas_backend {
     uint64_t ping_next_ms;     /* no Ping before */
     struct list folders;
     size_t folder_count;
+    struct trace *trace; /* NULL: nobody looks on */
 };
 
 /* The folder's memory, made if it is not there; NULL only when there are too many. */
@@ -145,6 +147,8 @@ void eas_setup_done(struct eas_backend *b);
 
 /* --- operations ----------------------------------------------------------------------------------------------------
  */
+extern const struct trace_format eas_trace_format; /* backends/common/trace.h */
+void eas_trace(struct backend *b, const struct backend_trace *to);
 struct op *eas_login(struct backend *b, struct str secret, op_cb *cb, void *ud);
 struct op *eas_folders(struct backend *b, struct str cursor, op_cb *cb, void *ud);
 struct op *eas_sync(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);

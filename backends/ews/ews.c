@@ -127,6 +127,7 @@ static void close_backend(struct backend *b)
 {
     struct ews *e = (struct ews *)b;
     ews_watch_close(e);
+    ews_trace(b, NULL);
     http_client_free(&e->http);
     for (size_t i = 0; i < sizeof(e->roles) / sizeof(e->roles[0]); i++)
         mem_free(e->roles[i]);
@@ -139,6 +140,7 @@ const struct backend_ops ews_ops = {
     .open = open_backend,
     .close = close_backend,
     .reconnect = reconnect,
+    .trace = ews_trace,
     .login = ews_login,
     .folders = ews_folders,
     .sync = ews_sync,

@@ -46,6 +46,7 @@ struct ews_tuning {
 };
 
 struct ews_watch;
+struct trace;
 
 struct ews {
     struct backend base;
@@ -66,6 +67,7 @@ struct ews {
     char *roles[16];
     unsigned sync_page; /* smaller after a timeout */
     struct ews_watch *watch;
+    struct trace *trace; /* NULL: nobody looks on */
 };
 
 static inline bool ews_is_15(const struct ews *e)
@@ -101,6 +103,8 @@ struct op *ews_folder_create(struct backend *b, struct str parent_id, struct str
 struct op *ews_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
                              void *ud);
 struct op *ews_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
+extern const struct trace_format ews_trace_format; /* backends/common/trace.h */
+void ews_trace(struct backend *b, const struct backend_trace *to);
 void ews_watch_reconnect(struct ews *e); /* what is parked is asked for again, on a new connection */
 void ews_watch_close(struct ews *e);
 

@@ -8,6 +8,7 @@
 extern const struct cli_command cli_run;
 extern const struct cli_command cli_status;
 extern const struct cli_command cli_resync;
+extern const struct cli_command cli_trace;
 extern const struct cli_command cli_reload;
 extern const struct cli_command cli_setup;
 extern const struct cli_command cli_doctor;

@@ -47,6 +47,7 @@ static size_t on_header(char *p, size_t size, size_t count, void *ud)
     if (r->dead)
         return 0;
     touch(r);
+    http_look(r, HTTP_ANSWERED_HEAD, line);
     r->header_bytes += n;
     if (r->header_bytes > HEADERS_MAX) {
         err_set(&r->err, ERR_TOO_BIG, "more than %zu bytes of HTTP headers", HEADERS_MAX);
@@ -88,6 +89,7 @@ static size_t on_body(char *p, size_t size, size_t count, void *ud)
     r->received += n;
     if (r->dead || !tell_head(r) || !within_limits(r))
         return 0;
+    http_look(r, HTTP_ANSWERED_BODY, str_of(p, n));
     if (r->ev.on_body && !r->ev.on_body(r->ud, r, str_of(p, n))) {
         if (!r->dead)
             err_set(&r->err, ERR_PROTOCOL, "unexpected answer, HTTP status %d", r->status);
@@ -271,6 +273,7 @@ void http_request_finish(struct http_request *r, CURLcode result)
         describe(r, result, &err);
         r->dead = true;
         list_remove(&r->link);
+        http_look(r, HTTP_ENDED, str_from(err.code == ERR_NONE ? NULL : err.text));
         if (r->ev.on_done)
             r->ev.on_done(r->ud, r, &err);
         http_request_free(r);
@@ -297,6 +300,7 @@ void http_abort(struct http_request **req)
     if (!r || r->dead)
         return;
     r->dead = true;
+    http_look(r, HTTP_ENDED, STR_NULL);
     struct http_client *c = r->client;
     c->busy++;
     list_remove(&r->link);
@@ -355,6 +359,7 @@ struct http_request *http_start(struct http_client *c, const struct http_request
     r->easy = curl_easy_init();
     assert(r->easy);
     set_callbacks(r);
+    http_look_begin(r);
     http_request_set_up(r, opts); /* r->err says what was wrong */
     loop_defer(c->loop, &r->start);
     return r;

@@ -46,6 +46,21 @@ void http_client_forget_connections(struct http_client *c); /* after suspend, ne
 void http_client_forget_cookies(struct http_client *c);
 void http_client_add_cookie(struct http_client *c, const char *set_cookie_line);
 
+/*
+ * Somebody looks on (exbridge trace): what goes over the wire for requests that begin from now on, and what is still to
+ * come of answers under way. Heads hold credentials and bodies hold mail: to leave out what is not to be seen is the
+ * looker's business. Called from inside libcurl: nothing of the client may be started, aborted or freed there.
+ */
+enum http_sight {
+    HTTP_ASKED_HEAD,    /* the request's head in any number of lines; in a handshake it comes several times */
+    HTTP_ASKED_BODY,    /* the next piece of the body */
+    HTTP_ANSWERED_HEAD, /* one line of the answer's head */
+    HTTP_ANSWERED_BODY, /* the next piece, decompressed */
+    HTTP_ENDED          /* bytes: why there is no answer; empty: there is, or nobody wants it any more */
+};
+typedef void http_look_fn(void *ud, uint64_t request, enum http_sight sight, struct str bytes);
+void http_client_look(struct http_client *c, http_look_fn *fn, void *ud); /* fn NULL: no longer */
+
 struct http_header {
     const char *name;
     const char *value; /* CR or LF in it: the request fails with ERR_INVALID */

@@ -2,8 +2,8 @@
 #ifndef BRIDGE_IO_HTTP_PRIVATE_H
 #define BRIDGE_IO_HTTP_PRIVATE_H
 /*
- * Between http_client.c (libcurl on the loop, connections, cookies), http_setup.c (options of a request) and http.c
- * (its life). For bridge/io only.
+ * Between http_client.c (libcurl on the loop, connections, cookies), http_setup.c (options of a request), http.c (its
+ * life) and http_look.c (who looks on). For bridge/io only.
  *
  * libcurl forbids to remove a transfer from inside its callbacks, and our users may abort, or free the client, in
  * theirs. So whoever calls libcurl or a user's callback raises client->busy; what ends meanwhile goes to client->dead
@@ -36,12 +36,16 @@ struct http_client {
     struct deferred tidy; /* frees what could not be freed where it ended */
     unsigned busy;        /* > 0: inside libcurl or a callback of ours; nothing may be freed */
     bool closing;
+    uint64_t request_count;
+    http_look_fn *look; /* NULL: nobody looks on */
+    void *look_ud;
 };
 
 struct http_request {
     struct list link; /* of pool->requests, or client->dead */
     struct http_client *client;
     struct pool *pool;
+    uint64_t number; /* for who looks on */
     CURL *easy;
     struct curl_slist *headers;
     struct http_events ev;
@@ -76,5 +80,9 @@ void http_request_finish(struct http_request *r, CURLcode result);
 
 /* http_setup.c: everything but callbacks. False: r->err says why. */
 bool http_request_set_up(struct http_request *r, const struct http_request_opts *opts);
+
+/* http_look.c */
+void http_look(const struct http_request *r, enum http_sight sight, struct str bytes);
+void http_look_begin(struct http_request *r); /* before the transfer starts */
 
 #endif

@@ -178,6 +178,7 @@ static int run(struct cli *c)
     list_init(&p.slots);
     list_init(&p.logins);
     list_init(&p.login_jobs);
+    list_init(&p.trace_jobs);
     p.started_s = time_wall_s();
     daemon_harden();
     log_set_level(p.config->server.log_level);

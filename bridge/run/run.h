@@ -3,7 +3,8 @@
 #define BRIDGE_RUN_RUN_H
 /*
  * What `exbridge run` is made of, between the files of this folder: run.c (its life), run_certs.c, run_accounts.c,
- * run_servers.c, run_reload.c, run_control.c. The one folder, besides main.c, that knows protocols and backends.
+ * run_servers.c, run_reload.c, run_control.c, run_login.c, run_trace.c. The one folder, besides main.c, that knows
+ * protocols and backends.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,6 +71,7 @@ struct program {
     struct secrets *secrets;
     struct timer *keyring_timer; /* accounts wait for their key */
     struct list login_jobs;      /* run_login.c */
+    struct list trace_jobs;      /* run_trace.c */
     struct accounts *accounts;
     struct list slots, logins; /* struct run_account, struct run_login */
     int64_t started_s;
@@ -127,5 +129,9 @@ void run_start_control(struct program *p);
 void run_on_login(void *program, struct control_request *r, const struct json_t *args);
 void run_login_secrets_changed(struct program *p);
 void run_login_drop(struct program *p, const struct run_account *slot); /* it goes, or changes */
+
+/* run_trace.c: the command "trace" */
+void run_trace_begin(struct program *p, struct account *a, struct control_request *r);
+void run_trace_drop(struct program *p, const struct run_account *slot); /* it goes, or changes */
 
 #endif

@@ -212,6 +212,7 @@ void run_change_account(struct program *p, struct run_account *slot, struct conf
         slot->closing = true;
         slot->closing_ms = time_mono_ms();
         run_login_drop(p, slot);
+        run_trace_drop(p, slot);
         if (slot->account)
             account_shut(slot->account);
     }

@@ -176,6 +176,13 @@ static void on_resync(void *ud, struct control_request *r, const json_t *args)
     control_fail(r, &err);
 }
 
+static void on_trace(void *ud, struct control_request *r, const json_t *args)
+{
+    struct account *a = account_of(ud, r, args);
+    if (a)
+        run_trace_begin(ud, a, r);
+}
+
 /* --- reload ------------------------------------------------------------------------------------------- */
 
 static json_t *lines_of(const struct buf *text)
@@ -216,11 +223,8 @@ void run_start_control(struct program *p)
     static const struct {
         const char *name;
         control_fn *fn;
-    } commands[] = {{"ping", on_ping},
-                    {"status", on_status},
-                    {"resync", on_resync},
-                    {"reload", on_reload},
-                    {"login", run_on_login}};
+    } commands[] = {{"ping", on_ping},     {"status", on_status},   {"resync", on_resync},
+                    {"reload", on_reload}, {"login", run_on_login}, {"trace", on_trace}};
     struct buf path = BUF_INIT(0);
     struct err err;
     control_path(&path, &p->config->server);

@@ -212,7 +212,8 @@ static void count_part(void *ud, const json_t *part)
 
 static struct caller call(struct daemon *d, const char *command, json_t *args)
 {
-    struct caller c = {.call = {buf_z(&d->path), command, args, 20, count_part, NULL}};
+    struct caller c = {
+        .call = {.path = buf_z(&d->path), .command = command, .args = args, .timeout_s = 20, .on_part = count_part}};
     struct caller *shared = mem_dup(&c, sizeof(c));
     shared->call.ud = shared;
     pthread_create(&shared->thread, NULL, call_in_thread, shared);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge/io/http_private.h"
+
+void http_client_look(struct http_client *c, http_look_fn *fn, void *ud)
+{
+    c->look = fn;
+    c->look_ud = ud;
+}
+
+void http_look(const struct http_request *r, enum http_sight sight, struct str bytes)
+{
+    if (r->client->look)
+        r->client->look(r->client->look_ud, r->number, sight, bytes);
+}
+
+/* What is answered comes by other ways: here it would still be compressed. */
+static int on_debug(CURL *easy, curl_infotype type, char *p, size_t n, void *ud)
+{
+    (void)easy;
+    if (type == CURLINFO_HEADER_OUT)
+        http_look(ud, HTTP_ASKED_HEAD, str_of(p, n));
+    else if (type == CURLINFO_DATA_OUT)
+        http_look(ud, HTTP_ASKED_BODY, str_of(p, n));
+    return 0;
+}
+
+void http_look_begin(struct http_request *r)
+{
+    r->number = ++r->client->request_count;
+    if (!r->client->look)
+        return;
+    curl_easy_setopt(r->easy, CURLOPT_DEBUGFUNCTION, on_debug);
+    curl_easy_setopt(r->easy, CURLOPT_DEBUGDATA, r);
+    curl_easy_setopt(r->easy, CURLOPT_VERBOSE, 1L);
+}
