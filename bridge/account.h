@@ -95,7 +95,8 @@ struct account_status {
     uint64_t retry_in_ms;   /* next attempt after a failure; 0 = none is waited for */
     uint64_t looked_ago_ms; /* since the server last answered; UINT64_MAX = never in this process's life */
     uint64_t cache_bytes, cache_limit;
-    size_t changes, submits; /* of clients, on their way to the server */
+    struct err cache_trouble; /* code ERR_NONE: what is read is kept */
+    size_t changes, submits;  /* of clients, on their way to the server */
 };
 void account_status(struct account *a, struct account_status *ret);
 

@@ -16,6 +16,7 @@ static const char *state_of(const struct account *a, const struct sync_look *loo
     static const char *const names[ERR_MAX] = {
         [ERR_AUTH] = "needs-login",    [ERR_DENIED] = "needs-admin", [ERR_POLICY] = "needs-admin",
         [ERR_THROTTLED] = "throttled", [ERR_OFFLINE] = "offline",    [ERR_PROTOCOL] = "offline",
+        [ERR_DISK] = "disk",
     };
     if (a->wiped)
         return "wiped";
@@ -54,6 +55,7 @@ void account_status(struct account *a, struct account_status *ret)
         .looked_ago_ms = look.looked_ago_ms,
         .cache_bytes = a->cache && !a->wiped ? cache_bytes(a->cache) : 0,
         .cache_limit = a->opts.cache_limit,
+        .cache_trouble = a->cache && !a->wiped ? *cache_trouble(a->cache) : (struct err){0},
         .changes = length(&a->changes),
         .submits = length(&a->submits),
     };

@@ -17,7 +17,8 @@
 #include "bridge/db.h"
 
 #define CACHE_VERSION 2
-#define EVICT_SHARE   20 /* one part in so many is evicted when the limit is reached */
+#define TROUBLE_MS    (60 * 1000) /* a full disk has room for some small things: so long without a failure is its end */
+#define EVICT_SHARE   20          /* one part in so many is evicted when the limit is reached */
 
 static const char schema[] =
     "CREATE TABLE about (epoch TEXT);"
@@ -37,6 +38,8 @@ struct cache {
     unsigned char key[32];
     bool sealed;
     uint64_t limit, bytes;
+    struct err trouble; /* what last kept content from being kept; code ERR_NONE = nothing */
+    uint64_t trouble_ms;
 };
 
 /* --- opening
@@ -96,13 +99,44 @@ static void end_reading(struct cache *c)
     c->reading = false;
 }
 
+/* --- trouble: told once, and its end once
+ * --------------------------------------------------------------------------------------------------------------- */
+
+void cache_failed(struct cache *c, const struct err *err)
+{
+    if (err->code != ERR_DISK || c->trouble.code == ERR_NONE)
+        log_warn("cache", NULL, "content is not kept, but fetched again: %s", err->text);
+    if (err->code != ERR_DISK)
+        return; /* of one message */
+    c->trouble = *err;
+    c->trouble_ms = time_mono_ms();
+}
+
+static void went_well(struct cache *c)
+{
+    if (c->trouble.code != ERR_NONE)
+        log_info("cache", NULL, "%s: content is kept again", c->dir);
+    c->trouble = (struct err){0};
+}
+
+const struct err *cache_trouble(const struct cache *c)
+{
+    return &c->trouble;
+}
+
 static void on_commit(void *ud)
 {
     struct cache *c = ud;
     struct err err = {0};
     end_reading(c);
-    if (c->db.depth && !db_commit(&c->db, &err))
-        log_warn("cache", NULL, "%s: %s (the content will be fetched again)", c->dir, err.text);
+    if (c->db.depth == 0)
+        return;
+    if (!db_commit(&c->db, &err)) {
+        cache_failed(c, &err);
+        c->bytes = sum_of_sizes(c);
+    } else if (time_mono_ms() - c->trouble_ms > TROUBLE_MS) {
+        went_well(c);
+    }
 }
 
 struct cache *cache_open(struct loop *loop, const char *dir, const char *epoch, const unsigned char *key,
@@ -468,6 +502,7 @@ bool cache_put_message(struct cache *c, int64_t pk, const struct blob *message, 
     if (!cache_put_header(c, pk, header, true, err) || !put_structure(c, pk, structure, err) ||
         !put_message_row(c, pk, blob_size(message), sum, err))
         return false;
+    went_well(c);
     c->bytes += blob_size(message);
     if (c->limit && c->bytes > c->limit)
         evict(c);

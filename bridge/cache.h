@@ -58,6 +58,10 @@ bool cache_unseal(const struct cache *c, struct str label, struct str stored, st
 
 void cache_drop(struct cache *c, int64_t pk);
 uint64_t cache_bytes(const struct cache *c); /* of messages */
+/* Something could not be kept. Callers of cache_put_*() report what those gave them; a full disk is logged when it
+ * begins and when it is over. */
+void cache_failed(struct cache *c, const struct err *err);
+const struct err *cache_trouble(const struct cache *c); /* code ERR_NONE: none */
 /* Overwrite nothing, delete everything: remote wipe. The cache is unusable after it. */
 void cache_destroy(struct cache *c);
 

@@ -84,6 +84,7 @@ static void end(struct calendar_write *w)
 static void fail(struct calendar_write *w, const struct err *err)
 {
     w->done.err = *err;
+    sync_disk_failed(w->account->sync, err);
     end(w);
 }
 

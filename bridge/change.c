@@ -69,8 +69,10 @@ struct change *change_new(struct account *a, struct mailbox *m, change_cb *cb, v
 
 void change_end(struct change *c, const struct err *err)
 {
-    if (err)
+    if (err) {
         c->result.err = *err;
+        sync_disk_failed(c->account->sync, err);
+    }
     deferred_init(&c->finish, on_finish, c);
     loop_defer(c->account->loop, &c->finish);
 }

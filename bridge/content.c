@@ -57,11 +57,6 @@ void content_keep_rendering(struct mailbox *m, const struct message *msg, enum c
 /* --- putting away
  * ------------------------------------------------------------------------------------------------------------- */
 
-static void complain(struct account *a, const struct err *err)
-{
-    log_warn("cache", account_name(a), "content is not kept: %s", err->text);
-}
-
 static bool read_range(const struct blob *b, uint64_t n, struct buf *out, struct err *err)
 {
     char *room = n <= MIME_MAX_ALL_HEADER_BYTES ? buf_room(out, (size_t)n) : NULL;
@@ -80,7 +75,7 @@ void content_take_header(struct account *a, int64_t item_pk, struct blob *header
     if (cache_header(a->cache, item_pk, NULL, NULL) == CACHE_NO_HEADER &&
         (!read_range(header, blob_size(header), &bytes, &err) ||
          !cache_put_header(a->cache, item_pk, buf_view(&bytes), false, &err)))
-        complain(a, &err);
+        cache_failed(a->cache, &err);
     buf_done(&bytes);
 }
 
@@ -107,7 +102,7 @@ void content_take_message(struct account *a, int64_t folder_pk, int64_t item_pk,
     if (ok)
         content_size_known(a->content, folder_pk, item_pk, blob_size(message));
     else
-        complain(a, &err);
+        cache_failed(a->cache, &err);
     buf_done(&header);
     buf_done(&packed);
     arena_done(&arena);

@@ -15,7 +15,8 @@ static bool fail(struct db *db, struct err *err)
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
-        return err_set(err, ERR_DISK, "database: %s", what);
+        return err_set(err, ERR_DISK, "%s: %s", db->handle ? sqlite3_db_filename(db->handle, "main") : "database",
+                       what);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return err_set(err, ERR_EXISTS, "database is in use by another process: %s", what);

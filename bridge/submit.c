@@ -61,6 +61,7 @@ static void on_answer(void *ud)
 static void answer(struct submit *s, const struct err *err)
 {
     s->err = err ? *err : (struct err){0};
+    sync_disk_failed(s->account->sync, &s->err);
     deferred_init(&s->later, on_answer, s);
     loop_defer(s->account->loop, &s->later);
 }

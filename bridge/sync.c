@@ -128,6 +128,8 @@ void sync_folders_changed(struct sync *s)
 
 uint64_t sync_back_off_ms(unsigned failures, const struct err *err)
 {
+    if (err->code == ERR_DISK)
+        return SYNC_DISK_MS;
     if (!err_is_transient(err->code))
         return SYNC_STOPPED_MS;
     uint64_t ms = SYNC_RETRY_MIN_MS;
@@ -152,6 +154,25 @@ static void account_trouble(struct sync *s, const struct err *err)
     wake_list(&s->listing_waits, err);
     LIST_EACH (&s->folders, l)
         wake(LIST_ITEM(l, struct sync_folder, link), err);
+}
+
+void sync_disk_failed(struct sync *s, const struct err *err)
+{
+    if (!s || s->stopped || err->code != ERR_DISK)
+        return;
+    s->disk_err = *err;
+    sync_schedule(s);
+}
+
+/* The listing is what will tell that there is room again. */
+static void tell_disk(struct sync *s)
+{
+    struct err err = s->disk_err;
+    if (err.code == ERR_NONE)
+        return;
+    s->disk_err = (struct err){0};
+    s->hierarchy_dirty = true;
+    account_trouble(s, &err);
 }
 
 static void account_fine(struct sync *s)
@@ -299,6 +320,8 @@ static void on_page(void *ud, const struct reply *reply)
         crash_point("sync.stored");
         if (ok)
             page_applied(s, f, reply, &done);
+        else if (err.code == ERR_DISK)
+            sync_disk_failed(s, &err);
         else
             folder_trouble(s, f, &err);
     } else if (err.code == ERR_STALE) {
@@ -368,6 +391,7 @@ static void on_turn(void *ud)
     uint64_t now = time_mono_ms(), wake_ms = now + SYNC_POLL_MS;
     if (s->stopped)
         return;
+    tell_disk(s);
     sync_mark_due(s, now, &wake_ms);
     if (s->not_before_ms > now) {
         wake_ms = s->not_before_ms < wake_ms ? s->not_before_ms : wake_ms;

@@ -15,8 +15,9 @@
  * poll.
  *
  * Errors: transient ones are retried with exponential back-off (SYNC_RETRY_MIN_MS to SYNC_RETRY_MAX_MS, or what the
- * server asks for); ERR_AUTH, ERR_DENIED, ERR_POLICY stop the engine until sync_kick() or SYNC_STOPPED_MS has passed.
- * Every outcome goes to the account's health, logged when it changes.
+ * server asks for); a full disk of our own is tried every SYNC_DISK_MS; ERR_AUTH, ERR_DENIED, ERR_POLICY stop the
+ * engine until sync_kick() or SYNC_STOPPED_MS has passed. Every outcome goes to the account's health, logged when it
+ * changes.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,7 @@
 #define SYNC_RETRY_MIN_MS (5 * 1000)
 #define SYNC_RETRY_MAX_MS (5 * 60 * 1000)
 #define SYNC_STOPPED_MS   (15 * 60 * 1000)
+#define SYNC_DISK_MS      (10 * 1000)     /* while our own disk is full */
 #define SYNC_POLL_MS      (5 * 60 * 1000) /* safety poll of every folder, and of the folder list */
 #define SYNC_NOOP_MS      (30 * 1000)     /* the selected folder (the list, on LIST), at most, when a client asks */
 
@@ -39,6 +41,9 @@ void sync_free(struct sync **s);
 void sync_stop(struct sync *s);
 /* Credentials are there, the network is back: forget back-off and try now. */
 void sync_kick(struct sync *s);
+/* The state could not be written (ERR_DISK; other errors are left alone): the account's health says so until a listing
+ * of the folders has been committed. May be called from inside any callback. */
+void sync_disk_failed(struct sync *s, const struct err *err);
 /* The account's folder list was reloaded: take up new folders, forget gone ones. */
 void sync_folders_changed(struct sync *s);
 /* Look at this folder now; `max_age_ms`: unless it was synced so recently, or a watch covers it and it is clean. */

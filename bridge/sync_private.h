@@ -43,6 +43,7 @@ struct sync {
     bool hierarchy_stale;
     unsigned failures, watch_failures;
     uint64_t not_before_ms, watch_not_before_ms, failed_ms;
+    struct err disk_err; /* to be told with the next turn; code ERR_NONE = none */
     uint64_t listed_ms;  /* the folder list, as synced_ms of a folder */
     uint64_t watched_ms; /* when the running watch began */
     bool pushed;         /* what was synced is covered by a push of everything */

@@ -60,6 +60,7 @@ static void add_state(struct buf *out, const json_t *a)
                  {"needs-admin", "NEEDS ADMINISTRATOR"},
                  {"wiped", "WIPED"},
                  {"closed", "CANNOT BE OPENED"},
+                 {"disk", "DISK FULL OR FAILING"},
                  {"trouble", "IN TROUBLE"},
                  {"unknown", "not known"}};
     const char *state = text_of(a, "state");
@@ -125,6 +126,8 @@ static void say_use(const json_t *a)
         buf_printf(&b, "; %lld messages being sent", (long long)number_of(a, "sending"));
     cli_say("    %s", buf_z(&b));
     buf_done(&b);
+    if (*text_of(cache, "trouble"))
+        cli_say("    what is read cannot be kept: %s", text_of(cache, "trouble"));
 }
 
 static void say_account(const json_t *a)
@@ -184,8 +187,9 @@ static int verdict(const json_t *status)
     static const struct {
         const char *state;
         int code;
-    } table[] = {{"needs-login", EX_NOPERM}, {"needs-admin", EX_NOPERM}, {"wiped", EX_NOPERM},    {"closed", EX_NOPERM},
-                 {"offline", EX_TEMPFAIL},   {"throttled", EX_TEMPFAIL}, {"trouble", EX_TEMPFAIL}};
+    } table[] = {{"needs-login", EX_NOPERM}, {"needs-admin", EX_NOPERM}, {"wiped", EX_NOPERM},
+                 {"closed", EX_NOPERM},      {"offline", EX_TEMPFAIL},   {"throttled", EX_TEMPFAIL},
+                 {"trouble", EX_TEMPFAIL},   {"disk", EX_NOPERM}};
     int code = EX_OK;
     size_t i;
     json_t *item;

@@ -160,7 +160,7 @@ static bool look_at_status(struct doctor *d, const struct config_account *a)
         {"online", DOCTOR_OK, true},         {"syncing", DOCTOR_OK, true},       {"starting", DOCTOR_OK, true},
         {"unknown", DOCTOR_OK, true},        {"offline", DOCTOR_WARN, true},     {"throttled", DOCTOR_WARN, false},
         {"needs-login", DOCTOR_FAIL, false}, {"needs-admin", DOCTOR_FAIL, true}, {"wiped", DOCTOR_FAIL, false},
-        {"closed", DOCTOR_FAIL, true},       {"trouble", DOCTOR_WARN, true}};
+        {"closed", DOCTOR_FAIL, true},       {"trouble", DOCTOR_WARN, true},     {"disk", DOCTOR_FAIL, true}};
     if (!status)
         return true;
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

@@ -29,6 +29,7 @@ static json_t *next_step(const struct run_account *slot, const struct account_st
         {"needs-login", "exbridge login %s"},
         {"needs-admin", "ask the administrator of the server; exbridge doctor %s says more"},
         {"offline", "exbridge doctor %s"},
+        {"disk", "make room on this disk; account %s goes on by itself then"},
         {"trouble", "exbridge doctor %s"},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
@@ -91,8 +92,10 @@ static void add_running(struct program *p, struct run_account *slot, json_t *o)
     json_object_set_new(o, "syncing", current_of(&s));
     json_object_set_new(o, "push", json_string(s.push));
     json_object_set_new(o, "special", special_of(slot->account));
-    json_object_set_new(
-        o, "cache", json_pack("{s:I, s:I}", "bytes", (json_int_t)s.cache_bytes, "limit", (json_int_t)s.cache_limit));
+    json_object_set_new(o, "cache",
+                        json_pack("{s:I, s:I, s:o}", "bytes", (json_int_t)s.cache_bytes, "limit",
+                                  (json_int_t)s.cache_limit, "trouble",
+                                  s.cache_trouble.code == ERR_NONE ? json_null() : control_text(s.cache_trouble.text)));
     json_object_set_new(o, "changes", json_integer((json_int_t)s.changes));
     json_object_set_new(o, "sending", json_integer((json_int_t)s.submits));
     json_object_set_new(o, "clients", json_integer((json_int_t)servers_account_clients(p->servers, slot->account)));

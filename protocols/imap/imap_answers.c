@@ -22,7 +22,7 @@ static const struct imap_answer answers[] = {
     [ERR_PROTOCOL] = {"UNAVAILABLE", "The server of %1$s gave an answer that makes no sense; see: exbridge status"},
     [ERR_STALE] = {"UNAVAILABLE", "The mail of %1$s is being synchronised anew; try again soon."},
     [ERR_POLICY] = {"CONTACTADMIN", "A policy of the server stands in the way of %1$s; see: exbridge status"},
-    [ERR_DISK] = {"SERVERBUG", "The disk of this computer is full or failing (%1$s); see: exbridge doctor"},
+    [ERR_DISK] = {"UNAVAILABLE", "The disk of this computer is full or failing (%1$s); see: exbridge doctor"},
     [ERR_INTERNAL] = {"SERVERBUG", "Something unexpected happened in %1$s; the log has more."},
 };
 _Static_assert(sizeof(answers) / sizeof(answers[0]) == ERR_MAX, "every error has an answer");

@@ -22,7 +22,7 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-for folder in ("tests/exchange", "tests/exchange/judges", "tests/servers", "tests/imap", "tests/smtp"):
+for folder in ("tests/exchange", "tests/exchange/judges", "tests/servers", "tests/imap", "tests/smtp", "tests/caldav"):
     if os.path.join(ROOT, folder) not in sys.path:
         sys.path.insert(0, os.path.join(ROOT, folder))
 
