@@ -313,7 +313,8 @@ struct backend_ops {
     /* Unknown outcomes are resolved inside where the server gives evidence; else ERR_OFFLINE. reply.created */
     struct op *(*append)(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
     /* Is there an item with this evidence? ERR_NOT_FOUND: no. For an append that is to be taken back after its answer
-     * was lost. reply.created */
+     * was lost. reply.created. NULL: the server keeps no evidence (EAS); after a lost answer the core synchronises the
+     * folder and looks for the Message-ID among what has come. */
     struct op *(*find_appended)(struct backend *b, struct str folder_id, struct str evidence, op_cb *cb, void *ud);
     struct op *(*send)(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
     /* kind: mail, calendar or tasks. reply.created */

@@ -2,8 +2,8 @@
 /*
  * APPEND, MULTIAPPEND and REPLACE:
  *
- *     recognise -> rows ASKED -> one message after the other: [sent? look for the server's copy] store -> all in one
- * transaction -> [REPLACE: remove the old one] -> answer
+ *     recognise -> rows ASKED -> one message after the other: [sent? look for the server's copy] [asked before? look
+ * whether it is there] store -> all in one transaction -> [REPLACE: remove the old one] -> answer
  *
  * A failure before the transaction takes back what the server has got already (change_undo.c); so does the next start
  * after a crash. A client that repeats the command after a lost answer is given what its first attempt made.
@@ -176,7 +176,10 @@ static bool add_rows(struct change *c, struct err *err)
         memcpy(m->evidence, buf_z(&token), token.n + 1);
         buf_done(&token);
         m->replaces_pk = replaced_pk(c);
-        rows[n] = (struct append_new){.key = m->key, .evidence = str_from(m->evidence), .replaces_pk = m->replaces_pk};
+        rows[n] = (struct append_new){.key = m->key,
+                                      .evidence = str_from(m->evidence),
+                                      .message_id_hash = m->who.message_id_hash,
+                                      .replaces_pk = m->replaces_pk};
         of[n++] = m;
     }
     if (n == 0)
@@ -354,6 +357,47 @@ static void on_appended(void *ud, const struct reply *reply)
     append_fail(c, &err);
 }
 
+/* --- an earlier attempt whose answer was lost -----------------------------------------------------------------------
+ */
+
+static void not_known(struct change *c, const struct err *why)
+{
+    struct err err = {0};
+    err_set(&err, ERR_OFFLINE, "whether an earlier attempt was stored is not known yet: %s", why->text);
+    append_fail(c, &err);
+}
+
+static void on_looked(void *ud, const struct err *err)
+{
+    struct change *c = ud;
+    struct append_message *m = at_hand(c);
+    struct store *store = c->account->store;
+    struct sent_found found;
+    struct err failed = *err;
+    c->wait = NULL;
+    m->looked = true;
+    if (failed.code == ERR_NONE && store_append_seen(store, m->row_pk, &c->arena, &found) &&
+        store_append_done(store, m->row_pk, found.server_id, found.pk, &failed)) {
+        m->fate = APPEND_KNOWN;
+        m->uid = found.uid;
+        change_refresh(c->account, c->folder_pk);
+    }
+    if (failed.code == ERR_NONE)
+        append_next(c);
+    else
+        not_known(c, &failed);
+}
+
+static void look(struct change *c)
+{
+    struct err err = {0};
+    c->wait = sync_wait(c->account->sync, c->folder_pk, on_looked, c);
+    if (c->wait)
+        return;
+    err_set(&err, ERR_OFFLINE, "the folder cannot be looked at");
+    not_known(c, &err);
+}
+
 static bool can_store(const struct change *c, const struct folder *f)
 {
     unsigned caps = account_caps(c->account);
@@ -395,6 +439,8 @@ void append_next(struct change *c)
         append_fail(c, &err);
     } else if (was_sent(c, f, at_hand(c)))
         append_find_sent(c);
+    else if (at_hand(c)->retry && !at_hand(c)->looked && !c->account->backend->ops->find_appended)
+        look(c);
     else if (can_store(c, f))
         store_message(c, f);
     else {

@@ -96,6 +96,7 @@ struct append_message {
     struct append_key key;
     enum append_fate fate;
     bool retry, merge; /* merge: the server's copy may still come */
+    bool looked;       /* what became of the attempt before is known */
     int64_t row_pk, row_batch, replaces_pk;
     char evidence[48];
     struct str server_id, version; /* once held */

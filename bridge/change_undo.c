@@ -109,9 +109,36 @@ static void on_found(void *ud, const struct reply *reply)
         later(c, &err);
 }
 
+/* The server keeps no evidence, but the folder does. */
+static void on_looked(void *ud, const struct err *err)
+{
+    struct change *c = ud;
+    struct append_row *row = c->undo;
+    struct sent_found found;
+    struct err failed = *err;
+    c->wait = NULL;
+    if (!is_settled(&failed)) {
+        later(c, &failed);
+    } else if (store_append_seen(c->account->store, row->pk, &c->arena, &found)) {
+        row->item_pk = found.pk;
+        remove_item(c, row->folder_pk, found.server_id, true);
+    } else {
+        settled(c, store_append_forget_row(c->account->store, row->pk, &failed), &failed);
+    }
+}
+
 static void find_item(struct change *c)
 {
     const struct folder *f = account_folder_by_pk(c->account, c->undo->folder_pk);
+    struct err err = {0};
+    if (f && !c->account->backend->ops->find_appended) {
+        c->wait = sync_wait(c->account->sync, f->pk, on_looked, c);
+        if (!c->wait) {
+            err_set(&err, ERR_OFFLINE, "the folder cannot be looked at");
+            later(c, &err);
+        }
+        return;
+    }
     c->op = backend_find_appended(c->account->backend, f ? f->server_id : STR_NULL, str_from(c->undo->evidence),
                                   on_found, c);
 }

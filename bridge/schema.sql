@@ -203,3 +203,10 @@ CREATE INDEX made_in ON made(folder);
 CREATE TRIGGER made_dropped AFTER DELETE ON item BEGIN
     DELETE FROM made WHERE pk = old.pk;
 END;
+
+-- version 5
+
+-- What an append whose answer was lost is recognised by where the server keeps no evidence: hash of the Message-ID, and the
+-- newest item that was there before.
+ALTER TABLE append ADD COLUMN message_id BLOB NOT NULL DEFAULT x'';
+ALTER TABLE append ADD COLUMN after INTEGER NOT NULL DEFAULT 0;

@@ -33,6 +33,11 @@ static struct append_row read_row(struct sqlite3_stmt *q, struct arena *arena)
     return row;
 }
 
+static struct sent_found read_found(struct sqlite3_stmt *q, struct arena *arena)
+{
+    return (struct sent_found){db_int(q, 0), (uint32_t)db_int(q, 1), arena_str(arena, db_bytes(q, 2))};
+}
+
 /* The first row that `usable` lets through; resets q. */
 static bool first_usable(struct store *s, struct sqlite3_stmt *q, bool (*usable)(void *ud, int64_t pk, int64_t batch),
                          void *ud, struct arena *arena, struct append_row *ret_row)
@@ -69,7 +74,8 @@ static bool add_row(struct store *s, int64_t folder_pk, struct append_new *row, 
     struct sqlite3_stmt *q =
         db_prepare(&s->db,
                    "INSERT INTO append (batch, folder, content, identity, evidence, state, server_id, item, replaces,"
-                   " created) VALUES (?1, ?2, ?3, ?4, ?5, 0, x'', 0, ?6, ?7)",
+                   " created, message_id, after) VALUES (?1, ?2, ?3, ?4, ?5, 0, x'', 0, ?6, ?7, ?8,"
+                   " (SELECT ifnull(max(pk), 0) FROM item))",
                    err);
     if (!q)
         return false;
@@ -80,6 +86,7 @@ static bool add_row(struct store *s, int64_t folder_pk, struct append_new *row, 
     db_bind_text(q, 5, row->evidence);
     db_bind_int(q, 6, row->replaces_pk);
     db_bind_int(q, 7, time_wall_s());
+    db_bind_blob(q, 8, row->message_id_hash);
     if (!db_run(&s->db, q, err))
         return false;
     row->pk = db_last_rowid(&s->db);
@@ -174,13 +181,27 @@ bool store_append_recover(struct store *s, struct err *err)
     return end(s, ok, err);
 }
 
+bool store_append_seen(struct store *s, int64_t pk, struct arena *arena, struct sent_found *ret)
+{
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db,
+        "SELECT i.pk, ifnull(i.uid, 0), i.server_id FROM append AS a JOIN item AS i ON i.folder = a.folder AND"
+        " i.message_id = a.message_id AND i.message_id <> x'' AND i.pk > a.after JOIN folder AS f ON f.pk = i.folder"
+        " AND f.generation = i.generation WHERE a.pk = ?1 AND NOT EXISTS (SELECT 1 FROM append AS o WHERE o.item ="
+        " i.pk AND o.pk <> a.pk) ORDER BY i.pk LIMIT 1",
+        NULL);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, pk);
+    bool found = db_step(&s->db, q, NULL) == 1;
+    if (found)
+        *ret = read_found(q, arena);
+    db_reset(q);
+    return found;
+}
+
 /* --- one copy of what was sent --------------------------------------------------------------------------------------
  */
-
-static struct sent_found read_found(struct sqlite3_stmt *q, struct arena *arena)
-{
-    return (struct sent_found){db_int(q, 0), (uint32_t)db_int(q, 1), arena_str(arena, db_bytes(q, 2))};
-}
 
 bool store_sent_find(struct store *s, int64_t folder_pk, struct str message_id_hash, int64_t except_pk, int64_t since_s,
                      struct arena *arena, struct sent_found *ret)

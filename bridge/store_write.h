@@ -115,8 +115,9 @@ bool store_append_find(struct store *s, int64_t folder_pk, const struct append_k
 struct append_new {
     struct append_key key;
     struct str evidence;
-    int64_t replaces_pk; /* 0: nothing */
-    int64_t pk;          /* out */
+    struct str message_id_hash; /* empty: it has none */
+    int64_t replaces_pk;        /* 0: nothing */
+    int64_t pk;                 /* out */
 };
 /* The messages of one command, as ASKED. *ret_batch names them. */
 bool store_append_add(struct store *s, int64_t folder_pk, struct append_new *rows, size_t count, int64_t *ret_batch,
@@ -133,17 +134,20 @@ bool store_append_undo(struct store *s, int64_t batch, struct err *err);
  * through. False: none. Strings in the arena. */
 bool store_append_pending(struct store *s, bool (*usable)(void *ud, int64_t pk, int64_t batch), void *ud,
                           struct arena *arena, struct append_row *ret_row);
+struct sent_found {
+    int64_t pk;
+    uint32_t uid; /* 0: not announced */
+    struct str server_id;
+};
+/* The item that a sync has brought since the row was written, with the Message-ID of its message, and that is not of
+ * another append: what became of a request whose answer was lost. False: none. In the arena. */
+bool store_append_seen(struct store *s, int64_t pk, struct arena *arena, struct sent_found *ret);
 /* After a start: commands of several messages that did not come to their end are to be undone; old rows go. */
 bool store_append_recover(struct store *s, struct err *err);
 
 /* --- one copy of what was sent --------------------------------------------------------------------------------------
  */
 
-struct sent_found {
-    int64_t pk;
-    uint32_t uid; /* 0: not announced */
-    struct str server_id;
-};
 /* The newest message of a folder with this Message-ID (its hash) that is not `except_pk`; `since_s`: that came after.
  * Strings in the arena. */
 bool store_sent_find(struct store *s, int64_t folder_pk, struct str message_id_hash, int64_t except_pk, int64_t since_s,

@@ -3,9 +3,9 @@
  * Storing a draft: an Add with the whole message in the drafts folder (MS-ASEMAIL 2.2.2.75; 16.1). It is the only
  * message that ActiveSync takes into a folder.
  *
- * The message itself is not kept for a repetition after a crash, it may be large; the client has it. When it comes
- * again with the same evidence, it goes out on the same SyncKey with the same ClientId, and the server tells what has
- * become of the first one; if the folder has moved on since, the draft is in it or not, as its pages tell.
+ * The message itself is not kept for a repetition after a crash, it may be large; the client has it. Before it comes
+ * again the core synchronises the folder, from the SyncKey that the lost request went out with: its pages tell the
+ * draft, or it was not stored.
  */
 #include "backends/eas/eas_push.h"
 #include "backends/eas/eas_write.h"

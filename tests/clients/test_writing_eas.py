@@ -179,6 +179,40 @@ def test_a_draft_whose_answer_is_lost(make, fault):
     assert len(s.exchange.items("drafts")) == 1
 
 
+@pytest.mark.parametrize("fault, stored", [("lose", 1), ("reset_before", 0)])
+def test_a_draft_again_after_the_folder_has_moved_on(make, fault, stored):
+    """The client was told that it is not known; by the time it comes again a sync has told what became of the first one,
+    and with a draft of somebody else."""
+    s = make(kinds.EAS_16)
+    s.append("Drafts", MAIL.replace(b"Body", b"An older text"), r"\Draft")  # of the same Message-ID
+    s.exchange.fault(op="Sync", where={"commands": ["Add"]}, do=fault, times=20)
+    assert s.append("Drafts", MAIL, r"\Draft").startswith("NO [UNAVAILABLE]")
+    s.exchange.clear_faults()
+    s.exchange.deliver(folder="drafts", subject="Of somebody else")
+    poll(40, lambda: s.imap.status_of("Drafts")["MESSAGES"] == 2 + stored)
+    answer = s.append("Drafts", MAIL, r"\Draft")
+    uid = int(re.search(r"APPENDUID \d+ (\d+)", answer).group(1))
+    assert len(s.exchange.items("drafts")) == 3
+    s.imap.open("Drafts")
+    assert s.imap.bodies(str(uid)) == {uid: MAIL} and len(s.imap.uids()) == 3
+
+
+@pytest.mark.parametrize("fault", ["lose", "reset_before"])
+def test_half_a_multiappend_goes_again(make, fault):
+    """The second draft's answer is lost: neither of the two stays."""
+    s = make(kinds.EAS_16)
+    s.exchange.fault(op="Sync", where={"commands": ["Add"]}, do=fault, after=1, times=20)
+    drafts = [MAIL, MAIL.replace(b"append-1", b"append-2")]
+    s.imap.send(b"ap1 APPEND Drafts")
+    for draft in drafts:
+        s.imap.send(b" (\\Draft) {%d+}\r\n" % len(draft) + draft)
+    s.imap.send(b"\r\n")
+    assert s.imap.finish("ap1")[0].startswith("NO [UNAVAILABLE]")
+    s.exchange.clear_faults()
+    poll(90, lambda: s.imap.ok("NOOP") is not None and not s.exchange.items("drafts"))
+    assert s.imap.status_of("Drafts")["MESSAGES"] == 0
+
+
 @BOTH
 def test_folders(make, kind):
     s = make(kind)

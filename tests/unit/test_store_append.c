@@ -233,6 +233,35 @@ static struct str hash(const char *message_id)
     return store_message_id(str_from(message_id), to);
 }
 
+/* What became of a request whose answer was lost: only what has come since, of this Message-ID, and nobody else's. */
+static void seen_since(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct sent_found found;
+    int64_t batch, older = store_item(f, 1, "older", "<a@x>", 0, NULL), newer;
+    struct append_new rows[] = {
+        {.key = key("one", ""), .evidence = STR("e1"), .message_id_hash = hash("a@x")},
+        {.key = key("two", ""), .evidence = STR("e2"), .message_id_hash = hash("a@x")},
+        {.key = key("three", ""), .evidence = STR("e3")},
+    };
+    assert_true(store_append_add(f->store, 1, rows, 3, &batch, &err));
+    assert_false(store_append_seen(f->store, rows[0].pk, &f->arena, &found));
+    store_item(f, 1, "other", "<b@x>", 0, NULL);
+    store_item(f, 2, "elsewhere", "<a@x>", 0, NULL);
+    store_item(f, 1, "nameless", "", 0, NULL);
+    assert_false(store_append_seen(f->store, rows[0].pk, &f->arena, &found));
+    newer = store_item(f, 1, "newer", "<a@x>", 0, NULL);
+    assert_true(newer > older);
+    assert_true(store_append_seen(f->store, rows[0].pk, &f->arena, &found));
+    assert_int_equal(found.pk, newer);
+    assert_true(str_is(found.server_id, "newer"));
+    assert_true(store_append_done(f->store, rows[0].pk, found.server_id, found.pk, &err));
+    assert_true(store_append_seen(f->store, rows[0].pk, &f->arena, &found));
+    assert_false(store_append_seen(f->store, rows[1].pk, &f->arena, &found)); /* that was the first one */
+    assert_false(store_append_seen(f->store, rows[2].pk, &f->arena, &found)); /* it has no Message-ID */
+}
+
 static void copies_of_what_was_sent(void **state)
 {
     struct fixture *f = *state;
@@ -270,8 +299,8 @@ static void copies_of_what_was_sent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(life_of_a_row), TEST(found_by_identity), TEST(half_a_command),          TEST(whole_command_survives),
-        TEST(replacing),     TEST(a_day_later),       TEST(copies_of_what_was_sent),
+        TEST(life_of_a_row),          TEST(seen_since), TEST(found_by_identity), TEST(half_a_command),
+        TEST(whole_command_survives), TEST(replacing),  TEST(a_day_later),       TEST(copies_of_what_was_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
