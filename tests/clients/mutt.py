@@ -38,7 +38,7 @@ set smtp_pass = "{password}"
 set from = "alice@example.com"
 set use_envelope_from = yes
 set hostname = "mutt.test"
-set record = "=Sent Items"
+set record = "={sent}"
 set postponed = "=Drafts"
 set copy = yes
 set edit_headers = yes
@@ -55,12 +55,13 @@ echo "Typed by hand, {subject}." >>"$1"
 
 
 class Mutt(Screen):
-    def __init__(self, program, directory, bridge, account):
+    def __init__(self, program, directory, bridge, account, sent="Sent Items"):
         self.editor = os.path.join(str(directory), "editor")
         self.types("nothing yet", directory)
         path = os.path.join(str(directory), "muttrc")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            file.write(CONFIG.format(user=account, password=LOCAL_PASSWORD, bridge=bridge, directory=directory))
+            file.write(CONFIG.format(user=account, password=LOCAL_PASSWORD, bridge=bridge, directory=directory,
+                                     sent=sent))
         super().__init__(directory, [program, "-n", "-F", path])
 
     def types(self, subject, directory=None):
