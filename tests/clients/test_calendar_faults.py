@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A calendar whose server cannot give one of its events just now: none is left out for ever."""
+import pytest
+from bridge import Account, poll
+from davtest import Dav
+
+FAULTS = {
+    "busy": dict(code="ErrorServerBusy", backoff_ms=600_000),
+    "store away": dict(code="ErrorMailboxStoreUnavailable"),
+    "trouble": dict(code="ErrorMailboxConfiguration"),
+}
+
+
+def seen(bridge):
+    dav = Dav(bridge)
+    try:
+        return sorted(dav.etags(dav.calendar()).values()) if "Calendar" in dav.calendars() else []
+    finally:
+        dav.close()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("when", ["first", "resync"])
+def test_one_event_of_a_page(stage, name, when):
+    """In the first synchronisation, and when a folder is collected anew: then what is not told is gone."""
+    exchange = stage.exchange()
+    for n in range(5):
+        exchange.event("create", event={"subject": f"event {n}"})
+    bridge = stage.bridge(Account("work", exchange), dav=True, start=False)
+    if when == "resync":
+        bridge.start()
+        before = poll(30, lambda: len(s := seen(bridge)) == 5 and s)
+        bridge.stop()
+        exchange.invalidate()
+    exchange.fault(op="GetItem", do="error", index=2, times=0, **FAULTS[name])
+    bridge.start()
+    poll(60, lambda: exchange.faults()[0]["hits"], "the fault is not met")
+    said = "pause" if name == "busy" else FAULTS[name]["code"]
+    poll(60, lambda: bridge.log_lines(r" (warn|error|info) .*" + said), lambda: bridge.tail())
+    if when == "resync":
+        assert seen(bridge) == before  # the old list stands until the new one is complete
+    exchange.clear_faults()
+    bridge.restart()
+    poll(60, lambda: len(seen(bridge)) == 5, lambda: f"{seen(bridge)}\n{bridge.tail()}")
+    if when == "resync":
+        assert seen(bridge) == before
