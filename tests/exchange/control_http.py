@@ -127,6 +127,16 @@ class Control(CalendarControl):
         user.password = args["password"]
         return {}
 
+    def post_sent_copies(self, args):
+        """Those that were held back (hold_sent_copies) are filed, the oldest `count` of them; how many there were."""
+        mailbox = self.mailbox(args)
+        with mailbox.lock:
+            held = mailbox.held_copies[: args.get("count")]
+            del mailbox.held_copies[: len(held)]
+            for file in held:
+                file()
+        return {"filed": len(held)}
+
     def post_invalidate(self, args):
         """Every sync state (and sync key) given out so far becomes invalid; with new_ids every item gets a new id,
         too."""

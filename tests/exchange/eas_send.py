@@ -53,7 +53,8 @@ def deliver(ctx, raw, saves, source, replaces):
         raw = own_sender(ctx, raw)
         ctx.app.store.submit(ctx.mailbox.email, recipients, raw)
         if saves:
-            ctx.mailbox.add_item(ctx.mailbox.kinds["sentitems"], raw, read=True)
+            folder = ctx.mailbox.kinds["sentitems"]
+            ctx.mailbox.file_copy(ctx.app.options, lambda: ctx.mailbox.add_item(folder, raw, read=True))
         if original is not None:
             ctx.mailbox.update_item(original, last_verb=104 if ctx.cmd == "SmartForward" else 102)
     return None

@@ -242,7 +242,7 @@ def send(call, mime, changes, target, keep):
     if keep:
         folder = call.folder(target[0]) if target is not None else call.mailbox.kinds["sentitems"]
         changes.pop("flags", None)
-        save(call, folder, mime, dict(changes), draft=False)
+        call.mailbox.file_copy(call.app.options, lambda: save(call, folder, mime, dict(changes), draft=False))
     call.app.store.submit(call.mailbox.email, rcpts, mime)
 
 
@@ -261,7 +261,7 @@ def send_item(call):
         call.mailbox.delete_item(item)
         if keep:
             folder = call.folder(target[0]) if target is not None else call.mailbox.kinds["sentitems"]
-            call.mailbox.add_item(folder, mime, read=True)
+            call.mailbox.file_copy(call.app.options, lambda: call.mailbox.add_item(folder, mime, read=True))
         return success("SendItem")
 
     return call.each("SendItem", call.child("ItemIds"), one)

@@ -216,6 +216,7 @@ class Mailbox:
         self.folders = {}
         self.folder_tombstones = {}  # num -> seq
         self.items = {}
+        self.held_copies = []  # of sent mail (file_copy)
         self.seq = 0
         self.generation = 1  # sync states of an older generation are invalid
         self.next_num = 1
@@ -356,6 +357,13 @@ class Mailbox:
         folder.touch(item.num, seq)
         folder.deleted_total += 1
         folder.commit_time = self.clock.now()
+
+    def file_copy(self, options, file):
+        """A copy of sent mail goes to its folder: now, or when somebody says so."""
+        if options.hold_sent_copies:
+            self.held_copies.append(file)
+        else:
+            file()
 
     def add_item(self, folder, source, *, event="Created", received=None, size=None, **fields):
         """Puts a message into a folder. `source`: bytes or a callable; with a callable give `size` and `message_id`, so

@@ -24,6 +24,7 @@ DEFAULTS = {
     "raw_control_chars": True,  # characters XML cannot hold leave as &#x1A; as on Exchange; false: dropped
     "mailbox_zone": "W. Europe Standard Time",  # the users' own zone: days without one are meant in it
     "send_quota_kb": 0,  # PidTagProhibitSendQuota as the root folder shows it; 0: it does not
+    "hold_sent_copies": False,  # what a client sends is not filed before POST /control/sent_copies says so
     "read_changes_announced": True,  # SyncFolderItems reports ReadFlagChange; false: Update
 }
 

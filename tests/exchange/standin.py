@@ -175,6 +175,10 @@ class Standin:
     def corpus(self, count, **fields):
         return self.call("POST", "corpus", {"count": count, **fields})
 
+    def file_sent_copies(self, **args):
+        """Those that hold_sent_copies kept back; how many."""
+        return self.call("POST", "sent_copies", args)["filed"]
+
     def submissions(self):
         return self.call("GET", "submissions")
 
