@@ -98,7 +98,8 @@ void eas_apply_version(struct eas_backend *b)
     unsigned version = b->state.version;
 
     b->base.caps = (version >= 140 ? CAP_KEYWORDS : 0) | (version >= EAS_DRAFTS_SINCE ? CAP_APPEND_DRAFT : 0) |
-                   (version >= 140 && b->remembers_sends ? CAP_SENDS_ONCE : 0);
+                   (version >= 140 && b->remembers_sends ? CAP_SENDS_ONCE : 0) | CAP_CALENDAR | CAP_TASKS |
+                   (version >= EAS_SCHEDULING_SINCE ? CAP_SCHEDULING : 0);
     b->base.limits = (struct backend_limits){.sync_page = EAS_WINDOW_DEFAULT,
                                              .fetch_header_batch = EAS_FETCH_BATCH,
                                              .fetch_message_batch = EAS_FETCH_BATCH,
@@ -272,4 +273,6 @@ const struct backend_ops eas_backend_ops = {
     .folder_create = eas_folder_create,
     .folder_change = eas_folder_change,
     .folder_remove = eas_folder_remove,
+    .sync_events = eas_sync_events,
+    .event_fetch = eas_event_fetch,
 };

@@ -15,15 +15,16 @@
 #include "bridge/base/list.h"
 #include "bridge/io/http.h"
 
-#define EAS_CONNECTIONS    6     /* one parked Ping, one Sync, fetches, setup */
-#define EAS_FOLDERS_MAX    10000 /* folders remembered, and taken from one FolderSync answer */
-#define EAS_WINDOW_DEFAULT 100
-#define EAS_WINDOW_MAX     256 /* protocol: 512; more than this gains nothing and makes pages large */
-#define EAS_FETCH_BATCH    25
-#define EAS_BATCH          100 /* commands in one Sync; protocol: 200 (MS-ASCMD 3.1.5.10) */
-#define EAS_BATCH_MAX      200
-#define EAS_DRAFTS_SINCE   161 /* the whole message as a draft: 16.0 takes its properties one by one */
-#define EAS_DEVICE_TYPE    "exbridge"
+#define EAS_CONNECTIONS      6     /* one parked Ping, one Sync, fetches, setup */
+#define EAS_FOLDERS_MAX      10000 /* folders remembered, and taken from one FolderSync answer */
+#define EAS_WINDOW_DEFAULT   100
+#define EAS_WINDOW_MAX       256 /* protocol: 512; more than this gains nothing and makes pages large */
+#define EAS_FETCH_BATCH      25
+#define EAS_BATCH            100 /* commands in one Sync; protocol: 200 (MS-ASCMD 3.1.5.10) */
+#define EAS_BATCH_MAX        200
+#define EAS_DRAFTS_SINCE     161 /* the whole message as a draft: 16.0 takes its properties one by one */
+#define EAS_SCHEDULING_SINCE 160 /* the server sends invitations, updates and cancellations (MS-ASCMD 3.1.5.7) */
+#define EAS_DEVICE_TYPE      "exbridge"
 
 /* What this run has learned of a mail folder. */
 struct eas_folder {
@@ -96,6 +97,8 @@ struct eas_backend {
     bool flag_dates;              /* a follow-up flag must come with dates */
     /* ItemOperations */
     bool multipart_refused;
+    bool events_by_sync; /* ItemOperations is for mail only (SOGo): events are fetched in a Sync */
+    bool event_fetch_works;
     bool fetch_works; /* one fetch was answered: a 501 later means "no such item" (SOGo) */
     /* Ping */
     unsigned heartbeat_s, heartbeat_min_s, heartbeat_max_s;
@@ -152,6 +155,10 @@ void eas_trace(struct backend *b, const struct backend_trace *to);
 struct op *eas_login(struct backend *b, struct str secret, op_cb *cb, void *ud);
 struct op *eas_folders(struct backend *b, struct str cursor, op_cb *cb, void *ud);
 struct op *eas_sync(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);
+struct op *eas_sync_events(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor, op_cb *cb,
+                           void *ud);
+struct op *eas_event_fetch(struct backend *b, struct str folder_id, enum folder_kind kind, const struct str *ids,
+                           size_t count, op_cb *cb, void *ud);
 struct op *eas_fetch(struct backend *b, const struct fetch_request *request, op_cb *cb, void *ud);
 struct op *eas_watch(struct backend *b, const struct folder_ref *folders, size_t count, op_cb *cb, void *ud);
 

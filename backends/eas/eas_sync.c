@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sync of a mail folder, one page an op (MS-ASCMD 2.2.1.21). A page is what one request brings; the very first one is
+ * Sync of a folder, one page an op (MS-ASCMD 2.2.1.21). A page is what one request brings; the very first one is
  * preceded by the request with key 0. A lost answer costs nothing: the core asks again with the cursor it has, and the
- * server repeats itself for the previous SyncKey.
+ * server repeats itself for the previous SyncKey. Of calendars and task lists a page is made complete (eas_events.h)
+ * before it is told.
  */
 #include "backends/eas/eas_backend.h"
+#include "backends/eas/eas_events.h"
 #include "backends/eas/eas_push.h"
 #include "backends/eas/eas_status.h"
 #include "backends/eas/eas_sync_read.h"
@@ -19,6 +21,7 @@
 #define STALE_AN_HOUR   3
 #define HOUR_MS         ((uint64_t)3600 * 1000)
 #define EMPTY_PAGES_MAX 20
+#define ITEM_FAILURES   3 /* failed pages in a row before the item that cannot be fetched is left out */
 #define FAST_PAGE_MS    2000
 #define SMALL_PAGE      ((uint64_t)4 << 20)
 #define LARGE_PAGE      ((uint64_t)64 << 20)
@@ -30,6 +33,7 @@ struct sync_op {
     struct eas_call call;
     struct eas_push push; /* for what an earlier batch of ours has left behind */
     struct eas_sync_page *page;
+    struct eas_completion completion;
     struct timer *timer;
     enum folder_kind kind;
     struct str folder_id, cursor, key; /* key empty: to be had by key 0, or not read from the cursor yet */
@@ -46,6 +50,7 @@ static void leave(struct sync_op *s)
 {
     eas_turn_end(&s->turn);
     eas_push_close(&s->push);
+    eas_completion_close(&s->completion);
     eas_call_close(&s->call);
     timer_free(&s->timer);
 }
@@ -85,7 +90,7 @@ static void ask_after(struct sync_op *s, uint64_t after_s)
 
 static uint64_t page_bytes(const struct eas_sync_page *page)
 {
-    uint64_t sum = 0;
+    uint64_t sum = page->arena.total;
 
     for (size_t i = 0; i < page->count; i++) {
         sum += page->items[i].message ? blob_size(page->items[i].message) : 0;
@@ -139,18 +144,25 @@ static void note_page(struct sync_op *s, struct eas_folder *f)
     }
 }
 
+static struct item_info *own_effects(struct sync_op *s, size_t *ret_count)
+{
+    *ret_count = 0;
+    if (s->cursor.n == 0 || !s->push.known)
+        return NULL;
+    return eas_record_effects(&s->push.record, s->b->state.version, &s->op.arena, ret_count);
+}
+
 /* What our own batch did comes first: the server's word is the later one. */
 static void list_items(struct sync_op *s)
 {
     struct reply *reply = s->op.reply;
-    size_t n = 0, count = s->page->count;
-    struct item_info *effects, *all;
+    size_t n, count = s->page->count;
+    struct item_info *effects = own_effects(s, &n), *all;
 
     reply->items.list = s->page->items;
     reply->items.count = count;
-    if (s->cursor.n == 0 || !s->push.known)
+    if (n == 0)
         return;
-    effects = eas_record_effects(&s->push.record, s->b->state.version, &s->op.arena, &n);
     all = arena_array(&s->op.arena, n + count + 1, sizeof(*all));
     memcpy(all, effects, n * sizeof(*all));
     if (count > 0)
@@ -159,19 +171,59 @@ static void list_items(struct sync_op *s)
     reply->items.count = n + count;
 }
 
-static void end_page(struct sync_op *s)
+static struct str newest_key(const struct sync_op *s)
+{
+    return s->page->key.n > 0 ? s->page->key : s->key;
+}
+
+static void tell_page(struct sync_op *s)
 {
     struct eas_folder *f = eas_folder_get(s->b, s->folder_id);
     struct reply *reply = s->op.reply;
     struct err none = {0};
 
     reply->items.more = has_more(s, f);
-    list_items(s);
     reply->items.restarted = s->cursor.n == 0;
-    reply->items.cursor = eas_cursor_write(s->b, &s->op.arena, s->page->key.n > 0 ? s->page->key : s->key);
+    reply->items.cursor = eas_cursor_write(s->b, &s->op.arena, newest_key(s));
     note_page(s, f);
     adapt_window(s, f);
     end(s, &none);
+}
+
+static void end_failed(struct sync_op *s, const struct err *err);
+
+static void on_complete(void *ud, const struct err *err)
+{
+    struct sync_op *s = ud;
+    bool patient = eas_folder_get(s->b, s->folder_id)->failures < ITEM_FAILURES;
+    struct err problem = *err;
+
+    if (problem.code == ERR_NONE)
+        eas_completion_finish(&s->completion, patient, &problem);
+    if (problem.code == ERR_OFFLINE) {
+        end_failed(s, &problem);
+    } else if (problem.code != ERR_NONE) {
+        end(s, &problem);
+    } else {
+        s->op.reply->items.list = s->completion.list;
+        s->op.reply->items.count = s->completion.count;
+        tell_page(s);
+    }
+}
+
+static void end_page(struct sync_op *s)
+{
+    size_t n;
+    struct item_info *effects;
+
+    if (eas_is_mail(s->kind)) {
+        list_items(s);
+        tell_page(s);
+        return;
+    }
+    effects = own_effects(s, &n);
+    eas_completion_begin(&s->completion, s->b, s->folder_id, effects, n, s->page, newest_key(s), &s->op.arena,
+                         on_complete, s);
 }
 
 /* --- statuses ---------------------------------------------------------------------------------------------------- */
@@ -392,13 +444,21 @@ static void on_done(void *ud, const struct err *err)
         end(s, err);
 }
 
-static const struct eas_request request = {
-    .command = EAS_SYNC, .rules = &eas_sync_rules, .streams = true, .write = write_request, .done = on_done};
-
 static void ask(struct sync_op *s)
 {
+    static const struct eas_request mail = {.command = EAS_SYNC,
+                                            .rules = &eas_sync_rules,
+                                            .streams = true,
+                                            .write = write_request,
+                                            .done = on_done},
+                                    events = {.command = EAS_SYNC,
+                                              .rules = &eas_sync_event_rules,
+                                              .streams = true,
+                                              .write = write_request,
+                                              .done = on_done};
+
     eas_call_close(&s->call);
-    eas_call_init(&s->call, s->b, &request, s);
+    eas_call_init(&s->call, s->b, eas_is_mail(s->kind) ? &mail : &events, s);
     s->call.reader = s->page;
     s->call.stall_s = STALL_S;
     eas_call_start(&s->call);
@@ -445,7 +505,8 @@ static void stop(struct op *op)
     eas_sync_page_free(&s->page);
 }
 
-struct op *eas_sync(struct backend *base, struct str folder_id, struct str cursor, op_cb *cb, void *ud)
+struct op *eas_sync_events(struct backend *base, struct str folder_id, enum folder_kind kind, struct str cursor,
+                           op_cb *cb, void *ud)
 {
     static const struct op_class class = {"eas.sync", sizeof(struct sync_op), start, stop};
     struct eas_backend *b = (struct eas_backend *)base;
@@ -453,7 +514,13 @@ struct op *eas_sync(struct backend *base, struct str folder_id, struct str curso
     struct sync_op *s = (struct sync_op *)op;
 
     s->b = b;
+    s->kind = kind;
     s->folder_id = arena_str(&op->arena, folder_id);
     s->cursor = arena_str(&op->arena, cursor);
     return op;
+}
+
+struct op *eas_sync(struct backend *base, struct str folder_id, struct str cursor, op_cb *cb, void *ud)
+{
+    return eas_sync_events(base, folder_id, FOLDER_MAIL, cursor, cb, ud);
 }

@@ -342,6 +342,12 @@ const struct eas_rules eas_sync_rules = {rules, sizeof(rules) / sizeof(rules[0])
 static const struct eas_rule event_rules[] = {SYNC_RULES(close_event), EAS_EVENT_RULES(AirSync_ApplicationData)};
 const struct eas_rules eas_sync_event_rules = {event_rules, sizeof(event_rules) / sizeof(event_rules[0])};
 
+struct eas_event_options eas_sync_event_options(const struct eas_sync_options *o)
+{
+    return (struct eas_event_options){
+        .version = o->version, .task = o->kind == FOLDER_TASKS, .zone = o->zone, .me = o->me};
+}
+
 /* A fresh reader of the page's kind of items. */
 static void init_reader(struct eas_sync_page *page)
 {
@@ -351,9 +357,7 @@ static void init_reader(struct eas_sync_page *page)
         page->item =
             (struct eas_item){.arena = &page->arena, .body = {.tmp_dir = o->tmp_dir, .limit = o->message_limit}};
     else
-        page->event = (struct eas_event){
-            .arena = &page->arena,
-            .options = {.version = o->version, .task = o->kind == FOLDER_TASKS, .zone = o->zone, .me = o->me}};
+        page->event = (struct eas_event){.arena = &page->arena, .options = eas_sync_event_options(o)};
     begin_item(page);
 }
 

@@ -71,6 +71,9 @@ struct eas_sync_page {
 extern const struct eas_rules eas_sync_rules;       /* of mail; ud is the page */
 extern const struct eas_rules eas_sync_event_rules; /* of calendars and tasks */
 
+/* How the events of such an answer are read. */
+struct eas_event_options eas_sync_event_options(const struct eas_sync_options *o);
+
 struct eas_sync_page *eas_sync_page_new(const struct eas_sync_options *options);
 void eas_sync_page_reset(struct eas_sync_page *page);
 /* Add the item that broke the answer, with what was read of it before and without content. False when there is none. */
