@@ -99,12 +99,15 @@ static struct str location_of(const struct eas_event *r, const struct eas_event_
     return joined(r->arena, all, p->country);
 }
 
-/* MS-ASCAL 2.2.2.42; up to 12.1 it is not told, and the list of attendees has to serve. */
+/* ResponseType (MS-ASCAL 2.2.2.42). */
+static const enum event_response responses[] = {EVENT_NO_RESPONSE, EVENT_ORGANIZER, EVENT_TENTATIVELY_ACCEPTED,
+                                                EVENT_ACCEPTED,    EVENT_DECLINED,  EVENT_NO_RESPONSE};
+
+/* The user's answer; up to 12.1 it is not told, and the list of attendees has to serve. */
 static enum event_response mine_of(const struct eas_event *r, const struct eas_event_part *p)
 {
-    static const enum event_response responses[] = {EVENT_NO_RESPONSE, EVENT_ORGANIZER, EVENT_TENTATIVELY_ACCEPTED,
-                                                    EVENT_ACCEPTED,    EVENT_DECLINED,  EVENT_NO_RESPONSE};
-
+    if (str_case_eq(r->e.organizer_email, r->options.me))
+        return EVENT_ORGANIZER; /* some servers say "received" of what an organiser attends himself */
     if (p->told & EAS_TOLD_RESPONSE && p->response > 0)
         return responses[p->response];
     if (!(p->meeting & RECEIVED))
@@ -158,8 +161,8 @@ static void inherit(const struct eas_event *r, const struct eas_event_part *p, c
     }
     if (p->told & EAS_TOLD_MEETING)
         f->cancelled = p->meeting & CANCELLED;
-    if (p->told & EAS_TOLD_RESPONSE && p->response > 0)
-        f->mine = mine_of(r, p);
+    if (p->told & EAS_TOLD_RESPONSE && p->response > 0 && master->mine != EVENT_ORGANIZER)
+        f->mine = responses[p->response];
     if (p->told & EAS_TOLD_REPLIED)
         f->replied = own->replied;
 }
@@ -315,6 +318,8 @@ static void make_event(struct eas_event *r)
     } else if (r->options.version < 140) { /* not told there, and so by default */
         e->response_requested = true;
     }
+    if (f->all_day && r->until != TIME_NONE && !date_of(r, r->until, zone, &r->until))
+        r->until = tz_to_local(zone, r->until);
     finish_rule(r, f->all_day ? f->start : tz_to_local(zone, f->start), f->all_day ? NULL : zone);
     if (e->has_recurrence)
         make_exceptions(r, zone);
@@ -351,6 +356,8 @@ static void make_task(struct eas_event *r)
     e->has_recurrence = e->has_recurrence && !r->dead; /* one that was done, and is no series any more */
     if (e->has_recurrence && f->start == TIME_NONE)
         f->start = task_date(r, TIME_NONE, r->rule_start);
+    if (f->end != TIME_NONE && f->start > f->end)
+        f->start = f->end;
     if (f->start == TIME_NONE && f->end == TIME_NONE)
         e->has_recurrence = false;
     r->until = task_date(r, TIME_NONE, r->until);

@@ -62,6 +62,8 @@ static bool by_rule(const struct series *s, int64_t n, struct event_occurrence *
     o->original = s->zone ? tz_to_utc(s->zone, local) : local;
     o->start = f->start == TIME_NONE ? TIME_NONE : o->original;
     o->end = f->end == TIME_NONE ? TIME_NONE : s->zone ? tz_to_utc(s->zone, local + s->length) : local + s->length;
+    if (o->end != TIME_NONE && o->end < o->start) /* it begins in the hour that clocks leave out: its length counts */
+        o->end = o->start + (f->end > f->start ? f->end - f->start : 0);
     return true;
 }
 

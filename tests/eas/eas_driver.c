@@ -10,6 +10,8 @@
  *
  *   login [PASSWORD]          folders [CURSOR]           sync FOLDER [CURSOR]      one page
  *   syncall FOLDER [CURSOR]   all pages; the ids are kept
+ *   kind mail|calendar|tasks  of the folders named from here on
+ *   events FOLDER ID...       event_fetch
  *   fetch FOLDER header|message ID...                    one request to the backend
  *   fetchall header|message [COUNT]                      the ids kept, in the backend's batches
  *   watch FOLDER...           does not block; the answer comes as {"event":"watch",...}
@@ -32,6 +34,7 @@
 #include "backends/eas/eas_backend.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
+#include "bridge/formats/ical.h"
 #include "tests/driver/driver_writes.h"
 
 struct driver {
@@ -48,6 +51,7 @@ struct driver {
     char *cursor;
     unsigned pages;
     bool one_page;
+    enum folder_kind kind;
     enum fetch_what what;
     size_t from, next, last, files;
     bool cancel_on_item, no_commit, quit, ended, busy;
@@ -142,6 +146,17 @@ static void keep_id(struct driver *d, struct str id)
     d->ids[d->id_count++] = arena_str(&d->arena, id);
 }
 
+/* As a client would get it. */
+static void json_event(struct driver *d, const struct event *e)
+{
+    static const struct ical_options options = {.zone = {"Europe/Berlin", 13}};
+    struct buf text = BUF_INIT(0);
+
+    ical_write(&text, e, &options, STR_NULL);
+    driver_key(&d->json, "ical", buf_view(&text));
+    buf_done(&text);
+}
+
 static void json_item(struct driver *d, const struct item_info *i)
 {
     struct buf *b = &d->json;
@@ -160,6 +175,8 @@ static void json_item(struct driver *d, const struct item_info *i)
         driver_list(b, "categories", i->categories, i->category_count);
     json_blob(d, "header", i->header);
     json_blob(d, "message", i->message);
+    if (i->event)
+        json_event(d, i->event);
     buf_byte(b, '}');
 }
 
@@ -182,6 +199,14 @@ static void json_page(struct driver *d, const struct reply *r)
     end(d);
 }
 
+static void on_page(void *ud, const struct reply *r);
+
+static void ask_page(struct driver *d, struct str cursor)
+{
+    d->op = d->kind == FOLDER_MAIL ? backend_sync(d->backend, d->folder, cursor, on_page, d)
+                                   : backend_sync_events(d->backend, d->folder, d->kind, cursor, on_page, d);
+}
+
 static void on_page(void *ud, const struct reply *r)
 {
     struct driver *d = ud;
@@ -198,7 +223,7 @@ static void on_page(void *ud, const struct reply *r)
     if (more) {
         mem_free(d->cursor);
         d->cursor = str_dup(r->items.cursor);
-        d->op = backend_sync(d->backend, d->folder, str_from(d->cursor), on_page, d);
+        ask_page(d, str_from(d->cursor));
         return;
     }
     if (!d->one_page) {
@@ -293,7 +318,42 @@ static void begin_pages(struct driver *d, struct str line, bool one_page)
     d->one_page = one_page;
     d->id_count = 0;
     d->pages = 0;
-    d->op = backend_sync(d->backend, d->folder, line, on_page, d);
+    ask_page(d, line);
+}
+
+static void on_events(void *ud, const struct reply *r)
+{
+    struct driver *d = ud;
+
+    d->op = NULL;
+    begin(d, "events");
+    driver_err(&d->json, &r->err);
+    buf_lit(&d->json, ",\"list\":[");
+    for (size_t i = 0; r->err.code == ERR_NONE && i < r->events.count; i++) {
+        buf_lit(&d->json, i ? ",{\"id\":" : "{\"id\":");
+        driver_string(&d->json, d->ids[i]);
+        driver_err(&d->json, &r->events.each[i]);
+        if (r->events.each[i].code == ERR_NONE)
+            json_event(d, r->events.list[i].event);
+        buf_byte(&d->json, '}');
+    }
+    buf_byte(&d->json, ']');
+    end(d);
+    done(d);
+}
+
+static void begin_events(struct driver *d, struct str line)
+{
+    d->folder = arena_str(&d->arena, driver_word(&line));
+    d->id_count = 0;
+    while (line.n > 0)
+        keep_id(d, driver_word(&line));
+    d->op = backend_event_fetch(d->backend, d->folder, d->kind, d->ids, d->id_count, on_events, d);
+}
+
+static enum folder_kind kind_of(struct str name)
+{
+    return str_is(name, "calendar") ? FOLDER_CALENDAR : str_is(name, "tasks") ? FOLDER_TASKS : FOLDER_MAIL;
 }
 
 static void begin_fetch(struct driver *d, struct str line, bool all)
@@ -321,7 +381,7 @@ static void begin_watch(struct driver *d, struct str line)
     size_t n = 0;
 
     while (line.n > 0 && n < 64)
-        folders[n++] = (struct folder_ref){driver_word(&line), FOLDER_MAIL};
+        folders[n++] = (struct folder_ref){driver_word(&line), d->kind};
     d->watch = backend_watch(d->backend, folders, n, on_watch, d);
 }
 
@@ -340,10 +400,14 @@ static void run(struct driver *d, struct str line)
         d->op = backend_folders(d->backend, line, on_folders, d);
     } else if (str_is(command, "sync") || str_is(command, "syncall")) {
         begin_pages(d, line, str_is(command, "sync"));
+    } else if (str_is(command, "events")) {
+        begin_events(d, line);
     } else if (str_is(command, "fetch") || str_is(command, "fetchall")) {
         begin_fetch(d, line, str_is(command, "fetchall"));
     } else {
         d->busy = false;
+        if (str_is(command, "kind"))
+            d->kind = kind_of(line);
         if (str_is(command, "watch"))
             begin_watch(d, line);
         if (str_is(command, "unwatch"))
@@ -538,6 +602,7 @@ int main(int argc, char **argv)
                    .tls_min = 0x0303,
                    .tmp_dir = "/tmp",
                    .provision = PROVISION_ACCEPT,
+                   .zone = "Europe/Berlin",
                    .message_limit = (uint64_t)200 << 20,
                    .loop = d.loop,
                    .host = {&d, persist_put, persist_get, on_wipe, on_health, committed}},

@@ -203,6 +203,15 @@ static void over_daylight_saving(void **state)
     assert_int_equal(l.o[2].start, at("2026-03-29T01:30:00Z"));
     assert_int_equal(event_index_of(&e, l.o[2].start), 3);
     assert_int_equal(l.o[3].start, at("2026-03-30T00:30:00Z"));
+    /* 02:50 to 03:05: on 29 March it begins at 03:50, and cannot end before */
+    e = berlin("2026-03-27T01:50:00Z", "2026-03-27T02:05:00Z");
+    e.has_recurrence = true;
+    e.recurrence = (struct event_recurrence){.pattern = EVENT_DAILY, .interval = 1, .count = 3};
+    l.n = 0;
+    event_each(&e, INT64_MIN, 0, STR(""), collect, &l);
+    assert_int_equal(l.n, 3);
+    assert_int_equal(l.o[2].start, at("2026-03-29T01:50:00Z"));
+    assert_int_equal(l.o[2].end, at("2026-03-29T02:05:00Z"));
 }
 
 static void all_day_series(void **state)

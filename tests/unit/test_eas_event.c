@@ -1,0 +1,727 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events and tasks in ActiveSync's answers, as tables of documents and what is understood of them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backends/eas/eas_event_answer.h"
+#include "backends/eas/eas_items_read.h"
+#include "bridge/base/mem.h"
+#include "bridge/base/text.h"
+#include "bridge/base/time.h"
+#include "tests/unit/eas_doc.h"
+
+/* --- an event as one line ---------------------------------------------------------------------------------------- */
+
+static void say_time(struct buf *out, const char *key, int64_t at)
+{
+    buf_printf(out, " %s", key);
+    if (at == TIME_NONE)
+        buf_lit(out, "none");
+    else
+        time_add_iso(out, at);
+}
+
+static void say_text(struct buf *out, const char *key, struct str text)
+{
+    if (text.n == 0)
+        return;
+    buf_printf(out, " %s'", key);
+    for (size_t i = 0; i < text.n; i++)
+        buf_byte(out, text.p[i] == '\n' ? '|' : text.p[i]);
+    buf_byte(out, '\'');
+}
+
+static void say_people(struct buf *out, const struct event_fields *f)
+{
+    static const char roles[] = "ROX", responses[] = "?oatd";
+
+    for (size_t i = 0; i < f->attendee_count; i++)
+        buf_printf(out, " %c%c<%.*s|%.*s>", roles[f->attendees[i].role], responses[f->attendees[i].response],
+                   STR_ARG(f->attendees[i].email), STR_ARG(f->attendees[i].name));
+}
+
+static void say_fields(struct buf *out, const struct event_fields *f)
+{
+    static const char *const mine[] = {" mine=?", "", " mine=a", " mine=t", " mine=d"};
+
+    say_time(out, "", f->start);
+    say_time(out, "- ", f->end);
+    if (f->all_day)
+        buf_lit(out, " day");
+    else
+        buf_printf(out, " %.*s", STR_ARG(f->start_zone.n ? f->start_zone : STR("UTC")));
+    say_text(out, "", f->subject);
+    say_text(out, "at", f->location);
+    say_text(out, "text", f->text);
+    say_text(out, "html", f->html);
+    if (f->busy != EVENT_BUSY)
+        buf_printf(out, " busy=%d", f->busy);
+    if (f->sensitivity)
+        buf_printf(out, " private=%d", f->sensitivity);
+    if (f->importance != EVENT_MEDIUM)
+        buf_printf(out, " importance=%d", f->importance);
+    if (f->has_reminder)
+        buf_printf(out, " alarm=%d", f->reminder_minutes);
+    for (size_t i = 0; i < f->category_count; i++)
+        say_text(out, "#", f->categories[i]);
+    say_people(out, f);
+    for (size_t i = 0; i < f->attachment_count; i++)
+        buf_printf(out, " file=%.*s|%.*s|%llu%s", STR_ARG(f->attachments[i].id), STR_ARG(f->attachments[i].name),
+                   (unsigned long long)f->attachments[i].size, f->attachments[i].is_inline ? "|inline" : "");
+    if (f->cancelled)
+        buf_lit(out, " cancelled");
+    buf_lit(out, mine[f->mine]);
+    if (f->replied != TIME_NONE)
+        say_time(out, "replied=", f->replied);
+}
+
+static void say_rule(struct buf *out, const struct event_recurrence *p)
+{
+    static const char *const names[] = {"daily", "weekly", "monthly", "monthly-nth", "yearly", "yearly-nth"};
+
+    buf_printf(out, " every %u %s", p->interval, names[p->pattern]);
+    if (p->days)
+        buf_printf(out, " days=%u", p->days);
+    if (p->week)
+        buf_printf(out, " week=%u", p->week);
+    if (p->day_of_month)
+        buf_printf(out, " day=%u", p->day_of_month);
+    if (p->month)
+        buf_printf(out, " month=%u", p->month);
+    if (p->first_day)
+        buf_printf(out, " from=%u", p->first_day);
+    if (p->count)
+        buf_printf(out, " count=%u", p->count);
+    if (p->has_until)
+        say_time(out, "until=", p->until);
+    if (p->regenerates)
+        buf_lit(out, " regenerates");
+    if (p->calendar || p->leap_month)
+        buf_printf(out, " calendar=%u/%d", p->calendar, p->leap_month);
+}
+
+static void say_event(struct buf *out, const struct event *e)
+{
+    buf_printf(out, "%s%.*s", e->kind == EVENT_TASK ? "task " : "", STR_ARG(e->uid));
+    say_fields(out, &e->fields);
+    if (e->is_meeting)
+        buf_printf(out, " meeting of <%.*s|%.*s>%s", STR_ARG(e->organizer_email), STR_ARG(e->organizer_name),
+                   e->response_requested ? " rsvp" : "");
+    say_text(out, "join", e->join_url);
+    if (e->has_recurrence)
+        say_rule(out, &e->recurrence);
+    if (e->kind == EVENT_TASK && e->task.status == EVENT_COMPLETED)
+        say_time(out, "done ", e->task.completed);
+    if (e->kind == EVENT_TASK && e->task.reminder_at != TIME_NONE)
+        say_time(out, "alarm ", e->task.reminder_at);
+    for (size_t i = 0; i < e->exception_count; i++) {
+        say_time(out, "{", e->exceptions[i].original);
+        if (e->exceptions[i].deleted)
+            buf_lit(out, " deleted");
+        else
+            say_fields(out, &e->exceptions[i].fields);
+        buf_byte(out, '}');
+    }
+}
+
+/* --- documents --------------------------------------------------------------------------------------------------- */
+
+/* "c:" Calendar, "b:" AirSyncBase, "t:" Tasks; "$Europe/Berlin" its 172 bytes of 2026. */
+static void expand(struct buf *out, const char *text)
+{
+    static const char *const spaces[] = {"c:Calendar:", "b:AirSyncBase:", "t:Tasks:"};
+
+    for (; *text; text++) {
+        size_t n = strcspn(text + 1, " ()");
+        bool start = out->n == 0 || strchr(" (", out->p[out->n - 1]);
+
+        if (*text == '$') {
+            unsigned char blob[TZ_BLOB_SIZE] = {0};
+            const struct tz *zone = tz_by_name(str_of(text + 1, n));
+
+            if (zone) /* else all zero */
+                tz_blob_write(zone, 2026, blob);
+            text_base64_add(out, str_of(blob, sizeof(blob)));
+            text += n;
+            continue;
+        }
+        for (size_t i = 0; start && text[1] == ':' && i < 3; i++)
+            if (text[0] == spaces[i][0]) {
+                buf_lit(out, spaces[i] + 2);
+                text += 2;
+                break;
+            }
+        buf_byte(out, *text);
+    }
+}
+
+static void document(struct buf *out, const char *text)
+{
+    struct buf whole = BUF_INIT(0);
+
+    expand(&whole, text);
+    eas_doc(out, "AirSync", buf_z(&whole));
+    buf_done(&whole);
+}
+
+static struct eas_sync_options options_of(unsigned version, bool task)
+{
+    return (struct eas_sync_options){.kind = task ? FOLDER_TASKS : FOLDER_CALENDAR,
+                                     .tmp_dir = "/tmp",
+                                     .version = version,
+                                     .zone = tz_by_name(STR("Europe/Berlin")),
+                                     .me = STR("me@example.com")};
+}
+
+static void say_page(struct buf *out, const struct eas_sync_page *page)
+{
+    static const char *const needs[] = {"", "html ", "fetch "};
+
+    for (size_t i = 0; i < page->count; i++) {
+        buf_printf(out, "[%s%s", needs[page->needs[i]], page->items[i].gone ? "gone " : "");
+        if (page->items[i].event)
+            say_event(out, page->items[i].event);
+        else
+            buf_printf(out, "%.*s", STR_ARG(page->items[i].id));
+        buf_byte(out, ']');
+    }
+}
+
+static bool feed(struct eas_answer *a, struct str doc, size_t step, struct err *err)
+{
+    for (size_t at = 0; at < doc.n; at += step)
+        if (!eas_answer_feed(a, str_sub(doc, at, step), err))
+            return false;
+    return eas_answer_end(a, err);
+}
+
+struct example {
+    unsigned version; /* 141 and so on; of a task: + 1000 */
+    const char *doc, *expected;
+};
+
+static void check(const struct example *x)
+{
+    struct eas_sync_options options = options_of(x->version % 1000, x->version > 1000);
+    struct eas_sync_page *page = eas_sync_page_new(&options);
+    struct buf doc = BUF_INIT(0);
+
+    document(&doc, x->doc);
+    for (size_t step = 1; step <= doc.n; step += step < 8 ? 1 : doc.n) {
+        struct buf got = BUF_INIT(0);
+        struct eas_answer a;
+        struct err err = {0};
+
+        eas_sync_page_reset(page);
+        eas_answer_init(&a, eas_sync_event_rules, page);
+        if (!feed(&a, buf_view(&doc), step, &err))
+            fail_msg("%s: %s", x->doc, err.text);
+        say_page(&got, page);
+        if (strcmp(buf_z(&got), x->expected) != 0)
+            fail_msg("%u: %s\ngives    %s\nand not  %s", x->version, x->doc, buf_z(&got), x->expected);
+        eas_answer_done(&a);
+        buf_done(&got);
+    }
+    buf_done(&doc);
+    eas_sync_page_free(&page);
+}
+
+static void check_all(const struct example *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        check(&list[i]);
+}
+#define CHECK_ALL(list) check_all(list, sizeof(list) / sizeof((list)[0]))
+
+#define PAGE(inside)   "Sync(Collections(Collection(SyncKey=k2 Status=1 Commands(" inside "))))"
+#define ADD(data)      PAGE("Add(ServerId=5:1 ApplicationData(" data "))")
+#define TIMES          "c:StartTime=20260105T080000Z c:EndTime=20260105T090000Z c:UID=u "
+#define BERLIN         "c:Timezone=$Europe/Berlin "
+#define AT_9           "u 2026-01-05T08:00:00Z - 2026-01-05T09:00:00Z Europe/Berlin"
+#define DAYS(from, to) "c:AllDayEvent=1 c:StartTime=" from " c:EndTime=" to " c:UID=u "
+
+/* --- single events ----------------------------------------------------------------------------------------------- */
+
+static const struct example singles[] = {
+    {141, ADD(TIMES BERLIN), "[" AT_9 "]"},
+    {141, ADD(BERLIN TIMES "c:Subject='A <b>' c:Location=Here c:BusyStatus=0 c:Sensitivity=2 c:Reminder=15"),
+     "[" AT_9 " 'A <b>' at'Here' busy=0 private=2 alarm=15]"},
+    /* the zone: by its name, by nothing, by rules that say nothing */
+    {141, ADD(TIMES "c:Timezone=$America/New_York"),
+     "[u 2026-01-05T08:00:00Z - 2026-01-05T09:00:00Z America/New_York]"},
+    {161, ADD(TIMES "c:Timezone=$UTC"), "[u 2026-01-05T08:00:00Z - 2026-01-05T09:00:00Z UTC]"},
+    {141, ADD(TIMES), "[" AT_9 "]"},
+    {141, ADD(TIMES "c:Timezone=$nothing"), "[" AT_9 "]"},
+    {141, ADD(TIMES "c:Timezone=rubbish"), "[" AT_9 "]"},
+    {141, ADD(TIMES "c:Timezone=xP///w=="), "[" AT_9 "]"},
+    /* times in other forms, a missing end, an end before the start */
+    {141, ADD("c:UID=u c:StartTime=2026-01-05T08:00:00.000Z c:EndTime=2026-01-05T09:00:00Z"), "[" AT_9 "]"},
+    {141, ADD("c:UID=u c:StartTime=20260105T080000Z"), "[u 2026-01-05T08:00:00Z - 2026-01-05T08:00:00Z Europe/Berlin]"},
+    {141, ADD("c:UID=u c:StartTime=20260105T080000Z c:EndTime=20250105T080000Z"),
+     "[u 2026-01-05T08:00:00Z - 2026-01-05T08:00:00Z Europe/Berlin]"},
+    {141, ADD("c:UID=u c:StartTime=20260105T080000Z c:EndTime=never"),
+     "[u 2026-01-05T08:00:00Z - 2026-01-05T08:00:00Z Europe/Berlin]"},
+    /* whole days: midnight in the item's zone up to 14.1, the date itself from 16.0 on, and where servers mix that up
+     */
+    {141, ADD(DAYS("20260104T230000Z", "20260106T230000Z") BERLIN),
+     "[u 2026-01-05T00:00:00Z - 2026-01-07T00:00:00Z day]"},
+    {141, ADD(DAYS("20260105T050000Z", "20260106T050000Z") "c:Timezone=$America/New_York"),
+     "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day]"},
+    {141, ADD(DAYS("20260104T110000Z", "20260105T110000Z") "c:Timezone=$Pacific/Auckland"),
+     "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day]"},
+    {141, ADD(DAYS("20260105T000000Z", "20260106T000000Z") BERLIN),
+     "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day]"},
+    {141, ADD(DAYS("20260104T230000Z", "20260105T230000Z") "c:Timezone=$nothing"),
+     "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day]"},
+    {161, ADD(DAYS("20260105T000000Z", "20260106T000000Z")), "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day]"},
+    {161, ADD(DAYS("20260105T103000Z", "20260106T000000Z")), "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day]"},
+    {161, ADD(DAYS("20260105T000000Z", "20260105T000000Z")), "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day]"},
+    {141, ADD(DAYS("20260104T230000Z", "20260105T225900Z") BERLIN),
+     "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day]"},
+    {141, ADD(DAYS("20260105T103000Z", "20260105T113000Z") BERLIN),
+     "[u 2026-01-05T10:30:00Z - 2026-01-05T11:30:00Z Europe/Berlin]"},
+    /* texts: bytes that are none, control characters, one line where one line belongs */
+    {141, ADD(TIMES "c:Subject='a\xFF\x01z\nb'"), "[" AT_9 " 'a\xEF\xBF\xBDz b']"},
+    {141, ADD(TIMES "b:Body(Type=1 Data='one\r\ntwo \r\n\r\n') b:NativeBodyType=1"), "[" AT_9 " text'one|two']"},
+    {141, ADD(TIMES "b:Body(Type=1 Data=one) b:NativeBodyType=2"), "[html " AT_9 " text'one']"},
+    {141, ADD(TIMES "b:Body(Type=1 Data=one) b:NativeBodyType=3"), "[html " AT_9 " text'one']"},
+    {141, ADD(TIMES "b:Body(Type=1) b:NativeBodyType=2"), "[" AT_9 "]"},
+    {141, ADD(TIMES "b:Body(Type=2 Data='<p>x') b:NativeBodyType=2"), "[" AT_9 " html'<p>x']"},
+    {141, ADD(TIMES "b:Body(Type=3 Data=rtf)"), "[" AT_9 "]"},
+    {141, ADD(TIMES "c:Categories(Category=Red Category Category='A  b')"), "[" AT_9 " #'Red' #'A  b']"},
+    /* values out of their range are as if they had not been sent */
+    {141, ADD(TIMES "c:BusyStatus=9 c:Sensitivity=-1 c:Reminder c:MeetingStatus=400 c:ResponseType=77"), "[" AT_9 "]"},
+    {161, ADD(TIMES "c:BusyStatus=4 c:Reminder=0"), "[" AT_9 " busy=4 alarm=0]"},
+    /* a place with parts (16.x) */
+    {161, ADD(TIMES "b:Location(DisplayName='Room 1' City=Berlin)"), "[" AT_9 " at'Room 1']"},
+    {161, ADD(TIMES "b:Location(Street='A St 1' City=Berlin PostalCode=10115 Country=Germany)"),
+     "[" AT_9 " at'A St 1, 10115, Berlin, Germany']"},
+    {161, ADD(TIMES "b:Location"), "[" AT_9 "]"},
+    {161,
+     ADD(TIMES "b:Attachments(Attachment(DisplayName=a.txt FileReference=r%1 Method=1 EstimatedDataSize=12) "
+               "Attachment(DisplayName=none) Attachment(FileReference=r2 EstimatedDataSize=x IsInline=1))"),
+     "[" AT_9 " file=r%1|a.txt|12 file=r2||0|inline]"},
+    {141, ADD(TIMES "c:OnlineMeetingExternalLink=https://x/"), "[" AT_9 " join'https://x/']"},
+    /* no UID: one of its own, the same every time */
+    {141, ADD("c:StartTime=20260105T080000Z c:EndTime=20260105T090000Z"),
+     "[item-a5886f21fcb5f028@exchange 2026-01-05T08:00:00Z - 2026-01-05T09:00:00Z Europe/Berlin]"},
+    /* what is no whole event is fetched; and a deletion */
+    {141, ADD("c:Subject=x"), "[fetch 5:1]"},
+    {141, ADD(""), "[fetch 5:1]"},
+    {141, ADD("Email:Read=1 t:Subject=y"), "[fetch 5:1]"},
+    {141, PAGE("Delete(ServerId=5:1)"), "[gone 5:1]"},
+};
+
+static void test_singles(void **state)
+{
+    (void)state;
+    CHECK_ALL(singles);
+}
+
+/* --- people ------------------------------------------------------------------------------------------------------ */
+
+#define BOB  "Attendee(Email=bob@example.com Name=Bob AttendeeStatus=3 AttendeeType=1)"
+#define ANN  "Attendee(Email=ann@example.com Name=Ann AttendeeStatus=4 AttendeeType=2)"
+#define ROOM "Attendee(Email=room@example.com Name=Room AttendeeStatus=5 AttendeeType=3)"
+#define ME   "Attendee(Email=ME@example.com Name=Me AttendeeStatus=2 AttendeeType=1)"
+#define MINE "c:OrganizerEmail=me@example.com c:OrganizerName=Me "
+#define BOBS "c:OrganizerEmail=bob@example.com c:OrganizerName=Bob "
+
+static const struct example people[] = {
+    {141,
+     ADD(TIMES MINE "c:MeetingStatus=1 c:Attendees(" BOB " " ANN " " ROOM ") c:ResponseType=1 c:ResponseRequested=1"),
+     "[" AT_9 " Ra<bob@example.com|Bob> Od<ann@example.com|Ann> X?<room@example.com|Room> "
+     "meeting of <me@example.com|Me> rsvp]"},
+    /* nobody is invited: the organiser says nothing */
+    {141, ADD(TIMES MINE "c:MeetingStatus=0 c:ResponseType=0"), "[" AT_9 "]"},
+    /* somebody else's, answered or not, called off */
+    {141,
+     ADD(TIMES BOBS "c:MeetingStatus=3 c:Attendees(" ME ") c:ResponseType=3 c:AppointmentReplyTime=20260101T000000Z"),
+     "[" AT_9 " Rt<ME@example.com|Me> mine=a replied=2026-01-01T00:00:00Z meeting of <bob@example.com|Bob>]"},
+    {141, ADD(TIMES BOBS "c:MeetingStatus=3 c:ResponseType=5"), "[" AT_9 " mine=? meeting of <bob@example.com|Bob>]"},
+    {161, ADD(TIMES BOBS "c:MeetingStatus=7 c:ResponseType=2"),
+     "[" AT_9 " cancelled mine=t meeting of <bob@example.com|Bob>]"},
+    {141, ADD(TIMES BOBS "c:MeetingStatus=15 c:ResponseType=4"),
+     "[" AT_9 " cancelled mine=d meeting of <bob@example.com|Bob>]"},
+    /* up to 12.1 the own answer stands in the list alone */
+    {121, ADD(TIMES BOBS "c:MeetingStatus=3 c:Attendees(" ME ")"),
+     "[" AT_9 " Rt<ME@example.com|Me> mine=t meeting of <bob@example.com|Bob> rsvp]"},
+    /* the organiser among the attendees, as such or although the server says "received" */
+    {141, ADD(TIMES BOBS "c:MeetingStatus=3 c:ResponseType=3 c:Attendees(" BOB " " ME ")"),
+     "[" AT_9 " Rt<ME@example.com|Me> mine=a meeting of <bob@example.com|Bob>]"},
+    {141, ADD(TIMES MINE "c:MeetingStatus=3 c:ResponseType=3 c:Attendees(" ME " " BOB ")"),
+     "[" AT_9 " Ra<bob@example.com|Bob> meeting of <me@example.com|Me>]"},
+    /* attendees without a status of the meeting, odd addresses */
+    {141, ADD(TIMES MINE "c:Attendees(" BOB ")"), "[" AT_9 " Ra<bob@example.com|Bob> meeting of <me@example.com|Me>]"},
+    {141,
+     ADD(TIMES MINE "c:MeetingStatus=1 c:Attendees(Attendee(Email='Bob <bob@example.com>') Attendee(Email=/o=X/cn=y) "
+                    "Attendee(Name=Nobody))"),
+     "[" AT_9 " R?<bob@example.com|> meeting of <me@example.com|Me>]"},
+};
+
+static void test_people(void **state)
+{
+    (void)state;
+    CHECK_ALL(people);
+}
+
+/* --- series ------------------------------------------------------------------------------------------------------ */
+
+#define RULE(inside)    ADD(TIMES BERLIN "c:Recurrence(" inside ")")
+#define CHANGED(inside) ADD(TIMES BERLIN "c:Subject=S c:Recurrence(Type=0 Occurrences=9) c:Exceptions(" inside ")")
+#define SERIES          AT_9 " 'S' every 1 daily count=9"
+
+static const struct example series[] = {
+    {141, RULE("Type=0 Interval=3 Occurrences=5"), "[" AT_9 " every 3 daily count=5]"},
+    {141, RULE("Type=0 Interval=1 DayOfWeek=62"), "[" AT_9 " every 1 weekly days=62]"},
+    {141, RULE("Type=1 Interval=2 DayOfWeek=34 FirstDayOfWeek=1"), "[" AT_9 " every 2 weekly days=34 from=1]"},
+    {141, RULE("Type=1"), "[" AT_9 " every 1 weekly days=2]"}, /* 5 January 2026 is a Monday */
+    {141, RULE("Type=2 Interval=1 DayOfMonth=31"), "[" AT_9 " every 1 monthly day=31]"},
+    {141, RULE("Type=2 Interval=24 DayOfMonth=5"), "[" AT_9 " every 2 yearly day=5 month=1]"},
+    {141, RULE("Type=3 DayOfWeek=127 WeekOfMonth=5"), "[" AT_9 " every 1 monthly-nth days=127 week=5]"},
+    {141, RULE("Type=3"), "[" AT_9 " every 1 monthly-nth days=2 week=1]"},
+    {141, RULE("Type=5 DayOfMonth=29 MonthOfYear=2"), "[" AT_9 " every 1 yearly day=29 month=2]"},
+    {141, RULE("Type=6 DayOfWeek=1 WeekOfMonth=1 MonthOfYear=12"),
+     "[" AT_9 " every 1 yearly-nth days=1 week=1 month=12]"},
+    {141, RULE("Type=5 DayOfMonth=1 MonthOfYear=1 CalendarType=8 IsLeapMonth=1"),
+     "[" AT_9 " every 1 yearly day=1 month=1 calendar=8/1]"},
+    /* the last moment: at the start, at the end of that day, before the time of day, and a count that wins */
+    {141, RULE("Type=0 Until=20260201T080000Z"), "[" AT_9 " every 1 daily until=2026-02-01T00:00:00Z]"},
+    {141, RULE("Type=0 Until=20260201T225959Z"), "[" AT_9 " every 1 daily until=2026-02-01T00:00:00Z]"},
+    {141, RULE("Type=0 Until=20260201T075959Z"), "[" AT_9 " every 1 daily until=2026-01-31T00:00:00Z]"},
+    {141, RULE("Type=0 Until=20260201T080000Z Occurrences=3"), "[" AT_9 " every 1 daily count=3]"},
+    {141, RULE("Type=0 Until=never"), "[" AT_9 " every 1 daily]"},
+    {161, ADD(DAYS("20260105T000000Z", "20260106T000000Z") "c:Recurrence(Type=0 Until=20260110T000000Z)"),
+     "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day every 1 daily until=2026-01-10T00:00:00Z]"},
+    {141, ADD(DAYS("20260104T230000Z", "20260105T230000Z") BERLIN "c:Recurrence(Type=0 Until=20260109T230000Z)"),
+     "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day every 1 daily until=2026-01-10T00:00:00Z]"},
+    /* what is no pattern: the first occurrence is what can be shown */
+    {141, RULE("Type=4"), "[" AT_9 "]"},
+    {141, RULE("Interval=1"), "[" AT_9 "]"},
+    {141, RULE("Type=1 Interval=0 DayOfWeek=200 Occurrences=5000"), "[" AT_9 " every 1 weekly days=2]"},
+    /* exceptions: what they do not tell is the series' */
+    {141, CHANGED("Exception(Deleted=1 ExceptionStartTime=20260107T080000Z)"),
+     "[" SERIES " {2026-01-07T08:00:00Z deleted}]"},
+    {141, CHANGED("Exception(ExceptionStartTime=20260107T080000Z Subject=T)"),
+     "[" SERIES " {2026-01-07T08:00:00Z 2026-01-07T08:00:00Z - 2026-01-07T09:00:00Z Europe/Berlin 'T'}]"},
+    {141, CHANGED("Exception(StartTime=20260107T100000Z EndTime=20260107T120000Z ExceptionStartTime=20260107T080000Z)"),
+     "[" SERIES " {2026-01-07T08:00:00Z 2026-01-07T10:00:00Z - 2026-01-07T12:00:00Z Europe/Berlin 'S'}]"},
+    {161, CHANGED("Exception(b:InstanceId=20260107T080000Z ExceptionStartTime=20000107T080000Z Subject)"),
+     "[" SERIES " {2026-01-07T08:00:00Z 2026-01-07T08:00:00Z - 2026-01-07T09:00:00Z Europe/Berlin}]"},
+    {161, CHANGED("Exception(ExceptionStartTime=20000107T080000Z b:InstanceId=20260107T080000Z b:Body(Type=1 Data=x))"),
+     "[" SERIES " {2026-01-07T08:00:00Z 2026-01-07T08:00:00Z - 2026-01-07T09:00:00Z Europe/Berlin 'S' text'x'}]"},
+    /* in order, each once, a deletion before a change; without a beginning there is none */
+    {141,
+     CHANGED("Exception(ExceptionStartTime=20260108T080000Z Subject=T) Exception(Deleted=1 "
+             "ExceptionStartTime=20260108T080000Z) Exception(Deleted=1 ExceptionStartTime=20260106T080000Z) "
+             "Exception(Deleted=1) Exception(Deleted=1 ExceptionStartTime=x)"),
+     "[" SERIES " {2026-01-06T08:00:00Z deleted} {2026-01-08T08:00:00Z deleted}]"},
+    /* whole days: of the series, or of one occurrence */
+    {161,
+     ADD(DAYS("20260105T000000Z", "20260106T000000Z") "c:Recurrence(Type=0) c:Exceptions(Exception(b:InstanceId="
+                                                      "20260107T000000Z StartTime=20260108T000000Z "
+                                                      "EndTime=20260110T000000Z))"),
+     "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day every 1 daily {2026-01-07T00:00:00Z 2026-01-08T00:00:00Z - "
+     "2026-01-10T00:00:00Z day}]"},
+    {141,
+     ADD(DAYS("20260104T230000Z", "20260105T230000Z") BERLIN
+         "c:Recurrence(Type=0) c:Exceptions(Exception(ExceptionStartTime=20260106T230000Z AllDayEvent=0 "
+         "StartTime=20260107T100000Z EndTime=20260107T110000Z) Exception(Deleted=1 "
+         "ExceptionStartTime=20260708T220000Z))"),
+     "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day every 1 daily {2026-01-07T00:00:00Z 2026-01-07T10:00:00Z - "
+     "2026-01-07T11:00:00Z Europe/Berlin} {2026-07-09T00:00:00Z deleted}]"},
+    {141, CHANGED("Exception(ExceptionStartTime=20260107T080000Z AllDayEvent=1)"),
+     "[" SERIES " {2026-01-07T08:00:00Z 2026-01-07T00:00:00Z - 2026-01-08T00:00:00Z day 'S'}]"},
+    /* everything of its own, and taken away from it */
+    {141,
+     ADD(TIMES BERLIN MINE
+         "c:Reminder=15 c:Location=Here c:Categories(Category=Red) c:MeetingStatus=1 c:Attendees(" BOB
+         ") b:Body(Type=1 Data=all) b:NativeBodyType=1 c:Recurrence(Type=0) c:Exceptions(Exception(ExceptionStartTime="
+         "20260107T080000Z c:Reminder c:Location c:Categories c:Attendees(" ANN
+         ") b:Body(Type=1) c:MeetingStatus=5 c:BusyStatus=0 c:Sensitivity=2 c:AppointmentReplyTime=20260101T000000Z))"),
+     "[" AT_9
+     " at'Here' text'all' alarm=15 #'Red' Ra<bob@example.com|Bob> meeting of <me@example.com|Me> every 1 daily "
+     "{2026-01-07T08:00:00Z 2026-01-07T08:00:00Z - 2026-01-07T09:00:00Z Europe/Berlin busy=0 private=2 "
+     "Od<ann@example.com|Ann> cancelled replied=2026-01-01T00:00:00Z}]"},
+    {141,
+     ADD(TIMES BERLIN BOBS "c:MeetingStatus=3 c:ResponseType=3 c:Recurrence(Type=0) c:Exceptions(Exception("
+                           "ExceptionStartTime=20260107T080000Z ResponseType=4))"),
+     "[" AT_9 " mine=a meeting of <bob@example.com|Bob> every 1 daily {2026-01-07T08:00:00Z 2026-01-07T08:00:00Z - "
+     "2026-01-07T09:00:00Z Europe/Berlin mine=d}]"},
+    /* without a rule there is nothing that an exception could be of */
+    {141, ADD(TIMES "c:Exceptions(Exception(Deleted=1 ExceptionStartTime=20260107T080000Z))"), "[" AT_9 "]"},
+    /* an occurrence told alone (16.x), in the middle of others */
+    {161,
+     PAGE("Change(ServerId=5:1 b:InstanceId=20260107T080000Z ApplicationData(c:Subject=T)) "
+          "Delete(ServerId=5:2 b:InstanceId=20260107T080000Z) Change(ServerId=5:3 ApplicationData(" TIMES ")) "
+          "Delete(ServerId=5:4)"),
+     "[fetch 5:1][fetch 5:2][" AT_9 "][gone 5:4]"},
+};
+
+static void test_series(void **state)
+{
+    (void)state;
+    CHECK_ALL(series);
+}
+
+/* --- tasks ------------------------------------------------------------------------------------------------------- */
+
+#define TASK "task item-a5886f21fcb5f028@exchange "
+
+static const struct example tasks[] = {
+    {1141, ADD("t:Subject=T t:Complete=0 t:Importance=1 t:Sensitivity=0 t:ReminderSet=0"),
+     "[" TASK "none - none day 'T' busy=0 mine=?]"},
+    {1141,
+     ADD("t:Subject=T t:Importance=2 t:Sensitivity=2 t:Categories(Category=Red) b:Body(Type=1 Data=x) "
+         "t:UtcStartDate=2026-01-04T23:00:00.000Z t:StartDate=2026-01-05T00:00:00.000Z "
+         "t:UtcDueDate=2026-01-09T23:00:00.000Z t:DueDate=2026-01-10T00:00:00.000Z "
+         "t:ReminderSet=1 t:ReminderTime=2026-01-09T08:00:00.000Z"),
+     "[" TASK
+     "2026-01-05T00:00:00Z - 2026-01-10T00:00:00Z day 'T' text'x' busy=0 private=2 importance=2 alarm=0 #'Red' "
+     "mine=? alarm 2026-01-09T08:00:00Z]"},
+    /* the UTC form alone; the local one with a time of day */
+    {1141, ADD("t:Subject=T t:UtcDueDate=2026-01-09T23:00:00.000Z"),
+     "[" TASK "none - 2026-01-10T00:00:00Z day 'T' busy=0 mine=?]"},
+    {1141, ADD("t:Subject=T t:UtcDueDate=2026-01-10T00:00:00.000Z"),
+     "[" TASK "none - 2026-01-10T00:00:00Z day 'T' busy=0 mine=?]"},
+    {1141, ADD("t:Subject=T t:DueDate=20260110T173000Z"),
+     "[" TASK "none - 2026-01-10T00:00:00Z day 'T' busy=0 mine=?]"},
+    {1141, ADD("t:Subject=T t:Complete=1 t:DateCompleted=2026-01-09T23:30:00.000Z"),
+     "[" TASK "none - none day 'T' busy=0 mine=? done 2026-01-10T00:00:00Z]"},
+    {1141, ADD("t:Subject=T t:Complete=1"), "[" TASK "none - none day 'T' busy=0 mine=? done none]"},
+    {1141, ADD("t:Subject=T t:Complete=0 t:DateCompleted=2026-01-09T23:30:00.000Z"),
+     "[" TASK "none - none day 'T' busy=0 mine=?]"},
+    {1141, ADD("t:Subject=T t:ReminderSet=1"), "[" TASK "none - none day 'T' busy=0 mine=?]"},
+    {1141, ADD("t:Subject=T t:ReminderSet=0 t:ReminderTime=2026-01-09T08:00:00.000Z"),
+     "[" TASK "none - none day 'T' busy=0 mine=?]"},
+    /* series: the anchor, the last day, made anew when done, and one that has come to its end */
+    {1141,
+     ADD("t:Subject=T t:DueDate=2026-01-05T00:00:00.000Z t:StartDate=2026-01-05T00:00:00.000Z t:Recurrence(Type=1 "
+         "Start=2026-01-05T00:00:00.000Z Until=2026-02-05T00:00:00.000Z Interval=2 DayOfWeek=2 FirstDayOfWeek=1)"),
+     "[" TASK "2026-01-05T00:00:00Z - 2026-01-05T00:00:00Z day 'T' busy=0 mine=? every 2 weekly days=2 from=1 "
+     "until=2026-02-05T00:00:00Z]"},
+    {1141, ADD("t:Subject=T t:Recurrence(Type=0 Start=2026-01-05T00:00:00.000Z Regenerate=1 Interval=3)"),
+     "[" TASK "2026-01-05T00:00:00Z - none day 'T' busy=0 mine=? every 3 daily regenerates]"},
+    {1141, ADD("t:Subject=T t:Recurrence(Type=0 Start=2026-01-04T23:00:00.000Z)"),
+     "[" TASK "2026-01-05T00:00:00Z - none day 'T' busy=0 mine=? every 1 daily]"},
+    {1141, ADD("t:Subject=T t:DueDate=20260110T000000Z t:Recurrence(Type=5 DayOfMonth=10 MonthOfYear=1)"),
+     "[" TASK "none - 2026-01-10T00:00:00Z day 'T' busy=0 mine=? every 1 yearly day=10 month=1]"},
+    {1141, ADD("t:Subject=T t:Recurrence(Type=0)"), "[" TASK "none - none day 'T' busy=0 mine=?]"},
+    {1141, ADD("t:Subject=T t:StartDate=20260105T000000Z t:Recurrence(Type=0 DeadOccur=1)"),
+     "[" TASK "2026-01-05T00:00:00Z - none day 'T' busy=0 mine=?]"},
+    {1161, ADD("t:Complete=0"), "[" TASK "none - none day busy=0 mine=?]"},
+    {1161, ADD("Email:Read=1"), "[fetch 5:1]"},
+};
+
+static void test_tasks(void **state)
+{
+    (void)state;
+    CHECK_ALL(tasks);
+}
+
+/* --- answers to what was asked for by id ---------------------------------------------------------------------------
+ */
+
+#define ITEMS(inside)  "ItemOperations:ItemOperations(Status=1 Response(" inside "))"
+#define ITEM(id, more) "Fetch(Status=1 AirSync:ServerId=" id " Properties(" TIMES more "))"
+
+static const struct {
+    const char *doc,
+        *expected; /* of "a", an item, and "b", whose HTML is missing; a second answer where it begins anew */
+} fetches[] = {
+    {ITEMS(ITEM("b", "b:Body(Type=2 Data='<p>x')") " " ITEM("a", "")), "a: " AT_9 "; b: B html'<p>x'; "},
+    {ITEMS(ITEM("a", "b:Body(Type=1 Data=t) b:NativeBodyType=2")), "a: html " AT_9 " text't'; b: html B; "},
+    {ITEMS("Fetch(Status=6 AirSync:ServerId=a) Fetch(Status=6 AirSync:ServerId=b)"), "a: not-found; b: not-found; "},
+    {ITEMS("Fetch(Status=14 AirSync:ServerId=a) Fetch(Status=14 AirSync:ServerId=b)"), "a: protocol; b: B; "},
+    {ITEMS("Fetch(Status=1 AirSync:ServerId=a Properties(c:Subject=x)) " ITEM("c", "")), "a: protocol; b: html B; "},
+    {ITEMS("Fetch(Status=1 Properties(" TIMES "))"), "a: " AT_9 "; b: html B; "}, /* without an id: in their order */
+    {ITEMS("Fetch(Status=3 AirSync:ServerId=a) " ITEM("a", "") " " ITEM("b", "b:Body(Type=2)")), "a: offline; b: B; "},
+    {"Sync(Collections(Collection(SyncKey=2 Status=1 Responses(Fetch(ServerId=a Status=1 ApplicationData(" TIMES ")) "
+     "Fetch(ServerId=b Status=8)))))",
+     "a: " AT_9 "; b: not-found; "},
+};
+
+static void say_got(struct buf *out, const struct eas_got *got)
+{
+    buf_printf(out, "%.*s: ", STR_ARG(got->id));
+    if (got->err.code != ERR_NONE)
+        buf_lit(out, err_name(got->err.code));
+    else if (got->need == EAS_NEED_ITEM)
+        buf_lit(out, "nothing");
+    else {
+        buf_lit(out, got->need == EAS_NEED_HTML ? "html " : "");
+        if (str_is(got->id, "b"))
+            buf_lit(out, "B");
+        else
+            say_event(out, got->event);
+        if (str_is(got->id, "b"))
+            say_text(out, "html", got->event->fields.html);
+    }
+    buf_lit(out, "; ");
+}
+
+static void test_fetches(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(fetches) / sizeof(fetches[0]); i++) {
+        struct eas_sync_options options = options_of(141, false);
+        struct buf doc = BUF_INIT(0);
+        bool sync = strncmp(fetches[i].doc, "Sync", 4) == 0;
+
+        document(&doc, fetches[i].doc);
+        for (size_t step = 1; step <= doc.n; step += step < 8 ? 1 : doc.n) {
+            struct arena arena = {0};
+            struct event known = {.fields = {.text = STR("text")}};
+            struct eas_got a = {.id = STR("a"), .need = EAS_NEED_ITEM},
+                           b = {.id = STR("b"), .need = EAS_NEED_HTML, .event = &known}, *asked[] = {&a, &b};
+            struct eas_event_answer answer = {0};
+            struct eas_answer reading;
+            struct buf got = BUF_INIT(0);
+            struct err err = {0};
+
+            eas_event_answer_begin(&answer, &arena, &options, asked, 2);
+            eas_answer_init(&reading, sync ? eas_event_fetch_rules : eas_event_items_rules, &answer);
+            if (!feed(&reading, buf_view(&doc), step, &err))
+                fail_msg("%s: %s", fetches[i].doc, err.text);
+            say_got(&got, &a);
+            say_got(&got, &b);
+            if (strcmp(buf_z(&got), fetches[i].expected) != 0)
+                fail_msg("%s\ngives    %s\nand not  %s", fetches[i].doc, buf_z(&got), fetches[i].expected);
+            eas_answer_done(&reading);
+            eas_event_answer_done(&answer);
+            arena_done(&arena);
+            buf_done(&got);
+        }
+        buf_done(&doc);
+    }
+}
+
+/* --- bounds ------------------------------------------------------------------------------------------------------ */
+
+static void test_bounds(void **state)
+{
+    static const enum eas_tag around[] = {AirSync_Sync, AirSync_Collections, AirSync_Collection, AirSync_Commands,
+                                          AirSync_Add};
+    struct eas_sync_options options = options_of(141, false);
+    struct eas_sync_page *page = eas_sync_page_new(&options);
+    struct buf doc = BUF_INIT(0), text = BUF_INIT(0);
+    const struct event *e;
+    struct eas_writer w;
+    struct eas_answer a;
+    struct err err = {0};
+
+    (void)state;
+    buf_fill(&text, 'x', EAS_EVENT_BODY_MAX + 10);
+    eas_writer_init(&w, &doc);
+    for (size_t i = 0; i < sizeof(around) / sizeof(around[0]); i++)
+        eas_write_open(&w, around[i]);
+    eas_write_text(&w, AirSync_ServerId, STR("5:1"));
+    eas_write_open(&w, AirSync_ApplicationData);
+    eas_write_text(&w, Calendar_StartTime, STR("20260105T080000Z"));
+    eas_write_text(&w, Calendar_Subject, str_sub(buf_view(&text), 0, EAS_EVENT_TEXT_MAX + 10));
+    eas_write_open(&w, AirSyncBase_Body);
+    eas_write_uint(&w, AirSyncBase_Type, 1);
+    eas_write_text(&w, AirSyncBase_Data, buf_view(&text));
+    eas_write_close(&w);
+    eas_write_open(&w, Calendar_Attendees);
+    for (int i = 0; i < EVENT_ATTENDEES_MAX + 5; i++) {
+        eas_write_open(&w, Calendar_Attendee);
+        eas_write_text(&w, Calendar_Email, STR("a@b"));
+        eas_write_close(&w);
+    }
+    eas_write_close(&w);
+    eas_write_open(&w, Calendar_Recurrence);
+    eas_write_uint(&w, Calendar_Type, 0);
+    eas_write_close(&w);
+    eas_write_open(&w, Calendar_Exceptions);
+    for (int i = 0; i < EVENT_EXCEPTIONS_MAX + 5; i++) {
+        char original[32];
+
+        snprintf(original, sizeof(original), "2026010%dT0%d%02d%02dZ", i / 3000 + 5, i / 600 % 6, i / 60 % 60, i % 60);
+        eas_write_open(&w, Calendar_Exception);
+        eas_write_uint(&w, Calendar_Deleted, 1);
+        eas_write_text(&w, Calendar_ExceptionStartTime, str_from(original));
+        eas_write_close(&w);
+    }
+    while (w.depth > 0)
+        eas_write_close(&w);
+    assert_false(doc.failed);
+    eas_answer_init(&a, eas_sync_event_rules, page);
+    assert_true(feed(&a, buf_view(&doc), 4096, &err));
+    assert_int_equal(page->count, 1);
+    e = page->items[0].event;
+    assert_int_equal(e->fields.text.n, EAS_EVENT_BODY_MAX);
+    assert_int_equal(e->fields.subject.n, EAS_EVENT_TEXT_MAX);
+    assert_int_equal(e->fields.attendee_count, EVENT_ATTENDEES_MAX);
+    assert_int_equal(e->exception_count, EVENT_EXCEPTIONS_MAX);
+    eas_answer_done(&a);
+    buf_done(&doc);
+    buf_done(&text);
+    eas_sync_page_free(&page);
+}
+
+/* An answer that breaks within an event: the item is known by its id, and is to be fetched. */
+static void test_quarantine(void **state)
+{
+    struct eas_sync_options options = options_of(141, false);
+    struct eas_sync_page *page = eas_sync_page_new(&options);
+    struct buf doc = BUF_INIT(0), got = BUF_INIT(0);
+    struct eas_answer a;
+    struct err err = {0};
+
+    (void)state;
+    document(&doc, PAGE("Add(ServerId=5:0 ApplicationData(" TIMES ")) Add(ServerId=5:1 ApplicationData(" TIMES
+                        "b:Body(Type=1 Data=xyz)))"));
+    eas_answer_init(&a, eas_sync_event_rules, page);
+    assert_true(eas_answer_feed(&a, str_sub(buf_view(&doc), 0, str_find(buf_view(&doc), STR("xyz"))), &err));
+    assert_false(eas_answer_end(&a, &err));
+    assert_true(eas_sync_page_quarantine(page));
+    say_page(&got, page);
+    assert_string_equal(buf_z(&got), "[" AT_9 "][fetch 5:1]");
+    eas_answer_done(&a);
+    buf_done(&doc);
+    buf_done(&got);
+    eas_sync_page_free(&page);
+}
+
+/* The answer to an Add of ours (16.x), and to a change of one occurrence. */
+static void test_responses(void **state)
+{
+    struct eas_sync_options options = options_of(161, false);
+    struct eas_sync_page *page = eas_sync_page_new(&options);
+    struct buf doc = BUF_INIT(0);
+    struct eas_answer a;
+    struct err err = {0};
+
+    (void)state;
+    document(&doc, "Sync(Collections(Collection(SyncKey=3 Status=1 Responses(Add(ClientId=c ServerId=5:9 Status=1 "
+                   "ApplicationData(c:UID=made)) Change(ServerId=5:1 b:InstanceId=20260107T080000Z Status=6)))))");
+    eas_answer_init(&a, eas_sync_event_rules, page);
+    assert_true(feed(&a, buf_view(&doc), 1, &err));
+    assert_int_equal(page->response_count, 2);
+    assert_true(str_is(page->responses[0].uid, "made"));
+    assert_true(str_is(page->responses[0].id, "5:9"));
+    assert_int_equal(page->responses[1].status, 6);
+    assert_true(str_is(page->responses[1].instance, "20260107T080000Z"));
+    assert_int_equal(page->responses[1].uid.n, 0);
+    eas_answer_done(&a);
+    buf_done(&doc);
+    eas_sync_page_free(&page);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_singles),    cmocka_unit_test(test_people),    cmocka_unit_test(test_series),
+        cmocka_unit_test(test_tasks),      cmocka_unit_test(test_fetches),   cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_quarantine), cmocka_unit_test(test_responses),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
