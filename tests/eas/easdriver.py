@@ -83,10 +83,10 @@ class Driver:
         self.send("folders", *([cursor] if cursor else []))
         return self.wait("folders", **kw)
 
-    def folder(self, use="inbox"):
+    def folder(self, use="inbox", kind="mail"):
         answer = self.folders()
         assert answer["err"] == "none", answer
-        return next(f["id"] for f in answer["list"] if f["use"] == use)
+        return next(f["id"] for f in answer["list"] if f["kind"] == kind and (kind != "mail" or f["use"] == use))
 
     def sync(self, folder, cursor="", **kw):
         self.send("sync", folder, *([cursor] if cursor else []))
@@ -109,6 +109,17 @@ class Driver:
                     items[item["id"]] = item
         assert end["err"] == "none", end
         return items, pages[-1], len(pages)
+
+    def kind(self, name):
+        """Of the folders named from here on: mail, calendar, tasks."""
+        self.send("kind", name)
+
+    def event_fetch(self, folder, *ids, **kw):
+        """event_fetch: {id: answer}"""
+        self.send("events", folder, *ids)
+        answer = self.wait("events", **kw)
+        assert answer["err"] == "none", answer
+        return {one["id"]: one for one in answer["list"]}
 
     def fetch(self, folder, what, *ids, timeout=60):
         """(item events by id, the end)"""
