@@ -128,17 +128,17 @@ void sync_folders_changed(struct sync *s)
 
 uint64_t sync_back_off_ms(unsigned failures, const struct err *err)
 {
+    uint64_t asked = (uint64_t)err->retry_after_s * 1000;
     if (err->code == ERR_DISK)
         return SYNC_DISK_MS;
     if (!err_is_transient(err->code))
-        return SYNC_STOPPED_MS;
+        return asked ? asked : SYNC_STOPPED_MS;
     uint64_t ms = SYNC_RETRY_MIN_MS;
     for (unsigned i = 1; i < failures && ms < SYNC_RETRY_MAX_MS; i++)
         ms *= 2;
     if (ms > SYNC_RETRY_MAX_MS)
         ms = SYNC_RETRY_MAX_MS;
     ms = ms / 2 + rand_below(ms / 2 + 1); /* jitter: many clients of one server must not come back together */
-    uint64_t asked = (uint64_t)err->retry_after_s * 1000;
     return ms > asked ? ms : asked;
 }
 

@@ -16,8 +16,9 @@ bool sync_retry(struct sync *s)
     if (!sync_is_down(s))
         return true;
     uint64_t now = time_mono_ms();
-    if (s->stopped || !err_is_transient(s->account->health.code) || s->account->health.code == ERR_THROTTLED ||
-        now - s->failed_ms < SYNC_RETRY_ASKED_MS)
+    const struct err *health = &s->account->health;
+    bool passes = err_is_transient(health->code) || (health->code == ERR_AUTH && health->retry_after_s);
+    if (s->stopped || !passes || health->code == ERR_THROTTLED || now - s->failed_ms < SYNC_RETRY_ASKED_MS)
         return false;
     s->not_before_ms = 0;
     s->hierarchy_dirty |= !s->hierarchy_known;

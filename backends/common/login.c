@@ -369,6 +369,23 @@ enum login_source login_source(const struct login *l)
     return l->source;
 }
 
+void login_advise(const struct login *l, bool offered, struct err *err)
+{
+    struct err said = *err;
+    bool typed = offered || l->source == LOGIN_PASSTHROUGH || l->source == LOGIN_NO_SECRET;
+    if (!typed)
+        err_set(err, said.code, "%s; run: exbridge login %s", said.text, l->name);
+    if (l->auth == HTTP_AUTH_NONE)
+        err_set(err, said.code, "%s; does it know the client certificate? See client-cert", said.text);
+    else if (l->auth == HTTP_AUTH_NEGOTIATE)
+        err_set(err, said.code, "%s; look at the ticket: klist", said.text);
+    if (!http_binds_tls(l->auth))
+        err_set(err, said.code,
+                "%s. Or it demands Extended Protection, which this libcurl does not have: auth = basic%s", err->text,
+                l->auth == HTTP_AUTH_NTLM && http_binds_tls(HTTP_AUTH_NEGOTIATE) ? " or kerberos" : "");
+    err->status = said.status;
+}
+
 void login_throttled(struct login *l, unsigned seconds)
 {
     if (seconds > LOGIN_BACKOFF_MAX_S)

@@ -122,6 +122,10 @@ enum login_result {
 bool login_result(struct login_pass *pass, enum login_result result);
 void login_end(struct login_pass **pass); /* NULL inside is fine; without a result: nothing was learnt */
 
+/* Puts the next step behind the text of an ERR_AUTH that came of LOGIN_REFUSED. offered: to login_ask's secret; who
+ * offered it knows what to do. */
+void login_advise(const struct login *l, bool offered, struct err *err);
+
 /* The server asked for a pause (BackOffMilliseconds, Retry-After): nobody of this login sends before it is over. */
 void login_throttled(struct login *l, unsigned seconds);
 uint64_t login_wait_ms(const struct login *l); /* what is left of it */

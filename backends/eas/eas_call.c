@@ -134,8 +134,13 @@ static void fail(struct eas_call *call, enum err_code code, const char *text, in
 {
     struct err err = {0};
 
-    err_set(&err, code, "%s: %s (HTTP status %d)", names[call->request->command], text, status);
+    err_set(&err, code, "%s (HTTP status %d)", text, status);
     err.status = status;
+    if (call->http)
+        http_name_host(call->http, &err);
+    err_prefix(&err, "%s: ", names[call->request->command]);
+    if (status == 401)
+        login_advise(call->b->config.login, call->secret.n > 0, &err);
     finish(call, &err);
 }
 

@@ -185,6 +185,14 @@ static void lower_version(struct ews_call *c, const struct ews_verdict *v)
     queue(c);
 }
 
+static void finish_refused(struct ews_call *c, const struct ews_verdict *v)
+{
+    struct err err = v->err;
+    if (v->action == EWS_AUTH && err.retry_after_s == 0)
+        login_advise(c->ews->config.login, c->opts.secret.n > 0, &err);
+    ews_call_finish(c, &err);
+}
+
 /* 401. With credentials that have worked it may be a symptom of throttling, or the password has just changed: whether
  * one more try is sensible, or could lock the account, is the login's to say. */
 static void refused(struct ews_call *c, const struct ews_verdict *v)
@@ -194,7 +202,7 @@ static void refused(struct ews_call *c, const struct ews_verdict *v)
     if (again && v->action == EWS_AUTH && ++c->refused < LOGIN_TRIES_MAX)
         pause_for(c, c->ews->tuning.auth_pause_ms);
     else
-        ews_call_finish(c, &v->err);
+        finish_refused(c, v);
 }
 
 /* The whole request went out, and no answer says that it was turned down. */

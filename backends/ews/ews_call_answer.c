@@ -154,6 +154,7 @@ static void judge_http(struct ews_call *c, struct ews_verdict *ret_verdict)
         };
         ret_verdict->err.status = a.status;
     }
+    http_name_host(c->request, &ret_verdict->err);
     err_prefix(&ret_verdict->err, "%s: ", c->opts.operation);
 }
 

@@ -16,7 +16,8 @@
 
 enum err_code {
     ERR_NONE = 0,
-    ERR_AUTH,      /* the server refused the credentials: NEEDS_LOGIN, never retried by itself */
+    ERR_AUTH,      /* the server refused the credentials: NEEDS_LOGIN, never retried by itself. With retry_after_s:
+                    * there were none to show (no Kerberos ticket) */
     ERR_DENIED,    /* signed in, but not allowed (403, ErrorAccessDenied, device blocked): an administrator is needed */
     ERR_NOT_FOUND, /* the item, folder or endpoint is not there (any more) */
     ERR_EXISTS,    /* a name is taken */
@@ -37,7 +38,7 @@ enum err_code {
 
 struct err {
     enum err_code code;
-    unsigned retry_after_s; /* ERR_THROTTLED, sometimes ERR_OFFLINE; 0 = unknown */
+    unsigned retry_after_s; /* ERR_THROTTLED, sometimes ERR_OFFLINE, ERR_AUTH; 0 = unknown */
     int status;             /* the HTTP status, or the protocol's own status code; 0 = none */
     char text[256];         /* one line, no control characters */
 };

@@ -67,12 +67,6 @@ static const char *advice(struct doctor *d, const struct config_account *a, cons
     case ERR_AUTH:
         if (a->login->auth == AUTH_KERBEROS)
             return "get a ticket: kinit";
-        if (a->login->auth == AUTH_NTLM)
-            return doctor_text(
-                d,
-                "exbridge login %s; with the right password: the server may demand Extended Protection (auth = "
-                "basic, if it is offered)",
-                a->name);
         return doctor_text(d, "exbridge login %s", a->name);
     case ERR_DENIED:
         return a->backend == BACKEND_EWS

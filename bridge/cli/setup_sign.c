@@ -241,9 +241,8 @@ bool setup_ask_again(struct setup *s, int *tries, struct err *err)
     bool hashed = strcmp(s->v.auth, "ntlm") == 0 || strcmp(s->v.auth, "kerberos") == 0;
     if (err->code != ERR_AUTH)
         return false;
-    if (hashed)
-        setup_say("If they are right: the server may demand Extended Protection, which %s does not have here%s.",
-                  s->v.auth, s->schemes & SCHEME_BASIC ? "; it takes Basic as well (--auth basic)" : "");
+    if (hashed && s->schemes & SCHEME_BASIC)
+        setup_say("The server takes Basic as well: --auth basic.");
     if (!setup_is_typed(s) || s->yes || ++*tries >= SETUP_TRIES_MAX)
         return false;
     setup_say("%s", err->text);

@@ -36,6 +36,11 @@ static bool tell_head(struct http_request *r)
     return !r->dead;
 }
 
+static bool has_handshake(const struct http_request *r)
+{
+    return r->auth == HTTP_AUTH_NTLM || r->auth == HTTP_AUTH_NEGOTIATE;
+}
+
 /* The status line begins a header block, an empty line ends it. Blocks that only prepare the real answer are passed
  * over: 1xx, and the 401 in the middle of a handshake (whose body libcurl drops); if it was the end after all, on_body
  * or http_request_finish() tells it. */
@@ -62,8 +67,7 @@ static size_t on_header(char *p, size_t size, size_t count, void *ud)
     }
     if (str_case_starts(line, STR("content-encoding:")))
         r->compressed = true;
-    bool handshake = r->auth == HTTP_AUTH_NTLM || r->auth == HTTP_AUTH_NEGOTIATE;
-    if (str_trim(line).n == 0 && r->status >= 200 && !(handshake && r->status == 401))
+    if (str_trim(line).n == 0 && r->status >= 200 && !(has_handshake(r) && r->status == 401))
         return tell_head(r) ? n : 0;
     return n;
 }
@@ -110,6 +114,8 @@ static size_t on_read(char *to, size_t size, size_t count, void *ud)
     touch(r);
     if (n == 0)
         return 0;
+    if (!http_request_has_ticket(r))
+        return CURL_READFUNC_ABORT; /* libcurl would go on without; the server needs not see a message for that */
     if (r->read) {
         n = r->read(r->body_ud, to, n);
         if (r->dead)
@@ -167,89 +173,6 @@ void http_request_free(struct http_request *r)
     mem_free(r);
 }
 
-static enum err_code code_of(CURLcode result)
-{
-    static const struct {
-        CURLcode result;
-        enum err_code code;
-    } table[] = {
-        {CURLE_UNSUPPORTED_PROTOCOL, ERR_INVALID},
-        {CURLE_URL_MALFORMAT, ERR_INVALID},
-        {CURLE_SSL_CERTPROBLEM, ERR_INVALID},
-        {CURLE_SSL_CACERT_BADFILE, ERR_INVALID},
-        {CURLE_BAD_FUNCTION_ARGUMENT, ERR_INTERNAL},
-        {CURLE_FAILED_INIT, ERR_INTERNAL},
-        {CURLE_AUTH_ERROR, ERR_AUTH},
-        {CURLE_LOGIN_DENIED, ERR_AUTH},
-        {CURLE_PARTIAL_FILE, ERR_PROTOCOL},
-        {CURLE_BAD_CONTENT_ENCODING, ERR_PROTOCOL},
-        {CURLE_WEIRD_SERVER_REPLY, ERR_PROTOCOL},
-        {CURLE_WRITE_ERROR, ERR_PROTOCOL},
-        {CURLE_FILESIZE_EXCEEDED, ERR_TOO_BIG},
-    };
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-        if (table[i].result == result)
-            return table[i].code;
-    return ERR_OFFLINE;
-}
-
-static enum http_failure failure_of(CURLcode result)
-{
-    static const struct {
-        CURLcode result;
-        enum http_failure failure;
-    } table[] = {
-        {CURLE_OK, HTTP_FAILED_NOT},
-        {CURLE_COULDNT_RESOLVE_HOST, HTTP_FAILED_NAME},
-        {CURLE_COULDNT_RESOLVE_PROXY, HTTP_FAILED_NAME},
-        {CURLE_COULDNT_CONNECT, HTTP_FAILED_CONNECT},
-        {CURLE_OPERATION_TIMEDOUT, HTTP_FAILED_TIMEOUT},
-        {CURLE_SSL_CONNECT_ERROR, HTTP_FAILED_TLS},
-        {CURLE_SSL_CIPHER, HTTP_FAILED_TLS},
-        {CURLE_PEER_FAILED_VERIFICATION, HTTP_FAILED_CERTIFICATE},
-    };
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-        if (table[i].result == result)
-            return table[i].failure;
-    return HTTP_FAILED_OTHER;
-}
-
-/* What libcurl calls a failed tunnel: the words of the proxy, not of the server. */
-static bool proxy_refused(struct http_request *r, struct err *ret_err)
-{
-    long status = 0;
-    curl_easy_getinfo(r->easy, CURLINFO_HTTP_CONNECTCODE, &status);
-    if (status < 300)
-        return false;
-    err_set(ret_err, ERR_OFFLINE, "the proxy refused the connection (HTTP status %ld%s)", status,
-            status == 407 ? ": it wants credentials, as in proxy = http://user:password@host:port" : "");
-    return true;
-}
-
-static void describe(struct http_request *r, CURLcode result, struct err *ret_err)
-{
-    *ret_err = (struct err){.code = ERR_NONE};
-    r->failure = failure_of(result);
-    if (r->err.code != ERR_NONE) {
-        *ret_err = r->err;
-    } else if (result != CURLE_OK && !proxy_refused(r, ret_err)) {
-        err_set(ret_err, code_of(result), "%s", r->message[0] ? r->message : curl_easy_strerror(result));
-        if (result == CURLE_PEER_FAILED_VERIFICATION)
-            err_prefix(ret_err, "the server's certificate is not trusted (see ca-file): ");
-    }
-    if (ret_err->code != ERR_NONE) {
-        char *url = NULL, *host = NULL;
-        CURLU *parts = curl_url();
-        curl_easy_getinfo(r->easy, CURLINFO_EFFECTIVE_URL, &url);
-        if (url && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-            curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK)
-            err_prefix(ret_err, "%.100s: ", host);
-        curl_free(host);
-        curl_url_cleanup(parts);
-    }
-    ret_err->status = r->status;
-}
-
 static void note_sent(struct http_request *r)
 {
     curl_off_t uploaded = 0;
@@ -270,9 +193,11 @@ void http_request_finish(struct http_request *r, CURLcode result)
         tell_head(r); /* an answer without body */
     if (!r->dead) {
         struct err err;
-        describe(r, result, &err);
+        http_request_describe(r, result, &err);
         r->dead = true;
         list_remove(&r->link);
+        if (has_handshake(r) && r->status == 401)
+            http_client_forget_connections(c); /* a handshake that failed is not begun anew on its connection */
         http_look(r, HTTP_ENDED, str_from(err.code == ERR_NONE ? NULL : err.text));
         if (r->ev.on_done)
             r->ev.on_done(r->ud, r, &err);
@@ -359,8 +284,8 @@ struct http_request *http_start(struct http_client *c, const struct http_request
     r->easy = curl_easy_init();
     assert(r->easy);
     set_callbacks(r);
-    http_look_begin(r);
     http_request_set_up(r, opts); /* r->err says what was wrong */
+    http_look_begin(r);
     loop_defer(c->loop, &r->start);
     return r;
 }

@@ -23,11 +23,17 @@
 #include "bridge/io/loop.h"
 
 #define HTTP_RATIO_MAX 200 /* decompressed : compressed, once over 1 MiB */
+#define HTTP_TICKET_RETRY_S                                                                                            \
+    60 /* HTTP_AUTH_NEGOTIATE without a ticket: ERR_AUTH, to be looked at again after so long                          \
+        */
 
 enum http_auth { HTTP_AUTH_NONE, HTTP_AUTH_BASIC, HTTP_AUTH_NTLM, HTTP_AUTH_NEGOTIATE, HTTP_AUTH_BEARER };
 
 /* Is it in the libcurl we are linked to? (NTLM and Negotiate can be missing.) */
 bool http_can(enum http_auth auth);
+/* Does it bind this scheme to the TLS connection (RFC 5929 tls-server-end-point)? What servers with Extended Protection
+ * demand; Negotiate does from libcurl 8.10 on, NTLM never, and who sends a password or a token has no need. */
+bool http_binds_tls(enum http_auth auth);
 
 struct http_client_opts {
     const char *account;     /* for logs */
@@ -118,6 +124,8 @@ enum http_failure {
     HTTP_FAILED_OTHER
 };
 enum http_failure http_failure(const struct http_request *req);
+/* Puts the host's name before the text. (That of on_done's error is there already.) */
+void http_name_host(const struct http_request *req, struct err *err);
 bool http_request_was_sent(
     const struct http_request *req); /* the whole body went out: the outcome is unknown if no answer came */
 /* "5", or an HTTP date, as seconds from now; bounded to a day; 0 = absent or senseless. */

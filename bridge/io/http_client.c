@@ -184,6 +184,13 @@ bool http_can(enum http_auth auth)
     return (curl_version_info(CURLVERSION_NOW)->features & need) == need;
 }
 
+bool http_binds_tls(enum http_auth auth)
+{
+    if (auth == HTTP_AUTH_NEGOTIATE)
+        return curl_version_info(CURLVERSION_NOW)->version_num >= 0x080a00;
+    return auth != HTTP_AUTH_NTLM;
+}
+
 struct http_client *http_client_new(struct loop *loop, const struct http_client_opts *opts)
 {
     struct http_client *c = MEM_NEW(struct http_client);

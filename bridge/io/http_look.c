@@ -17,6 +17,7 @@ void http_look(const struct http_request *r, enum http_sight sight, struct str b
 static int on_debug(CURL *easy, curl_infotype type, char *p, size_t n, void *ud)
 {
     (void)easy;
+    http_request_note(ud, type, str_of(p, n));
     if (type == CURLINFO_HEADER_OUT)
         http_look(ud, HTTP_ASKED_HEAD, str_of(p, n));
     else if (type == CURLINFO_DATA_OUT)
@@ -27,7 +28,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *p, size_t n, void *ud)
 void http_look_begin(struct http_request *r)
 {
     r->number = ++r->client->request_count;
-    if (!r->client->look)
+    if (!r->client->look && r->auth != HTTP_AUTH_NEGOTIATE)
         return;
     curl_easy_setopt(r->easy, CURLOPT_DEBUGFUNCTION, on_debug);
     curl_easy_setopt(r->easy, CURLOPT_DEBUGDATA, r);

@@ -3,7 +3,7 @@
 #define BRIDGE_IO_HTTP_PRIVATE_H
 /*
  * Between http_client.c (libcurl on the loop, connections, cookies), http_setup.c (options of a request), http.c (its
- * life) and http_look.c (who looks on). For bridge/io only.
+ * life), http_failure.c (why there is no answer) and http_look.c (who looks on). For bridge/io only.
  *
  * libcurl forbids to remove a transfer from inside its callbacks, and our users may abort, or free the client, in
  * theirs. So whoever calls libcurl or a user's callback raises client->busy; what ends meanwhile goes to client->dead
@@ -65,10 +65,11 @@ struct http_request {
     uint64_t max_answer, received;
     size_t header_bytes;
     int status;
-    bool added, head_told, dead, compressed, sent, once;
+    bool added, head_told, dead, compressed, sent, once, ticket_shown;
     enum http_failure failure;
     struct err err; /* why we ended it ourselves */
     char message[CURL_ERROR_SIZE];
+    char no_ticket[160]; /* why GSSAPI gave none; empty: nothing went wrong there */
 };
 
 /* http_client.c */
@@ -84,5 +85,10 @@ bool http_request_set_up(struct http_request *r, const struct http_request_opts 
 /* http_look.c */
 void http_look(const struct http_request *r, enum http_sight sight, struct str bytes);
 void http_look_begin(struct http_request *r); /* before the transfer starts */
+
+/* http_failure.c */
+void http_request_note(struct http_request *r, curl_infotype type, struct str text); /* what libcurl says on the way */
+bool http_request_has_ticket(struct http_request *r); /* False: r->err says what was missing */
+void http_request_describe(struct http_request *r, CURLcode result, struct err *ret_err);
 
 #endif

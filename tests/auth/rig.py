@@ -6,6 +6,8 @@
 """
 import os
 import re
+import smtplib
+import ssl
 import subprocess
 
 import bridge as clients
@@ -138,6 +140,13 @@ def sign_in(bridge, name, user=USER, password=PASSWORD, code=0):
         page = browser.sign_in(url, user, password)
         assert browser.go_back(page).status == 200
         return login.end(code)
+
+
+def send(bridge, name, sender, to, message=None):
+    context = ssl.create_default_context(cafile=bridge.ca_file)
+    with smtplib.SMTP_SSL("localhost", bridge.smtp_port, context=context, timeout=60) as smtp:
+        smtp.login(name, LOCAL_PASSWORD)
+        smtp.sendmail(sender, [to], message or f"From: {sender}\r\nTo: {to}\r\nSubject: sent by {name}\r\n\r\nx\r\n")
 
 
 class Stage:

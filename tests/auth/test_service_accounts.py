@@ -3,12 +3,11 @@
 import json
 import os
 import smtplib
-import ssl
 import time
 
 import pytest
 import rig
-from rig import BEARER, LOCAL_PASSWORD, PASSWORD, poll
+from rig import BEARER, PASSWORD, poll, send
 
 SERVICE = "svc@example.com"
 PEOPLE = ("bob", "carol", "dave")
@@ -44,13 +43,6 @@ def subjects(bridge, name):
     imap = bridge.login(name)
     imap.open("INBOX")
     return {rig.clients.re.search(rb"Subject: (.*)\r", h).group(1).decode() for h in imap.bodies("1:*", "BODY.PEEK[HEADER]").values()}
-
-
-def send(bridge, name, sender, to):
-    context = ssl.create_default_context(cafile=bridge.ca_file)
-    with smtplib.SMTP_SSL("localhost", bridge.smtp_port, context=context) as smtp:
-        smtp.login(name, LOCAL_PASSWORD)
-        smtp.sendmail(sender, [to], f"From: {sender}\r\nTo: {to}\r\nSubject: sent by {name}\r\n\r\nx\r\n")
 
 
 @pytest.mark.parametrize("access,rights", [("impersonation", ["impersonate"]), ("delegation", ["full", "send-as"])])
