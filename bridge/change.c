@@ -48,7 +48,8 @@ static void on_finish(void *ud)
     if (!c->detached) {
         c->result.items = c->items;
         c->result.count = c->count;
-        change_hold(c->account, c->result.receipt);
+        if (!c->doubted)
+            change_hold(c->account, c->result.receipt);
         c->cb(c->ud, &c->result);
     }
     change_free(c);
@@ -98,6 +99,11 @@ void change_detach(struct change **c)
     if (*c)
         (*c)->detached = true;
     *c = NULL;
+}
+
+void change_doubt(struct change *c)
+{
+    c->doubted = true;
 }
 
 void changes_start(struct account *a)

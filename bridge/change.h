@@ -94,5 +94,7 @@ struct change *change_folder_rename(struct account *a, int64_t folder_pk, struct
 struct change *change_folder_delete(struct account *a, int64_t folder_pk, change_cb *cb, void *ud);
 
 void change_detach(struct change **c);
+/* Its client will say no more, and may have gone: the callback comes, but whether it is heard is not known. */
+void change_doubt(struct change *c);
 
 #endif

@@ -121,7 +121,7 @@ static bool usable(void *ud, int64_t pk, int64_t batch)
     for (size_t i = 0; i < c->appending->count; i++)
         if (c->appending->messages[i].row_pk == pk)
             return false; /* the same message twice in one command */
-    return !find_receipt(c->account, batch) && (!owner || owner->detached);
+    return !find_receipt(c->account, batch) && (!owner || owner->detached || owner->doubted);
 }
 
 /* The change that is still busy with the same message for a client that went away; NULL: none. */

@@ -42,6 +42,7 @@ struct change {
     struct change_result result;
     void (*step)(struct change *c);
     bool detached;
+    bool doubted; /* change_doubt() */
     unsigned rounds;
 
     struct change_flags flags;    /* flags */

@@ -171,6 +171,12 @@ static bool read_some(struct client *c)
     return more;
 }
 
+/* The client says no more, and everything that it has said is answered. */
+static bool is_over(const struct client *c)
+{
+    return c->ended && !c->yielded && may_read(c);
+}
+
 static void run(struct client *c)
 {
     if (c->running || !may_read(c))
@@ -179,7 +185,9 @@ static void run(struct client *c)
     while (may_read(c) && read_some(c))
         ;
     c->running = false;
-    if (!c->ending) {
+    if (is_over(c)) {
+        client_close(c, "ended by the client");
+    } else if (!c->ending) {
         client_flush(c);
         restart_timeout(c);
     }
@@ -282,6 +290,12 @@ static void on_conn(void *ud, struct conn *conn, enum conn_event event)
         break;
     case CONN_TIMEOUT:
         on_timeout(c);
+        break;
+    case CONN_ENDED:
+        c->ended = true;
+        if (c->protocol->ended && !c->ending && c->protocol->busy(c))
+            c->protocol->ended(c);
+        run(c);
         break;
     case CONN_CLOSED:
         client_free(c);

@@ -123,6 +123,7 @@ struct server_protocol {
     void (*turn)(struct client *c);                                        /* after client_yield(); may be NULL */
     void (*goodbye)(struct client *c, enum goodbye why, const char *text); /* into client->out */
     bool (*answer_first)(const struct client *c);                          /* see servers_shutdown(); may be NULL */
+    void (*ended)(struct client *c); /* while it is busy: the client ends its direction; may be NULL */
     void (*stop)(struct client *c);
     void (*free)(struct client *c);
     void (*done)(void *ud); /* of server_free(): the options' `ud` is not needed any more; may be NULL */
@@ -156,6 +157,7 @@ struct client {
     struct loop *loop;
     struct account *account; /* NULL: a stranger */
     struct buf out;          /* answers on their way to the connection */
+    bool ended;              /* the client has ended its direction: what it has said is answered, then it is closed */
     bool ending;             /* goodbye has been said, or the connection is closed */
     bool leaving;            /* it is to be said as soon as what runs is answered */
     bool running;            /* in read() or turn() */

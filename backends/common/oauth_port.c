@@ -68,6 +68,9 @@ static void on_event(void *ud, struct conn *conn, enum conn_event event)
         break;
     case CONN_DRAINED:
         break;
+    case CONN_ENDED:
+        conn_close(conn, "ended by the peer");
+        break;
     case CONN_CLOSED:
         list_remove(&v->link);
         mem_free(v);

@@ -58,7 +58,7 @@ struct conn {
     bool writing;    /* uv_write under way */
     bool was_full;
     bool close_notified; /* TLS close_notify is queued */
-    bool peer_ended;     /* while we were still sending */
+    bool peer_ended;     /* its direction */
 
     struct timer *timer; /* handshake, the session's, linger */
     struct timer *stall;
@@ -343,6 +343,14 @@ static void established(struct conn *c)
     c->listener->cb(c->listener->ud, c);
 }
 
+/* The peer has ended its direction in good order: it may wait for the answers to what it said. */
+static void input_ended(struct conn *c)
+{
+    c->peer_ended = true;
+    stop_reading(c);
+    tell(c, CONN_ENDED);
+}
+
 /* Decrypt what the engine holds, as far as the input limit allows. False: the connection ended. */
 static bool decrypt(struct conn *c)
 {
@@ -356,16 +364,19 @@ static bool decrypt(struct conn *c)
     pump(c); /* handshake messages, an alert */
     if (!ended)
         return c->stage != STAGE_GONE;
-    if (status == TLS_CLOSED && input_size(c))
+    if (status == TLS_FAILED || c->stage != STAGE_OPEN)
+        gone(c, status == TLS_CLOSED ? "closed by the peer" : err.text);
+    else if (input_size(c))
         tell(c, CONN_DATA);
-    gone(c, status == TLS_CLOSED ? "closed by the peer" : err.text);
+    if (c->stage == STAGE_OPEN)
+        input_ended(c);
     return false;
 }
 
 static void take_input(struct conn *c)
 {
     size_t before = input_size(c);
-    if (c->tls && !decrypt(c))
+    if (c->tls && !c->peer_ended && !decrypt(c))
         return;
     if (input_size(c) > before || c->kicked) {
         c->kicked = false;
@@ -379,14 +390,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct conn *c = stream->data;
     if (n == 0 || c->stage == STAGE_GONE)
         return;
-    if (n == UV_EOF && c->stage == STAGE_CLOSING) {
-        c->peer_ended = true;
-        stop_reading(c);
+    if (n == UV_EOF && (c->stage == STAGE_CLOSING || (c->stage == STAGE_OPEN && !c->tls))) {
+        input_ended(c); /* without TLS's own words for it an end is an accident */
         return;
     }
     if (n < 0) {
         if (c->stage == STAGE_OPEN)
-            pump(c); /* answers already made; the peer may have closed its own direction only */
+            pump(c); /* answers already made */
         gone(c, n == UV_EOF ? "closed by the peer" : uv_strerror((int)n));
         return;
     }
@@ -429,7 +439,7 @@ static void on_deferred(void *ud)
     }
     if (c->stage == STAGE_OPEN && (c->kicked || c->tls_full))
         take_input(c);
-    if (c->stage == STAGE_OPEN && !c->tls_full && input_size(c) < c->listener->input_limit)
+    if (c->stage == STAGE_OPEN && !c->peer_ended && !c->tls_full && input_size(c) < c->listener->input_limit)
         start_reading(c);
 }
 

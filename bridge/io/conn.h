@@ -4,8 +4,8 @@
 /*
  * Listeners and accepted connections, plain or TLS, with back-pressure and limits. After OpenSMTPD's ioev.
  *
- *   accept -> on_accept(conn) -> conn_set_handler -> CONN_DATA ... CONN_DRAINED ... -> CONN_CLOSED (the last event;
- * free there)
+ *   accept -> on_accept(conn) -> conn_set_handler -> CONN_DATA ... CONN_DRAINED ... [CONN_ENDED] ... -> CONN_CLOSED
+ * (the last event; free there)
  *
  * Input: bytes pile up in conn_input() until consumed; above `input_limit` the socket is not read until something is
  * consumed, so a session that has a command running simply does not consume. Output: conn_write() copies and never
@@ -29,7 +29,9 @@ enum conn_event {
     CONN_DATA,    /* conn_input() has grown */
     CONN_DRAINED, /* output fell under the low-water mark after conn_full() was true */
     CONN_TIMEOUT, /* conn_set_timeout() ran out; the connection stays open */
-    CONN_CLOSED   /* gone: peer closed, error, or our own close is done. Last event. */
+    CONN_ENDED,   /* the peer sends no more, but may still read: all it has sent is in conn_input(). Once; what is left
+                     to do is done, then conn_close(). A peer that has gone altogether shows when it is written to. */
+    CONN_CLOSED   /* gone: the peer, by an error, or our own close is done. Last event. */
 };
 typedef void conn_cb(void *ud, struct conn *conn, enum conn_event event);
 typedef void conn_accept_cb(void *ud, struct conn *conn);

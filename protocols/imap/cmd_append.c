@@ -253,7 +253,10 @@ static void ask(struct imap_session *s, struct imap_command *c, const struct fol
         what.replaces_in = s->mailbox;
         what.replaces_uid = n == IMAP_STAR ? view_uid(s->view, last) : c->uid ? n : view_uid(s->view, n);
     }
-    imap_changing_new(s)->change = change_append(s->client.account, f->pk, &what, on_appended, s);
+    struct imap_changing *w = imap_changing_new(s);
+    w->change = change_append(s->client.account, f->pk, &what, on_appended, s);
+    if (s->client.ended)
+        change_doubt(w->change);
     imap_incoming_drop(s); /* it has what it needs */
 }
 
@@ -285,7 +288,7 @@ void cmd_append(struct imap_session *s, struct imap_command *c)
 /* A client that goes on after it has nothing more in the pipe has heard the answers so far (change.h: receipts). */
 void imap_append_told(struct imap_session *s, int64_t receipt)
 {
-    if (receipt == 0)
+    if (receipt == 0 || s->client.ended) /* change_doubt() */
         return;
     if (s->receipt_n == RECEIPTS_MAX)
         change_heard(s->client.account, s->receipts[--s->receipt_n]);

@@ -47,6 +47,7 @@ struct server *imap_server_new(const struct imap_server_opts *opts)
         .turn = imap_session_turn,
         .goodbye = imap_session_goodbye,
         .answer_first = imap_session_changing,
+        .ended = imap_session_ended,
         .stop = imap_session_stop,
         .free = imap_session_free,
         .done = done,

@@ -7,7 +7,9 @@
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
+#include "bridge/change.h"
 #include "protocols/imap/imap_answers.h"
+#include "protocols/imap/imap_change.h"
 #include "protocols/imap/imap_parse.h"
 #include "protocols/imap/imap_write.h"
 
@@ -234,6 +236,15 @@ void imap_session_turn(struct client *c)
 {
     struct imap_session *s = session_of(c);
     s->work.step(s);
+}
+
+/* As `printf ... | nc` does, or it is gone: TCP does not tell. */
+void imap_session_ended(struct client *c)
+{
+    struct imap_session *s = session_of(c);
+    struct imap_changing *w = s->work.changing ? s->work.ud : NULL;
+    if (w && w->change)
+        change_doubt(w->change);
 }
 
 bool imap_session_changing(const struct client *c)

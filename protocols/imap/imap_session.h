@@ -82,6 +82,7 @@ bool imap_session_read(struct client *c, struct str *in);
 bool imap_session_busy(const struct client *c);
 void imap_session_turn(struct client *c);
 void imap_session_goodbye(struct client *c, enum goodbye why, const char *text);
+void imap_session_ended(struct client *c);
 bool imap_session_changing(const struct client *c);
 void imap_session_stop(struct client *c);
 void imap_session_free(struct client *c);

@@ -34,9 +34,9 @@ struct fixture {
     struct tls_server *tls;
     char dir[64];
     struct conn *conn; /* the newest */
-    int accepted, data, drained, timeouts, closed;
+    int accepted, data, drained, timeouts, ended, closed;
     size_t taken;
-    bool consume, echo, in_call, refill;
+    bool consume, echo, in_call, refill, stay /* when the peer has ended */;
     enum action on_accept, on_data, on_drained, on_timeout;
     struct blob *blob;
     int refills;
@@ -82,6 +82,11 @@ static void on_event(void *ud, struct conn *c, enum conn_event event)
     case CONN_TIMEOUT:
         f->timeouts++;
         act(f, c, f->on_timeout);
+        break;
+    case CONN_ENDED:
+        f->ended++;
+        if (!f->stay)
+            conn_close(c, "ended");
         break;
     case CONN_CLOSED:
         f->closed++;
@@ -694,6 +699,48 @@ static void tls_echo(void **state)
     SSL_CTX_free(ctx);
 }
 
+/* A peer that has ended its direction is still answered: what is left unread waits, and is told again when asked for.
+ */
+static void answered_after_the_end(void **state)
+{
+    struct fixture *f = *state;
+    SSL_CTX *ctx = client_context(f);
+    for (int tls = 0; tls < 2; tls++) {
+        struct client c;
+        listen_with(f, "127.0.0.1", tls, 20);
+        f->stay = true;
+        f->consume = false;
+        f->data = f->ended = f->closed = 0;
+        if (tls) {
+            dial_tls(f, &c, ctx);
+            TALK_UNTIL(f, &c, c.established);
+        } else {
+            dial(f, &c);
+        }
+        put(&c, "command", 7);
+        TALK_UNTIL(f, &c, f->data == 1);
+        assert_int_equal(f->ended, 0);
+        if (tls)
+            SSL_shutdown(c.ssl);
+        else
+            shutdown(c.fd, SHUT_WR);
+        TALK_UNTIL(f, &c, f->ended);
+        assert_int_equal(f->closed, 0);
+        conn_kick(f->conn);
+        TURN_UNTIL(f->loop, f->data == 2);
+        conn_consume(f->conn, 7);
+        assert_true(conn_write(f->conn, STR("answer")));
+        TALK_UNTIL(f, &c, c.in.n == 6);
+        assert_string_equal(buf_z(&c.in), "answer");
+        conn_close(f->conn, "done");
+        TALK_UNTIL(f, &c, c.eof);
+        hang_up(&c);
+        TURN_UNTIL(f->loop, f->closed);
+        assert_int_equal(f->ended, 1);
+    }
+    SSL_CTX_free(ctx);
+}
+
 static void tls_input_limit(void **state)
 {
     struct fixture *f = *state;
@@ -841,6 +888,7 @@ int main(void)
         T(end_from_inside),
         T(abort_drops_output),
         T(half_closed),
+        T(answered_after_the_end),
         T(timeouts),
         T(too_many),
         T(ports),

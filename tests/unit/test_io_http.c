@@ -150,6 +150,8 @@ static void on_conn(void *ud, struct conn *c, enum conn_event event)
     if (event == CONN_DATA)
         while (!conn_closing(c) && serve_one(v->server, c))
             ;
+    if (event == CONN_ENDED)
+        conn_close(c, "ended");
     if (event == CONN_CLOSED) {
         if (v->server->parked == c)
             v->server->parked = NULL;
