@@ -21,6 +21,8 @@ class Kind:
     draft: bool = False  # APPEND to the drafts folder
     answered: bool = False  # \\Answered
     hidden: tuple = ()  # mailboxes that a client is not shown
+    expunged: str = "Deleted Items"  # where expunged mail goes; and mail of deleted mailboxes, or nowhere
+    keeps_deleted: bool = False  # a deleted mailbox goes to Deleted Items with what is in it
 
     def __str__(self):
         return self.name
@@ -37,7 +39,8 @@ class Kind:
         return Account(name, exchange, self.backend, **keys)
 
 
-EWS = Kind("ews", "ews", copy=True, append=True, draft=True, answered=True)
+EWS = Kind("ews", "ews", copy=True, append=True, draft=True, answered=True, expunged="(Recoverable Items)",
+           keeps_deleted=True)
 EAS_16 = Kind("eas-16.1", "eas", "16.1", draft=True)
 EAS_14 = Kind("eas-14.1", "eas", "14.1", hidden=("Drafts",))
 WRITING = (EWS, EAS_16, EAS_14)
