@@ -93,30 +93,30 @@ class Writer:
             fields.append(E("FirstDayOfWeek", r.first_day))
         return E("Calendar:Recurrence", *fields)
 
-    def exceptions(self):
+    def exceptions(self, wish):
         cal = self.cal
         found = [E("Exception", E("Deleted", 1), *self.instance_of(cal.regular(day)[0])) for day in sorted(cal.deleted)]
-        found += [self.exception(day) for day in sorted(cal.exceptions)]
+        found += [self.exception(day, wish) for day in sorted(cal.exceptions)]
         return E("Calendar:Exceptions", *found) if found else None
 
     def instance_of(self, original):
         name = "AirSyncBase:InstanceId" if self.at16 else "Calendar:ExceptionStartTime"
         return [E(name, self.moment(original))]
 
-    def exception(self, day):
-        """What an occurrence has of its own; the rest is the series'."""
+    def exception(self, day, wish):
+        """What an occurrence has of its own, an empty element for what it has not; the rest is the series'."""
         cal, own = self.cal.occurrence(day), self.cal.exceptions[day]
         fields = self.instance_of(cal.original)
         if "subject" in own:
             fields.append(E("Calendar:Subject", eas_items.clean(cal.subject)))
         fields += self.times(cal)
         if "location" in own or "place" in own:
-            fields += self.place(cal)
+            fields += self.place(cal) or [E("AirSyncBase:Location" if self.at16 else "Calendar:Location")]
         fields += self.plain(cal, own)
         if "categories" in own:
             fields.append(E("Calendar:Categories", *[E("Category", c) for c in cal.categories]))
         if "body" in own:
-            fields.append(body(self.ctx, cal, eas_items.BodyWish()))
+            fields.append(body(self.ctx, cal, wish))
         if "attendees" in own and self.at14:
             fields += self.attendees(cal)
         if "state" in own:
@@ -162,7 +162,7 @@ class Writer:
         fields += self.plain(
             cal, ("sensitivity", "busy", "all_day") + (("reminder",) if cal.reminder is not None else ())
         )
-        exceptions = self.exceptions() if cal.recurrence is not None else None
+        exceptions = self.exceptions(wish) if cal.recurrence is not None else None
         if exceptions is not None:
             fields.append(exceptions)
         fields.append(E("Calendar:MeetingStatus", meeting_status(cal)))
