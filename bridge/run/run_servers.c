@@ -144,6 +144,7 @@ static void make_servers(struct program *p)
                    .headers = (size_t)n->http_headers,
                    .header_count = (size_t)n->http_header_count,
                    .body = (size_t)n->http_body,
+                   .header_s = (unsigned)n->http_header_timeout_s,
                    .keepalive_s = (unsigned)n->http_keepalive_s,
                    .hrefs = (size_t)n->dav_hrefs,
                    .results = (size_t)n->dav_results},

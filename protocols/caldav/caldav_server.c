@@ -11,6 +11,7 @@ static void set_limits(struct caldav_limits *l)
     OR(headers, 32768);
     OR(header_count, 100);
     OR(body, (size_t)10 << 20);
+    OR(header_s, 10);
     OR(keepalive_s, 60);
     OR(hrefs, 5000);
     OR(results, 20000);
@@ -26,6 +27,7 @@ struct server *caldav_server_new(const struct caldav_server_opts *opts)
         .start = dav_session_start,
         .read = dav_session_read,
         .busy = dav_session_busy,
+        .turn = dav_stream_turn,
         .goodbye = dav_session_goodbye,
         .stop = dav_session_stop,
         .free = dav_session_free,

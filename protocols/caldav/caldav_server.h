@@ -19,7 +19,8 @@ struct caldav_limits {    /* 0 means the default in parentheses; names as in [li
     size_t headers;       /* http-headers (32 KiB) */
     size_t header_count;  /* http-header-count (100) */
     size_t body;          /* http-body (10 MiB): also max-resource-size */
-    unsigned keepalive_s; /* http-keepalive (60) */
+    unsigned header_s;    /* http-header-timeout (10): from the first byte of a request to the end of its head */
+    unsigned keepalive_s; /* http-keepalive (60): between two requests */
     size_t hrefs;         /* dav-hrefs (5000) in one multiget */
     size_t results;       /* dav-results (20000) in one answer */
 };

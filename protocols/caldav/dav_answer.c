@@ -21,6 +21,7 @@ const char *dav_reason(int status)
                    {403, "Forbidden"},
                    {404, "Not Found"},
                    {405, "Method Not Allowed"},
+                   {408, "Request Timeout"},
                    {409, "Conflict"},
                    {412, "Precondition Failed"},
                    {413, "Content Too Large"},
@@ -49,13 +50,9 @@ const char *dav_reason(int status)
     "Cache-Control: no-store\r\n"
 #define DAV_CLASSES "DAV: 1, 3, extended-mkcol, calendar-access, calendar-auto-schedule\r\n"
 
-void dav_answer(struct dav_session *s, int status, const char *headers, const char *type, struct str body)
+static void add_head(struct dav_session *s, int status, const char *headers, const char *type)
 {
     struct buf *out = &s->client.out;
-    bool head = s->request && s->request->method == DAV_HEAD;
-    bool close = !s->request || !s->request->keep_alive || s->closing;
-    if (s->answered)
-        return;
     s->answered = true;
     buf_printf(out, "HTTP/1.1 %d %s\r\n", status, dav_reason(status));
     buf_lit(out, SAFETY);
@@ -63,11 +60,28 @@ void dav_answer(struct dav_session *s, int status, const char *headers, const ch
         buf_lit(out, DAV_CLASSES);
     if (headers)
         buf_lit(out, headers);
-    if (body.n)
+    if (type)
         buf_printf(out, "Content-Type: %s\r\n", type);
+    if (!s->request || !s->request->keep_alive || s->closing)
+        buf_lit(out, "Connection: close\r\n");
+}
+
+void dav_answer_chunked(struct dav_session *s, int status, const char *type)
+{
+    add_head(s, status, NULL, type);
+    buf_lit(&s->client.out, "Transfer-Encoding: chunked\r\n\r\n");
+}
+
+void dav_answer(struct dav_session *s, int status, const char *headers, const char *type, struct str body)
+{
+    struct buf *out = &s->client.out;
+    bool head = s->request && s->request->method == DAV_HEAD;
+    if (s->answered)
+        return;
+    add_head(s, status, headers, body.n ? type : NULL);
     if (status != 204 && status != 304)
         buf_printf(out, "Content-Length: %zu\r\n", body.n);
-    buf_lit(out, close ? "Connection: close\r\n\r\n" : "\r\n");
+    buf_lit(out, "\r\n");
     if (!head) {
         client_flush(&s->client); /* long bodies go past the limit of `out` */
         if (body.n)

@@ -4,21 +4,16 @@
 
 #include "protocols/caldav/dav_session.h"
 
-#define XML_TYPE   "application/xml; charset=utf-8"
-#define ANSWER_MAX ((size_t)512 << 20)
-
 /* --- PROPFIND
  * ----------------------------------------------------------------------------------------------------------------------
  */
 
 struct listing {
     int depth;
-    struct buf out;
-    struct dav_item item;
-    size_t count;
+    struct dav_found found;
 };
 
-static void add_collection(struct dav_session *s, struct listing *l, const struct calendar *c)
+static void add_collection(struct dav_session *s, const struct calendar *c)
 {
     struct calendar_prop *dead = NULL;
     size_t n = 0;
@@ -29,10 +24,10 @@ static void add_collection(struct dav_session *s, struct listing *l, const struc
         .dead = dead,
         .dead_count = n,
     };
-    dav_add_response(s, &l->out, &item, &s->body);
+    dav_add_response(s, &s->stream.out, &item, &s->body);
 }
 
-static void add_place(struct dav_session *s, struct listing *l, enum dav_place place)
+static void add_place(struct dav_session *s, enum dav_place place)
 {
     struct calendar_prop *dead = NULL;
     size_t n = 0;
@@ -43,79 +38,82 @@ static void add_place(struct dav_session *s, struct listing *l, enum dav_place p
         calendar_props(s->client.account, 0, &s->arena, &dead, &n, NULL);
     item.dead = dead;
     item.dead_count = n;
-    dav_add_response(s, &l->out, &item, &s->body);
+    dav_add_response(s, &s->stream.out, &item, &s->body);
 }
 
-static bool add_resource(void *ud, const struct resource *r)
+static void add_resource(struct dav_session *s, const struct resource *r)
 {
-    struct dav_session *s = ud;
-    struct listing *l = s->state;
-    l->item.path.name = r->name;
-    l->item.resource = r;
-    dav_add_response(s, &l->out, &l->item, &s->body);
-    return ++l->count < dav_server_of(s)->limits.results && !l->out.failed;
+    struct dav_item item = {.path = {DAV_AT_RESOURCE, s->path.account, s->path.segment, r->name, 0},
+                            .calendar = &s->calendar,
+                            .resource = r};
+    dav_add_response(s, &s->stream.out, &item, &s->body);
+}
+
+static bool next_resource(struct dav_session *s)
+{
+    struct dav_found *f = &((struct listing *)s->state)->found;
+    if (f->next == f->count)
+        return false;
+    add_resource(s, &f->list[f->next++]);
+    return true;
+}
+
+/* The collection and, depth 1, all that is in it. */
+static void list_collection(struct dav_session *s, struct listing *l)
+{
+    struct err err = {0};
+    add_collection(s, &s->calendar);
+    if (l->depth == 1 && !dav_gather(s, 0, INT64_MIN, INT64_MAX, 0, &l->found, &err))
+        dav_answer_err(s, &err);
+    else if (l->found.truncated) /* a part of it would be taken for all of it */
+        dav_answer_error(s, 507, "D:number-of-matches-within-limits", NULL, "too many objects: use sync-collection");
+    else
+        dav_stream_run(s, next_resource);
 }
 
 static void add_home(struct dav_session *s, struct listing *l)
 {
     struct calendar *list;
     size_t n;
-    add_place(s, l, DAV_AT_HOME);
+    add_place(s, DAV_AT_HOME);
     if (l->depth == 0 || !calendar_list(s->client.account, &s->arena, &list, &n, NULL))
         return;
     for (size_t i = 0; i < n; i++) /* ordinary calendars first: some clients take the first thing they see */
         if (list[i].kind == FOLDER_CALENDAR)
-            add_collection(s, l, &list[i]);
+            add_collection(s, &list[i]);
     for (size_t i = 0; i < n; i++)
         if (list[i].kind == FOLDER_TASKS)
-            add_collection(s, l, &list[i]);
+            add_collection(s, &list[i]);
 }
 
 static void list(struct dav_session *s)
 {
     struct listing *l = s->state;
-    struct err err = {0};
     struct resource r;
-    buf_init(&l->out, ANSWER_MAX);
-    dav_multistatus_begin(&l->out);
-    l->item =
-        (struct dav_item){.path = {.place = DAV_AT_RESOURCE, .account = s->path.account, .segment = s->path.segment},
-                          .calendar = &s->calendar};
+    dav_stream_begin(s);
     switch (s->path.place) {
     case DAV_AT_HOME:
         add_home(s, l);
         break;
     case DAV_AT_COLLECTION:
-        add_collection(s, l, &s->calendar);
-        if (l->depth == 1 &&
-            !calendar_resources(s->client.account, s->calendar.pk, 0, INT64_MIN, INT64_MAX, add_resource, s, &err)) {
-            buf_done(&l->out);
-            dav_answer_err(s, &err);
-            return;
-        }
-        break;
+        list_collection(s, l);
+        return;
     case DAV_AT_RESOURCE:
         if (!calendar_resource(s->client.account, s->calendar.pk, s->path.name, &s->arena, &r)) {
-            buf_done(&l->out);
             dav_answer_status(s, 404);
             return;
         }
         add_resource(s, &r);
         break;
     default:
-        add_place(s, l, s->path.place);
+        add_place(s, s->path.place);
         if (l->depth == 1 && s->path.place == DAV_AT_TOP)
-            add_place(s, l, DAV_AT_PRINCIPAL);
+            add_place(s, DAV_AT_PRINCIPAL);
         if (l->depth == 1 && s->path.place == DAV_AT_PRINCIPAL)
-            add_place(s, l, DAV_AT_HOME);
+            add_place(s, DAV_AT_HOME);
         break;
     }
-    dav_multistatus_end(&l->out);
-    if (l->out.failed)
-        dav_answer_status(s, 507);
-    else
-        dav_answer(s, 207, NULL, XML_TYPE, buf_view(&l->out));
-    buf_done(&l->out);
+    dav_stream_end(s);
 }
 
 void dav_propfind(struct dav_session *s)
@@ -178,7 +176,6 @@ static bool store_updates(struct dav_session *s, int64_t pk, struct err *err)
 
 static void patch(struct dav_session *s)
 {
-    struct buf out = BUF_INIT(ANSWER_MAX);
     struct err err = {0};
     bool refused = false;
     for (size_t i = 0; i < s->body.update_count; i++)
@@ -188,17 +185,15 @@ static void patch(struct dav_session *s)
         dav_answer_err(s, &err);
         return;
     }
-    dav_multistatus_begin(&out);
-    buf_lit(&out, "<D:response>");
-    dav_add_href(&out, &s->path);
+    struct buf *out = dav_stream_begin(s);
+    buf_lit(out, "<D:response>");
+    dav_add_href(out, &s->path);
     for (size_t i = 0; i < s->body.update_count; i++) {
         const char *why = refusal_of(&s->body.updates[i]);
-        add_update(&out, &s->body.updates[i], stored ? 200 : why ? 403 : refused ? 424 : 507, why);
+        add_update(out, &s->body.updates[i], stored ? 200 : why ? 403 : refused ? 424 : 507, why);
     }
-    buf_lit(&out, "</D:response>\n");
-    dav_multistatus_end(&out);
-    dav_answer(s, 207, NULL, XML_TYPE, buf_view(&out));
-    buf_done(&out);
+    buf_lit(out, "</D:response>\n");
+    dav_stream_end(s);
 }
 
 void dav_proppatch(struct dav_session *s)
@@ -210,16 +205,13 @@ void dav_proppatch(struct dav_session *s)
     } else if (s->path.place == DAV_AT_COLLECTION || s->path.place == DAV_AT_HOME) {
         dav_with_calendar(s, patch);
     } else { /* principal, inbox, outbox: theirs are all ours to say */
-        struct buf out = {0};
-        dav_multistatus_begin(&out);
-        buf_lit(&out, "<D:response>");
-        dav_add_href(&out, &s->path);
+        struct buf *out = dav_stream_begin(s);
+        buf_lit(out, "<D:response>");
+        dav_add_href(out, &s->path);
         for (size_t i = 0; i < s->body.update_count; i++)
-            add_update(&out, &s->body.updates[i], 403, "D:cannot-modify-protected-property");
-        buf_lit(&out, "</D:response>\n");
-        dav_multistatus_end(&out);
-        dav_answer(s, 207, NULL, XML_TYPE, buf_view(&out));
-        buf_done(&out);
+            add_update(out, &s->body.updates[i], 403, "D:cannot-modify-protected-property");
+        buf_lit(out, "</D:response>\n");
+        dav_stream_end(s);
     }
 }
 

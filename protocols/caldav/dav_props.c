@@ -453,15 +453,3 @@ void dav_add_status_response(struct buf *out, const struct dav_path *path, int s
         buf_printf(out, "<D:error><%s/></D:error>", precondition);
     buf_lit(out, "</D:response>\n");
 }
-
-void dav_multistatus_begin(struct buf *out)
-{
-    buf_lit(out, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus xmlns:D=\"DAV:\""
-                 " xmlns:C=\"urn:ietf:params:xml:ns:caldav\" xmlns:CS=\"http://calendarserver.org/ns/\""
-                 " xmlns:A=\"http://apple.com/ns/ical/\">\n");
-}
-
-void dav_multistatus_end(struct buf *out)
-{
-    buf_lit(out, "</D:multistatus>\n");
-}

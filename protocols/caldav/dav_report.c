@@ -11,65 +11,24 @@
 #include "bridge/formats/ical.h"
 #include "protocols/caldav/dav_session.h"
 
-#define XML_TYPE   "application/xml; charset=utf-8"
-#define ANSWER_MAX ((size_t)512 << 20)
-#define BUSY_MAX   20000 /* spans in one free-busy answer */
+#define SHAPED_MAX ((size_t)32 << 20) /* bytes of one object, expanded */
+#define BUSY_MAX   20000              /* spans in one free-busy answer */
 
 struct report {
-    struct buf out;
-    struct resource *found; /* names in the session's arena */
-    size_t count, room;
-    bool truncated, fetched;
+    struct dav_found found;
+    bool fetched;
     int64_t *missing;
     size_t missing_count;
-    void (*write)(struct dav_session *s, struct report *r);
+    void (*write)(struct dav_session *s); /* when the texts are there */
     struct ical_busy_list busy;
     struct str zone;
+    bool plain;      /* calendar-query: see is_plain() */
+    bool asked_each; /* multiget, sync-collection: what has gone since it was gathered is told */
 };
 
-static void refuse(struct dav_session *s, struct report *r, int status, const char *precondition, const char *text)
+static void refuse(struct dav_session *s, int status, const char *precondition, const char *text)
 {
-    buf_done(&r->out);
     dav_answer_error(s, status, precondition, NULL, text);
-}
-
-static void answer(struct dav_session *s, struct report *r)
-{
-    dav_multistatus_end(&r->out);
-    if (r->out.failed)
-        dav_answer_error(s, 507, "D:number-of-matches-within-limits", NULL, "the answer is too large");
-    else
-        dav_answer(s, 207, NULL, XML_TYPE, buf_view(&r->out));
-    buf_done(&r->out);
-}
-
-/* --- gathering
- * ----------------------------------------------------------------------------------------------------------------------
- */
-
-static bool gather(void *ud, const struct resource *found)
-{
-    struct dav_session *s = ud;
-    struct report *r = s->state;
-    size_t max = dav_server_of(s)->limits.results;
-    if (s->body.limit && s->body.limit < max)
-        max = (size_t)s->body.limit;
-    if (r->count == max) {
-        r->truncated = true;
-        return false;
-    }
-    if (r->count == r->room) {
-        size_t room = r->room ? r->room * 2 : 64;
-        struct resource *more = arena_array(&s->arena, room, sizeof(*more));
-        if (r->count)
-            memcpy(more, r->found, r->count * sizeof(*more));
-        r->found = more;
-        r->room = room;
-    }
-    r->found[r->count] = *found;
-    r->found[r->count].name = arena_str(&s->arena, found->name);
-    r->found[r->count++].uid = STR_NULL;
-    return true;
 }
 
 /* --- texts
@@ -84,26 +43,25 @@ static void on_texts(void *ud, const struct err *err)
     struct report *r = s->state;
     s->work.get = NULL;
     r->fetched = true; /* once: what still is not there has gone, or is told as missing */
-    if (err->code != ERR_NONE) {
-        buf_done(&r->out);
+    if (err->code != ERR_NONE)
         dav_answer_err(s, err);
-    } else {
+    else
         with_texts(s);
-    }
 }
 
 static void with_texts(struct dav_session *s)
 {
     struct report *r = s->state;
-    r->missing = arena_array(&s->arena, r->count + 1, sizeof(*r->missing));
+    const struct dav_found *f = &r->found;
+    r->missing = arena_array(&s->arena, f->count + 1, sizeof(*r->missing));
     r->missing_count = 0;
-    for (size_t i = 0; !r->fetched && i < r->count; i++)
-        if (!calendar_text(s->client.account, r->found[i].pk, NULL, NULL))
-            r->missing[r->missing_count++] = r->found[i].pk;
+    for (size_t i = 0; !r->fetched && i < f->count; i++)
+        if (!calendar_text(s->client.account, f->list[i].pk, NULL, NULL))
+            r->missing[r->missing_count++] = f->list[i].pk;
     if (r->missing_count)
         s->work.get = calendar_get(s->client.account, s->calendar.pk, r->missing, r->missing_count, on_texts, s);
     else
-        r->write(s, r);
+        r->write(s);
 }
 
 /* --- one object
@@ -129,27 +87,27 @@ static bool read_event(struct dav_session *s, struct str text, struct arena *scr
 }
 
 /* The response of one object, when the filter (if any) lets it through. `e` is read when it is needed. */
-static bool add_object(struct dav_session *s, struct report *r, const struct resource *found, bool filtered)
+static void add_object(struct dav_session *s, const struct resource *found, bool filtered)
 {
+    const struct report *r = s->state;
     struct arena scratch = {0};
-    struct buf shaped = BUF_INIT(ANSWER_MAX);
+    struct buf shaped = BUF_INIT(SHAPED_MAX);
     struct event e;
     struct str text = STR_NULL;
     struct dav_item item = {.path = {DAV_AT_RESOURCE, s->path.account, s->calendar.segment, found->name, 0},
                             .calendar = &s->calendar,
                             .resource = found};
-    bool match = true, ok = true;
-    if (filtered || s->body.wants_data) {
-        if (!calendar_text(s->client.account, found->pk, &scratch, &text)) {
-            arena_done(&scratch);
-            return true; /* gone meanwhile */
-        }
-    }
+    bool match = true, ok = true, needs_text = filtered || s->body.wants_data;
     bool needs_event = filtered || (s->body.wants_data && is_shaped(&s->body));
-    if (needs_event && !read_event(s, text, &scratch, &e))
+    if (needs_text && !calendar_text(s->client.account, found->pk, &scratch, &text)) {
         match = false;
-    else if (filtered)
+        if (r->asked_each)
+            dav_add_status_response(&s->stream.out, &item.path, 404, NULL);
+    } else if (needs_event && !read_event(s, text, &scratch, &e)) {
+        match = false;
+    } else if (filtered) {
         match = ical_match(text, &e, s->body.filter, r->zone, &scratch);
+    }
     if (match && s->body.wants_data && is_shaped(&s->body)) {
         ok = ical_shape(&shaped, text, &e, &s->body.shape, r->zone, EVENT_WALK_MAX, &scratch);
         item.data = buf_view(&shaped);
@@ -157,10 +115,11 @@ static bool add_object(struct dav_session *s, struct report *r, const struct res
         item.data = text;
     }
     if (match && ok)
-        dav_add_response(s, &r->out, &item, &s->body);
+        dav_add_response(s, &s->stream.out, &item, &s->body);
+    else if (match) /* it happens too often for what was asked: this one, not all the others */
+        dav_add_status_response(&s->stream.out, &item.path, 507, "D:number-of-matches-within-limits");
     buf_done(&shaped);
     arena_done(&scratch);
-    return ok;
 }
 
 /* --- calendar-query
@@ -175,26 +134,42 @@ static bool is_plain(const struct ical_comp_filter *f, const char *component)
            c->comp_count == 0 && !c->is_not_defined && str_case_is(c->name, component);
 }
 
-static void write_query(struct dav_session *s, struct report *r)
+/* What the index cannot say for certain: exact times of what recurs, of days and of points in time. */
+static bool needs_look(struct dav_session *s, const struct resource *found)
 {
-    const char *component = s->calendar.kind == FOLDER_TASKS ? "VTODO" : "VEVENT";
-    bool plain = is_plain(s->body.filter, component);
-    for (size_t i = 0; i < r->count; i++) {
-        bool filtered = !plain;
-        if (plain && s->body.filter->comps->range) { /* exact times of what recurs, of days and of points in time */
-            struct arena scratch = {0};
-            struct str text = STR_NULL;
-            filtered = !calendar_text(s->client.account, r->found[i].pk, &scratch, &text) || recurs(text) ||
-                       str_find(text, STR("VALUE=DATE")) != (size_t)-1 || r->found[i].from == r->found[i].to ||
-                       s->calendar.kind == FOLDER_TASKS;
-            arena_done(&scratch);
-        }
-        if (!add_object(s, r, &r->found[i], filtered)) {
-            refuse(s, r, 507, "C:max-instances", "too many instances");
-            return;
-        }
-    }
-    answer(s, r);
+    struct arena scratch = {0};
+    struct str text = STR_NULL;
+    bool needs = s->calendar.kind == FOLDER_TASKS || found->from == found->to ||
+                 !calendar_text(s->client.account, found->pk, &scratch, &text) || recurs(text) ||
+                 str_find(text, STR("VALUE=DATE")) != (size_t)-1;
+    arena_done(&scratch);
+    return needs;
+}
+
+static bool next_match(struct dav_session *s)
+{
+    struct report *r = s->state;
+    if (r->found.next == r->found.count)
+        return false;
+    const struct resource *found = &r->found.list[r->found.next++];
+    const struct ical_range *range = s->body.filter->comp_count == 1 ? s->body.filter->comps->range : NULL;
+    if (!r->plain)
+        add_object(s, found, true);
+    else if (!range)
+        add_object(s, found, false);
+    else if (needs_look(s, found))
+        add_object(s, found, true);
+    else if (found->from < range->to && found->to > range->from)
+        add_object(s, found, false);
+    return true;
+}
+
+static void write_query(struct dav_session *s)
+{
+    struct report *r = s->state;
+    r->plain = is_plain(s->body.filter, s->calendar.kind == FOLDER_TASKS ? "VTODO" : "VEVENT");
+    dav_stream_begin(s);
+    dav_stream_run(s, next_match);
 }
 
 static void query(struct dav_session *s)
@@ -209,28 +184,29 @@ static void query(struct dav_session *s)
         to = f->comps->range->to < INT64_MAX - 86400 * 2 ? f->comps->range->to + 86400 : INT64_MAX;
     }
     r->write = write_query;
-    dav_multistatus_begin(&r->out);
-    if (!calendar_resources(s->client.account, s->calendar.pk, 0, from, to, gather, s, &err)) {
-        buf_done(&r->out);
+    if (!dav_gather(s, 0, from, to, s->body.limit, &r->found, &err))
         dav_answer_err(s, &err);
-    } else if (r->truncated && !s->body.limit) {
-        refuse(s, r, 507, "D:number-of-matches-within-limits", "too many objects: ask for a shorter time");
-    } else {
+    else if (r->found.truncated && !s->body.limit)
+        refuse(s, 507, "D:number-of-matches-within-limits", "too many objects: ask for a shorter time");
+    else
         with_texts(s);
-    }
 }
 
 /* --- calendar-multiget
  * ---------------------------------------------------------------------------------------------------------------- */
 
-static void write_multiget(struct dav_session *s, struct report *r)
+static bool next_object(struct dav_session *s)
 {
-    for (size_t i = 0; i < r->count; i++)
-        if (!add_object(s, r, &r->found[i], false)) {
-            refuse(s, r, 507, "C:max-instances", "too many instances");
-            return;
-        }
-    answer(s, r);
+    struct dav_found *f = &((struct report *)s->state)->found;
+    if (f->next == f->count)
+        return false;
+    add_object(s, &f->list[f->next++], false);
+    return true;
+}
+
+static void write_multiget(struct dav_session *s)
+{
+    dav_stream_run(s, next_object);
 }
 
 static void multiget(struct dav_session *s)
@@ -238,21 +214,22 @@ static void multiget(struct dav_session *s)
     struct report *r = s->state;
     struct str host = dav_header_get(s->request, "Host");
     r->write = write_multiget;
-    r->room = s->body.href_count;
-    r->found = arena_array(&s->arena, r->room + 1, sizeof(*r->found));
-    dav_multistatus_begin(&r->out);
+    r->asked_each = true;
+    r->found.list = arena_array(&s->arena, s->body.href_count + 1, sizeof(*r->found.list));
+    struct buf *out = dav_stream_begin(s);
     for (size_t i = 0; i < s->body.href_count; i++) {
         struct dav_path p;
         bool ours = dav_path_parse(s->body.hrefs[i], host, &s->arena, &p) && p.place == DAV_AT_RESOURCE &&
                     str_eq(p.account, s->path.account) && str_eq(p.segment, s->calendar.segment);
-        if (ours && calendar_resource(s->client.account, s->calendar.pk, p.name, &s->arena, &r->found[r->count])) {
-            r->count++;
+        if (ours &&
+            calendar_resource(s->client.account, s->calendar.pk, p.name, &s->arena, &r->found.list[r->found.count])) {
+            r->found.count++;
         } else if (ours) {
-            dav_add_status_response(&r->out, &p, 404, NULL);
+            dav_add_status_response(out, &p, 404, NULL);
         } else { /* as the client wrote it, so that it recognises it */
-            buf_lit(&r->out, "<D:response><D:href>");
-            xml_add_escaped(&r->out, s->body.hrefs[i]);
-            buf_lit(&r->out, "</D:href><D:status>HTTP/1.1 404 Not Found</D:status></D:response>\n");
+            buf_lit(out, "<D:response><D:href>");
+            xml_add_escaped(out, s->body.hrefs[i]);
+            buf_lit(out, "</D:href><D:status>HTTP/1.1 404 Not Found</D:status></D:response>\n");
         }
     }
     with_texts(s);
@@ -272,32 +249,37 @@ static int by_revision(const void *a, const void *b)
 static void cut_to_limit(struct dav_session *s, struct report *r)
 {
     size_t n = (size_t)s->body.limit;
-    if (!s->body.limit || r->count <= n)
+    struct dav_found *f = &r->found;
+    if (!s->body.limit || f->count <= n)
         return;
-    qsort(r->found, r->count, sizeof(*r->found), by_revision);
-    uint64_t last = r->found[n - 1].revision;
-    while (n < r->count && r->found[n].revision == last) /* changes of one moment cannot be told apart by a token */
+    qsort(f->list, f->count, sizeof(*f->list), by_revision);
+    uint64_t last = f->list[n - 1].revision;
+    while (n < f->count && f->list[n].revision == last) /* changes of one moment cannot be told apart by a token */
         n++;
-    if (n == r->count)
+    if (n == f->count)
         return;
-    r->count = n;
-    r->truncated = true;
+    f->count = n;
+    f->truncated = true;
     s->calendar.revision = last;
 }
 
-static void write_sync(struct dav_session *s, struct report *r)
+static bool next_change(struct dav_session *s)
 {
-    for (size_t i = 0; i < r->count; i++)
-        if (!add_object(s, r, &r->found[i], false)) {
-            refuse(s, r, 507, "C:max-instances", "too many instances");
-            return;
-        }
-    if (r->truncated)
-        dav_add_status_response(&r->out, &s->path, 507, "D:number-of-matches-within-limits");
-    buf_lit(&r->out, "<D:sync-token>");
-    dav_add_sync_token(&r->out, &s->calendar);
-    buf_lit(&r->out, "</D:sync-token>");
-    answer(s, r);
+    const struct report *r = s->state;
+    struct buf *out = &s->stream.out;
+    if (next_object(s))
+        return true;
+    if (r->found.truncated)
+        dav_add_status_response(out, &s->path, 507, "D:number-of-matches-within-limits");
+    buf_lit(out, "<D:sync-token>");
+    dav_add_sync_token(out, &s->calendar);
+    buf_lit(out, "</D:sync-token>");
+    return false;
+}
+
+static void write_sync(struct dav_session *s)
+{
+    dav_stream_run(s, next_change);
 }
 
 static void sync_collection(struct dav_session *s)
@@ -305,37 +287,36 @@ static void sync_collection(struct dav_session *s)
     struct report *r = s->state;
     struct str *gone = NULL;
     size_t gone_count = 0;
-    uint64_t since, limit = s->body.limit;
+    uint64_t since;
     bool complete = true;
     struct err err = {0};
     r->write = write_sync;
+    r->asked_each = true;
     if (!dav_read_sync_token(s->body.sync_token, &s->calendar, &since)) {
-        refuse(s, r, 403, "D:valid-sync-token", "the token is none of this calendar");
+        refuse(s, 403, "D:valid-sync-token", "the token is none of this calendar");
         return;
     }
-    s->body.limit = 0; /* gather() takes all: which ones come first is decided below */
+    /* All of them: which ones come first is decided below. */
     bool ok = (since == 0 || calendar_gone_since(s->client.account, s->calendar.pk, since, &s->arena, &gone,
                                                  &gone_count, &complete, &err)) &&
-              calendar_resources(s->client.account, s->calendar.pk, since, INT64_MIN, INT64_MAX, gather, s, &err);
-    s->body.limit = limit;
+              dav_gather(s, since, INT64_MIN, INT64_MAX, 0, &r->found, &err);
     if (!ok) {
-        buf_done(&r->out);
         dav_answer_err(s, &err);
     } else if (!complete) {
-        refuse(s, r, 403, "D:valid-sync-token", "the changes are not known any more: begin anew");
-    } else if (r->truncated) {
-        refuse(s, r, 507, "D:number-of-matches-within-limits", "too many objects: ask with a limit");
+        refuse(s, 403, "D:valid-sync-token", "the changes are not known any more: begin anew");
+    } else if (r->found.truncated) {
+        refuse(s, 507, "D:number-of-matches-within-limits", "too many objects: ask with a limit");
     } else {
-        dav_multistatus_begin(&r->out);
+        struct buf *out = dav_stream_begin(s);
         cut_to_limit(s, r);
         for (size_t i = 0; i < gone_count; i++) {
             struct dav_path p = {DAV_AT_RESOURCE, s->path.account, s->calendar.segment, gone[i], 0};
-            dav_add_status_response(&r->out, &p, 404, NULL);
+            dav_add_status_response(out, &p, 404, NULL);
         }
         if (s->body.wants_data)
             with_texts(s);
         else
-            write_sync(s, r);
+            write_sync(s);
     }
 }
 
@@ -343,21 +324,24 @@ static void sync_collection(struct dav_session *s)
  * ----------------------------------------------------------------------------------------------------------------------
  */
 
-static void write_busy(struct dav_session *s, struct report *r)
+static void write_busy(struct dav_session *s)
 {
-    for (size_t i = 0; i < r->count; i++) {
+    struct report *r = s->state;
+    struct buf out = {0};
+    for (size_t i = 0; i < r->found.count; i++) {
         struct str text;
         struct event e;
-        if (!calendar_text(s->client.account, r->found[i].pk, &s->arena, &text) || !read_event(s, text, &s->arena, &e))
+        if (!calendar_text(s->client.account, r->found.list[i].pk, &s->arena, &text) ||
+            !read_event(s, text, &s->arena, &e))
             continue;
         if (!ical_busy_of(&e, &s->body.range, r->zone, BUSY_MAX, &s->arena, &r->busy)) {
-            refuse(s, r, 507, "D:number-of-matches-within-limits", "too many busy times: ask for a shorter time");
+            refuse(s, 507, "D:number-of-matches-within-limits", "too many busy times: ask for a shorter time");
             return;
         }
     }
-    ical_write_busy(&r->out, &r->busy, &s->body.range, time_wall_s(), STR_NULL, STR_NULL, STR_NULL, NULL);
-    dav_answer(s, 200, NULL, "text/calendar; charset=utf-8", buf_view(&r->out));
-    buf_done(&r->out);
+    ical_write_busy(&out, &r->busy, &s->body.range, time_wall_s(), STR_NULL, STR_NULL, STR_NULL, NULL);
+    dav_answer(s, 200, NULL, "text/calendar; charset=utf-8", buf_view(&out));
+    buf_done(&out);
 }
 
 static void free_busy(struct dav_session *s)
@@ -368,9 +352,11 @@ static void free_busy(struct dav_session *s)
     int64_t to = s->body.range.to < INT64_MAX - 86400 * 2 ? s->body.range.to + 86400 : INT64_MAX;
     r->write = write_busy;
     if (!s->body.has_range || s->body.range.from == INT64_MIN || s->body.range.to == INT64_MAX)
-        refuse(s, r, 400, NULL, "a free-busy-query has a time-range with both ends");
-    else if (!calendar_resources(s->client.account, s->calendar.pk, 0, from, to, gather, s, &err))
+        refuse(s, 400, NULL, "a free-busy-query has a time-range with both ends");
+    else if (!dav_gather(s, 0, from, to, 0, &r->found, &err))
         dav_answer_err(s, &err);
+    else if (r->found.truncated)
+        refuse(s, 507, "D:number-of-matches-within-limits", "too many objects: ask for a shorter time");
     else
         with_texts(s);
 }
@@ -381,18 +367,15 @@ static void free_busy(struct dav_session *s)
 
 static void nobody(struct dav_session *s)
 {
-    struct report *r = s->state;
-    dav_multistatus_begin(&r->out);
-    answer(s, r);
+    dav_stream_begin(s);
+    dav_stream_end(s);
 }
 
 static void search_properties(struct dav_session *s)
 {
-    struct report *r = s->state;
-    buf_lit(&r->out,
-            "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:principal-search-property-set xmlns:D=\"DAV:\"/>\n");
-    dav_answer(s, 200, NULL, XML_TYPE, buf_view(&r->out));
-    buf_done(&r->out);
+    dav_answer(
+        s, 200, NULL, DAV_XML_TYPE,
+        STR("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:principal-search-property-set xmlns:D=\"DAV:\"/>\n"));
 }
 
 void dav_report(struct dav_session *s)
@@ -412,7 +395,6 @@ void dav_report(struct dav_session *s)
     if (!dav_read_body(s))
         return;
     struct report *r = arena_alloc(&s->arena, sizeof(*r));
-    buf_init(&r->out, ANSWER_MAX);
     r->zone = s->body.zone.n ? s->body.zone : calendar_zone();
     s->state = r;
     for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++) {

@@ -13,6 +13,7 @@
  * ------------------------------------------------------------------------------------------------------------------ */
 
 static void on_later(void *ud);
+static void on_slow_head(void *ud);
 
 void dav_session_start(struct client *c)
 {
@@ -22,6 +23,7 @@ void dav_session_start(struct client *c)
         .request_line = l->request_line, .headers = l->headers, .header_count = l->header_count, .body = l->body});
     rand_bytes(s->salt, sizeof(s->salt));
     deferred_init(&s->later, on_later, s);
+    s->head_timer = timer_new(c->loop, on_slow_head, s);
 }
 
 void dav_session_stop(struct client *c)
@@ -34,6 +36,7 @@ void dav_session_stop(struct client *c)
     change_detach(&s->work.change);
     op_cancel(&s->work.op);
     loop_defer_cancel(&s->later);
+    timer_stop(s->head_timer);
     s->waiting = false;
 }
 
@@ -41,6 +44,8 @@ void dav_session_free(struct client *c)
 {
     struct dav_session *s = (struct dav_session *)c;
     dav_http_free(&s->http);
+    timer_free(&s->head_timer);
+    dav_stream_drop(s);
     arena_done(&s->arena);
 }
 
@@ -55,6 +60,8 @@ void dav_session_goodbye(struct client *c, enum goodbye why, const char *text)
     struct dav_session *s = (struct dav_session *)c;
     struct buf *out = &c->out;
     /* Between requests a connection is closed without a word (RFC 9112 9.5). */
+    if (s->stream.begun) /* half of an answer has gone out: nothing can be said any more */
+        return;
     if (dav_http_is_idle(s->http) && (why == GOODBYE_IDLE || why == GOODBYE_SHUTDOWN || why == GOODBYE_SIGN_IN))
         return;
     int status = why == GOODBYE_FAILURES ? 403 : why == GOODBYE_BAD ? 400 : 503;
@@ -69,6 +76,7 @@ void dav_session_goodbye(struct client *c, enum goodbye why, const char *text)
 
 static void forget_request(struct dav_session *s)
 {
+    dav_stream_drop(s);
     arena_done(&s->arena);
     s->path = (struct dav_path){.place = DAV_AT_NOWHERE};
     s->body = (struct dav_body){.root = DAV_ID_NONE};
@@ -210,6 +218,14 @@ static void on_head(struct dav_session *s)
         begin_body(s);
 }
 
+/* Who sends a head in drops would hold a connection for as long as they like. */
+static void on_slow_head(void *ud)
+{
+    struct dav_session *s = ud;
+    buf_lit(&s->client.out, "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    client_close(&s->client, "the head of a request did not come in time");
+}
+
 static void on_bad(struct dav_session *s, int status)
 {
     struct buf *out = &s->client.out;
@@ -227,8 +243,14 @@ static bool pump(struct dav_session *s, struct str *in)
     while (!s->waiting && !s->client.ending) {
         switch (dav_http_read(s->http, in, &status)) {
         case DAV_HTTP_MORE:
+            if (!s->request && !s->refused && !s->has_head_begun && !dav_http_is_idle(s->http)) {
+                s->has_head_begun = true;
+                timer_start(s->head_timer, (uint64_t)dav_server_of(s)->limits.header_s * 1000);
+            }
             return false;
         case DAV_HTTP_HEAD:
+            s->has_head_begun = false;
+            timer_stop(s->head_timer);
             on_head(s);
             break;
         case DAV_HTTP_DONE:

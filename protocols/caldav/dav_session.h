@@ -26,6 +26,8 @@
 #include "protocols/caldav/dav_path.h"
 #include "protocols/server.h"
 
+struct dav_session;
+
 struct dav_work { /* at most one of them */
     struct waiter *folders;
     struct calendar_wait *calendar;
@@ -33,6 +35,12 @@ struct dav_work { /* at most one of them */
     struct calendar_write *write;
     struct change *change;
     struct op *op;
+};
+
+struct dav_stream { /* a multistatus on its way */
+    struct buf out; /* what has not gone out yet */
+    bool begun;     /* the head and some of it have */
+    bool (*step)(struct dav_session *s);
 };
 
 struct dav_session {
@@ -55,6 +63,9 @@ struct dav_session {
     struct calendar calendar; /* of a collection or resource, once dav_with_calendar() has been */
     void (*then)(struct dav_session *s);
     struct dav_work work;
+    struct dav_stream stream;
+    struct timer *head_timer; /* runs while the head of a request is incomplete */
+    bool has_head_begun;
     void *state; /* the method's own, in the arena */
 };
 
@@ -69,6 +80,8 @@ static inline const struct caldav_server_opts *dav_server_of(const struct dav_se
 /* Extra header lines, each with CRLF; body may be empty. The last thing a method does. */
 void dav_answer(struct dav_session *s, int status, const char *headers, const char *type, struct str body);
 void dav_answer_status(struct dav_session *s, int status);
+/* The head of an answer in chunks (RFC 9112 7.1), which follow; dav_stream.c's. */
+void dav_answer_chunked(struct dav_session *s, int status, const char *type);
 /* With an error document (RFC 4918 16): precondition is "C:valid-filter"; content: XML inside of it, or NULL; text for
  * people, may be NULL. */
 void dav_answer_error(struct dav_session *s, int status, const char *precondition, const char *content,
@@ -82,6 +95,7 @@ const char *dav_reason(int status);
 
 void dav_session_start(struct client *c);
 bool dav_session_read(struct client *c, struct str *in);
+void dav_stream_turn(struct client *c);
 bool dav_session_busy(const struct client *c);
 void dav_session_goodbye(struct client *c, enum goodbye why, const char *text);
 void dav_session_stop(struct client *c);
@@ -121,6 +135,32 @@ void dav_add_sync_token(struct buf *out, const struct calendar *c);
 /* Of this collection? ret_since 0 for an empty one. */
 bool dav_read_sync_token(struct str token, const struct calendar *c, uint64_t *ret_since);
 
+/* --- multistatus (dav_stream.c)
+ * ----------------------------------------------------------------------------------------------------------- */
+
+#define DAV_XML_TYPE "application/xml; charset=utf-8"
+
+/* Begin one; responses go into the buffer. Then dav_stream_run() or dav_stream_end(), or an error's answer instead. */
+struct buf *dav_stream_begin(struct dav_session *s);
+/* Called from a callback of the core. step() adds the next response to s->stream.out, or what comes after the last one
+ * and returns false. It is called in slices, as the client takes what there is; the request's arena and s->state live
+ * as long. A short answer goes out whole, with its length. */
+void dav_stream_run(struct dav_session *s, bool (*step)(struct dav_session *s));
+void dav_stream_end(struct dav_session *s); /* nothing is missing but the end */
+void dav_stream_drop(struct dav_session *s);
+
+struct dav_found { /* resources as they are now, in the request's arena; without their UIDs */
+    struct resource *list;
+    size_t count, next;
+    bool truncated; /* there are more than the limit */
+    /* private */
+    struct arena *arena;
+    size_t room, max;
+};
+/* As calendar_resources(); limit 0: dav-results. */
+bool dav_gather(struct dav_session *s, uint64_t since, int64_t from, int64_t to, uint64_t limit, struct dav_found *ret,
+                struct err *err);
+
 /* --- properties and multistatus (dav_props.c)
  * -------------------------------------------------------------------------------- */
 
@@ -132,8 +172,6 @@ struct dav_item { /* what a response is about */
     size_t dead_count;
     struct str data; /* calendar-data as asked for; p NULL: none */
 };
-void dav_multistatus_begin(struct buf *out);
-void dav_multistatus_end(struct buf *out);
 /* One response with a propstat of what is there and one of what is not. */
 void dav_add_response(struct dav_session *s, struct buf *out, const struct dav_item *item,
                       const struct dav_body *asked);

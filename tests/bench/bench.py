@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bench: exbridge beside Dovecot (everything cached) and beside DavMail (nothing cached, 50 ms a request), and its memory.
+"""The bench: exbridge beside Dovecot, Radicale and Cyrus (everything cached) and beside DavMail (nothing cached, 50 ms a request), and
+its memory.
 
 scripts/bench builds the program and calls this. No figure is a condition of anything: it prints a table and writes it down.
 """
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 
+import dav_bench
 import servers
 from servers import BridgeServer, DovecotServer, bridge, davmail
 from wire import Wire, cpu_s, messages_in
@@ -326,11 +328,16 @@ def memory(report, options):
 # --- all of it --------------------------------------------------------------------------------------------------------------
 
 
+def beside_calendars(report, options):
+    dav_bench.beside_calendars(report, options, ms)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench")
-    parser.add_argument("parts", nargs="*", metavar="PART", help="dovecot, davmail, memory (default: all)")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="dovecot, davmail, caldav, memory (default: all)")
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--large", type=int, default=100_000, help="messages of the large mailbox")
+    parser.add_argument("--events", type=int, default=1000, help="of the calendar")
     parser.add_argument("--mean", type=int, default=27_000, help="mean size of a message")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--line", help="only lines with this in their name")
@@ -338,7 +345,7 @@ def main():
     parser.add_argument("--work", default=os.path.join(servers.ROOT, "out", "bench"))
     parser.add_argument("--report", default=os.path.join(servers.ROOT, "out", "bench.txt"))
     options = parser.parse_args()
-    parts = {"dovecot": beside_dovecot, "davmail": beside_davmail, "memory": memory}
+    parts = {"dovecot": beside_dovecot, "davmail": beside_davmail, "caldav": beside_calendars, "memory": memory}
     for part in options.parts:
         if part not in parts:
             parser.error(f"no part {part!r}; there are: {', '.join(parts)}")

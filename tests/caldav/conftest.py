@@ -16,9 +16,23 @@ stage, module_stage = _stage.stage, _stage.module_stage
 pytest_runtest_makereport = _stage.pytest_runtest_makereport
 
 import kinds  # noqa: E402
+from davtest import Dav  # noqa: E402
 
 
 @pytest.fixture(scope="session", params=kinds.CALENDARS, ids=str)
 def kind(request):
     """The server that the calendars are on; every test here runs once for each."""
     return request.param
+
+
+@pytest.fixture(scope="module")
+def exchange(module_stage, kind):
+    """An Exchange for all tests of a file; those that need one of their own make it."""
+    return kind.exchange(module_stage, "--demo", "1")
+
+
+@pytest.fixture(scope="module")
+def dav(module_stage, kind, exchange):
+    client = Dav(module_stage.bridge(kind.account("work", exchange), dav=True))
+    yield client
+    client.close()

@@ -114,6 +114,8 @@ def test_queries(dav):
     assert names("20261208T090000Z", "20261208T100000Z") == ["weekly.ics"]
     assert names("20261208T100000Z", "20261209T100000Z") == []
     assert names("20261224T100000Z", "20261224T110000Z") == ["day.ics"]
+    assert names("20261201T100000Z", "20261202T090000Z") == names("20261130T000000Z", "20261201T090000Z") == []
+    assert names("20261201T095900Z", "20261202T090000Z") == names("20261130T000000Z", "20261201T090100Z") == ["one.ics", "weekly.ics"]
     answer = dav.multiget(calendar, [calendar + "one.ics", calendar + "nothing.ics", "/elsewhere"])
     statuses = {h: s for h, (s, _) in answer.responses().items()}
     assert statuses == {calendar + "one.ics": None, calendar + "nothing.ics": 404, "/elsewhere": 404}

@@ -5,21 +5,9 @@ import ssl
 import pytest
 
 from bridge import LOCAL_PASSWORD, poll
-from davtest import Dav, event
+from davtest import event
 from eds import Eds, EdsError
 from fields import fields
-
-
-@pytest.fixture(scope="module")
-def exchange(module_stage, kind):
-    return kind.exchange(module_stage, "--demo", "1")
-
-
-@pytest.fixture(scope="module")
-def dav(module_stage, kind, exchange):
-    client = Dav(module_stage.bridge(kind.account("work", exchange), dav=True))
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")

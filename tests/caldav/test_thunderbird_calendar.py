@@ -6,7 +6,7 @@ import pytest
 
 import screenshot
 from bridge import LOCAL_PASSWORD, poll
-from davtest import Dav, event, todo
+from davtest import event, todo
 from fields import fields
 from thunderbird import Thunderbird, caldav_calendars, trust
 
@@ -39,18 +39,6 @@ REMOVE = PRELUDE + "await calendar.deleteItem((await items()).find(i => i.id == 
 SHOW = PRELUDE + """window.document.getElementById("tabmail").openTab("calendar");
 window.switchToView("month"); window.currentView().goToDay(cal.createDateTime("20261203T120000Z")); await sleep(1500);"""
 WINDOWS = "return [...Services.wm.getEnumerator(null)].map(w => w.document.documentElement.getAttribute('windowtype'));"
-
-
-@pytest.fixture(scope="module")
-def exchange(module_stage, kind):
-    return kind.exchange(module_stage, "--demo", "1")
-
-
-@pytest.fixture(scope="module")
-def dav(module_stage, kind, exchange):
-    client = Dav(module_stage.bridge(kind.account("work", exchange), dav=True))
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")

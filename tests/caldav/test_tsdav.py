@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from bridge import LOCAL_PASSWORD
-from davtest import Dav, event, todo
+from davtest import event, todo
 from fields import fields
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -34,18 +34,6 @@ class Tsdav:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def exchange(module_stage, kind):
-    return kind.exchange(module_stage, "--demo", "1")
-
-
-@pytest.fixture(scope="module")
-def dav(module_stage, kind, exchange):
-    client = Dav(module_stage.bridge(kind.account("work", exchange), dav=True))
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ class Session:
         self.user, self.password = user, password
         self.registry = EDataServer.SourceRegistry.new_sync(None)
         self.registry.connect("credentials-required", self.asked)
-        self.client = None
+        self.client = self.kind = None
 
     def credentials(self):
         found = EDataServer.NamedParameters.new()
@@ -77,6 +77,8 @@ class Session:
         source_type = KINDS[kind][1]
         deadline = time.monotonic() + 40
         source = self.source_of(kind, deadline)
+        if kind == self.kind:
+            return source.get_display_name()
         found = []
         ECal.Client.connect(source, source_type, 10, None, lambda _, result: found.append(result))
         while not found and time.monotonic() < deadline:
@@ -85,7 +87,21 @@ class Session:
         source.invoke_authenticate(self.credentials(), None, None)
         while self.client.is_readonly() and time.monotonic() < deadline:
             pump(0.05)
+        self.settle(deadline)
+        self.kind = kind
         return source.get_display_name()
+
+    def settle(self, deadline):
+        """Signing in anew cancels what was going on: until a question is answered."""
+        while True:
+            try:
+                pump(0.2)
+                self.client.refresh_sync(None)
+                return self.list()
+            except GLib.Error as error:
+                cancelled = error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED)
+                if not cancelled or time.monotonic() > deadline:
+                    raise
 
     def list(self):
         return [c.as_ical_string() for c in self.client.get_object_list_sync("#t", None)[1]]

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The server below the requests: time limits, long answers, hostile bytes, two clients at once."""
+import socket
+import ssl
+import threading
+import time
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from bridge import poll
+from davtest import C, D, Dav, NS, event, prop
+
+
+@pytest.fixture(scope="module")
+def module_dav(module_stage, kind, exchange):
+    client = Dav(module_stage.bridge(kind.account("work", exchange), dav=True, limits={"http-header-timeout": "1s"}))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def dav(module_dav):
+    yield module_dav
+    calendar = module_dav.calendar()
+    for path in module_dav.etags(calendar):
+        assert module_dav.ask("DELETE", path).status == 204
+
+
+def raw(dav, send=b""):
+    context = ssl.create_default_context(cafile=dav.bridge.ca_file)
+    sock = context.wrap_socket(socket.create_connection(("127.0.0.1", dav.bridge.dav_port), timeout=60), server_hostname="localhost")
+    sock.sendall(send)
+    return sock
+
+
+def head(dav, line, *more):
+    lines = [f"{line} HTTP/1.1", f"Host: localhost:{dav.bridge.dav_port}", f"Authorization: {dav.authorization}", *more, "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def until_closed(sock):
+    got = []
+    while piece := sock.recv(1 << 16):
+        got.append(piece)
+    sock.close()
+    return b"".join(got)
+
+
+def unchunked(answer):
+    """The body of an answer in chunks, the last one included."""
+    pieces, at = [], answer.index(b"\r\n\r\n") + 4
+    while True:
+        start = answer.index(b"\r\n", at) + 2
+        size = int(answer[at:start], 16)
+        pieces.append(answer[start : start + size])
+        at = start + size + 2
+        if size == 0:
+            assert at == len(answer)
+            return b"".join(pieces)
+
+
+def test_a_head_in_drops_is_cut_off(dav):
+    """Whether signed in or not, and also behind a whole request on the same connection."""
+    for before in (b"", head(dav, "OPTIONS /dav/")):
+        sock = raw(dav, before + b"PROPFIND /dav/ HTTP/1.1\r\nHost:")
+        got = until_closed(sock)
+        assert b"HTTP/1.1 408 Request Timeout" in got, got
+        assert got.count(b"HTTP/1.1") == (2 if before else 1)
+
+
+def test_a_body_may_take_its_time(dav):
+    body = f"<D:propfind {NS}><D:prop><D:resourcetype/></D:prop></D:propfind>".encode()
+    sock = raw(dav, head(dav, "PROPFIND /dav/", "Depth: 0", f"Content-Length: {len(body)}", "Connection: close"))
+    time.sleep(1.5)  # longer than the head may take
+    sock.sendall(body)
+    assert until_closed(sock).startswith(b"HTTP/1.1 207 ")
+
+
+def fill(dav, count, size):
+    calendar, text = dav.calendar(), "\r\n ".join("text " * 14 for _ in range(size // 70))
+    for n in range(count):
+        assert dav.put(f"{calendar}{n}.ics", event(str(n), f"DESCRIPTION:{text}")).status == 201
+    return calendar
+
+
+def test_a_long_answer_comes_in_slices(dav):
+    """It is the same as the short ones together, and is made as fast as the client reads it."""
+    calendar = fill(dav, 40, 100_000)
+    paths = sorted(dav.etags(calendar))
+    singles = {p: dav.get(p).text() for p in paths}
+    body = f"<C:calendar-multiget {NS}><D:prop><D:getetag/><C:calendar-data/></D:prop>" + "".join(
+        f"<D:href>{p}</D:href>" for p in paths * 5) + "</C:calendar-multiget>"
+    request = head(dav, f"REPORT {calendar}", f"Content-Length: {len(body)}", "Content-Type: application/xml", "Connection: close") + body.encode()
+    stuck = raw(dav, request)
+    begin = stuck.recv(4096)
+    assert b"Transfer-Encoding: chunked" in begin
+    answer = dav.multiget(calendar, paths)
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    assert {h: props[C, "calendar-data"].text for h, (_, props) in answer.responses().items()} == singles
+    # other reports over the same road
+    assert len(dav.query(calendar).responses()) == len(dav.sync(calendar, props="<C:calendar-data/>")[0]) == 40
+    # 20 MB fit into no buffer: what happens now shows in what the first client reads
+    assert dav.put(paths[-1], singles[paths[-1]].replace("Meeting", "Changed")).status == 204
+    responses = ET.fromstring(unchunked(begin + until_closed(stuck))).findall(f"{{{D}}}response")
+    assert [r.findtext(f"{{{D}}}href") for r in responses] == paths * 5
+    assert "SUMMARY:Changed" in "".join(responses[-1].itertext())
+
+
+def test_hostile_bodies(dav):
+    calendar = dav.calendar()
+    bomb = ('<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa">' + "".join(
+        f'<!ENTITY {chr(98 + i)} "{f"&{chr(97 + i)};" * 10}">' for i in range(9)) + ']><D:propfind xmlns:D="DAV:">&j;</D:propfind>')
+    outside = '<!DOCTYPE p [<!ENTITY a SYSTEM "file:///etc/passwd">]><D:propfind xmlns:D="DAV:"><D:prop>&a;</D:prop></D:propfind>'
+    for body in (bomb, outside, "<D:propfind", "\0", "<a>" * 100_000, "<D:propfind xmlns:D='DAV:'>" + "<x/>" * 300_000 + "</D:propfind>"):
+        answer = dav.ask("PROPFIND", calendar, body, {"Depth": "0"})
+        assert answer.status in (400, 413) and b"root:" not in answer.body, (body[:40], answer.status)
+    for text in ("", "BEGIN:VCALENDAR", "x" * 1000, "BEGIN:VCALENDAR\r\n" * 5000, event("a").replace("DTSTART", "XSTART"), "\0" * 100):
+        answer = dav.put(calendar + "bad.ics", text)
+        assert (answer.status, answer.precondition()) in ((403, "valid-calendar-data"), (403, "valid-calendar-object-resource")), text[:40]
+    assert dav.etags(calendar) == {}
+    # as large as it may be, and larger; told before, and in chunks
+    big = event("big", "DESCRIPTION:" + "\r\n ".join("x" * 70 for _ in range(10 << 20 >> 6)))
+    assert len(big) > 10 << 20
+    sock = raw(dav, head(dav, f"PUT {calendar}big.ics", f"Content-Length: {len(big)}", "Expect: 100-continue", "Content-Type: text/calendar"))
+    assert until_closed(sock).startswith(b"HTTP/1.1 413 ")
+    sock = raw(dav, head(dav, f"PUT {calendar}big.ics", "Transfer-Encoding: chunked", "Content-Type: text/calendar"))
+    for _ in range(200):
+        sock.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+    assert until_closed(sock).startswith(b"HTTP/1.1 413 ")
+    assert dav.etags(calendar) == {}
+
+
+def test_paths_that_lead_elsewhere(dav):
+    """Nothing outside of the account's tree is reached, by any method."""
+    tries = ("/dav/work/calendars/../../other/", "/dav/work/calendars/%2e%2e/x", "/dav/work/calendars/..%2f..%2fetc%2fpasswd", "/etc/passwd",
+             "/dav/work/calendars/a%00b/", "/dav/work/calendars/%ff%fe/", "//dav/work/../../../etc", "/dav/other/calendars/x/", "/dav/work/nothing/x",
+             dav.calendar() + "a/b/c.ics", dav.calendar() + "%2e%2e%2fx.ics", dav.calendar() + "x" * 2000)
+    for path in tries:
+        for method in ("GET", "PUT", "DELETE", "PROPFIND", "PROPPATCH", "REPORT", "MKCALENDAR", "COPY", "MOVE", "POST"):
+            body = event("x") if method == "PUT" else None
+            answer = dav.ask(method, path, body, {"Depth": "0", "Destination": dav.calendar() + "y.ics"},
+                             type="text/calendar; charset=utf-8")
+            assert answer.status in (400, 403, 404, 405, 409, 414), (method, path, answer.status)
+    dav.put(dav.calendar() + "a.ics", event("a"))
+    for to in tries[:-3] + ("http://evil.example/dav/work/calendars/x/y.ics", "", "y.ics"):
+        answer = dav.ask("MOVE", dav.calendar() + "a.ics", headers={"Destination": to})
+        assert answer.status in (400, 403, 409), (to, answer.status)
+    assert list(dav.etags(dav.calendar())) == [dav.calendar() + "a.ics"]
+
+
+def test_etags_that_are_none(dav):
+    path = dav.calendar() + "a.ics"
+    etag = dav.put(path, event("a")).headers["ETag"]
+    other = event("a", summary="Other")
+    for wrong in ('"1-1"', "x", '""', "*x", etag.strip('"'), etag[:-1], f'W/{etag}x', '"' + "9" * 40 + '-1"', etag.replace("-", "-9")):
+        assert dav.put(path, other, If_Match=wrong).status == 412, wrong
+        assert dav.ask("DELETE", path, headers={"If-Match": wrong}).status == 412, wrong
+    assert dav.put(path, other, If_None_Match=etag).status == 412
+    assert dav.put(dav.calendar() + "b.ics", event("b"), If_Match="*").status == 412
+    assert prop(dav.get(path).text(), "SUMMARY") == "Meeting"
+    assert dav.put(path, other, If_Match=f'"1-1", {etag}').status == 204
+
+
+def test_two_clients_change_one_event(dav, exchange):
+    """One of them wins, the other one hears of it; what the server has is the winner's."""
+    path = dav.calendar() + "a.ics"
+    etag = dav.put(path, event("a")).headers["ETag"]
+    clients = [Dav(dav.bridge) for _ in range(4)]
+    for round_ in range(3):
+        answers, barrier = {}, threading.Barrier(len(clients))
+
+        def change(number):
+            text = event("a", f"LOCATION:Room {number}", summary=f"Round {round_} by {number}")
+            clients[number].propfind(path, "<D:getetag/>")
+            barrier.wait(30)
+            answers[number] = clients[number].put(path, text, If_Match=etag)
+
+        threads = [threading.Thread(target=change, args=(n,)) for n in range(len(clients))]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join(60)
+        assert sorted(a.status for a in answers.values()) == [204, 412, 412, 412]
+        winner = next(n for n, a in answers.items() if a.status == 204)
+        etag = answers[winner].headers["ETag"]
+        got = dav.get(path)
+        assert (prop(got.text(), "SUMMARY"), got.headers["ETag"]) == (f"Round {round_} by {winner}", etag)
+        assert (exchange.events()[0]["subject"], exchange.events()[0]["location"]) == (f"Round {round_} by {winner}", f"Room {winner}")
+    for client in clients:
+        client.close()
+
+
+def test_the_server_was_faster(dav, exchange):
+    """A change on the server that is not here yet is not overwritten by a client that does not know of it."""
+    path = dav.calendar() + "a.ics"
+    etag = dav.put(path, event("a")).headers["ETag"]
+    exchange.event("update", num=exchange.events()[0]["num"], event={"subject": "Changed there"})
+    answer = dav.put(path, event("a", summary="Changed here"), If_Match=etag)
+    assert answer.status == 412, answer.body
+    assert exchange.events()[0]["subject"] == "Changed there"
+    poll(60, lambda: prop(dav.get(path).text(), "SUMMARY") == "Changed there", "the server's change did not come")
