@@ -6,7 +6,7 @@ import shutil
 import socket
 import time
 
-from dav_servers import Cyrus, Peer, Radicale
+from dav_servers import Cyrus, Radicale, basic
 from servers import bridge
 from wire import cpu_s
 
@@ -43,10 +43,8 @@ class Wire:
             self.sock = socket.create_connection(("127.0.0.1", self.server.port), timeout=300)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.ask("OPTIONS", "", path="/", timed=False)  # signed in, and awake
-            self.sock or self.open_bare()
-
-    def open_bare(self):
-        self.sock = socket.create_connection(("127.0.0.1", self.server.port), timeout=300)
+        if not self.sock:  # one that closes after each answer
+            self.sock = socket.create_connection(("127.0.0.1", self.server.port), timeout=300)
 
     def close(self):
         if self.sock:
@@ -89,7 +87,6 @@ class Ours:
     """The bridge in front of a stand-in, with a calendar of its own."""
 
     name, calendar = "exbridge", "/dav/work/calendars/bench/"
-    user = "work"
 
     def __init__(self, work):
         shutil.rmtree(work, ignore_errors=True)
@@ -99,9 +96,7 @@ class Ours:
 
     @property
     def headers(self):
-        import base64
-
-        return {"Authorization": "Basic " + base64.b64encode(f"work@bridge.test:{bridge.LOCAL_PASSWORD}".encode()).decode()}
+        return basic("work@bridge.test", bridge.LOCAL_PASSWORD)
 
     def __enter__(self):
         return self

@@ -13,7 +13,6 @@ import shutil
 import signal
 import smtplib
 import subprocess
-import sys
 import tempfile
 
 from servers import bridge
@@ -54,6 +53,10 @@ level = error
 """
 
 
+def basic(user, password):
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
 class Peer:
     """A server that was started here; its processes end with it."""
 
@@ -92,7 +95,7 @@ class Peer:
 
     @property
     def headers(self):
-        return {"Authorization": "Basic " + base64.b64encode(f"{self.user}:x".encode()).decode()}
+        return basic(self.user, "x")
 
     def answers(self):
         assert self.process.poll() is None, self.output()
@@ -161,9 +164,3 @@ class Cyrus(Peer):
                 return False
 
         bridge.poll(START_S, mailed, lambda: f"Cyrus takes no mail: {self.output()}")
-
-
-if __name__ == "__main__":
-    with {"cyrus": Cyrus, "radicale": Radicale}[sys.argv[1]]() as peer:
-        print(peer.name, peer.port)
-        sys.stdin.read()

@@ -34,6 +34,12 @@ def test_beside_davmail(tmp_path):
         assert line in table
 
 
+def test_beside_radicale_and_cyrus(tmp_path):
+    table = run(tmp_path, "caldav", "--events", "20", "--runs", "1")
+    for line in ("PROPFIND of etags", "first sync-collection", "30 days with data", "multiget of all"):
+        assert line in table
+
+
 def test_memory(tmp_path):
     table = run(tmp_path, "memory", "--large", "1200")
     for line in ("two accounts", "50 MB message from the cache", "five sessions", "after a restart"):
