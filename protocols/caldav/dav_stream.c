@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A multistatus as it is written: in slices, so that neither its size nor a slow reader costs memory or others' time. */
+/* A multistatus as it is written: in slices, so that neither its size nor a slow reader costs memory or others' time.
+ */
 #include <string.h>
 
 #include "protocols/caldav/dav_session.h"
