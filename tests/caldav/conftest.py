@@ -33,6 +33,6 @@ def exchange(module_stage, kind):
 
 @pytest.fixture(scope="module")
 def dav(module_stage, kind, exchange):
-    client = Dav(module_stage.bridge(kind.account("work", exchange), dav=True))
+    client = Dav(module_stage.bridge(kind.account("work", exchange), dav=True, name=f"bridge-{kind}"))
     yield client
     client.close()

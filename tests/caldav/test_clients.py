@@ -19,7 +19,7 @@ def exchange(module_stage, kind):
 
 @pytest.fixture(scope="module")
 def bridge(module_stage, kind, exchange):
-    return module_stage.bridge(kind.account("work", exchange), dav=True)
+    return module_stage.bridge(kind.account("work", exchange), dav=True, name=f"bridge-{kind}")
 
 
 def remove_all(exchange):
@@ -108,7 +108,7 @@ def test_vdirsyncer_and_khal(bridge, exchange, tmp_path):
 
 def test_cadaver(module_stage, kind, exchange, tmp_path):
     """A WebDAV client that knows nothing of calendars. Over plain TCP: it trusts no certificate without a terminal."""
-    plain = module_stage.bridge(kind.account("work", exchange), dav=True, tls=False, name="plain")
+    plain = module_stage.bridge(kind.account("work", exchange), dav=True, tls=False, name=f"plain-{kind}")
     dav = Dav(plain)
     calendar, text = dav.calendar(), event("ca-1", summary="From cadaver")
     (tmp_path / "mine.ics").write_bytes(text.encode())

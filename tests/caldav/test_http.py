@@ -14,7 +14,8 @@ from davtest import C, D, Dav, NS, event, prop
 
 @pytest.fixture(scope="module")
 def module_dav(module_stage, kind, exchange):
-    client = Dav(module_stage.bridge(kind.account("work", exchange), dav=True, limits={"http-header-timeout": "1s"}))
+    client = Dav(module_stage.bridge(kind.account("work", exchange), dav=True, limits={"http-header-timeout": "1s"},
+                                     name=f"bridge-{kind}"))
     yield client
     client.close()
 

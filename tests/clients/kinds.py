@@ -44,4 +44,4 @@ EWS = Kind("ews", "ews", copy=True, append=True, draft=True, answered=True, expu
 EAS_16 = Kind("eas-16.1", "eas", "16.1", draft=True)
 EAS_14 = Kind("eas-14.1", "eas", "14.1", hidden=("Drafts",))
 WRITING = (EWS, EAS_16, EAS_14)
-CALENDARS = (EAS_14, EAS_16)
+CALENDARS = (EWS,)
