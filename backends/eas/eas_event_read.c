@@ -8,6 +8,7 @@
 #include "bridge/base/time.h"
 
 #define REMINDER_MAX ((unsigned)10 * 366 * 24 * 60) /* minutes: ten years */
+#define FIRST_DAY    1 /* of the week, where it is not told (before 14.1; SOGo): Monday, as in iCalendar */
 
 /* --- values ------------------------------------------------------------------------------------------------------ */
 
@@ -132,7 +133,7 @@ LEAF(eas_event_rule_week, r->e.recurrence.week = number(text, 1, EVENT_LAST_WEEK
 LEAF(eas_event_rule_month, r->e.recurrence.month = number(text, 1, 12, 0))
 LEAF(eas_event_rule_count, r->e.recurrence.count = number(text, 1, EVENT_COUNT_MAX, 0))
 LEAF(eas_event_rule_until, r->until = instant(text))
-LEAF(eas_event_rule_first_day, r->e.recurrence.first_day = number(text, 0, 6, 0))
+LEAF(eas_event_rule_first_day, r->e.recurrence.first_day = number(text, 0, 6, FIRST_DAY))
 LEAF(eas_event_rule_calendar, r->e.recurrence.calendar = number(text, 0, 255, 0))
 LEAF(eas_event_rule_leap_month, r->e.recurrence.leap_month = is_true(text))
 LEAF(eas_event_rule_start, r->rule_start = instant(text))
@@ -166,7 +167,7 @@ bool eas_event_rule_open(void *ud, struct err *err)
 
     (void)err;
     r->e.has_recurrence = true;
-    r->e.recurrence = (struct event_recurrence){.interval = 1};
+    r->e.recurrence = (struct event_recurrence){.interval = 1, .first_day = FIRST_DAY};
     r->rule_type = EAS_RULE_UNKNOWN;
     return true;
 }

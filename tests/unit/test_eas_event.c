@@ -94,7 +94,7 @@ static void say_rule(struct buf *out, const struct event_recurrence *p)
         buf_printf(out, " day=%u", p->day_of_month);
     if (p->month)
         buf_printf(out, " month=%u", p->month);
-    if (p->first_day)
+    if (p->first_day != 1)
         buf_printf(out, " from=%u", p->first_day);
     if (p->count)
         buf_printf(out, " count=%u", p->count);
@@ -380,7 +380,7 @@ static void test_people(void **state)
 static const struct example series[] = {
     {141, RULE("Type=0 Interval=3 Occurrences=5"), "[" AT_9 " every 3 daily count=5]"},
     {141, RULE("Type=0 Interval=1 DayOfWeek=62"), "[" AT_9 " every 1 weekly days=62]"},
-    {141, RULE("Type=1 Interval=2 DayOfWeek=34 FirstDayOfWeek=1"), "[" AT_9 " every 2 weekly days=34 from=1]"},
+    {141, RULE("Type=1 Interval=2 DayOfWeek=34 FirstDayOfWeek=0"), "[" AT_9 " every 2 weekly days=34 from=0]"},
     {141, RULE("Type=1"), "[" AT_9 " every 1 weekly days=2]"}, /* 5 January 2026 is a Monday */
     {141, RULE("Type=2 Interval=1 DayOfMonth=31"), "[" AT_9 " every 1 monthly day=31]"},
     {141, RULE("Type=2 Interval=24 DayOfMonth=5"), "[" AT_9 " every 2 yearly day=5 month=1]"},
@@ -504,7 +504,7 @@ static const struct example tasks[] = {
     {1141,
      ADD("t:Subject=T t:DueDate=2026-01-05T00:00:00.000Z t:StartDate=2026-01-05T00:00:00.000Z t:Recurrence(Type=1 "
          "Start=2026-01-05T00:00:00.000Z Until=2026-02-05T00:00:00.000Z Interval=2 DayOfWeek=2 FirstDayOfWeek=1)"),
-     "[" TASK "2026-01-05T00:00:00Z - 2026-01-05T00:00:00Z day 'T' busy=0 mine=? every 2 weekly days=2 from=1 "
+     "[" TASK "2026-01-05T00:00:00Z - 2026-01-05T00:00:00Z day 'T' busy=0 mine=? every 2 weekly days=2 "
      "until=2026-02-05T00:00:00Z]"},
     {1141, ADD("t:Subject=T t:Recurrence(Type=0 Start=2026-01-05T00:00:00.000Z Regenerate=1 Interval=3)"),
      "[" TASK "2026-01-05T00:00:00Z - none day 'T' busy=0 mine=? every 3 daily regenerates]"},
