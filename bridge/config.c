@@ -30,6 +30,17 @@ void config_problem(struct reading *r, unsigned line, const char *fmt, ...)
         buf_printf(r->problems, "%s: %s\n", r->config->path, e.text);
 }
 
+unsigned config_key_line(const unsigned *key_lines, const char *keys, unsigned otherwise)
+{
+    struct str rest = str_from(keys), key;
+    unsigned last = 0;
+    while (str_cut(&rest, ' ', &key))
+        for (size_t i = 0; key_lines && i < config_key_count; i++)
+            if (key_lines[i] > last && str_is(key, config_keys[i].name))
+                last = key_lines[i];
+    return last ? last : otherwise;
+}
+
 /* --- values ----------------------------------------------------------------------------------- */
 
 static bool parse_scaled(struct str s, const char *letters, const uint64_t *scales, uint64_t *ret_n)
@@ -123,6 +134,7 @@ static void set_value(struct reading *r, const struct config_key *k, struct str 
         *(const char **)to = arena_strdup(&r->config->arena, s);
         break;
     case KIND_PATH:
+    case KIND_FILE:
         set_path(r, k, s, line, to);
         break;
     case KIND_NAMES:
@@ -151,7 +163,7 @@ struct place {
     struct config_login *login;
     struct config_account *account;
     unsigned server_line, limits_line;
-    unsigned lines[128]; /* by key: where it was set in this section */
+    unsigned *lines; /* by key: where it was set in this section */
 };
 
 static void set_defaults(struct config *c)
@@ -193,9 +205,11 @@ static void begin_account(struct reading *r, struct place *at, struct str name, 
     at->account = &c->accounts[c->account_count++];
     *at->account = (struct config_account){.name = arena_strdup(&c->arena, name), .line = line};
     at->account->prefetch = CONFIG_PREFETCH_RECENT;
+    at->account->key_lines = at->lines;
     at->login = &at->account->own;
     at->login->name = at->account->name;
     at->login->line = line;
+    at->login->key_lines = at->lines;
 }
 
 static void begin_login(struct reading *r, struct place *at, struct str name, unsigned line)
@@ -210,7 +224,7 @@ static void begin_login(struct reading *r, struct place *at, struct str name, un
         return;
     }
     at->login = &c->logins[c->login_count++];
-    *at->login = (struct config_login){.name = arena_strdup(&c->arena, name), .line = line};
+    *at->login = (struct config_login){.name = arena_strdup(&c->arena, name), .line = line, .key_lines = at->lines};
 }
 
 static void begin_plain(struct reading *r, const struct ini_line *l, unsigned *before)
@@ -227,7 +241,7 @@ static void begin_section(struct reading *r, struct place *at, const struct ini_
     at->skip = false;
     at->account = NULL;
     at->login = NULL;
-    memset(at->lines, 0, sizeof(at->lines));
+    at->lines = arena_array(&r->config->arena, config_key_count, sizeof(*at->lines));
     at->section = SECTION_NONE;
     for (enum config_section s = SECTION_SERVER; s <= SECTION_ACCOUNT; s++)
         if (str_is(l->section, config_section_name(s)))
@@ -249,6 +263,7 @@ static void begin_section(struct reading *r, struct place *at, const struct ini_
         break;
     case SECTION_SERVER:
         begin_plain(r, l, &at->server_line);
+        r->config->server.key_lines = at->lines;
         break;
     case SECTION_LIMITS:
         begin_plain(r, l, &at->limits_line);
@@ -391,4 +406,41 @@ void config_free(struct config **config)
         return;
     arena_done(&c->arena);
     mem_free(c);
+}
+
+static bool is_missing(const struct config *c, const struct config_key *k, const void *base, const unsigned *key_lines,
+                       struct buf *problems)
+{
+    const char *path = *(const char *const *)(const void *)((const char *)base + k->offset);
+    if (!path || access(path, R_OK) == 0)
+        return false;
+    buf_printf(problems, "%s:%u: %s: %s: %s\n", c->path, config_key_line(key_lines, k->name, 0), k->name, path,
+               strerror(errno));
+    return true;
+}
+
+static size_t missing_of_key(const struct config *c, const struct config_key *k, struct buf *problems)
+{
+    size_t count = 0;
+    if (k->section == SECTION_SERVER)
+        count += is_missing(c, k, &c->server, c->server.key_lines, problems);
+    for (size_t i = 0; k->section == SECTION_LOGIN && i < c->login_count; i++)
+        count += is_missing(c, k, &c->logins[i], c->logins[i].key_lines, problems);
+    for (size_t i = 0; i < c->account_count; i++) {
+        const struct config_account *a = &c->accounts[i];
+        if (k->section == SECTION_LOGIN)
+            count += is_missing(c, k, &a->own, a->key_lines, problems);
+        else if (k->section == SECTION_ACCOUNT)
+            count += is_missing(c, k, a, a->key_lines, problems);
+    }
+    return count;
+}
+
+size_t config_missing_files(const struct config *c, struct buf *problems)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config_key_count; i++)
+        if (config_keys[i].kind == KIND_FILE)
+            count += missing_of_key(c, &config_keys[i], problems);
+    return count;
 }

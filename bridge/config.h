@@ -45,6 +45,7 @@ enum config_tls_min { TLS_MIN_1_2, TLS_MIN_1_0, TLS_MIN_1_1, TLS_MIN_1_3 }; /* 1
 struct config_login {
     const char *name;
     unsigned line;
+    const unsigned *key_lines; /* where its keys stand; config_key_line() */
     const char *user;
     enum config_auth auth;
     const char *password_command, *password_file, *token_command;
@@ -56,6 +57,7 @@ struct config_login {
 struct config_account {
     const char *name;
     unsigned line;
+    const unsigned *key_lines;
     const char *email;
     enum config_backend backend;
     const char *url, *host; /* after checking: url is always there */
@@ -77,6 +79,7 @@ struct config_account {
 };
 
 struct config_server {
+    const unsigned *key_lines;
     const char *listen;
     const char *addresses[CONFIG_LISTEN_MAX]; /* numeric, made from `listen` */
     size_t address_count;
@@ -121,6 +124,12 @@ struct config *config_load(const char *path, struct buf *problems);
 /* The same from memory; `path` is for the texts. */
 struct config *config_parse(struct str text, const char *path, struct buf *problems);
 void config_free(struct config **c);
+
+/* The last line in which one of these keys ("cert key") is set, else `otherwise`: for texts about what values mean. */
+unsigned config_key_line(const unsigned *key_lines, const char *keys, unsigned otherwise);
+/* Files that the configuration names and that cannot be read: a line for each, as config_load() tells problems; how
+ * many. They are no problem of the file itself: a disk that is mounted later may have them. */
+size_t config_missing_files(const struct config *c, struct buf *problems);
 
 /* Do two readings say the same? An account's answer includes the login that it uses. */
 bool config_login_same(const struct config_login *a, const struct config_login *b);

@@ -9,6 +9,26 @@
 #define CONFIG_OAUTH_TENANT     "common"
 #define CONFIG_OAUTH_LOGIN_HOST "login.microsoftonline.com"
 
+#define SECRET_KEYS "password-command password-file token-command"
+#define OAUTH_KEYS  "oauth-client-id oauth-tenant oauth-scope oauth-login-host"
+#define LOGIN_KEYS  "user auth client-cert client-key " SECRET_KEYS " " OAUTH_KEYS
+
+/* Where keys of the section stand, or the section where they do not. */
+static unsigned server_line(const struct reading *r, const char *keys)
+{
+    return config_key_line(r->config->server.key_lines, keys, 0);
+}
+
+static unsigned login_line(const struct config_login *l, const char *keys)
+{
+    return config_key_line(l->key_lines, keys, l->line);
+}
+
+static unsigned account_line(const struct config_account *a, const char *keys)
+{
+    return config_key_line(a->key_lines, keys, a->line);
+}
+
 /* --- [server] -------------------------------------------------------------------------------- */
 
 static bool is_loopback(const char *address)
@@ -22,15 +42,16 @@ static void add_address(struct reading *r, struct str s)
     unsigned char parsed[16];
     const char *z = arena_strdup(&r->config->arena, s);
     if (inet_pton(AF_INET, z, parsed) != 1 && inet_pton(AF_INET6, z, parsed) != 1) {
-        config_problem(r, 0, "listen: '%.60s' is neither 'localhost' nor a numeric address", z);
+        config_problem(r, server_line(r, "listen"), "listen: '%.60s' is neither 'localhost' nor a numeric address", z);
         return;
     }
     if (!is_loopback(z) && !v->allow_remote)
-        config_problem(r, 0, "listen: %s can be reached from other machines; that needs allow-remote = yes", z);
+        config_problem(r, server_line(r, "listen"),
+                       "listen: %s can be reached from other machines; that needs allow-remote = yes", z);
     if (!is_loopback(z) && !v->tls)
-        config_problem(r, 0, "listen: %s needs tls = on", z);
+        config_problem(r, server_line(r, "listen"), "listen: %s needs tls = on", z);
     if (v->address_count == CONFIG_LISTEN_MAX)
-        config_problem(r, 0, "listen: more than %d addresses", CONFIG_LISTEN_MAX);
+        config_problem(r, server_line(r, "listen"), "listen: more than %d addresses", CONFIG_LISTEN_MAX);
     else
         v->addresses[v->address_count++] = z;
 }
@@ -59,12 +80,14 @@ static void check_server(struct reading *r)
             add_address(r, piece);
         }
     }
-    if (v->imap && (v->imap == v->smtp || v->imap == v->dav))
-        config_problem(r, 0, "imap, smtp and dav need different ports");
-    else if (v->smtp && v->smtp == v->dav)
-        config_problem(r, 0, "smtp and dav need different ports");
+    if (v->imap && v->imap == v->smtp)
+        config_problem(r, server_line(r, "imap smtp"), "imap and smtp need different ports");
+    if (v->imap && v->imap == v->dav)
+        config_problem(r, server_line(r, "imap dav"), "imap and dav need different ports");
+    if (v->smtp && v->smtp == v->dav)
+        config_problem(r, server_line(r, "smtp dav"), "smtp and dav need different ports");
     if (!v->cert != !v->key)
-        config_problem(r, 0, "cert and key go together");
+        config_problem(r, server_line(r, "cert key"), "cert and key go together");
     v->state_dir_set = v->state_dir != NULL;
     if (!v->state_dir)
         v->state_dir = default_dir(r, "XDG_STATE_HOME", ".local/state");
@@ -99,17 +122,17 @@ static void check_oauth(struct reading *r, struct config_login *l)
     if (!l->oauth_login_host)
         l->oauth_login_host = CONFIG_OAUTH_LOGIN_HOST;
     if (!l->oauth_client_id)
-        config_problem(r, l->line,
+        config_problem(r, login_line(l, "auth"),
                        "\"%s\": auth = oauth needs oauth-client-id: the application (client) id of a program that your "
                        "organisation has registered for this",
                        l->name);
     else if (!is_plain(l->oauth_client_id))
-        config_problem(r, l->line, "\"%s\": oauth-client-id is an id like 11111111-2222-3333-4444-555555555555",
-                       l->name);
+        config_problem(r, login_line(l, "oauth-client-id"),
+                       "\"%s\": oauth-client-id is an id like 11111111-2222-3333-4444-555555555555", l->name);
     if (!is_plain(l->oauth_tenant))
-        config_problem(r, l->line, "\"%s\": oauth-tenant is a domain, an id, or common", l->name);
+        config_problem(r, login_line(l, "oauth-tenant"), "\"%s\": oauth-tenant is a domain, an id, or common", l->name);
     if (!is_login_host(l->oauth_login_host))
-        config_problem(r, l->line,
+        config_problem(r, login_line(l, "oauth-login-host"),
                        "\"%s\": oauth-login-host is a name like " CONFIG_OAUTH_LOGIN_HOST ", without https:// and path",
                        l->name);
 }
@@ -124,14 +147,16 @@ static void check_login(struct reading *r, struct config_login *l, bool passthro
 {
     unsigned secrets = (l->password_command != NULL) + (l->password_file != NULL) + (l->token_command != NULL);
     if (secrets > 1)
-        config_problem(r, l->line, "\"%s\": only one of password-command, password-file and token-command", l->name);
+        config_problem(r, login_line(l, SECRET_KEYS),
+                       "\"%s\": only one of password-command, password-file and token-command", l->name);
     if (passthrough && secrets)
-        config_problem(r, l->line,
+        config_problem(r, login_line(l, SECRET_KEYS),
                        "\"%s\": with local-auth = passthrough the password comes from the mail client, not from a "
                        "command or file",
                        l->name);
     if (passthrough && l->auth != AUTH_BASIC && l->auth != AUTH_NTLM)
-        config_problem(r, l->line, "\"%s\": local-auth = passthrough needs auth = basic or ntlm", l->name);
+        config_problem(r, login_line(l, "local-auth"), "\"%s\": local-auth = passthrough needs auth = basic or ntlm",
+                       l->name);
     switch (l->auth) {
     case AUTH_UNSET:
         config_problem(r, l->line, "\"%s\": auth is missing: basic, ntlm, kerberos, oauth, cert or token-command",
@@ -140,20 +165,21 @@ static void check_login(struct reading *r, struct config_login *l, bool passthro
     case AUTH_BASIC:
     case AUTH_NTLM:
         if (l->token_command)
-            config_problem(r, l->line, "\"%s\": token-command needs auth = token-command", l->name);
+            config_problem(r, login_line(l, "token-command"), "\"%s\": token-command needs auth = token-command",
+                           l->name);
         break; /* without any: `exbridge login` takes the password, and it lies in the secret store */
     case AUTH_TOKEN_COMMAND:
         if (!secrets)
-            config_problem(r, l->line, "\"%s\": auth = token-command needs token-command", l->name);
+            config_problem(r, login_line(l, "auth"), "\"%s\": auth = token-command needs token-command", l->name);
         break;
     case AUTH_CERT:
         if (!l->client_cert)
-            config_problem(r, l->line, "\"%s\": auth = cert needs client-cert", l->name);
+            config_problem(r, login_line(l, "auth"), "\"%s\": auth = cert needs client-cert", l->name);
         break;
     case AUTH_OAUTH:
         if (secrets)
             config_problem(
-                r, l->line,
+                r, login_line(l, SECRET_KEYS),
                 "\"%s\": auth = oauth gets its tokens from `exbridge login`; a program that prints one needs "
                 "auth = token-command",
                 l->name);
@@ -163,11 +189,11 @@ static void check_login(struct reading *r, struct config_login *l, bool passthro
         break;
     }
     if (l->auth != AUTH_OAUTH && has_oauth_keys(l))
-        config_problem(r, l->line, "\"%s\": oauth- keys need auth = oauth", l->name);
+        config_problem(r, login_line(l, OAUTH_KEYS), "\"%s\": oauth- keys need auth = oauth", l->name);
     else if (l->auth == AUTH_OAUTH)
         check_oauth(r, l);
     if (l->client_key && !l->client_cert)
-        config_problem(r, l->line, "\"%s\": client-key without client-cert", l->name);
+        config_problem(r, login_line(l, "client-key"), "\"%s\": client-key without client-cert", l->name);
 }
 
 static bool has_login_keys(const struct config_login *l)
@@ -190,13 +216,15 @@ static void find_login(struct reading *r, struct config_account *a)
         if (strcmp(c->logins[i].name, a->login_name) == 0)
             a->login = &c->logins[i];
     if (a->login == &a->own)
-        config_problem(r, a->line, "account \"%s\": there is no [login \"%.64s\"]", a->name, a->login_name);
+        config_problem(r, account_line(a, "login"), "account \"%s\": there is no [login \"%.64s\"]", a->name,
+                       a->login_name);
     else if (has_login_keys(&a->own))
-        config_problem(r, a->line, "account \"%s\": user, auth and password come from [login \"%s\"]; remove them here",
-                       a->name, a->login_name);
+        config_problem(r, account_line(a, LOGIN_KEYS),
+                       "account \"%s\": user, auth and password come from [login \"%s\"]; remove them here", a->name,
+                       a->login_name);
     if (a->local_auth == CONFIG_LOCAL_PASSTHROUGH)
-        config_problem(r, a->line, "account \"%s\": local-auth = passthrough and a shared [login] exclude each other",
-                       a->name);
+        config_problem(r, account_line(a, "local-auth"),
+                       "account \"%s\": local-auth = passthrough and a shared [login] exclude each other", a->name);
 }
 
 /* --- accounts -------------------------------------------------------------------------------------- */
@@ -207,37 +235,64 @@ static bool is_email(const char *z)
     return at && at != z && at[1] && !strchr(at + 1, '@') && !strpbrk(z, " \t<>\",");
 }
 
+/* What follows http://: this machine? Not localhost.example.com, and not 127.0.0.1.example.com. */
+static bool names_loopback(struct str rest)
+{
+    size_t n = 0;
+    if (str_starts(rest, STR("[::1]")))
+        return rest.n == 5 || strchr(":/?#", rest.p[5]);
+    while (n < rest.n && !strchr(":/?#", rest.p[n]))
+        n++;
+    rest = str_sub(rest, 0, n);
+    if (str_case_is(rest, "localhost"))
+        return true;
+    for (n = 0; n < rest.n && strchr("0123456789.", rest.p[n]);)
+        n++;
+    return str_starts(rest, STR("127.")) && n == rest.n;
+}
+
 static void check_url(struct reading *r, struct config_account *a)
 {
     static const char *const paths[] = {
         [BACKEND_UNSET] = "", [BACKEND_EWS] = "EWS/Exchange.asmx", [BACKEND_EAS] = "Microsoft-Server-ActiveSync"};
     struct str u = str_from(a->url);
     if (a->url && a->host)
-        config_problem(r, a->line, "account \"%s\": url or host, not both", a->name);
+        config_problem(r, account_line(a, "host url"), "account \"%s\": url or host, not both", a->name);
     if (!a->url && a->host) {
         if (strpbrk(a->host, "/ \t?#@"))
-            config_problem(r, a->line, "account \"%s\": host is a name without https:// and path; or use url", a->name);
+            config_problem(r, account_line(a, "host"),
+                           "account \"%s\": host is a name without https:// and path; or use url", a->name);
         a->url = arena_printf(&r->config->arena, "https://%s/%s", a->host, paths[a->backend]).p;
     } else if (!a->url) {
         config_problem(r, a->line, "account \"%s\": url is missing (or host); `exbridge setup` finds it", a->name);
     } else if (str_case_starts(u, STR("http://"))) {
-        struct str host = str_skip(u, 7);
-        if (!str_case_starts(host, STR("localhost")) && !str_starts(host, STR("127.")) &&
-            !str_starts(host, STR("[::1]")))
-            config_problem(r, a->line, "account \"%s\": url must begin with https://", a->name);
+        if (!names_loopback(str_skip(u, 7)))
+            config_problem(r, account_line(a, "url"), "account \"%s\": url must begin with https://", a->name);
     } else if (!str_case_starts(u, STR("https://")) || u.n < 9 || strpbrk(a->url, " \t")) {
-        config_problem(r, a->line, "account \"%s\": url must look like https://mail.example.com/%s", a->name,
-                       paths[a->backend]);
+        config_problem(r, account_line(a, "url"), "account \"%s\": url must look like https://mail.example.com/%s",
+                       a->name, paths[a->backend]);
     }
+}
+
+/* What libcurl takes. */
+static bool is_proxy(struct str url)
+{
+    static const char *const schemes[] = {"http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://"};
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+        if (str_case_starts(url, str_from(schemes[i])) && url.n > strlen(schemes[i]))
+            return true;
+    return false;
 }
 
 static void check_local_auth(struct reading *r, const struct config_account *a)
 {
     unsigned sources = (a->local_password_command != NULL) + (a->local_password_file != NULL);
     if (sources > 1)
-        config_problem(r, a->line, "account \"%s\": local-password-command or local-password-file, not both", a->name);
+        config_problem(r, account_line(a, "local-password-command local-password-file"),
+                       "account \"%s\": local-password-command or local-password-file, not both", a->name);
     if (a->local_auth == CONFIG_LOCAL_PASSTHROUGH && sources)
-        config_problem(r, a->line, "account \"%s\": local-auth = passthrough has no local password", a->name);
+        config_problem(r, account_line(a, "local-password-command local-password-file"),
+                       "account \"%s\": local-auth = passthrough has no local password", a->name);
 }
 
 static void check_account(struct reading *r, struct config_account *a)
@@ -245,22 +300,26 @@ static void check_account(struct reading *r, struct config_account *a)
     if (!a->email)
         config_problem(r, a->line, "account \"%s\": email is missing", a->name);
     else if (!is_email(a->email))
-        config_problem(r, a->line, "account \"%s\": email is not an address like alice@example.com", a->name);
+        config_problem(r, account_line(a, "email"), "account \"%s\": email is not an address like alice@example.com",
+                       a->name);
     if (a->backend == BACKEND_UNSET)
         config_problem(r, a->line, "account \"%s\": backend is missing: ews or eas", a->name);
     check_url(r, a);
     check_local_auth(r, a);
     find_login(r, a);
     if (a->access == ACCESS_IMPERSONATION && !a->mailbox)
-        config_problem(r, a->line, "account \"%s\": access needs mailbox", a->name);
+        config_problem(r, account_line(a, "access"), "account \"%s\": access needs mailbox", a->name);
+    if (a->mailbox && !is_email(a->mailbox))
+        config_problem(r, account_line(a, "mailbox"), "account \"%s\": mailbox is not an address like info@example.com",
+                       a->name);
     if (a->mailbox && a->backend == BACKEND_EAS)
-        config_problem(r, a->line,
+        config_problem(r, account_line(a, "mailbox"),
                        "account \"%s\": ActiveSync opens one's own mailbox only; mailbox needs backend = ews", a->name);
     if (a->proxy && strcmp(a->proxy, "none") == 0)
         a->proxy = "";
-    else if (a->proxy && !strstr(a->proxy, "://"))
-        config_problem(r, a->line, "account \"%s\": proxy is a URL like http://proxy.example.com:3128, or none",
-                       a->name);
+    else if (a->proxy && !is_proxy(str_from(a->proxy)))
+        config_problem(r, account_line(a, "proxy"),
+                       "account \"%s\": proxy is a URL like http://proxy.example.com:3128, or none", a->name);
 }
 
 void config_check(struct reading *r)

@@ -10,6 +10,7 @@ enum config_section { SECTION_NONE, SECTION_SERVER, SECTION_LIMITS, SECTION_LOGI
 enum config_kind {
     KIND_TEXT,   /* const char * */
     KIND_PATH,   /* const char *; absolute, ~/ is replaced */
+    KIND_FILE,   /* a path of something that is to be read */
     KIND_NAMES,  /* unsigned (an enum): one of `names` */
     KIND_YES_NO, /* bool */
     KIND_NUMBER, /* uint64_t between min and max; so the next two */

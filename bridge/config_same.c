@@ -15,6 +15,7 @@ static bool same_value(const struct config_key *k, const void *base_a, const voi
     switch (k->kind) {
     case KIND_TEXT:
     case KIND_PATH:
+    case KIND_FILE:
         return same_text(*(const char *const *)a, *(const char *const *)b);
     case KIND_NAMES:
         return *(const unsigned *)a == *(const unsigned *)b;

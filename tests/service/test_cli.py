@@ -28,6 +28,26 @@ def test_wrong_usage(words, text):
     assert result.stderr == f"exbridge: {text}\n"
 
 
+def test_files_of_the_configuration(tmp_path):
+    """What the file is, and what it names: each mistake with the way out."""
+    path = tmp_path / "exbridge.conf"
+    check = lambda: call("check-config", "-c", str(path))  # noqa: E731
+    text = ('[account "work"]\nemail = alice@example.com\nbackend = ews\nhost = mail.example.com\nauth = basic\n'
+            f"password-file = {tmp_path}/secret\n")
+    result = check()
+    assert result.returncode == 78 and f"{path}: No such file or directory" in result.stderr
+    path.mkdir()
+    assert f"{path}: not a file" in check().stderr
+    path.rmdir()
+    path.write_text(text)
+    result = check()
+    assert result.returncode == 78 and f"{path}:6: password-file: {tmp_path}/secret: No such file or directory" in result.stderr
+    (tmp_path / "secret").write_text("x\n")
+    assert check().returncode == 0
+    path.write_bytes(b"\xff\xfe" + text.encode("utf-16-le"))
+    assert f"{path}:1: control characters, or not UTF-8" in check().stderr
+
+
 def test_help_is_the_table():
     text = call("--help").stdout
     names = re.findall(r"^  ([a-z][a-z-]*)(?: .*)?  ", text, re.M)

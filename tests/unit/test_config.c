@@ -292,6 +292,7 @@ static void alter(const struct config_key *k, void *base)
     switch (k->kind) {
     case KIND_TEXT:
     case KIND_PATH:
+    case KIND_FILE:
         *(const char **)to = *(const char **)to ? NULL : "x";
         break;
     case KIND_NAMES:
