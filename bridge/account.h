@@ -77,7 +77,6 @@ void account_reconnect(struct account *a);
 /* Collect a folder (0: the folder list and all of them) anew from the server; UIDs are kept where messages match. */
 bool account_resync(struct account *a, int64_t folder_pk, struct err *err);
 
-struct backend_trace;
 /* What goes over the wire, as lines (backend.h); NULL: no longer. False: there is nothing to look at. */
 bool account_trace(struct account *a, const struct backend_trace *to, struct err *err);
 
@@ -97,6 +96,7 @@ struct account_status {
     uint64_t cache_bytes, cache_limit;
     struct err cache_trouble; /* code ERR_NONE: what is read is kept */
     size_t changes, submits;  /* of clients, on their way to the server */
+    struct backend_facts facts;
 };
 void account_status(struct account *a, struct account_status *ret);
 

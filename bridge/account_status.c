@@ -59,6 +59,8 @@ void account_status(struct account *a, struct account_status *ret)
         .changes = length(&a->changes),
         .submits = length(&a->submits),
     };
+    if (a->backend && !a->wiped && a->backend->ops->facts)
+        a->backend->ops->facts(a->backend, &ret->facts);
 }
 
 void account_reconnect(struct account *a)

@@ -272,6 +272,17 @@ struct backend_trace {
     void *ud;
 };
 
+/* How news comes just now, and what else only the backend knows of the server: for status and doctor. */
+struct backend_facts {
+    const char *push;    /* the means: "a stream of events", "Ping" */
+    bool push_open;      /* a request is parked at the server, and it is known to be content with it */
+    unsigned push_s;     /* ... for so long */
+    unsigned longest_s;  /* the longest that one was parked since the start */
+    unsigned asked_s;    /* how long we ask the server to park it */
+    struct err push_err; /* why not, when something stands in the way; ERR_NONE: nothing does */
+    const char *policy;  /* the server's rules for devices, as far as they are known; NULL: the protocol has none */
+};
+
 struct flag_request;
 struct append_request;
 struct send_request;
@@ -285,6 +296,8 @@ struct backend_ops {
     /* The network has changed, or we have slept: kept connections are not used again. Ops under way go on. May be NULL.
      */
     void (*reconnect)(struct backend *b);
+    /* May be NULL. Strings are constants, or the backend's until it is next used. */
+    void (*facts)(const struct backend *b, struct backend_facts *ret);
     /* Show what goes to the server and comes from it, without secrets and without what messages say, from now on; NULL:
      * no longer (close() ends it, too). May be NULL. */
     void (*trace)(struct backend *b, const struct backend_trace *to);

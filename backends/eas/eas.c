@@ -169,6 +169,34 @@ struct eas_folder *eas_folder_get(struct eas_backend *b, struct str id)
     return f;
 }
 
+/* --- for status and doctor --------------------------------------------------------------------------------------- */
+
+/* What is acknowledged is not told again: the key stands for it, and the filter (MS-ASCMD 2.2.3.72.2). */
+static const char *policy_text(const struct eas_state *state)
+{
+    static const char *const texts[] = {
+        "the server's rules are acknowledged",
+        "the server's rules are acknowledged: mail of the last day only",
+        "the server's rules are acknowledged: mail of the last 3 days only",
+        "the server's rules are acknowledged: mail of the last week only",
+        "the server's rules are acknowledged: mail of the last 2 weeks only",
+        "the server's rules are acknowledged: mail of the last month only",
+    };
+    if (state->version == 0)
+        return "not known yet";
+    if (strcmp(state->policy_key, "0") == 0)
+        return "the server has none for this device";
+    return texts[state->filter < sizeof(texts) / sizeof(texts[0]) ? state->filter : 0];
+}
+
+void eas_facts(const struct backend *base, struct backend_facts *ret)
+{
+    const struct eas_backend *b = (const struct eas_backend *)base;
+
+    *ret = (struct backend_facts){.policy = policy_text(&b->state)};
+    eas_push_facts(b, ret);
+}
+
 /* --- which folders have been synchronised ------------------------------------------------------------------------ */
 
 #define SYNCED_KEY STR("eas.synced")
@@ -259,6 +287,7 @@ const struct backend_ops eas_backend_ops = {
     .open = open_backend,
     .close = close_backend,
     .reconnect = reconnect,
+    .facts = eas_facts,
     .trace = eas_trace,
     .login = eas_login,
     .folders = eas_folders,

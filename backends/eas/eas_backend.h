@@ -107,6 +107,8 @@ struct eas_backend {
     struct list watches;       /* parked, or about to be */
     unsigned ping_hierarchies; /* status 7 in a row */
     uint64_t ping_next_ms;     /* no Ping before */
+    uint64_t ping_longest_ms;  /* that one was parked */
+    struct err ping_err;       /* why the last one was lost; ERR_NONE: it was not */
     struct list folders;
     size_t folder_count;
     struct trace *trace; /* NULL: nobody looks on */
@@ -150,6 +152,8 @@ void eas_setup_done(struct eas_backend *b);
 
 /* --- operations ----------------------------------------------------------------------------------------------------
  */
+void eas_push_facts(const struct eas_backend *b, struct backend_facts *ret); /* the part about push */
+void eas_facts(const struct backend *b, struct backend_facts *ret);
 extern const struct trace_format eas_trace_format; /* backends/common/trace.h */
 void eas_trace(struct backend *b, const struct backend_trace *to);
 struct op *eas_login(struct backend *b, struct str secret, op_cb *cb, void *ud);

@@ -44,6 +44,7 @@ struct watch_op {
     size_t count;
     size_t asked; /* folders named in the last Ping */
     uint64_t sent_ms;
+    bool parked;
     unsigned corrections, losses, server_errors;
 };
 
@@ -233,6 +234,7 @@ static void on_lost(struct watch_op *w, const struct err *err)
 {
     struct eas_backend *b = w->b;
 
+    b->ping_err = *err;
     if (w->losses++ >= LOSSES_MAX) {
         end(w, err);
         return;
@@ -242,10 +244,22 @@ static void on_lost(struct watch_op *w, const struct err *err)
     ping_after(w, (uint64_t)b->second_ms << (2 * w->losses));
 }
 
+static void note_length(struct watch_op *w)
+{
+    uint64_t length = time_mono_ms() - w->sent_ms;
+
+    w->b->ping_err.code = ERR_NONE;
+    if (length > w->b->ping_longest_ms)
+        w->b->ping_longest_ms = length;
+}
+
 static void on_done(void *ud, const struct err *err)
 {
     struct watch_op *w = ud;
 
+    w->parked = false;
+    if (err->code == ERR_NONE)
+        note_length(w);
     if ((err->code == ERR_OFFLINE && err->retry_after_s == 0) || err->code == ERR_PROTOCOL)
         on_lost(w, err);
     else if (err->code != ERR_NONE)
@@ -294,6 +308,7 @@ static bool write_request(void *ud, struct eas_writer *writer, struct err *err)
     w->answer = (struct eas_ping_answer){.arena = &w->arena};
     w->asked = left;
     w->sent_ms = time_mono_ms();
+    w->parked = true;
     eas_write_open(writer, Ping_Ping);
     eas_write_uint(writer, Ping_HeartbeatInterval, w->b->heartbeat_s);
     eas_write_open(writer, Ping_Folders);
@@ -336,6 +351,26 @@ static void ping(struct watch_op *w)
     w->call.reader = &w->answer;
     w->call.stall_s = w->call.timeout_s = b->heartbeat_s + TIMEOUT_SLACK_S;
     eas_call_start(&w->call);
+}
+
+/* Longer than a refusal takes: the server is content with the Ping. */
+#define CONTENT_MS 2000
+
+void eas_push_facts(const struct eas_backend *b, struct backend_facts *ret)
+{
+    ret->push = "Ping";
+    ret->asked_s = b->heartbeat_s;
+    ret->longest_s = (unsigned)(b->ping_longest_ms / 1000);
+    ret->push_err = b->ping_err;
+    LIST_EACH (&b->watches, link) {
+        const struct watch_op *w = LIST_ITEM(link, struct watch_op, link);
+        uint64_t since = time_mono_ms() - w->sent_ms;
+
+        if (!w->parked || since < CONTENT_MS)
+            continue;
+        ret->push_open = true;
+        ret->push_s = (unsigned)(since / 1000);
+    }
 }
 
 void eas_watch_refresh(struct eas_backend *b, struct str folder_id)

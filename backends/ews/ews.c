@@ -140,6 +140,7 @@ const struct backend_ops ews_ops = {
     .open = open_backend,
     .close = close_backend,
     .reconnect = reconnect,
+    .facts = ews_facts,
     .trace = ews_trace,
     .login = ews_login,
     .folders = ews_folders,

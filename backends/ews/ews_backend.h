@@ -103,6 +103,7 @@ struct op *ews_folder_create(struct backend *b, struct str parent_id, struct str
 struct op *ews_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
                              void *ud);
 struct op *ews_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
+void ews_facts(const struct backend *b, struct backend_facts *ret);
 extern const struct trace_format ews_trace_format; /* backends/common/trace.h */
 void ews_trace(struct backend *b, const struct backend_trace *to);
 void ews_watch_reconnect(struct ews *e); /* what is parked is asked for again, on a new connection */

@@ -59,13 +59,16 @@ struct ews_watch {
     unsigned beats;
     size_t documents; /* in the stream that is open */
     unsigned barren, shorts;
-    uint64_t opened_ms;
+    uint64_t opened_ms, longest_ms;
+    struct err why; /* there is no stream */
     bool lost;
     unsigned fault_flags;
 };
 
+static const struct err nothing_to_name = {.code = ERR_NOT_FOUND, .text = "there is no folder yet to be watched"};
+
 static void stream(struct ews_watch *w);
-static void rest(struct ews_watch *w);
+static void rest(struct ews_watch *w, const struct err *why);
 
 /* --- what has happened --------------------------------------------------------------------------- */
 
@@ -186,7 +189,7 @@ static void on_subscribed(void *ud, const struct err *err)
     flags |= w->fault_flags;
     if (flags & EWS_CODE_NO_STREAM || e.code == ERR_INVALID || e.code == ERR_UNSUPPORTED) {
         log_warn("ews", w->ews->config.name, "no push, looking for changes from time to time: %s", e.text);
-        rest(w);
+        rest(w, &e);
         return;
     }
     fail_waiting(w, &e);
@@ -244,6 +247,7 @@ static bool on_document(void *ud)
     struct ews_events *e = &w->events;
     w->documents++;
     w->barren = 0;
+    w->why.code = ERR_NONE;
     if (!ews_delegate(w->ews))
         w->ews->base.caps |= CAP_PUSH_ALL; /* of another mailbox only the named folders are watched */
     w->hierarchy = w->hierarchy || e->hierarchy;
@@ -284,6 +288,13 @@ static void go_on(struct ews_watch *w)
     }
 }
 
+static void note_length(struct ews_watch *w)
+{
+    uint64_t length = time_mono_ms() - w->opened_ms;
+    if (w->documents && length > w->longest_ms)
+        w->longest_ms = length;
+}
+
 static void on_stream_done(void *ud, const struct err *err)
 {
     struct ews_watch *w = ud;
@@ -295,6 +306,7 @@ static void on_stream_done(void *ud, const struct err *err)
         return; /* nobody is interested: the next watch() goes on with this subscription */
     }
     w->lost = w->lost || (w->fault_flags & EWS_CODE_RESUBSCRIBE);
+    note_length(w);
     bool is_short = time_mono_ms() - w->opened_ms < SHORT_MS;
     w->shorts = is_short ? w->shorts + 1 : 0;
     if (err->code == ERR_AUTH || err->code == ERR_DENIED || err->code == ERR_THROTTLED ||
@@ -302,8 +314,10 @@ static void on_stream_done(void *ud, const struct err *err)
         w->shorts = 0; /* no stream at all; who watches waits before the next attempt */
         fail_waiting(w, err);
     } else if (w->documents == 0 && !w->lost && ++w->barren >= BARREN_MAX) {
-        log_warn("ews", w->ews->config.name, "no push, connections break off%s%s", err->code ? ": " : "", err->text);
-        rest(w);
+        struct err why;
+        err_set(&why, ERR_OFFLINE, "connections break off%s%s", err->code ? ": " : "", err->text);
+        log_warn("ews", w->ews->config.name, "no push, %s", why.text);
+        rest(w, &why);
     } else if (w->lost || w->documents == 0) {
         /* Without a document the answer was no stream: the subscription may be what it is about. */
         log_info("ews", w->ews->config.name, "the push subscription was lost; making a new one");
@@ -349,8 +363,10 @@ static void on_pulse(void *ud)
     ews_call_abort(&w->call);
     w->beat_ms = 0;
     if (held_back && ++w->barren >= BARREN_MAX) {
-        log_warn("ews", w->ews->config.name, "no push: something on the way holds the answers back");
-        rest(w);
+        struct err why;
+        err_set(&why, ERR_OFFLINE, "something on the way holds the answers back");
+        log_warn("ews", w->ews->config.name, "no push: %s", why.text);
+        rest(w, &why);
     } else {
         if (!held_back)
             broke(w);
@@ -382,8 +398,9 @@ static void on_rest(void *ud)
     tell_if_due(w);
 }
 
-static void rest(struct ews_watch *w)
+static void rest(struct ews_watch *w, const struct err *why)
 {
+    w->why = *why;
     w->ews->base.caps &= ~(unsigned)CAP_PUSH_ALL;
     w->state = STATE_RESTING;
     buf_reset(&w->subscribed.id);
@@ -460,9 +477,8 @@ static void start(struct op *op)
     w->waiting = o;
     timer_stop(w->linger);
     if (w->state == STATE_IDLE) {
-        bool nothing_to_name = ews_delegate(o->ews) && w->folder_count == 0;
-        if (nothing_to_name)
-            rest(w);
+        if (ews_delegate(o->ews) && w->folder_count == 0)
+            rest(w, &nothing_to_name);
         else if (w->subscribed.id.n)
             stream(w);
         else
@@ -528,7 +544,7 @@ void ews_watch_reconnect(struct ews *e)
     if (w->waiting && streaming)
         stream(w);
     else if (w->waiting && ews_delegate(e) && w->folder_count == 0)
-        rest(w);
+        rest(w, &nothing_to_name);
     else if (w->waiting)
         subscribe(w);
 }
@@ -549,4 +565,18 @@ void ews_watch_close(struct ews *e)
     forget_dirty(w);
     forget_folders(w);
     mem_free(w);
+}
+
+void ews_facts(const struct backend *b, struct backend_facts *ret)
+{
+    const struct ews *e = (const struct ews *)b;
+    const struct ews_watch *w = e->watch;
+    *ret = (struct backend_facts){.push = "a stream of events", .asked_s = e->tuning.stream_minutes * 60};
+    if (!w)
+        return;
+    uint64_t open_ms = time_mono_ms() - w->opened_ms;
+    ret->push_open = w->state == STATE_STREAMING && w->documents > 0;
+    ret->push_s = ret->push_open ? (unsigned)(open_ms / 1000) : 0;
+    ret->longest_s = (unsigned)(w->longest_ms / 1000);
+    ret->push_err = w->why;
 }

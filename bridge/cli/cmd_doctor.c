@@ -143,6 +143,7 @@ static int doctor(struct cli *c)
     int code = EX_OK;
     d.lines = d.json ? json_array() : NULL;
     d.loop = loop_new();
+    log_set_level(LOG_LEVEL_ERROR); /* what a backend would write into a log is told in lines here */
     if (read_config(&d)) {
         if (c->arg_count && !(only = cli_account(c, c->args[0])))
             code = EX_NOINPUT;

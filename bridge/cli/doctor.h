@@ -33,6 +33,7 @@ struct doctor {
     unsigned schemes; /* that its endpoint offers */
     bool reachable;   /* its endpoint answers: a sign-in is worth trying */
     bool schemes_known;
+    bool push_told; /* there is a line about push */
 };
 
 /* `fix`: the next step; NULL with DOCTOR_OK. */

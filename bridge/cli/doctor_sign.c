@@ -7,11 +7,16 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "bridge/base/time.h"
 #include "bridge/cli/config_accounts.h"
 #include "bridge/cli/doctor.h"
 #include "bridge/store_look.h"
 
 #define FOLDER_PAGES_MAX 1000
+#define PUSH_TRY_MS      15000 /* for a stream of events that we open ourselves */
+#define PUSH_LOOK_MS     50
+#define PUSH_SHORT_S     300 /* connections that are cut sooner cost a request every few minutes */
+#define QUOTA_WARN       95  /* per cent */
 
 struct signing {
     struct doctor *doctor;
@@ -21,9 +26,11 @@ struct signing {
     bool done;
     struct err err;
     const char *user, *server;
-    struct str cursor;
+    struct str cursor, inbox;
     bool more, calendar;
     size_t folders;
+    struct op *watch;
+    uint64_t used, limit;
 };
 
 static void on_login(void *ud, const struct reply *reply)
@@ -46,6 +53,8 @@ static void on_folders(void *ud, const struct reply *reply)
         const struct folder_info *f = &reply->folders.list[i];
         s->folders += !f->gone;
         s->calendar |= !f->gone && f->kind == FOLDER_CALENDAR;
+        if (f->use == USE_INBOX)
+            s->inbox = arena_str(&s->arena, f->id);
     }
     s->more = s->err.code == ERR_NONE && reply->folders.more;
     if (s->err.code == ERR_NONE)
@@ -110,12 +119,13 @@ static void say_limits(struct signing *s)
                    "the server does not tell it; what is too large is refused when sent");
 }
 
-/* --- over EWS --------------------------------------------------------------------------------------------------------
+/* --- what only the mailbox's owner sees over EWS -------------------------------------------------------------------
  */
 
 static void list_folders(struct signing *s)
 {
     struct doctor *d = s->doctor;
+    bool served = d->config->server.dav != 0;
     s->more = true;
     for (int i = 0; s->more && i < FOLDER_PAGES_MAX; i++) {
         backend_folders(s->alone.backend, s->cursor, on_folders, s);
@@ -126,10 +136,107 @@ static void list_folders(struct signing *s)
     }
     doctor_say(d, DOCTOR_OK, "folders", NULL, "%zu", s->folders);
     if (s->calendar)
-        doctor_say(d, DOCTOR_OK, "calendar", NULL, "there");
+        doctor_say(d, DOCTOR_OK, "calendar", NULL, "there, %s", served ? "served by CalDAV" : "not served: dav = 0");
     else
         doctor_say(d, DOCTOR_WARN, "calendar", "ask the administrator whether this mailbox has one",
                    "no folder for appointments");
+}
+
+static void on_quota(void *ud, const struct reply *reply)
+{
+    struct signing *s = ud;
+    s->done = true;
+    s->err = reply->err;
+    s->used = s->err.code == ERR_NONE ? reply->quota.used : 0;
+    s->limit = s->err.code == ERR_NONE ? reply->quota.limit : 0;
+}
+
+/* A full mailbox is the usual reason why nothing can be sent. */
+static void look_at_quota(struct signing *s)
+{
+    struct doctor *d = s->doctor;
+    backend_quota(s->alone.backend, on_quota, s);
+    if (!wait(s))
+        doctor_say(d, DOCTOR_WARN, "mailbox size", "see what exbridge status says of it", "%s", s->err.text);
+    else if (!s->limit)
+        doctor_say(d, DOCTOR_OK, "mailbox size", NULL, "the server tells no limit");
+    else if (s->used / QUOTA_WARN >= s->limit / 100)
+        doctor_say(d, DOCTOR_WARN, "mailbox size",
+                   "delete or archive mail: a full mailbox cannot send, then not receive", "%llu MB of %llu MB",
+                   (unsigned long long)(s->used >> 20), (unsigned long long)(s->limit >> 20));
+    else
+        doctor_say(d, DOCTOR_OK, "mailbox size", NULL, "%llu MB of %llu MB", (unsigned long long)(s->used >> 20),
+                   (unsigned long long)(s->limit >> 20));
+}
+
+/* --- push --------------------------------------------------------------------------------------------------------- */
+
+/* `how`: what it was seen by. */
+static void say_push(struct doctor *d, const struct backend_facts *f, const char *how)
+{
+    bool cut = f->asked_s < PUSH_SHORT_S && f->push_err.code != ERR_NONE;
+    if (!f->push_open && f->push_err.code != ERR_NONE)
+        doctor_say(d, DOCTOR_WARN, "push",
+                   doctor_text(d,
+                               "have proxies and firewalls on the way leave a quiet connection open for %u minutes; "
+                               "until then new mail is looked for from time to time",
+                               (f->asked_s + 59) / 60),
+                   "%s: %s (%s)", f->push, f->push_err.text, how);
+    else if (!f->push_open)
+        doctor_say(d, DOCTOR_OK, "push", NULL, "%s: none is open at this moment, the longest so far %u s (%s)", f->push,
+                   f->longest_s, how);
+    else
+        doctor_say(d, cut ? DOCTOR_WARN : DOCTOR_OK, "push",
+                   cut ? "something on the way cuts quiet connections: a firewall, NAT or proxy with a short memory"
+                       : NULL,
+                   "%s: open for %u s of %u s, the longest so far %u s (%s)", f->push, f->push_s, f->asked_s,
+                   f->longest_s > f->push_s ? f->longest_s : f->push_s, how);
+}
+
+static void on_watch(void *ud, const struct reply *reply)
+{
+    struct signing *s = ud;
+    s->watch = NULL;
+    s->done = true; /* there is news, or it failed */
+    s->err = reply->err;
+}
+
+static void on_look(void *ud)
+{
+    (void)ud; /* loop_turn() returns, which is enough */
+}
+
+/* Nobody else has a stream open: one of our own, until the server has accepted it. A subscription ends by itself. */
+static void try_push(struct signing *s)
+{
+    struct doctor *d = s->doctor;
+    struct backend *b = s->alone.backend;
+    struct backend_facts f = {0};
+    struct folder_ref inbox = {.id = s->inbox, .kind = FOLDER_MAIL};
+    struct timer *look = timer_new(s->alone.loop, on_look, NULL);
+    uint64_t from = time_mono_ms();
+    s->watch = backend_watch(b, &inbox, s->inbox.n ? 1 : 0, on_watch, s);
+    do {
+        timer_start(look, PUSH_LOOK_MS);
+        loop_turn(s->alone.loop);
+        b->ops->facts(b, &f);
+        if (s->done && s->err.code == ERR_NONE && !f.push_open && f.push_err.code == ERR_NONE) {
+            s->done = false; /* "everything may have changed": that is always the first news */
+            s->watch = backend_watch(b, &inbox, s->inbox.n ? 1 : 0, on_watch, s);
+        }
+    } while (!f.push_open && f.push_err.code == ERR_NONE && !s->done && time_mono_ms() - from < PUSH_TRY_MS);
+    op_cancel(&s->watch);
+    timer_free(&look);
+    if (s->done && s->err.code != ERR_NONE)
+        f.push_err = s->err;
+    else if (!f.push_open && f.push_err.code == ERR_NONE)
+        err_set(&f.push_err, ERR_OFFLINE, "nothing came within %d s", PUSH_TRY_MS / 1000);
+    s->done = false;
+    if (f.push_open)
+        doctor_say(d, DOCTOR_OK, "push", NULL, "%s: accepted after %u ms, for up to %u s", f.push,
+                   (unsigned)(time_mono_ms() - from), f.asked_s);
+    else
+        say_push(d, &f, "tried now");
 }
 
 /* --- what the daemon knows -------------------------------------------------------------------------------------------
@@ -139,6 +246,28 @@ static const char *text_of(const json_t *o, const char *name)
 {
     const char *z = json_string_value(json_object_get(o, name));
     return z ? z : "";
+}
+
+static json_int_t number_of(const json_t *o, const char *name)
+{
+    return json_integer_value(json_object_get(o, name));
+}
+
+/* The evidence is the running exbridge's. False: it has none. */
+static bool look_at_running_push(struct doctor *d, const json_t *status)
+{
+    const json_t *facts = json_object_get(status, "facts");
+    struct backend_facts f = {.push = text_of(facts, "push"),
+                              .push_open = json_is_true(json_object_get(facts, "open")),
+                              .push_s = (unsigned)number_of(facts, "open_s"),
+                              .longest_s = (unsigned)number_of(facts, "longest_s"),
+                              .asked_s = (unsigned)number_of(facts, "asked_s")};
+    if (!*f.push)
+        return false;
+    if (*text_of(facts, "problem"))
+        err_set(&f.push_err, ERR_OFFLINE, "%s", text_of(facts, "problem"));
+    say_push(d, &f, "seen by the running exbridge");
+    return true;
 }
 
 /* False: credentials that were refused are not sent again. */
@@ -161,12 +290,15 @@ static bool look_at_status(struct doctor *d, const struct config_account *a)
         if (strcmp(table[i].state, state) != 0)
             continue;
         const char *push = text_of(status, "push");
+        bool is_open = *push != '\0';
         doctor_say(d, table[i].verdict, "running account",
                    table[i].verdict == DOCTOR_OK ? NULL
                    : *next                       ? doctor_text(d, "%s", next)
                                                  : "exbridge status says more",
                    "%s%s%s%s%s", state, *text_of(status, "text") ? ": " : "", text_of(status, "text"),
                    *push ? ", changes come by " : "", push);
+        if (is_open && table[i].verdict == DOCTOR_OK)
+            d->push_told = look_at_running_push(d, status);
         return table[i].go_on;
     }
     return true;
@@ -183,11 +315,36 @@ static bool has_secret(struct doctor *d, const struct config_account *a)
     return false;
 }
 
+static void look_at_mailbox(struct signing *s)
+{
+    struct doctor *d = s->doctor;
+    struct backend *b = s->alone.backend;
+    struct backend_facts facts = {0};
+    b->ops->facts(b, &facts);
+    if (facts.policy)
+        doctor_say(d, DOCTOR_OK, "policy", NULL, "%s", facts.policy);
+    if (s->account->backend == BACKEND_EWS)
+        list_folders(s);
+    else if (!(b->caps & CAP_CALENDAR))
+        doctor_say(d, DOCTOR_OK, "calendar", NULL, "not served over ActiveSync %s", s->server);
+    else
+        doctor_say(d, DOCTOR_OK, "calendar", NULL, "%s",
+                   d->config->server.dav ? "served by CalDAV" : "not served: dav = 0");
+    if (!d->push_told && s->account->backend == BACKEND_EWS)
+        try_push(s);
+    else if (!d->push_told)
+        doctor_say(d, DOCTOR_OK, "push", NULL, "Ping: not tried, it needs what the running exbridge knows");
+    if (b->caps & CAP_QUOTA)
+        look_at_quota(s);
+    say_limits(s);
+}
+
 void doctor_sign(struct doctor *d, const struct config_account *a)
 {
     struct signing s = {.doctor = d, .account = a};
     struct buf state = BUF_INIT(0);
     struct err err;
+    d->push_told = false;
     bool go_on = look_at_status(d, a);
     if (!d->reachable || !go_on) {
         if (d->reachable)
@@ -204,11 +361,8 @@ void doctor_sign(struct doctor *d, const struct config_account *a)
     if (a->backend == BACKEND_EAS && store_look(doctor_state_dir(d, a), STR(BACKEND_ALONE_EAS_STATE), &state, &err) &&
         state.n)
         backend_alone_put(&s.alone, STR(BACKEND_ALONE_EAS_STATE), buf_view(&state));
-    if (sign_in(&s)) {
-        if (a->backend == BACKEND_EWS)
-            list_folders(&s);
-        say_limits(&s);
-    }
+    if (sign_in(&s))
+        look_at_mailbox(&s);
     backend_alone_close(&s.alone);
     arena_done(&s.arena);
     buf_done(&state);

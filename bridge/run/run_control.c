@@ -76,6 +76,14 @@ static json_t *ms_as_s(uint64_t ms)
     return ms == UINT64_MAX ? json_null() : json_integer((json_int_t)((ms + 500) / 1000));
 }
 
+/* What `doctor` bases its line about push on. */
+static json_t *facts_of(const struct backend_facts *f)
+{
+    return json_pack("{s:s?, s:b, s:i, s:i, s:i, s:o?, s:s?}", "push", f->push, "open", f->push_open, "open_s",
+                     (int)f->push_s, "longest_s", (int)f->longest_s, "asked_s", (int)f->asked_s, "problem",
+                     f->push_err.code ? control_text(f->push_err.text) : json_null(), "policy", f->policy);
+}
+
 static void add_running(struct program *p, struct run_account *slot, json_t *o)
 {
     struct account_status s;
@@ -91,6 +99,7 @@ static void add_running(struct program *p, struct run_account *slot, json_t *o)
         json_pack("{s:i, s:i, s:i}", "all", (int)s.folders, "complete", (int)s.complete, "behind", (int)s.behind));
     json_object_set_new(o, "syncing", current_of(&s));
     json_object_set_new(o, "push", json_string(s.push));
+    json_object_set_new(o, "facts", facts_of(&s.facts));
     json_object_set_new(o, "special", special_of(slot->account));
     json_object_set_new(o, "cache",
                         json_pack("{s:I, s:I, s:o}", "bytes", (json_int_t)s.cache_bytes, "limit",

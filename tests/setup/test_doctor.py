@@ -75,11 +75,55 @@ def test_a_healthy_setup(home, server):
     assert home.run("doctor", "other").returncode == 66
 
 
+def daemon(home):
+    return json.loads(home.run("status", "--json").stdout)["accounts"][0]
+
+
+def test_push_calendar_and_sizes_over_ews(home, server):
+    """Without the program a stream of doctor's own is opened; with it, its evidence is told."""
+    write(home)
+    lines = examine(home, code=1)  # it is not running
+    assert "a stream of events: accepted after" in line(lines, "push", "ok")["evidence"]
+    assert "for up to 1740 s" in line(lines, "push", "ok")["evidence"]
+    assert "not served: dav = 0" in line(lines, "calendar", "ok")["evidence"]
+    assert "no limit" in line(lines, "mailbox size", "ok")["evidence"]
+    assert [x for x in lines if x["what"] == "policy"] == []
+    server.options(send_quota_kb=1)
+    assert " MB of 0 MB" in line(examine(home), "mailbox size", "warn")["evidence"]
+    server.options(send_quota_kb=4 << 20)
+    assert "of 4096 MB" in line(examine(home), "mailbox size", "ok")["evidence"]
+    home.start()
+    rig.poll(60, lambda: daemon(home).get("facts", {}).get("open"), lambda: daemon(home))
+    mark = server.mark()
+    found = line(examine(home, code=0), "push", "ok")["evidence"]
+    assert "a stream of events: open for" in found and "seen by the running exbridge" in found
+    assert not [e for e in server.log(mark) if e["op"] == "Subscribe"]
+
+
+def test_push_that_does_not_work(home, server):
+    server.fault(protocol="ews", op="Subscribe", do="soap_fault", code="ErrorInvalidSubscriptionRequest", times=0)
+    write(home)
+    found = line(examine(home, code=1), "push", "warn")
+    assert "ErrorInvalidSubscriptionRequest" in found["evidence"] and "proxies and firewalls" in found["fix"]
+    server.clear_faults()
+    server.fault(protocol="ews", op="GetStreamingEvents", do="close_before", times=0)
+    found = line(examine(home, code=1), "push", "warn")
+    assert "tried now" in found["evidence"]
+
+
 def test_over_activesync(home, server):
     assert home.setup(EMAIL, "--backend", "eas", answers=["yes", USER, PASSWORD]).returncode == 0
     home.start()
     lines = examine(home, code=0)
     assert "ActiveSync 16.1" in line(lines, "sign-in", "ok")["evidence"]
+    assert len(server.devices()) == 1
+    assert "rules" in line(lines, "policy", "ok")["evidence"] or "none for this device" in line(lines, "policy", "ok")["evidence"]
+    line(lines, "calendar", "ok")
+    rig.poll(60, lambda: daemon(home)["facts"]["open"], lambda: daemon(home))
+    found = line(examine(home, code=0), "push", "ok")["evidence"]
+    assert "Ping: open for" in found and "of 480 s" in found
+    home.stop()
+    assert "not tried" in line(examine(home), "push", "ok")["evidence"]
     assert len(server.devices()) == 1
 
 

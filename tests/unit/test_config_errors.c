@@ -343,33 +343,43 @@ static void whole_files(void **state)
         {"[server]\nimap = 0\nsmtp = 0\ndav = 0\n" ACCOUNT, NULL},
         {"[server]\ncert = /a\n" ACCOUNT, ":2: cert and key go together"},
         {"[server]\nkey = /a\n" ACCOUNT, ":2: cert and key go together"},
-        {"[server]\ntls = off\nallow-remote = yes\nlisten = 192.0.2.1\n" ACCOUNT, ":4: listen: 192.0.2.1 needs tls = on"},
+        {"[server]\ntls = off\nallow-remote = yes\nlisten = 192.0.2.1\n" ACCOUNT,
+         ":4: listen: 192.0.2.1 needs tls = on"},
         {ACCOUNT "password-command = x\npassword-file = /x\n", ":7: \"work\": only one of password-command"},
-        {ACCOUNT "local-password-command = x\nlocal-password-file = /x\n", ":7: account \"work\": local-password-command or"},
-        {ACCOUNT "local-auth = passthrough\npassword-file = /x\n", ":7: \"work\": with local-auth = passthrough the password"},
-        {ACCOUNT "local-auth = passthrough\nlocal-password-file = /x\n", ":7: account \"work\": local-auth = passthrough has no"},
+        {ACCOUNT "local-password-command = x\nlocal-password-file = /x\n",
+         ":7: account \"work\": local-password-command or"},
+        {ACCOUNT "local-auth = passthrough\npassword-file = /x\n",
+         ":7: \"work\": with local-auth = passthrough the password"},
+        {ACCOUNT "local-auth = passthrough\nlocal-password-file = /x\n",
+         ":7: account \"work\": local-auth = passthrough has no"},
         {ACCOUNT "access = impersonation\n", ":6: account \"work\": access needs mailbox"},
         {ACCOUNT "client-key = /x\n", ":6: \"work\": client-key without client-cert"},
         {"[login \"l\"]\nauth = basic\n", ":1: login \"l\": user is missing"},
-        {"[login \"l\"]\nauth = basic\nuser = u\n" ACCOUNT "login = l\n", ":8: account \"work\": user, auth and password come"},
+        {"[login \"l\"]\nauth = basic\nuser = u\n" ACCOUNT "login = l\n",
+         ":8: account \"work\": user, auth and password come"},
         {"[account \"a\"]\n", ":1: account \"a\": email is missing"},
         {"[account \"a\"]\n", ":1: account \"a\": backend is missing: ews or eas"},
         {"[account \"a\"]\n", ":1: account \"a\": url is missing (or host); `exbridge setup` finds it"},
         {"[account \"a\"]\n", ":1: \"a\": auth is missing: basic, ntlm"},
         {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = h\nauth = basic\nmailbox = x@b.c\n",
          ":6: account \"a\": ActiveSync opens one's own mailbox only"},
-        {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = https://h/\nauth = basic\n", ":4: account \"a\": host is a name"},
+        {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = https://h/\nauth = basic\n",
+         ":4: account \"a\": host is a name"},
         {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = h\nauth = oauth\noauth-client-id = a b\n",
          ":6: \"a\": oauth-client-id is an id like"},
-        {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = h\nauth = oauth\noauth-client-id = x\noauth-tenant = a/b\n",
+        {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = h\nauth = oauth\noauth-client-id = x\noauth-tenant = "
+         "a/b\n",
          ":7: \"a\": oauth-tenant is a domain, an id, or common"},
-        {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = h\nauth = oauth\noauth-client-id = x\noauth-login-host = "
+        {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = h\nauth = oauth\noauth-client-id = x\noauth-login-host "
+         "= "
          "https://x/\n",
          ":7: \"a\": oauth-login-host is a name like"},
-        {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = h\nauth = cert\n", ":5: \"a\": auth = cert needs client-cert"},
+        {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = h\nauth = cert\n",
+         ":5: \"a\": auth = cert needs client-cert"},
         {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = h\nauth = token-command\n",
          ":5: \"a\": auth = token-command needs token-command"},
-        {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = h\nauth = oauth\noauth-client-id = x\npassword-file = /x\n",
+        {"[account \"a\"]\nemail = a@b.c\nbackend = eas\nhost = h\nauth = oauth\noauth-client-id = x\npassword-file = "
+         "/x\n",
          ":7: \"a\": auth = oauth gets its tokens from `exbridge login`"},
     };
     (void)state;
@@ -407,7 +417,8 @@ static void missing_files(void **state)
             if (k->kind != KIND_FILE || k->section != s)
                 continue;
             buf_printf(&text, "%s = /nonexistent/%s\n", k->name, k->name);
-            buf_printf(&words, FILE_NAME ":%u: %s: /nonexistent/%s: No such file or directory\n", ++line, k->name, k->name);
+            buf_printf(&words, FILE_NAME ":%u: %s: /nonexistent/%s: No such file or directory\n", ++line, k->name,
+                       k->name);
             count++;
             login_keys += s == SECTION_LOGIN;
         }
@@ -459,6 +470,7 @@ static void long_lines(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, set_up)
-    const struct CMUnitTest tests[] = {T(values), T(keys), T(places), T(whole_files), T(one_address_twice), T(missing_files), T(long_lines)};
+    const struct CMUnitTest tests[] = {T(values),        T(keys),      T(places), T(whole_files), T(one_address_twice),
+                                       T(missing_files), T(long_lines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
