@@ -144,7 +144,7 @@ static const char msmtp[] = "# A part of ~/.msmtprc (chmod 600).\n" PASSWORD("#"
                                                                                   "account default : $(name)\n";
 
 static const char vdirsyncer[] =
-    "# ~/.config/vdirsyncer/config; then: vdirsyncer discover && vdirsyncer sync\n" PASSWORD(
+    "# ~/.config/vdirsyncer/config; then: vdirsyncer discover && vdirsyncer metasync && vdirsyncer sync\n" PASSWORD(
         "#") "[general]\n"
              "status_path = \"~/.local/share/vdirsyncer/status/\"\n"
              "\n"

@@ -86,6 +86,7 @@ static const struct cli_flag flags[] = {
     {"--proxy", "URL", "to the server, or none; without: what the environment says"},
     {"--state-dir", "DIR", "for a new file"},
     {"--cache-dir", "DIR", "for a new file"},
+    {"--trust", NULL, "have Thunderbird and Firefox trust the local certificate (exbridge trust)"},
     {"--no-service", NULL, "do not enable the user service"},
     {0},
 };
@@ -305,7 +306,8 @@ const struct cli_command cli_setup = {
             "Asks at most six questions; each can be answered by a flag beforehand.\n"
             "\n"
             "A password or sign-in is kept sealed (secret-store), unless a command or file gives it.\n"
-            "Mail programs get a password of this machine's own, which is shown at the end.\n",
+            "Mail programs get a password of this machine's own, which is shown at the end. Where\n"
+            "Thunderbird or Firefox is set up already, it offers to have them trust the certificate.\n",
     .flags = flags,
     .max_args = 1,
     .fn = setup,

@@ -4,13 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge/cli/cli_trust.h"
 #include "bridge/cli/commands.h"
-#include "bridge/cli/profiles.h"
 #include "certs/certs.h"
 #include "certs/trust.h"
 
 /* The copy beside the configuration, which the daemon has put there; else the original. */
-static const char *ca_file(struct config *c)
+const char *cli_trust_ca(struct config *c)
 {
     const char *slash = strrchr(c->path, '/');
     const char *beside = arena_printf(&c->arena, "%.*sca.pem", slash ? (int)(slash - c->path) + 1 : 0, c->path).p;
@@ -35,7 +35,7 @@ static int print(const char *ca)
     return EX_OK;
 }
 
-static bool change(const struct profile *p, const char *ca, bool undo)
+bool cli_trust_profile(const struct profile *p, const char *ca, bool undo)
 {
     struct err err;
     bool news;
@@ -62,7 +62,7 @@ static int change_all(struct cli *c, const char *ca)
         profiles_add(&found, "the profile", dir);
     bool ok = true;
     for (size_t i = 0; i < found.count; i++)
-        ok &= change(&found.list[i], ca, cli_flag(c, "--undo") != NULL);
+        ok &= cli_trust_profile(&found.list[i], ca, cli_flag(c, "--undo") != NULL);
     int code = !found.count ? EX_NOINPUT : ok ? EX_OK : EX_IOERR;
     if (!found.count)
         cli_complain("no profile of Thunderbird or Firefox was found%s%s; start it once, or name one with --profile",
@@ -82,7 +82,7 @@ static int trust(struct cli *c)
                      c->config->server.cert);
         return EX_CONFIG;
     }
-    const char *ca = ca_file(c->config);
+    const char *ca = cli_trust_ca(c->config);
     if (access(ca, R_OK) != 0) {
         cli_complain("there is no certificate authority yet; exbridge makes it at its first start");
         return EX_NOINPUT;

@@ -325,8 +325,6 @@ static void look_at_mailbox(struct signing *s)
         doctor_say(d, DOCTOR_OK, "policy", NULL, "%s", facts.policy);
     if (s->account->backend == BACKEND_EWS)
         list_folders(s);
-    else if (!(b->caps & CAP_CALENDAR))
-        doctor_say(d, DOCTOR_OK, "calendar", NULL, "not served over ActiveSync %s", s->server);
     else
         doctor_say(d, DOCTOR_OK, "calendar", NULL, "%s",
                    d->config->server.dav ? "served by CalDAV" : "not served: dav = 0");

@@ -23,6 +23,7 @@
 #include "bridge/io/loop.h"
 
 #define SETUP_CONFIRMED_MAX 4
+#define SETUP_ASKED_MAX     6 /* different questions in one run */
 #define SETUP_TRIES_MAX     3 /* of an answer that the server or the rules refuse */
 
 /* What can be asked. Each counts once, however often it has to be asked again because the answer was of no use. */
@@ -33,6 +34,7 @@ enum setup_question {
     SETUP_ASK_USER,    /* the name for the server; with OAuth, the client id */
     SETUP_ASK_SECRET,
     SETUP_ASK_POLICY,
+    SETUP_ASK_TRUST, /* only when fewer than SETUP_ASKED_MAX were asked before */
     SETUP_QUESTIONS
 };
 

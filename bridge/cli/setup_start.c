@@ -4,11 +4,15 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
+#include "bridge/cli/cli_trust.h"
+#include "bridge/cli/client_texts.h"
 #include "bridge/cli/setup.h"
 #include "bridge/control.h"
+#include "certs/trust.h"
 
 #define UNIT       "exbridge.service"
 #define SYSTEMD_MS 20000
@@ -121,8 +125,8 @@ static void show_settings(struct setup *s, const struct config_account *a)
         cli_say("  IMAP      localhost, port %u, %s", (unsigned)v->imap, security);
     if (v->smtp)
         cli_say("  SMTP      localhost, port %u, %s", (unsigned)v->smtp, security);
-    if (v->dav)
-        cli_say("  CalDAV    %s://localhost:%u/dav/", v->tls ? "https" : "http", (unsigned)v->dav);
+    if (v->dav && a->backend == BACKEND_EWS) /* as client-settings */
+        cli_say("  CalDAV    %s://localhost:%u/", v->tls ? "https" : "http", (unsigned)v->dav);
     cli_say("  user      %s", a->email);
     if (s->local_password)
         cli_say("  password  %s", s->local_password);
@@ -132,6 +136,50 @@ static void show_settings(struct setup *s, const struct config_account *a)
         cli_say("That password is good on this machine only. It is not shown again; exbridge password %s --new makes "
                 "another one.",
                 a->name);
+    struct buf programs = BUF_INIT(0);
+    for (const struct client_text *t = client_texts; t->name; t++)
+        if (strcmp(t->name, "plain") != 0)
+            buf_printf(&programs, "%s%s", programs.n ? ", " : "", t->name);
+    cli_say("Ready to be pasted: exbridge client-settings PROGRAM %s; PROGRAM is one of %s", a->name, buf_z(&programs));
+    buf_done(&programs);
+}
+
+/* --- programs that would warn of the certificate ------------------------------------------------------------------ */
+
+static bool may_ask(const struct setup *s)
+{
+    size_t asked = 0;
+    for (size_t i = 0; i < SETUP_QUESTIONS; i++)
+        asked += s->asked[i];
+    return !s->yes && asked < SETUP_ASKED_MAX;
+}
+
+static void offer_trust(struct setup *s)
+{
+    const char *home = getenv("HOME"), *ca = cli_trust_ca(s->saved);
+    bool wanted = cli_flag(s->cli, "--trust") != NULL;
+    struct profiles found = {0};
+    struct err err;
+    if (!s->saved->server.tls || s->saved->server.cert || access(ca, R_OK) != 0)
+        return;
+    if (home)
+        profiles_find(home, NULL, &found);
+    if (!found.count && !wanted)
+        return;
+    if (!found.count)
+        setup_say("There is no profile of Thunderbird or Firefox yet; after its first start: exbridge trust");
+    else if (!trust_is_possible(&err))
+        setup_say("Thunderbird and Firefox cannot be told to trust the certificate: %s", err.text);
+    else if (!wanted && may_ask(s) &&
+             !cli_ask_yes(
+                 "Have Thunderbird and Firefox trust this machine's certificate? It is good for localhost only.", true,
+                 &wanted, &err))
+        setup_say("%s", err.text);
+    else if (!wanted)
+        setup_say("Thunderbird and Firefox will ask about the certificate; this spares it: exbridge trust");
+    for (size_t i = 0; wanted && i < found.count && trust_is_possible(&err); i++)
+        cli_trust_profile(&found.list[i], ca, false);
+    profiles_done(&found);
 }
 
 void setup_start(struct setup *s)
@@ -145,5 +193,6 @@ void setup_start(struct setup *s)
         tell_daemon(s, a);
     else
         start_service(s);
+    offer_trust(s);
     show_settings(s, a);
 }

@@ -32,7 +32,7 @@ class Made(rig.Bridge):
 @pytest.fixture
 def bridge(stage):
     server = stage.exchange("--corpus", "5")
-    bridge = Made(stage.directory / "bridge", [Account("work", server), Account("phone", server, "eas")])
+    bridge = Made(stage.directory / "bridge", [Account("work", server), Account("phone", server, "eas")], dav=True)
     stage.bridges.append(bridge)
     return bridge
 
@@ -82,6 +82,38 @@ def test_mutt(bridge, tmp_path, program):
         screen.wait(r"^INDEX \S*INBOX 5 messages")
 
 
+def test_vdirsyncer_and_khal(stage, bridge, tmp_path):
+    """As printed, nothing changed: what is here comes there, and the other way round; khal reads what came."""
+    text = settings(bridge, "vdirsyncer")
+    home = tmp_path / "home"
+    (home / ".config" / "vdirsyncer").mkdir(parents=True)
+    write(home / ".config" / "vdirsyncer" / "config", text)
+    env = dict(os.environ, HOME=str(home), LC_ALL="C.UTF-8")
+    for name in [n for n in env if n.startswith(("XDG_", "VDIRSYNCER"))]:
+        del env[name]
+
+    def run(*command, **kwargs):
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, **kwargs)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return done.stdout
+
+    run("vdirsyncer", "discover", input="y\n" * 20)
+    run("vdirsyncer", "metasync")
+    run("vdirsyncer", "sync")
+    top = home / ".local" / "share" / "vdirsyncer" / "work"
+    calendar = next(str(top / n) for n in sorted(os.listdir(top)) if (top / n / "displayname").read_text() == "Calendar")
+    khal = tmp_path / "khal"
+    khal.write_text(f"[calendars]\n[[work]]\npath = {calendar}\n[locale]\ntimeformat = %H:%M\ndateformat = %Y-%m-%d\n"
+                    "longdateformat = %Y-%m-%d\ndatetimeformat = %Y-%m-%d %H:%M\nlongdatetimeformat = %Y-%m-%d %H:%M\n"
+                    "local_timezone = Europe/Berlin\ndefault_timezone = Europe/Berlin\n")
+    run("khal", "-c", str(khal), "new", "-a", "work", "2026-12-01 10:00", "2026-12-01 11:00", "Made by khal")
+    run("vdirsyncer", "sync")
+    server = stage.exchanges[0]
+    assert [e["subject"] for e in server.events()] == ["Made by khal"]
+    server.event("create", event={"subject": "Made there", "uid": "v-1", "start": "2026-12-02T10:00:00Z", "end": "2026-12-02T11:00:00Z"})
+    poll(60, lambda: "Made there" in (run("vdirsyncer", "sync"), run("khal", "-c", str(khal), "list", "2026-12-02", "1d"))[1])
+
+
 def test_texts(bridge):
     plain = call("client-settings", "-c", bridge.config_path)
     assert plain.returncode == 0 and f"port {bridge.port}, SSL/TLS" in plain.stdout and "phone@bridge.test" in plain.stdout
@@ -89,7 +121,8 @@ def test_texts(bridge):
         text = settings(bridge, client)
         assert str(bridge.port) in text and "$(" not in text and "{" not in text
     for words, code, what in [(["pine", "work"], 64, "there is no client pine"), (["mutt"], 66, "several accounts"),
-                              (["vdirsyncer", "phone"], 69, "for accounts over EWS only"), (["mutt", "x"], 66, "no account x")]:
+                              (["vdirsyncer", "phone"], 69, "for accounts over EWS only"),
+                              (["mutt", "x"], 66, "no account x")]:
         result = call("client-settings", *words, "-c", bridge.config_path)
         assert result.returncode == code and what in result.stderr, (words, result)
 

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import stat
+import subprocess
 
 import pytest
 import rig
@@ -94,6 +95,38 @@ def test_passthrough(world, home):
     sane(home)
     home.start()
     assert home.imap(EMAIL, PASSWORD) == 5
+
+
+def profile(home):
+    """A profile of Thunderbird's, and what certutil says it trusts."""
+    path = os.path.join(home.directory, ".thunderbird", "x.default")
+    os.makedirs(path, exist_ok=True)
+    with open(os.path.join(path, "prefs.js"), "w") as file:
+        file.write("")
+    return lambda: subprocess.run(["certutil", "-L", "-d", "sql:" + path], capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("answer, flags, trusted", [
+    ("", [], True), ("yes", [], True), ("no", [], False), (None, [], False),
+    (None, ["--yes"], False), (None, ["--yes", "--trust"], True)])
+def test_trust_is_offered(world, home, answer, flags, trusted):
+    corp(world)
+    trusts = profile(home)
+    secret = ["--user", USER, "--password-file", world.secret()]
+    answers = [] if "--yes" in flags else ["yes"] + ([answer] if answer is not None else [])
+    done = home.setup(EMAIL, *flags, *secret, answers=answers)
+    assert done.returncode == 0, done.stderr
+    assert ("Have Thunderbird and Firefox trust" in done.stderr) == ("--yes" not in flags)
+    assert ("trusts it now" in done.stdout) == trusted and ("exbridge" in trusts()) == trusted
+    assert "exbridge trust" in done.stderr or trusted or answer is None
+    assert "client-settings PROGRAM corp; PROGRAM is one of thunderbird, mutt" in done.stdout
+    sane(home)
+
+
+def test_trust_without_a_program(world, home):
+    corp(world)
+    done = home.setup(EMAIL, "--yes", "--trust", "--user", USER, "--password-file", world.secret())
+    assert done.returncode == 0 and "after its first start: exbridge trust" in done.stderr
 
 
 # ---- what can be entered wrongly ----
