@@ -376,6 +376,7 @@ struct flag_change {
     struct str id;
     struct str change; /* last known ChangeKey */
     unsigned set, clear;
+    unsigned flags; /* all that the message has afterwards, for what shares a place on the server */
     bool categories_set;
     const struct str *categories;
     size_t category_count;

@@ -497,6 +497,7 @@ static void flags_step(struct change *c)
             .change = t->row.change,
             .set = t->flags & ~t->row.flags & mask,
             .clear = ~t->flags & t->row.flags & mask,
+            .flags = t->flags,
             .categories_set = t->categories_changed,
             .categories = t->categories,
             .category_count = t->category_count,

@@ -149,18 +149,19 @@ static void set_flag(struct item_info *info, bool known, bool value, unsigned fl
 }
 
 /* What an Add does not mention is not set; what a Change does not mention stays as it is (MS-ASCMD 2.2.3.24). A verb
- * that is not told was never executed by way of the server: what a client noted here itself stands. */
+ * that is not told was never executed by way of the server: what a client noted here itself stands. The last verb says
+ * nothing of the one before it. */
 static void take_properties(struct eas_sync_page *page)
 {
     bool is_add = page->adding;
     const struct eas_item *item = &page->item;
     struct item_info *info = &page->current;
-    bool replied = item->verb == VERB_REPLY || item->verb == VERB_REPLY_ALL;
+    bool replied = item->verb == VERB_REPLY || item->verb == VERB_REPLY_ALL, forwarded = item->verb == VERB_FORWARD;
 
     set_flag(info, is_add || item->has_read, item->read, ITEM_SEEN);
     set_flag(info, is_add || item->has_flag, item->flagged, ITEM_FLAGGED);
-    set_flag(info, item->has_verb, replied, ITEM_ANSWERED);
-    set_flag(info, item->has_verb, item->verb == VERB_FORWARD, ITEM_FORWARDED);
+    set_flag(info, item->has_verb && !forwarded, replied, ITEM_ANSWERED);
+    set_flag(info, item->has_verb && !replied, forwarded, ITEM_FORWARDED);
     set_flag(info, is_add || item->has_draft, item->draft, ITEM_DRAFT);
     info->categories_known = (is_add && page->options.version >= 140) || item->has_categories;
     info->categories = item->categories;

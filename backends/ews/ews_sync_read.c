@@ -90,6 +90,18 @@ static void take_flag(struct ews_page *p, unsigned flag, bool on)
         p->item.flags &= ~flag;
 }
 
+/* The last verb says that its flag is set, and of the other one, which was perhaps executed before, nothing. */
+static void take_verb(struct ews_page *p, uint32_t verb)
+{
+    bool replied = verb == VERB_REPLY || verb == VERB_REPLY_ALL, forwarded = verb == VERB_FORWARD;
+    take_flag(p, ITEM_ANSWERED, replied);
+    take_flag(p, ITEM_FORWARDED, forwarded);
+    if (replied)
+        p->item.flags_known &= ~(unsigned)ITEM_FORWARDED;
+    if (forwarded)
+        p->item.flags_known &= ~(unsigned)ITEM_ANSWERED;
+}
+
 static void take_property(struct ews_page *p, struct str text)
 {
     uint32_t value;
@@ -105,8 +117,7 @@ static void take_property(struct ews_page *p, struct str text)
         take_flag(p, ITEM_FLAGGED, value == FLAG_STATUS_FLAGGED);
         break;
     case EWS_TAG_LAST_VERB:
-        take_flag(p, ITEM_ANSWERED, value == VERB_REPLY || value == VERB_REPLY_ALL);
-        take_flag(p, ITEM_FORWARDED, value == VERB_FORWARD);
+        take_verb(p, value);
         break;
     }
 }

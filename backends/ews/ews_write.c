@@ -189,13 +189,17 @@ static void write_seen(struct xml_writer *w, bool seen)
     set_close(w);
 }
 
-/* One slot for both (MS-OXOMSG 2.2.1.41): the later one wins. The icon is what Outlook shows. */
+/* One slot for both (MS-OXOMSG 2.2.1.41): the later one wins, and when it is taken away the other one is there again.
+ * The icon is what Outlook shows. */
 static void write_verb(struct xml_writer *w, const struct flag_change *c)
 {
-    if (c->set & ITEM_FORWARDED) {
+    unsigned latest = c->set & (ITEM_ANSWERED | ITEM_FORWARDED);
+    if (!latest)
+        latest = c->flags & (ITEM_ANSWERED | ITEM_FORWARDED);
+    if (latest & ITEM_FORWARDED) {
         set_integer(w, EWS_TAG_LAST_VERB, 104);
         set_integer(w, EWS_TAG_ICON, 262);
-    } else if (c->set & ITEM_ANSWERED) {
+    } else if (latest & ITEM_ANSWERED) {
         set_integer(w, EWS_TAG_LAST_VERB, 102);
         set_integer(w, EWS_TAG_ICON, 261);
     } else {

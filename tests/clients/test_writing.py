@@ -162,3 +162,35 @@ def test_where_expunged_mail_goes(stage, exchange, how, left):
     imap.ok("EXPUNGE")
     assert len(by_uid(exchange)) == 11
     assert len(exchange.items("recoverableitemsdeletions")) == left
+
+
+def test_answered_and_forwarded(exchange, imap):
+    """One place for both on the server, which shows the later one; the user did both and sees both, whoever did them, also
+    after the folder was collected anew. What is taken away leaves the other."""
+    def verb():
+        return by_uid(exchange)[0]["last_verb"]
+
+    def flags():
+        return imap.flags("1")[uid] & {"\\Answered", "$Forwarded"}
+
+    uid, both = imap.uids()[0], {"\\Answered", "$Forwarded"}
+    imap.ok(r"STORE 1 +FLAGS (\Answered)")
+    imap.ok(r"STORE 1 +FLAGS ($Forwarded)")
+    assert (verb(), flags()) == (104, both)
+    exchange.change("update", num=by_uid(exchange)[0]["num"], categories=["sign"])
+    poll(20, lambda: imap.ok("NOOP") is not None and "sign" in imap.flags("1")[uid])
+    assert flags() == both
+    exchange.change("update", num=by_uid(exchange)[0]["num"], last_verb=102, categories=["another"])  # by Outlook
+    poll(20, lambda: imap.ok("NOOP") is not None and "another" in imap.flags("1")[uid])
+    assert flags() == both
+    exchange.invalidate()
+    mark = exchange.mark()
+    exchange.deliver(subject="wakes")
+    poll(30, lambda: imap.ok("NOOP") is not None and len(imap.uids()) == 13, lambda: f"{exchange.counts(mark)}")
+    assert imap.uids()[0] == uid and flags() == both
+    imap.ok(r"STORE 1 -FLAGS (\Answered)")
+    assert (verb(), flags()) == (104, {"$Forwarded"})
+    imap.ok(r"STORE 1 FLAGS (\Answered \Seen)")
+    assert (verb(), flags()) == (102, {"\\Answered"})
+    imap.ok(r"STORE 1 -FLAGS (\Answered)")
+    assert verb() in (None, 0) and flags() == set()

@@ -188,7 +188,7 @@ static void test_sync(void **state)
                    "4225", "Integer", "103") "<t:InternetMessageId>&lt;a@b&gt;</t:InternetMessageId><t:IsRead>true</"
                                              "t:IsRead></t:Message></t:Create>"),
           "15.1.2507 NoError cursor=H4sIA= more=1 skipped=0\n"
-          "A+/=/C1 7/1f size=4711 at=1767599395000 id=<a@b> subject=Grüße & mehr categories=3 [Red] [To Do] [3]");
+          "A+/=/C1 7/17 size=4711 at=1767599395000 id=<a@b> subject=Grüße & mehr categories=3 [Red] [To Do] [3]");
     check(&p.run,
           SYNC("true",
                "<t:ReadFlagChange><t:ItemId Id=\"B\" ChangeKey=\"C2\"/><t:IsRead>false</t:IsRead></t:ReadFlagChange>"
@@ -214,7 +214,7 @@ static void test_sync_drafts(void **state)
                                                         PROPERTY("0x1081", "Integer", "104") "</t:Item></t:Update>"),
           "15.1.2507 NoError cursor=H4sIA= more=0 skipped=0\n"
           "A/2 11/1f size=0 id= subject= categories=0 changed\n"
-          "B/2 8/1f size=0 id= subject= categories=0");
+          "B/2 8/1b size=0 id= subject= categories=0");
     arena_done(&p.arena);
 }
 
