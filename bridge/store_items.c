@@ -93,14 +93,43 @@ struct known_item {
     bool announced;
     unsigned flags;
     bool same_version; /* the change key is the one we have: an echo of our own change */
+    bool same_text;    /* other categories, and to all appearances the same message */
 };
+
+static void join_categories(const struct item_info *item, struct buf *out)
+{
+    for (size_t i = 0; i < item->category_count; i++) {
+        struct str c = str_trim(item->categories[i]);
+        if (c.n == 0 || c.n > 1024 || str_find_byte(c, '\n') != (size_t)-1)
+            continue;
+        buf_str(out, c);
+        buf_byte(out, '\n');
+    }
+}
+
+/* A draft may have been edited, or only sorted by somebody: a new UID for each category would make clients fetch it
+ * again and again. Other categories explain the change when size, subject and Message-ID are what they were. */
+static bool only_categories(const struct item_info *item, int64_t estimate, struct str identity, struct str categories)
+{
+    char hash[IDENTITY_SIZE];
+    struct buf now = {0};
+    if (!item->content_changed || !item->categories_known || item->size_estimate == 0 ||
+        (int64_t)item->size_estimate != estimate ||
+        (item->message_id.n && !str_eq(store_identity(item, hash), identity)))
+        return false;
+    join_categories(item, &now);
+    bool differ = !str_eq(buf_view(&now), categories);
+    buf_done(&now);
+    return differ;
+}
 
 static int find_item(struct store *s, int64_t folder_pk, int64_t generation, const struct item_info *item,
                      struct known_item *ret, struct err *err)
 {
-    struct sqlite3_stmt *q = db_prepare(
-        &s->db, "SELECT pk, uid, flags, change FROM item WHERE folder = ?1 AND generation = ?2 AND server_id = ?3",
-        err);
+    struct sqlite3_stmt *q = db_prepare(&s->db,
+                                        "SELECT pk, uid, flags, change, estimate, identity, categories FROM item"
+                                        " WHERE folder = ?1 AND generation = ?2 AND server_id = ?3",
+                                        err);
     if (!q)
         return -1;
     db_bind_int(q, 1, folder_pk);
@@ -113,6 +142,7 @@ static int find_item(struct store *s, int64_t folder_pk, int64_t generation, con
             .announced = db_int(q, 1) != 0,
             .flags = (unsigned)db_int(q, 2),
             .same_version = item->change.n && str_eq(item->change, db_bytes(q, 3)),
+            .same_text = only_categories(item, db_int(q, 4), db_bytes(q, 5), db_bytes(q, 6)),
         };
     db_reset(q);
     return rc;
@@ -130,17 +160,6 @@ bool store_expunge_item(struct store *s, int64_t folder_pk, int64_t item_pk, uin
     db_bind_int(q, 2, item_pk);
     db_bind_int(q, 3, (int64_t)modseq);
     return db_run(&s->db, q, err) && store_run1(s, "DELETE FROM item WHERE pk = ?1", item_pk, err);
-}
-
-static void join_categories(const struct item_info *item, struct buf *out)
-{
-    for (size_t i = 0; i < item->category_count; i++) {
-        struct str c = str_trim(item->categories[i]);
-        if (c.n == 0 || c.n > 1024 || str_find_byte(c, '\n') != (size_t)-1)
-            continue;
-        buf_str(out, c);
-        buf_byte(out, '\n');
-    }
 }
 
 static bool insert_item(struct store *s, int64_t folder_pk, int64_t generation, uint64_t modseq,
@@ -212,6 +231,19 @@ static bool update_item(struct store *s, const struct known_item *known, uint64_
     return db_run(&s->db, q, err);
 }
 
+/* What we stored ourselves has our size: the server's own is known from its echo, and is what its later ones compare
+ * to. */
+static bool take_estimate(struct store *s, const struct known_item *known, const struct item_info *item,
+                          struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&s->db, "UPDATE item SET estimate = ?2 WHERE pk = ?1 AND estimate <> ?2", err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, known->pk);
+    db_bind_int(q, 2, (int64_t)item->size_estimate);
+    return db_run(&s->db, q, err);
+}
+
 /* A partial change of an item we never saw must not make half an item. */
 static bool is_whole(const struct item_info *item)
 {
@@ -252,9 +284,11 @@ static bool apply_item(struct store *s, int64_t folder_pk, int64_t generation, u
     }
     if (event)
         return apply_event(s, folder_pk, generation, hidden, modseq, item, event, &known, done, err);
-    if (rc == 1 && (!item->content_changed || known.same_version)) {
+    if (rc == 1 && (!item->content_changed || known.same_version || known.same_text)) {
         bool changed = false;
-        if (!update_item(s, &known, modseq, item, &changed, err))
+        if (!update_item(s, &known, modseq, item, &changed, err) ||
+            (known.same_version && item->flags & ITEM_DRAFT && item->size_estimate &&
+             !take_estimate(s, &known, item, err)))
             return false;
         done->changed += changed;
         done->shown |= changed && known.announced;

@@ -194,3 +194,29 @@ def test_answered_and_forwarded(exchange, imap):
     assert (verb(), flags()) == (102, {"\\Answered"})
     imap.ok(r"STORE 1 -FLAGS (\Answered)")
     assert verb() in (None, 0) and flags() == set()
+
+
+def test_a_conflict_over_categories(exchange, imap):
+    """Outlook sorts a message between our last look and our own change: the server refuses, and both changes are there after
+    a second look."""
+    first = by_uid(exchange)[0]
+    imap.ok("NOOP")
+    exchange.fault(op="GetStreamingEvents", delay_s=0, do="status", status=500, times=0)  # nobody tells us in time
+    exchange.drop_connections()
+    exchange.change("update", num=first["num"], categories=["Outlook's own"])
+    mark = exchange.mark()
+    answer = b"".join(imap.ok("STORE 1 +FLAGS ($label2)"))
+    assert set(by_uid(exchange)[0]["categories"]) == {"Outlook's own", "Work"} and b"$label2" in answer
+    assert exchange.counts(mark)["ews:UpdateItem"] == 2
+    assert imap.flags("1")[imap.uids()[0]] >= {"$label2"}
+
+
+def test_a_conflict_without_end(exchange, imap):
+    before = [i["categories"] for i in by_uid(exchange)]
+    exchange.fault(op="UpdateItem", do="error", code="ErrorIrresolvableConflict", times=0)
+    mark = exchange.mark()
+    imap.no("STORE 1:3 +FLAGS ($label2)", "INUSE")
+    assert exchange.counts(mark)["ews:UpdateItem"] <= 5 and [i["categories"] for i in by_uid(exchange)] == before
+    exchange.clear_faults()
+    imap.ok("STORE 1:3 +FLAGS ($label2)")
+    assert all(set(i["categories"]) == {"Work", *old} for i, old in zip(by_uid(exchange)[:3], before))
