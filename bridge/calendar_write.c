@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "bridge/base/crash.h"
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/rand.h"
@@ -288,6 +289,7 @@ static void on_put(void *ud, const struct reply *reply)
     struct calendar_write *w = ud;
     struct err err = reply->err;
     w->op = NULL;
+    crash_point("event.answered");
     if (err.code != ERR_NONE) {
         enum journal_state state = err.code == ERR_OFFLINE || err.code == ERR_PROTOCOL || err.code == ERR_INTERNAL
                                        ? JOURNAL_UNKNOWN
@@ -315,6 +317,7 @@ static void on_put(void *ud, const struct reply *reply)
         end(w);
     else
         fail(w, &err);
+    crash_point("event.stored");
     calendar_mail_kick(w->account);
 }
 
@@ -349,6 +352,7 @@ static void put(struct calendar_write *w)
         fail(w, &err);
         return;
     }
+    crash_point("event.journaled");
     struct event_put request = {
         .folder_id = w->folder.server_id,
         .kind = w->folder.kind,
@@ -593,6 +597,7 @@ static void on_removed(void *ud, const struct reply *reply)
     struct calendar_write *w = ud;
     struct err err = reply->err;
     w->op = NULL;
+    crash_point("event_gone.answered");
     if (err.code == ERR_NONE && reply->items_done.each && reply->items_done.count)
         err = reply->items_done.each[0];
     if (err.code == ERR_NOT_FOUND)
@@ -610,6 +615,7 @@ static void on_removed(void *ud, const struct reply *reply)
                                         : calendar_owe_reply(a, &w->base, false, 0, EVENT_DECLINED, &err);
         ok = store_end(a->store, ok, &err);
     }
+    crash_point("event_gone.stored");
     if (ok)
         end(w);
     else
@@ -660,6 +666,7 @@ static void on_moved(void *ud, const struct reply *reply)
     struct account *a = w->account;
     struct err err = reply->err;
     w->op = NULL;
+    crash_point("event_moved.answered");
     if (err.code == ERR_NONE && reply->items_done.each && reply->items_done.count)
         err = reply->items_done.each[0];
     if (err.code != ERR_NONE) {
@@ -690,6 +697,7 @@ static void on_moved(void *ud, const struct reply *reply)
         fail(w, &err);
         return;
     }
+    crash_point("event_moved.stored");
     if (cached && now.pk)
         calendar_keep(a, now.pk, &(struct calendar_item){.canonical = canonical, .served = served});
     if (id.n == 0) /* the sync will tell */

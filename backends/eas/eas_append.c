@@ -5,7 +5,8 @@
  *
  * The message itself is not kept for a repetition after a crash, it may be large; the client has it. Before it comes
  * again the core synchronises the folder, from the SyncKey that the lost request went out with: its pages tell the
- * draft, or it was not stored.
+ * draft, or it was not stored. When it was answered, and only the core did not live to hear of it, no page tells more
+ * than its id; eas_made_find() does.
  */
 #include "backends/eas/eas_push.h"
 #include "backends/eas/eas_write.h"
@@ -114,17 +115,15 @@ static void on_batch(void *ud, const struct err *err)
 static void on_turn(void *ud)
 {
     struct append_op *a = ud;
-    struct eas_record record;
     struct err err = {0};
-    struct str cursor;
+    struct str cursor, id = eas_made_find(a->w.b, a->client_id, &a->w.op.arena);
 
     if (!eas_write_cursor(&a->w, a->folder_id, &cursor, &err)) {
         end(a, &err);
         return;
     }
-    if (eas_record_load(a->w.b, a->folder_id, cursor, &a->w.op.arena, &record) && record.added_id.n > 0 &&
-        str_eq(record.client_id, a->client_id)) { /* answered, but nobody lived to hear it */
-        stored(a, record.added_id);
+    if (id.n > 0) { /* answered, but nobody lived to hear it */
+        stored(a, id);
         return;
     }
     eas_push_init(&a->push, a->w.b, a->folder_id, FOLDER_MAIL, &a->w.op.arena);

@@ -2,6 +2,7 @@
 #include "backends/eas/eas_push.h"
 
 #include "backends/eas/eas_status.h"
+#include "bridge/base/crash.h"
 
 #define STALL_S        120
 #define SERVER_RETRIES 2
@@ -158,8 +159,10 @@ static void note_added(struct eas_push *p)
     const struct eas_sync_response *r = eas_push_response(p, AirSync_Add, p->record.client_id);
     struct err ignored = {0};
 
-    if (r && eas_push_status(r, &ignored) && eas_key_valid(r->id, BACKEND_ID_MAX))
-        p->record.added_id = arena_str(p->arena, r->id);
+    if (!r || !eas_push_status(r, &ignored) || !eas_key_valid(r->id, BACKEND_ID_MAX))
+        return;
+    p->record.added_id = arena_str(p->arena, r->id);
+    eas_made_note(p->b, p->record.client_id, p->record.added_id);
 }
 
 static void note_event(struct eas_push *p)
@@ -175,7 +178,6 @@ static void note_event(struct eas_push *p)
     if (p->record.added_id.n == 0)
         return;
     eas_record_touch(&p->record, p->record.added_id, false, p->arena);
-    eas_made_note(p->b, p->record.client_id, p->record.added_id);
 }
 
 static void answered(struct eas_push *p)
@@ -194,10 +196,12 @@ static void answered(struct eas_push *p)
     if (page->key.n > 0 && page->count == 0 && !page->more)
         p->record.key = arena_str(p->arena, page->key);
     p->known = true;
+    crash_point("batch.answered");
     if (!eas_record_save(p->b, p->folder_id, &p->record, &err)) {
         end(p, &err); /* the older record repeats the batch, and finds the same out */
         return;
     }
+    crash_point("batch.recorded");
     if (p->settling && p->batch)
         begin_batch(p);
     else
@@ -365,8 +369,10 @@ static bool write_request(void *ud, struct eas_writer *w, struct err *err)
         return true; /* written down before */
     p->record.wire = true;
     forget_heard(p);
-    if (eas_record_save(p->b, p->folder_id, &p->record, err))
+    if (eas_record_save(p->b, p->folder_id, &p->record, err)) {
+        crash_point("batch.written");
         return true;
+    }
     p->record.wire = false;
     return false;
 }

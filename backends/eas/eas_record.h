@@ -61,8 +61,8 @@ bool eas_record_load(struct eas_backend *b, struct str folder_id, struct str cur
 bool eas_record_save(struct eas_backend *b, struct str folder_id, const struct eas_record *r, struct err *err);
 void eas_record_drop(struct eas_backend *b, struct str folder_id);
 
-/* What became of the last Adds of events, by their ClientId: an attempt that is repeated when the record is over long
- * since finds the item that it made. */
+/* What became of the last Adds, of drafts and events, by their ClientId: an attempt that is repeated when the record is
+ * over long since finds the item that it made. */
 #define EAS_MADE_MAX 32
 void eas_made_note(struct eas_backend *b, struct str client_id, struct str id);
 struct str eas_made_find(struct eas_backend *b, struct str client_id, struct arena *arena); /* empty: not known */

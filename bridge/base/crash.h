@@ -10,7 +10,7 @@
  *
  * Names are AREA.STEP, where STEP is what has just happened: "submit.journaled" lies behind the commit of the journal's
  * row. tests/clients/test_crash.py goes through all of them: it finds them in the sources, so a new one needs its line
- * there.
+ * there (those of signing in have theirs in tests/auth/test_oauth_renewal.py).
  */
 #ifdef EXBRIDGE_SANITIZED
 void crash_point(const char *name);

@@ -9,30 +9,37 @@ import sys
 import pytest
 
 import bridge as rig
+import kinds
 from bridge import Account, poll
 
-sys.path.insert(0, str(pathlib.Path(rig.ROOT, "tests", "smtp")))
+sys.path[:0] = [str(pathlib.Path(rig.ROOT, "tests", name)) for name in ("smtp", "caldav")]
+from davtest import Dav, event  # noqa: E402
 from smtptest import message, signed_in  # noqa: E402
 
 CORPUS = 8
 
 
 def points():
-    """All that the sources have, by area: {"submit": ["answered", ...]}."""
+    """All that the sources have, by area: {"submit": {"answered", ...}}."""
     found = {}
-    for path in sorted(pathlib.Path(rig.ROOT, "bridge").rglob("*.c")):
-        for arguments in re.findall(r"crash_point\(([^;]*)\);", path.read_text()):
-            for area, step in re.findall(r'"(\w+)\.(\w+)"', arguments):
-                found.setdefault(area, []).append(step)
+    for folder in ("bridge", "backends", "protocols", "certs"):
+        for path in sorted(pathlib.Path(rig.ROOT, folder).rglob("*.c")):
+            for arguments in re.findall(r"\bcrash_point\(([^;]*)\);", path.read_text()):
+                names = re.findall(r'"(\w+)\.(\w+)"', arguments)
+                assert names, f"{path}: a point without a name: {arguments}"
+                for area, step in names:
+                    found.setdefault(area, set()).add(step)
     return found
 
 
 class Case:
     """One area on a server of its own: every point is a fresh bridge on the same state."""
 
-    def __init__(self, stage, name):
-        self.exchange = stage.exchange("--corpus", str(CORPUS))
-        self.bridge = stage.bridge(Account("work", self.exchange), name=name, start=False)
+    def __init__(self, stage, name, kind):
+        self.kind = kind
+        self.exchange = kind.exchange(stage, "--corpus", str(CORPUS))
+        self.bridge = stage.bridge(kind.account("work", self.exchange, email="alice@example.com"), name=name, start=False, dav=True)
+        self.first = True
 
     def imap(self):
         imap = self.bridge.login("work")
@@ -69,13 +76,28 @@ class Case:
         assert got == sorted(i["message_id"] for i in self.exchange.items("inbox"))
 
 
-@pytest.fixture
-def case(stage, request):
-    return Case(stage, request.node.name.split("[")[0])
+    def once(self, command):
+        """Said before the first point of an area."""
+        if self.first:
+            self.bridge.start()
+            self.imap().ok(command)
+            self.bridge.stop()
+        self.first = False
+
+    def dav(self):
+        dav = Dav(self.bridge)
+        dav.sign_in("alice@example.com")
+        self.calendars = poll(60, lambda: dav.calendars())
+        return dav
 
 
 def test_all_points_are_known():
-    assert points() == {area: steps for area, (steps, _) in AREAS.items()}
+    """Whoever writes a new one adds it below, or to the test that has its own way to arrive there."""
+    walked = {area: set(steps) for area, (steps, _) in AREAS.items()}
+    elsewhere = pathlib.Path(rig.ROOT, "tests", "auth", "test_oauth_renewal.py").read_text()
+    walked["oauth"] = set(re.findall(r'"oauth\.(\w+)"', elsewhere))
+    assert points() == walked
+    assert set(AREAS) == set().union(*WALKS.values())
 
 
 def submit(case, point):
@@ -175,10 +197,7 @@ def kept(case):
 
 
 def move(case, point):
-    if point == "answered":
-        case.bridge.start()
-        case.imap().ok("CREATE Kept")
-        case.bridge.stop()
+    case.once("CREATE Kept")
     before = len(kept(case))
     case.crash("move." + point, lambda: case.imap().ok("MOVE 1:2 Kept"))
     case.same()
@@ -189,10 +208,7 @@ def move(case, point):
 
 
 def copy(case, point):
-    if point == "answered":
-        case.bridge.start()
-        case.imap().ok("CREATE Kept")
-        case.bridge.stop()
+    case.once("CREATE Kept")
     before = len(kept(case))
     case.crash("copy." + point, lambda: case.imap().ok("COPY 1:2 Kept"))
     case.same()
@@ -257,6 +273,85 @@ def folders(case, point):
     case.same()
 
 
+def batch(case, point):
+    """ActiveSync: changes, and a draft, on a SyncKey that is written down before they go out."""
+    seq = {"answered": 1, "recorded": 2, "written": 3}[point]
+    case.crash("batch." + point, lambda: case.imap().ok(rf"STORE {seq} +FLAGS (\Flagged own-{point})"))
+    imap = case.imap()
+    imap.ok(rf"STORE {seq} +FLAGS (\Flagged own-{point})")
+    assert sum(f"own-{point}" in i["categories"] for i in case.exchange.items("inbox")) == 1
+    case.same()
+    if not case.kind.draft:
+        return
+    case.bridge.stop()
+
+    def store():
+        return command(case.imap(), b"APPEND Drafts (\\Draft)", message("draft-" + point))
+
+    case.crash("batch." + point, store)
+    uid = int(re.search(r"^OK \[APPENDUID \d+ (\d+)\]", poll(60, store)).group(1))
+    assert len(case.exchange.items("drafts")) == seq
+    imap = case.bridge.login("work")
+    imap.open("Drafts")
+    poll(60, lambda: imap.uids()[-1:] == [uid] and len(imap.uids()) == seq)
+
+
+def events(case, folder="calendar"):
+    return [e["subject"] for e in case.exchange.events(folder)]
+
+
+def put(case, point):
+    """Stored, then changed, then a task."""
+    name = "event-" + point
+
+    def store(summary):
+        dav = case.dav()
+        return dav.put(case.calendars["Calendar"] + name + ".ics", event(name, summary=summary)).status
+
+    for n, summary in enumerate((name, "changed-" + point)):
+        if n and point == "journaled":  # a change needs no journal
+            break
+        case.crash("event." + point, lambda: store(summary))
+        assert poll(60, lambda: store(summary)) in (201, 204)
+        assert events(case).count(summary) == 1 and len([s for s in events(case) if s.endswith("-" + point)]) == 1
+        dav = case.dav()
+        assert f"SUMMARY:{summary}\r\n" in dav.get(case.calendars["Calendar"] + name + ".ics").text()
+        case.bridge.stop()
+
+
+def put_away(case, point):
+    case.bridge.start()
+    dav, name = case.dav(), "gone-" + point
+    assert dav.put(case.calendars["Calendar"] + name + ".ics", event(name, summary=name)).status == 201
+    case.bridge.stop()
+    case.crash("event_gone." + point, lambda: case.dav().ask("DELETE", case.calendars["Calendar"] + name + ".ics"))
+    dav = case.dav()
+    assert dav.ask("DELETE", case.calendars["Calendar"] + name + ".ics").status in (204, 404)
+    poll(60, lambda: name not in str(dav.etags(case.calendars["Calendar"])))
+    assert name not in events(case)
+
+
+def put_elsewhere(case, point):
+    if case.first:
+        case.exchange.folder("create", name="Elsewhere", **{"class": "IPF.Appointment"})
+    case.first = False
+    case.bridge.start()
+    dav, name = case.dav(), "moved-" + point
+    poll(60, lambda: "Elsewhere" in case.calendars or case.dav() and False)
+    assert dav.put(case.calendars["Calendar"] + name + ".ics", event(name, summary=name)).status == 201
+    case.bridge.stop()
+
+    def move_it():
+        dav = case.dav()
+        target = f"https://localhost:{case.bridge.dav_port}{case.calendars['Elsewhere']}{name}.ics"
+        return dav.ask("MOVE", case.calendars["Calendar"] + name + ".ics", headers={"Destination": target, "Overwrite": "F"})
+
+    case.crash("event_moved." + point, move_it)
+    dav = case.dav()
+    poll(60, lambda: len(dav.etags(case.calendars["Elsewhere"])) == len(events(case, "Elsewhere")) and not dav.etags(case.calendars["Calendar"]))
+    assert name in events(case, "Elsewhere") and name not in events(case)
+
+
 AREAS = {
     "submit": (["answered", "settled", "marked", "journaled"], submit),
     "append": (["journaled", "done", "stored", "answered"], append),
@@ -271,12 +366,25 @@ AREAS = {
     "delete": (["listed", "answered"], delete),
     "sync": (["answered", "stored"], sync),
     "folders": (["stored"], folders),
+    "batch": (["written", "answered", "recorded"], batch),
+    "event": (["journaled", "answered", "stored"], put),
+    "event_gone": (["answered", "stored"], put_away),
+    "event_moved": (["answered", "stored"], put_elsewhere),
 }
 
 
-@pytest.mark.parametrize("area", AREAS)
-def test_killed_at_every_point(case, area):
+# Which of them each kind of server has.
+WALKS = {
+    kinds.EWS: set(AREAS) - {"batch"},
+    kinds.EAS_16: {"submit", "flags", "move", "expunge", "create", "rename", "delete", "sync", "folders", "batch", "replace"},
+    kinds.EAS_14: {"submit", "batch", "move"},
+}
+
+
+@pytest.mark.parametrize("kind,area", [pytest.param(k, a, id=f"{k}-{a}") for k in WALKS for a in AREAS if a in WALKS[k]])
+def test_killed_at_every_point(stage, kind, area):
     steps, scenario = AREAS[area]
+    case = Case(stage, area, kind)
     case.prepared()
     for point in sorted(steps):
         scenario(case, point)
