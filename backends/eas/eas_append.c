@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Storing a draft: an Add with the whole message in the drafts folder (MS-ASEMAIL 2.2.2.75; 16.1). It is the only
- * message that ActiveSync takes into a folder.
+ * Storing a draft: an Add in the drafts folder, with the whole message (16.1) or with what 16.0 has words for
+ * (eas_draft.h). It is the only message that ActiveSync takes into a folder.
  *
  * The message itself is not kept for a repetition after a crash, it may be large; the client has it. Before it comes
  * again the core synchronises the folder, from the SyncKey that the lost request went out with: its pages tell the
  * draft, or it was not stored. When it was answered, and only the core did not live to hear of it, no page tells more
  * than its id; eas_made_find() does.
  */
+#include "backends/eas/eas_draft.h"
 #include "backends/eas/eas_push.h"
 #include "backends/eas/eas_write.h"
 #include "bridge/base/time.h"
@@ -17,7 +18,8 @@ struct append_op {
     struct eas_push push;
     struct eas_push_batch batch;
     struct str folder_id, client_id, id;
-    struct blob *message;
+    struct blob *message; /* or, unless `whole`, what it was taken apart into */
+    bool whole;
     unsigned flags;
     int64_t flagged_ms; /* of a flag with dates: the same in each attempt */
     struct str *categories;
@@ -80,13 +82,17 @@ static void write_add(void *ud, struct eas_writer *w)
     eas_write_open(w, AirSync_Add);
     eas_write_text(w, AirSync_ClientId, a->client_id);
     eas_write_open(w, AirSync_ApplicationData);
+    if (a->whole) {
+        eas_write_open(w, AirSyncBase_Body);
+        eas_write_uint(w, AirSyncBase_Type, EAS_BODY_MIME);
+        eas_call_write_mime(&a->push.call, w, AirSyncBase_Data, EAS_MIME_TEXT);
+        eas_write_close(w);
+    } else {
+        eas_call_write_raw(&a->push.call, w);
+    }
     eas_write_uint(w, Email_Read, (a->flags & ITEM_SEEN) != 0);
     if (a->flags & ITEM_FLAGGED)
         eas_write_flag(w, true, a->flagged_ms);
-    eas_write_open(w, AirSyncBase_Body);
-    eas_write_uint(w, AirSyncBase_Type, EAS_BODY_MIME);
-    eas_call_write_mime(&a->push.call, w, AirSyncBase_Data, EAS_MIME_TEXT);
-    eas_write_close(w);
     eas_write_close(w);
     eas_write_close(w);
 }
@@ -130,6 +136,18 @@ static void on_turn(void *ud)
     eas_push_send(&a->push, cursor, &a->batch, on_batch, a);
 }
 
+/* What goes out in place of the message. */
+static bool take_apart(struct append_op *a, struct err *err)
+{
+    struct blob *properties = eas_draft_properties(a->message, a->w.b->config.tmp_dir, err);
+
+    if (!properties)
+        return false;
+    blob_unref(&a->message);
+    a->message = a->batch.mime = properties;
+    return true;
+}
+
 static bool look_for_nul(void *ud, struct str piece)
 {
     *(bool *)ud = str_find_byte(piece, '\0') < piece.n;
@@ -142,11 +160,14 @@ static void start(struct op *op)
     struct err err = {0};
     bool nul = false;
 
+    a->whole = a->w.b->state.version >= EAS_DRAFTS_MIME;
     a->flagged_ms = a->w.b->flag_dates ? time_wall_ms() : TIME_NONE;
     if (a->w.b->state.version < EAS_DRAFTS_SINCE)
         err_set(&err, ERR_UNSUPPORTED, "ActiveSync %s stores no messages", eas_version_name(a->w.b->state.version));
     else if (blob_each(a->message, look_for_nul, &nul, &err) && nul)
         err_set(&err, ERR_INVALID, "a message with NUL bytes cannot be stored as a draft");
+    else if (err.code == ERR_NONE && !a->whole)
+        take_apart(a, &err);
     if (err.code != ERR_NONE)
         end(a, &err);
     else

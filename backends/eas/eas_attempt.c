@@ -27,6 +27,14 @@ void eas_call_write_mime(struct eas_call *call, struct eas_writer *w, enum eas_t
         eas_write_text_end(w);
 }
 
+void eas_call_write_raw(struct eas_call *call, struct eas_writer *w)
+{
+    call->mime_at = w->out->n;
+    if (w->page != 0)
+        w->out->failed = true;
+    w->page = EAS_PAGE_NONE;
+}
+
 /* Up to 12.1 a message is the whole body (MS-ASCMD 2.2.1.17). */
 static bool is_bare(const struct eas_call *call)
 {

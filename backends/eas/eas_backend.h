@@ -22,7 +22,8 @@
 #define EAS_FETCH_BATCH      25
 #define EAS_BATCH            100 /* commands in one Sync; protocol: 200 (MS-ASCMD 3.1.5.10) */
 #define EAS_BATCH_MAX        200
-#define EAS_DRAFTS_SINCE     161 /* the whole message as a draft: 16.0 takes its properties one by one */
+#define EAS_DRAFTS_SINCE     160
+#define EAS_DRAFTS_MIME      161 /* the whole message as a draft: 16.0 takes its properties one by one (eas_draft.h) */
 #define EAS_SCHEDULING_SINCE 160 /* the server sends invitations, updates and cancellations (MS-ASCMD 3.1.5.7) */
 #define EAS_DEVICE_TYPE      "exbridge"
 

@@ -121,6 +121,10 @@ void eas_call_close(struct eas_call *call);
 enum eas_mime_form { EAS_MIME_OPAQUE, EAS_MIME_TEXT /* no NUL in it */ };
 void eas_call_write_mime(struct eas_call *call, struct eas_writer *w, enum eas_tag tag, enum eas_mime_form form);
 
+/* In write(), where page 0 is selected: call->mime is WBXML that begins there, and goes in as it is. Once in a request.
+ */
+void eas_call_write_raw(struct eas_call *call, struct eas_writer *w);
+
 /* eas_attempt.c, for eas_call.c: build the request of one attempt and start it. False: *err, and nothing was started.
  */
 bool eas_attempt_start(struct eas_call *call, const struct http_events *events, const char *secret, struct err *err);

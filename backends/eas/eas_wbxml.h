@@ -47,6 +47,8 @@ bool eas_wbxml_feed(struct eas_wbxml *d, struct str bytes, struct err *err);
 /* No more bytes come: was it a whole document? */
 bool eas_wbxml_end(const struct eas_wbxml *d, struct err *err);
 
+#define EAS_PAGE_NONE 0xFF /* not known which is selected: the next tag says it */
+
 struct eas_writer {
     struct buf *out;
     uint8_t page, depth;

@@ -235,7 +235,9 @@ static void on_appended(void *ud, const struct change_result *r)
         imap_answer_text(&r->err, imap_account_name(s), text, sizeof(text));
         log_warn("imap", imap_account_name(s), "APPEND: %s", r->err.text);
         imap_finish(s, "NO", "TOOBIG", text);
-    } else if (s->command->verb == IMAP_REPLACE) { /* RFC 8508 4.4: it is told before the news of the mailbox */
+    } else if (r->err.code == ERR_UNSUPPORTED && !(account_caps(s->client.account) & CAP_APPEND)) {
+        imap_finish(s, "NO", "CANNOT", r->err.text); /* of this message; a sentence of the backend's own */
+    } else if (s->command->verb == IMAP_REPLACE) {   /* RFC 8508 4.4: it is told before the news of the mailbox */
         if (code.p)
             imap_untagged(s, "OK", code.p, "The new message is there.");
         imap_changing_finish(s, r, NULL, "REPLACE completed.");

@@ -42,6 +42,7 @@ class Kind:
 EWS = Kind("ews", "ews", copy=True, append=True, draft=True, answered=True, expunged="(Recoverable Items)",
            keeps_deleted=True)
 EAS_16 = Kind("eas-16.1", "eas", "16.1", draft=True)
+EAS_16_0 = Kind("eas-16.0", "eas", "16.0", draft=True)  # drafts by their properties, not as MIME
 EAS_14 = Kind("eas-14.1", "eas", "14.1", hidden=("Drafts",))
 WRITING = (EWS, EAS_16, EAS_14)
 CALENDARS = (EWS,)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changing and sending mail over EAS through the whole program: what the client was told and what the server has must
 agree, in few requests; and what ActiveSync cannot do is refused in words."""
+import email
 import re
 import smtplib
 import ssl
+from email.message import EmailMessage
+from email.policy import SMTP
 
 import pytest
 
@@ -171,9 +174,70 @@ def test_drafts(make):
     assert s.imap.uids() == [uid]
 
 
+def drafts_mail():
+    """One with everything that 16.0 has words for."""
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = "alice@example.com"
+    mail["To"] = 'Bob Größe <bob@fabrikam.example>, "Last, First" <last@example.com>, carol@example.com'
+    mail["Cc"], mail["Bcc"], mail["Reply-To"] = "cc@example.com", "secret@example.com", "answers@example.com"
+    mail["Subject"], mail["X-Priority"], mail["Message-ID"] = "Grüße vom Hafen", "1 (Highest)", "<draft@example.com>"
+    mail.set_content("Plain.\n")
+    mail.add_alternative('<p>Grüße, <b>fett</b> <img src="cid:pic@x"></p>\n', subtype="html", charset="iso-8859-1")
+    mail.get_payload()[1].add_related(b"\x89PNG\0\1", "image", "png", cid="<pic@x>", filename="pic.png", disposition="inline")
+    mail.add_attachment(bytes(range(256)) * 1000, "application", "pdf", filename="Größe.pdf")
+    mail.add_attachment("A text, attached.\n", filename="notes.txt")
+    return mail.as_bytes()
+
+
+def test_drafts_by_their_properties(make):
+    """ActiveSync 16.0 takes no MIME."""
+    s = make(kinds.EAS_16_0)
+    data = drafts_mail()
+    answer = s.append("Drafts", data, r"\Seen \Draft \Flagged")
+    uid = int(re.search(r"APPENDUID \d+ (\d+)", answer).group(1))
+    [item] = s.exchange.items("drafts")
+    assert item["draft"] and item["read"] and item["flag"] == 2
+    made, mail = (email.message_from_bytes(d, policy=SMTP) for d in (s.exchange.mime(item["num"]), data))
+    for name in ("To", "Cc", "Bcc", "Reply-To"):
+        assert [(a.display_name, a.addr_spec) for a in made[name].addresses] == [
+            (a.display_name, a.addr_spec) for a in mail[name].addresses], name
+    assert made["Subject"] == "Grüße vom Hafen" and made["Importance"] == "high"
+    assert made.get_body(["html"]).get_content() == mail.get_body(["html"]).get_content()
+
+    def files(message):
+        return [(p.get_filename(), p.get_content_type(), p["Content-ID"], p.get_content_disposition(), p.get_payload(decode=True))
+                for p in message.walk() if p.get_filename()]
+
+    assert files(made) == files(mail)
+    s.imap.open("Drafts")
+    assert s.imap.bodies(str(uid)) == {uid: data}
+    plain = MAIL.replace(b"Body", b"Text")
+    assert "APPENDUID" in s.append("Drafts", plain, r"\Draft")
+    made = [email.message_from_bytes(s.exchange.mime(i["num"]), policy=SMTP) for i in s.exchange.items("drafts")][-1]
+    assert made.get_content_type() == "text/plain" and made.get_content() == "Text of it.\r\n"
+
+
+SIGNED = b"Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\nContent-Type: application/pgp-signature\r\n\r\ny\r\n--b--\r\n"
+HOLDS = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n" + MAIL + b"--b--\r\n"
+TEXTS = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\n\r\ny\r\n--b--\r\n"
+REFUSED = {"signed or encrypted": SIGNED, "another message is attached": HOLDS, "more than one text": TEXTS,
+           "is not an address": b"Cc: somebody\r\n\r\nx\r\n", "encoded in a way that is not known": b"Content-Type: text/plain; charset=nobody\r\n\r\nx\r\n"}
+
+
+def test_drafts_without_words(make):
+    """What 16.0 could not store whole it is not given; its author is told what it is."""
+    s = make(kinds.EAS_16_0)
+    mark = s.exchange.mark()
+    for why, rest in REFUSED.items():
+        answer = s.append("Drafts", b"From: a@example.com\r\nSubject: x\r\nMIME-Version: 1.0\r\n" + rest, r"\Draft")
+        assert answer.startswith("NO [CANNOT] Exchange ActiveSync 16.0 cannot store this draft: ") and why in answer, answer
+    assert s.requests(mark) == [] and not s.exchange.items("drafts")
+
+
 @pytest.mark.parametrize("fault", ["lose", "reset_before"])
-def test_a_draft_whose_answer_is_lost(make, fault):
-    s = make(kinds.EAS_16)
+@pytest.mark.parametrize("kind", [kinds.EAS_16, kinds.EAS_16_0], ids=str)
+def test_a_draft_whose_answer_is_lost(make, kind, fault):
+    s = make(kind)
     s.exchange.fault(op="Sync", where={"commands": ["Add"]}, do=fault)
     assert "APPENDUID" in s.append("Drafts", MAIL, r"\Draft")
     assert len(s.exchange.items("drafts")) == 1

@@ -179,7 +179,7 @@ ANSWERS = {
     "AirSyncBase:Body": "seq Type EstimatedDataSize? Truncated? Data? Preview? ItemOperations:Part?",
     "AirSyncBase:Attachments": "seq Attachment+",
     "AirSyncBase:Attachment": (
-        "all DisplayName? FileReference Method EstimatedDataSize ContentId? ContentLocation? IsInline?"
+        "all ClientId? DisplayName? FileReference Method? EstimatedDataSize? ContentId? ContentLocation? IsInline?"
     ),
     "Email:Flag": "all Status? FlagType? CompleteTime?",
     "Email:Categories": "seq Category*",

@@ -2,6 +2,7 @@
 """Sync (MS-ASCMD 2.2.1.21)."""
 import time
 
+import eas_drafts
 import eas_items
 import wbxml
 from eas_items import BadOptions, BodyWish
@@ -377,7 +378,7 @@ class Commands:
         return "1", int(status)
 
     def change_draft(self, item, data):
-        mime = draft_mime(self.ctx, data)
+        mime = eas_drafts.mime(self.ctx.version, data)
         if mime is None:
             return "6"
         self.ctx.mailbox.update_item(item, mime=mime)
@@ -408,12 +409,13 @@ class Commands:
         self.state.applied["Add", client_id] = item.num
         self.state.note(item.num, seen_of(item))
         number = self.state.ids.id_of(item.num, self.state.mode)
-        return E("AirSync:Add", E("ClientId", client_id), E("ServerId", number), E("Status", 1))
+        more = eas_drafts.answer(command.get("ApplicationData"), item, eas_items.file_reference)
+        return E("AirSync:Add", E("ClientId", client_id), E("ServerId", number), E("Status", 1), *more)
 
     def new_draft(self, data):
         """(Item, None), or (None, Status): what a client may say of a draft (MS-ASEMAIL 2.2.2, 16.0 and later)."""
-        mime = draft_mime(self.ctx, data)
-        if mime is None or {e.name for e in data.elements} - DRAFT_FIELDS:
+        mime = eas_drafts.mime(self.ctx.version, data)
+        if mime is None or {e.name for e in data.elements} - eas_drafts.FIELDS:
             return None, "6"
         fields = {"read": data.value("Email:Read", "1") == "1", "draft": True}
         if data.value("Email:Read", "1") not in ("0", "1"):
@@ -431,26 +433,6 @@ class Commands:
 
 
 COMMANDS_OF = {}  # class -> what runs the client's commands: eas_pim fills it; Commands for the others
-
-
-DRAFT_FIELDS = {
-    *("Email:" + name for name in ("To", "Cc", "Subject", "ReplyTo", "Importance", "Read", "Flag", "Categories")),
-    "Email2:Bcc",
-    "AirSyncBase:Body",
-    "AirSyncBase:Attachments",
-}
-
-
-def draft_mime(ctx, data):
-    """The message of a draft: MIME on 16.1 (Body Type 4), else made of its properties.  None when it is invalid."""
-    body = data.get("AirSyncBase:Body")
-    if body is not None and body.value("Type") == "4":
-        return body.get("Data").bytes if ctx.version == "16.1" and body.has("Data") else None
-    names = [name for name in ("To", "Cc", "Subject") if data.value("Email:" + name)]
-    lines = [f"{name}: {data.value('Email:' + name)}" for name in names]
-    kind = "html" if body is not None and body.value("Type") == "2" else "plain"
-    lines += ["MIME-Version: 1.0", f"Content-Type: text/{kind}; charset=utf-8", ""]
-    return ("\r\n".join(lines) + "\r\n" + (body.value("Data", "") if body is not None else "")).encode()
 
 
 COMMANDS = {"Sync": sync}

@@ -390,6 +390,61 @@ def test_drafts_below_16_are_a_violation(exchange, fresh):
     assert [v["what"] for v in exchange.violations()] == ["Drafts synced below 16.0"] * 2
 
 
+def attached(*leave_out, **other):
+    fields = {"ClientId": "a1", "Content": b"\0\1", "DisplayName": "x.bin", "Method": "1", **other}
+    return E("AirSyncBase:Add", *[E(name, value) for name, value in fields.items() if name not in leave_out])
+
+
+def draft(client, *fields, client_id="c1"):
+    folder = client.folder(type="drafts").id
+    if folder not in client.keys:
+        client.sync_all(folder)
+    command = E("AirSync:Add", E("ClientId", client_id), E("ApplicationData", *fields))
+    return client.sync(folder, commands=[command]).responses.get("Add")
+
+
+def whole(kind, text):
+    return E("AirSyncBase:Body", E("Type", kind), E("Data", text))
+
+
+@pytest.mark.parametrize("version", ["16.0", "16.1"])
+def test_drafts(exchange, fresh, version):
+    """By their properties; MIME is for 16.1."""
+    client = fresh(version)
+    fields = [E("Email:To", '"Bob" <b@x.example>'), E("Email2:Bcc", "c@x.example"), E("Email:Subject", "Grüße"), whole(2, "<p>x</p>")]
+    files = E("AirSyncBase:Attachments", attached(), attached(ClientId="a2", ContentId="pic", IsInline="1", ContentType="image/png"))
+    answer = draft(client, *fields, files)
+    assert answer.value("Status") == "1"
+    made = answer.all("ApplicationData/AirSyncBase:Attachments/Attachment")
+    assert [a.value("ClientId") for a in made] == ["a2", "a1"] and all(a.value("FileReference") for a in made)
+    (item,) = exchange.items("drafts")
+    mime = exchange.mime(item["num"])
+    for piece in (b"b@x.example", b"Bcc: c@x.example", b"<p>x</p>", b"Content-ID: <pic>", b'filename="x.bin"'):
+        assert piece in mime, mime
+    status = draft(client, whole(4, "Subject: x\r\n\r\ny\r\n"), client_id="c2").value("Status")
+    assert status == ("1" if version == "16.1" else "6")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        E("AirSyncBase:Attachments", attached("Method")),
+        E("AirSyncBase:Attachments", attached("ClientId")),
+        E("AirSyncBase:Attachments", attached(Method="5")),
+        E("AirSyncBase:Attachments", attached(FileReference="1:2:3")),
+        E("AirSyncBase:Attachments", E("Attachment", E("DisplayName", "x"))),
+        E("Email:To"),
+        E("Email2:IsDraft", 1),
+        E("Email:From", "a@x.example"),
+        E("Email:Importance", 3),
+        whole(3, "rtf"),
+    ],
+)
+def test_what_cannot_be_said_of_a_draft(exchange, fresh, wrong):
+    assert draft(fresh("16.0"), wrong).value("Status") == "6"
+    assert exchange.items("drafts") == []
+
+
 # Other servers' ways
 
 
