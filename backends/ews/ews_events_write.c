@@ -2,10 +2,12 @@
 /*
  * Making and changing calendar items and tasks.
  *
- *     [retry: LOOK ->] MASTER (create, or what differs) -> ATTACHMENTS -> CHANGED occurrences -> DELETED occurrences ->
+ *     [retry: LOOK ->] MASTER (create, or what differs) -> ATTACHMENTS -> DELETED occurrences -> CHANGED occurrences ->
  *     READ BACK what the server made of it
  *
- * A step with nothing to do is left out, so that an event without exceptions costs two requests. Exchange drops all
+ * A step with nothing to do is left out, so that an event without exceptions costs two requests. Deletions come first,
+ * because a changed occurrence may lie where a deleted one was. When the server refuses a later step of a new item, the
+ * item is taken back: whoever was told no must not find half of a series. Exchange drops all
  * exceptions when the recurrence or the times of a series are written (MS-OXWSMTGS 3.1.4.9): then all of them are
  * written again. An occurrence cannot be brought back otherwise: the recurrence is written again for that, too.
  */
@@ -14,6 +16,7 @@
 #include "backends/ews/ews_event_write.h"
 #include "backends/ews/ews_events.h"
 #include "backends/ews/ews_write.h"
+#include "bridge/base/log.h"
 
 #define PERSONAL (EVENT_PART_REMINDER | EVENT_PART_CATEGORIES | EVENT_PART_BUSY) /* nobody else is told */
 #define NOT_SENT (EVENT_PART_MINE | EVENT_PART_RESPONSES | EVENT_PART_CANCELLED)
@@ -33,6 +36,7 @@ struct put_op {
     struct ews_done_list answer;
     void (*next)(struct put_op *p);
     struct str found;
+    struct err refusal;
 };
 
 static void finish(struct put_op *p, const struct err *err)
@@ -63,15 +67,26 @@ static struct err first_error(const struct put_op *p, const struct err *err)
     return problem;
 }
 
+static void take_back(struct put_op *p, const struct err *refusal);
+
+/* The server has understood, and said no: it is not that the answer was lost. */
+static bool is_refusal(const struct err *err)
+{
+    return err->code == ERR_INVALID || err->code == ERR_UNSUPPORTED || err->code == ERR_TOO_BIG ||
+           err->code == ERR_DENIED || err->code == ERR_QUOTA;
+}
+
 static void on_step(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
     struct err problem = first_error(p, err);
     p->call = NULL;
-    if (problem.code != ERR_NONE)
-        finish(p, &problem);
-    else
+    if (problem.code == ERR_NONE)
         p->next(p);
+    else if (p->made && is_refusal(&problem))
+        take_back(p, &problem);
+    else
+        finish(p, &problem);
 }
 
 static void ask(struct put_op *p, const char *operation, size_t count, bool once,
@@ -90,6 +105,43 @@ static void ask(struct put_op *p, const char *operation, size_t count, bool once
                                          .once = once,
                                          .ret_unknown = once ? &p->unknown : NULL,
                                      });
+}
+
+/* --- taken back
+ * --------------------------------------------------------------------------------------------------------------- */
+
+static bool write_take_back(void *ud, struct xml_writer *w, bool slow)
+{
+    struct put_op *p = ud;
+    (void)slow;
+    p->answer.answered = 0;
+    xml_open(w, "m:DeleteItem");
+    xml_attr_lit(w, "DeleteType", "HardDelete");
+    if (p->kind == FOLDER_CALENDAR) /* whoever was invited when the item was made is told */
+        xml_attr_lit(w, "SendMeetingCancellations", p->notify && p->wanted.is_meeting ? "SendOnlyToAll" : "SendToNone");
+    xml_attr_lit(w, "AffectedTaskOccurrences", "AllOccurrences");
+    xml_open(w, "m:ItemIds");
+    ews_write_item_id(w, p->id);
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
+static void on_taken_back(void *ud, const struct err *err)
+{
+    struct put_op *p = ud;
+    struct err problem = first_error(p, err);
+    p->call = NULL;
+    if (problem.code != ERR_NONE && problem.code != ERR_NOT_FOUND)
+        log_warn("ews", p->ews->config.name, "an event that was refused could not be taken back and is half there: %s",
+                 problem.text);
+    finish(p, &p->refusal);
+}
+
+static void take_back(struct put_op *p, const struct err *refusal)
+{
+    p->refusal = *refusal;
+    ask(p, "DeleteItem", 1, false, write_take_back, on_taken_back);
 }
 
 /* --- read back
@@ -114,36 +166,6 @@ static void on_read(void *ud, const struct err *err)
 static void read_back(struct put_op *p)
 {
     ews_getter_start(&p->getter, p->ews, &p->op.arena, p->kind == FOLDER_TASKS, &p->id, 1, on_read, p);
-}
-
-/* --- deleted occurrences
- * -------------------------------------------------------------------------------------------------------- */
-
-static bool write_deleted(void *ud, struct xml_writer *w, bool slow)
-{
-    struct put_op *p = ud;
-    (void)slow;
-    p->answer.answered = 0;
-    xml_open(w, "m:DeleteItem");
-    xml_attr_lit(w, "DeleteType", "MoveToDeletedItems");
-    xml_attr_lit(w, "SendMeetingCancellations", invitations(p, EVENT_PART_EXCEPTIONS));
-    xml_attr_lit(w, "AffectedTaskOccurrences", "SpecifiedOccurrenceOnly");
-    xml_open(w, "m:ItemIds");
-    for (size_t i = 0; i < p->deleted_count; i++)
-        ews_event_write_occurrence_id(w, p->id,
-                                      event_index_of(&p->wanted, p->wanted.exceptions[p->deleted[i]].original));
-    xml_close(w);
-    xml_close(w);
-    return true;
-}
-
-static void delete_occurrences(struct put_op *p)
-{
-    p->next = read_back;
-    if (p->deleted_count)
-        ask(p, "DeleteItem", p->deleted_count, false, write_deleted, on_step);
-    else
-        read_back(p);
 }
 
 /* --- changed occurrences
@@ -199,6 +221,36 @@ static bool write_changed(void *ud, struct xml_writer *w, bool slow)
     return true;
 }
 
+static void change_occurrences(struct put_op *p)
+{
+    p->next = read_back;
+    if (p->changed_count)
+        ask(p, "UpdateItem", p->changed_count, false, write_changed, on_step);
+    else
+        read_back(p);
+}
+
+/* --- deleted occurrences
+ * -------------------------------------------------------------------------------------------------------- */
+
+static bool write_deleted(void *ud, struct xml_writer *w, bool slow)
+{
+    struct put_op *p = ud;
+    (void)slow;
+    p->answer.answered = 0;
+    xml_open(w, "m:DeleteItem");
+    xml_attr_lit(w, "DeleteType", "MoveToDeletedItems");
+    xml_attr_lit(w, "SendMeetingCancellations", invitations(p, EVENT_PART_EXCEPTIONS));
+    xml_attr_lit(w, "AffectedTaskOccurrences", "SpecifiedOccurrenceOnly");
+    xml_open(w, "m:ItemIds");
+    for (size_t i = 0; i < p->deleted_count; i++)
+        ews_event_write_occurrence_id(w, p->id,
+                                      event_index_of(&p->wanted, p->wanted.exceptions[p->deleted[i]].original));
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
 /* What of the exceptions has to be told. */
 static void plan_exceptions(struct put_op *p)
 {
@@ -214,14 +266,14 @@ static void plan_exceptions(struct put_op *p)
     }
 }
 
-static void change_occurrences(struct put_op *p)
+static void delete_occurrences(struct put_op *p)
 {
     plan_exceptions(p);
-    p->next = delete_occurrences;
-    if (p->changed_count)
-        ask(p, "UpdateItem", p->changed_count, false, write_changed, on_step);
+    p->next = change_occurrences;
+    if (p->deleted_count)
+        ask(p, "DeleteItem", p->deleted_count, false, write_deleted, on_step);
     else
-        delete_occurrences(p);
+        change_occurrences(p);
 }
 
 /* --- attachments of the master
@@ -297,11 +349,11 @@ static bool write_new(void *ud, struct xml_writer *w, bool slow)
 static void add_attachments(struct put_op *p)
 {
     size_t n = p->made ? 0 : count_new(p); /* a new item has brought its own */
-    p->next = change_occurrences;
+    p->next = delete_occurrences;
     if (n)
         ask(p, "CreateAttachment", n, true, write_new, on_step);
     else
-        change_occurrences(p);
+        delete_occurrences(p);
 }
 
 static void drop_attachments(struct put_op *p)
@@ -518,74 +570,4 @@ struct op *ews_event_put(struct backend *b, const struct event_put *request, op_
     if (p->has_base)
         event_copy(&p->base, request->base, arena);
     return &p->op;
-}
-
-/* --- deleting
- * --------------------------------------------------------------------------------------------------------------------------------
- */
-
-struct remove_op {
-    struct op op;
-    struct ews *ews;
-    struct ews_call *call;
-    struct str id;
-    bool notify;
-    struct ews_done done[1];
-    struct ews_done_list answer;
-};
-
-static bool write_remove(void *ud, struct xml_writer *w, bool slow)
-{
-    struct remove_op *r = ud;
-    (void)slow;
-    r->answer.answered = 0;
-    xml_open(w, "m:DeleteItem");
-    xml_attr_lit(w, "DeleteType", "MoveToDeletedItems");
-    xml_attr_lit(w, "SendMeetingCancellations", r->notify ? "SendToAllAndSaveCopy" : "SendToNone");
-    xml_attr_lit(w, "AffectedTaskOccurrences", "AllOccurrences");
-    xml_open(w, "m:ItemIds");
-    ews_write_item_id(w, r->id);
-    xml_close(w);
-    xml_close(w);
-    return true;
-}
-
-static void on_removed(void *ud, const struct err *err)
-{
-    struct remove_op *r = ud;
-    struct err problem = *err;
-    r->call = NULL;
-    if (problem.code == ERR_NONE)
-        ews_done_check(&r->answer, &problem);
-    struct err *each = arena_array(&r->op.arena, 1, sizeof(*each));
-    each[0] = problem;
-    r->op.reply->items_done.each = each;
-    r->op.reply->items_done.count = 1;
-    op_finish_err(&r->op, &problem);
-}
-
-static void start_remove(struct op *op)
-{
-    struct remove_op *r = (struct remove_op *)op;
-    r->answer = (struct ews_done_list){.operation = "DeleteItem", .arena = &op->arena, .list = r->done, .count = 1};
-    r->call = ews_call_start(r->ews, &(struct ews_call_opts){.operation = "DeleteItem",
-                                                             .write = write_remove,
-                                                             .reader = &ews_done_reader,
-                                                             .reader_ud = &r->answer,
-                                                             .on_done = on_removed,
-                                                             .ud = r,
-                                                             .batch = true});
-}
-
-struct op *ews_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
-                            struct str change, bool notify, op_cb *cb, void *ud)
-{
-    static const struct op_class class = {"ews.event-remove", sizeof(struct remove_op), start_remove, NULL};
-    struct remove_op *r = (struct remove_op *)op_new(b->loop, &class, cb, ud);
-    (void)folder_id;
-    (void)change;
-    r->ews = (struct ews *)b;
-    r->id = arena_str(&r->op.arena, id);
-    r->notify = notify && kind == FOLDER_CALENDAR;
-    return &r->op;
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """CalDAV: discovery, objects, conditions, sync, and what the server has afterwards."""
+import kinds
 import pytest
 
 from bridge import poll
@@ -149,6 +150,33 @@ def test_series_with_exceptions(dav, exchange):
     assert dav.put(path, text).status == 204
     found = exchange.occurrences("2026-11-01T00:00:00Z", "2027-03-01T00:00:00Z")
     assert [o["start"][:16] for o in found] == ["2026-12-01T09:00", "2026-12-08T09:00", "2026-12-15T09:00", "2026-12-22T09:00"]
+
+
+OVERRIDE = ("BEGIN:VEVENT\r\nUID:s\r\nDTSTAMP:20261101T000000Z\r\nRECURRENCE-ID;TZID=Europe/Berlin:{}T100000\r\n"
+            "DTSTART;TZID=Europe/Berlin:{}T140000\r\nDTEND;TZID=Europe/Berlin:{}T150000\r\nSUMMARY:Later\r\nEND:VEVENT\r\n")
+
+
+def test_an_occurrence_moves_to_where_a_deleted_one_was(dav, exchange):
+    text = event("s", "RRULE:FREQ=DAILY;COUNT=4", "EXDATE;TZID=Europe/Berlin:20261203T100000")
+    answer = dav.put(dav.calendar() + "s.ics", text.replace("END:VCAL", OVERRIDE.format(20261202, 20261203, 20261203) + "END:VCAL"))
+    assert answer.status == 201, answer.body
+    found = exchange.occurrences("2026-11-01T00:00:00Z", "2027-03-01T00:00:00Z")
+    assert [o["start"][:16] for o in found] == ["2026-12-01T09:00", "2026-12-03T13:00", "2026-12-04T09:00"]
+
+
+def test_a_new_series_that_is_refused_half_way_is_not_there(stage):
+    """Over EWS, where exceptions are requests of their own."""
+    exchange = kinds.EWS.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+    exchange.fault(op="UpdateItem", do="error", code="ErrorOccurrenceCrossingBoundary")
+    text = event("s", "RRULE:FREQ=WEEKLY;COUNT=4").replace("END:VCAL", OVERRIDE.format(*[20261208] * 3) + "END:VCAL")
+    answer = dav.put(dav.calendar() + "s.ics", text)
+    assert (answer.status, answer.precondition()) == (403, "valid-calendar-object-resource"), answer.body
+    assert exchange.events() == [] and dav.etags(dav.calendar()) == {}
+    answer = dav.put(dav.calendar() + "s.ics", text)
+    assert answer.status == 201, answer.body
+    assert len(exchange.events()) == 1 and dav.get(dav.calendar() + "s.ics").text() == text
+    dav.close()
 
 
 @pytest.mark.parametrize("what", ["RRULE:FREQ=HOURLY", "RRULE:FREQ=MONTHLY;BYMONTHDAY=1,15", "RDATE:20261205T100000Z"])

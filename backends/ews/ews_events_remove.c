@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deleting calendar items and tasks, with all their occurrences. */
+#include "backends/ews/ews_events.h"
+#include "backends/ews/ews_write.h"
+
+struct remove_op {
+    struct op op;
+    struct ews *ews;
+    struct ews_call *call;
+    struct str id;
+    bool notify;
+    struct ews_done done[1];
+    struct ews_done_list answer;
+};
+
+static bool write_remove(void *ud, struct xml_writer *w, bool slow)
+{
+    struct remove_op *r = ud;
+    (void)slow;
+    r->answer.answered = 0;
+    xml_open(w, "m:DeleteItem");
+    xml_attr_lit(w, "DeleteType", "MoveToDeletedItems");
+    xml_attr_lit(w, "SendMeetingCancellations", r->notify ? "SendToAllAndSaveCopy" : "SendToNone");
+    xml_attr_lit(w, "AffectedTaskOccurrences", "AllOccurrences");
+    xml_open(w, "m:ItemIds");
+    ews_write_item_id(w, r->id);
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
+static void on_removed(void *ud, const struct err *err)
+{
+    struct remove_op *r = ud;
+    struct err problem = *err;
+    r->call = NULL;
+    if (problem.code == ERR_NONE)
+        ews_done_check(&r->answer, &problem);
+    struct err *each = arena_array(&r->op.arena, 1, sizeof(*each));
+    each[0] = problem;
+    r->op.reply->items_done.each = each;
+    r->op.reply->items_done.count = 1;
+    op_finish_err(&r->op, &problem);
+}
+
+static void start_remove(struct op *op)
+{
+    struct remove_op *r = (struct remove_op *)op;
+    r->answer = (struct ews_done_list){.operation = "DeleteItem", .arena = &op->arena, .list = r->done, .count = 1};
+    r->call = ews_call_start(r->ews, &(struct ews_call_opts){.operation = "DeleteItem",
+                                                             .write = write_remove,
+                                                             .reader = &ews_done_reader,
+                                                             .reader_ud = &r->answer,
+                                                             .on_done = on_removed,
+                                                             .ud = r,
+                                                             .batch = true});
+}
+
+struct op *ews_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
+                            struct str change, bool notify, op_cb *cb, void *ud)
+{
+    static const struct op_class class = {"ews.event-remove", sizeof(struct remove_op), start_remove, NULL};
+    struct remove_op *r = (struct remove_op *)op_new(b->loop, &class, cb, ud);
+    (void)folder_id;
+    (void)change;
+    r->ews = (struct ews *)b;
+    r->id = arena_str(&r->op.arena, id);
+    r->notify = notify && kind == FOLDER_CALENDAR;
+    return &r->op;
+}
