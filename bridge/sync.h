@@ -16,9 +16,8 @@
  *
  * Errors: transient ones are retried with exponential back-off (SYNC_RETRY_MIN_MS to SYNC_RETRY_MAX_MS, or what the
  * server asks for); a full disk of our own is tried every SYNC_DISK_MS; ERR_AUTH, ERR_DENIED, ERR_POLICY stop the
- * engine until sync_kick() or SYNC_STOPPED_MS has passed (retry_after_s where a
- * Kerberos ticket is missing). Every outcome goes to the account's health, logged when it
- * changes.
+ * engine until sync_kick() or SYNC_STOPPED_MS has passed (retry_after_s where a Kerberos ticket is missing). Every
+ * outcome goes to the account's health, logged when it changes.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -94,14 +94,17 @@ static bool proxy_refused(struct http_request *r, struct err *ret_err)
 /* The server's part of a handshake that our certificate, or its absence, ended: RFC 8446 6.2. OpenSSL tells it by the
  * words "alert certificate expired". It may come with the first answer only (TLS 1.3), so libcurl has no code for it.
  */
-static bool certificate_refused(struct http_request *r, struct err *ret_err)
+static bool certificate_refused(struct http_request *r, CURLcode result, struct err *ret_err)
 {
     static const char *const alerts[] = {"certificate required",    "bad certificate",     "certificate expired",
                                          "certificate revoked",     "certificate unknown", "unknown ca",
-                                         "unsupported certificate", "access denied"};
+                                         "unsupported certificate", "access denied",       "handshake failure"};
     struct str text = str_from(r->message);
     text = str_skip(text, str_find(text, STR(" alert ")));
-    for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++) {
+    size_t count = sizeof(alerts) / sizeof(alerts[0]);
+    if (result == CURLE_SSL_CONNECT_ERROR)
+        count--; /* the last may be about ciphers there; afterwards it ends a renegotiation (RFC 5246 7.4.6) */
+    for (size_t i = 0; i < count; i++) {
         if (str_find(text, str_from(alerts[i])) == (size_t)-1)
             continue;
         if (r->client->client_cert)
@@ -133,10 +136,12 @@ void http_request_describe(struct http_request *r, CURLcode result, struct err *
         http_request_has_ticket(r);
     if (r->err.code != ERR_NONE) {
         *ret_err = r->err;
-    } else if (result != CURLE_OK && !proxy_refused(r, ret_err) && !certificate_refused(r, ret_err)) {
+    } else if (result != CURLE_OK && !proxy_refused(r, ret_err) && !certificate_refused(r, result, ret_err)) {
         err_set(ret_err, code_of(result), "%s", r->message[0] ? r->message : curl_easy_strerror(result));
         if (result == CURLE_PEER_FAILED_VERIFICATION)
             err_prefix(ret_err, "the server's certificate is not trusted (see ca-file): ");
+        else if (result == CURLE_SSL_CERTPROBLEM)
+            err_prefix(ret_err, "client-cert and client-key: ");
     }
     if (ret_err->code != ERR_NONE)
         http_name_host(r, ret_err);

@@ -4,6 +4,7 @@
     bridge = stage.bridge(oauth_account("work", exchange))
     with bridge.begin("login", "work", "--no-browser") as login: ...
 """
+import json
 import os
 import re
 import smtplib
@@ -147,6 +148,16 @@ def send(bridge, name, sender, to, message=None):
     with smtplib.SMTP_SSL("localhost", bridge.smtp_port, context=context, timeout=60) as smtp:
         smtp.login(name, LOCAL_PASSWORD)
         smtp.sendmail(sender, [to], message or f"From: {sender}\r\nTo: {to}\r\nSubject: sent by {name}\r\n\r\nx\r\n")
+
+
+def status(bridge, name="work"):
+    return next(a for a in json.loads(bridge.cli("status", "--json").stdout)["accounts"] if a["name"] == name)
+
+
+def wait_state(bridge, name, state):
+    """What status says of an account in that state."""
+    poll(60, lambda: status(bridge, name)["state"] == state, lambda: json.dumps(status(bridge, name)) + bridge.tail())
+    return status(bridge, name)["text"]
 
 
 class Stage:

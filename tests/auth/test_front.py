@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kerberos and NTLM for real: a KDC, and a web server in front of the stand-in that signs people in (front.py)."""
-import json
-
 import front
 import pytest
 import rig
-from rig import PASSWORD, poll
+from rig import PASSWORD, poll, status, wait_state
 
 KERBEROS, NTLM = "kerberos", "ntlm"
 
@@ -50,10 +48,6 @@ def bridge_for(stage, realm, authority, server, auth, *backends, password=PASSWO
             account.keys["password-file"] = bridge.secret("ntlm", password)
     bridge.environment = realm.client_environment
     return bridge.start() if start else bridge
-
-
-def status(bridge, name):
-    return next(a for a in json.loads(bridge.cli("status", "--json").stdout)["accounts"] if a["name"] == name)
 
 
 def read_all(bridge, name):
@@ -129,11 +123,6 @@ def test_servers_that_forget(stage, fronts, realm, authority, auth, options):
 def attempts(server):
     """Requests that showed credentials, first legs of NTLM apart."""
     return [r for r in server.requests() if r["scheme"] != "-" and not (r["scheme"] == "NTLM" and r["before"] == 0)]
-
-
-def wait_state(bridge, name, state):
-    poll(60, lambda: status(bridge, name)["state"] == state, lambda: json.dumps(status(bridge, name)) + bridge.tail())
-    return status(bridge, name)["text"]
 
 
 @pytest.mark.parametrize("backend", ["ews", "eas"])

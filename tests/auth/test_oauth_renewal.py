@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens are renewed in time, by one request, and never lost: not by a crash, a failing login server or a full disk."""
-import json
 import os
 import re
 import signal
 
 import pytest
 import rig
-from rig import BEARER, USER, oauth_account, oauth_keys, poll, sign_in
+from rig import BEARER, USER, oauth_account, oauth_keys, poll, sign_in, status
 
 
 def start(stage, accounts=1, corpus=3, backend="ews", login=None, **options):
@@ -22,11 +21,6 @@ def start(stage, accounts=1, corpus=3, backend="ews", login=None, **options):
     bridge.write_config()
     sign_in(bridge, login or "work")
     return server, bridge.start()
-
-
-def status(bridge, name="work"):
-    result = bridge.cli("status", "--json")
-    return next(a for a in json.loads(result.stdout)["accounts"] if a["name"] == name)
 
 
 def unauthorized(server, since=0):

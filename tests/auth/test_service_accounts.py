@@ -7,7 +7,7 @@ import time
 
 import pytest
 import rig
-from rig import BEARER, PASSWORD, poll, send
+from rig import BEARER, PASSWORD, poll, send, status
 
 SERVICE = "svc@example.com"
 PEOPLE = ("bob", "carol", "dave")
@@ -33,10 +33,6 @@ def bridge_for(stage, server, *accounts, password=PASSWORD, **kwargs):
     if not bridge.logins:
         bridge.logins = {"corp": {"user": SERVICE, "auth": "basic", "password-file": bridge.secret("svc", password)}}
     return bridge.start()
-
-
-def status(bridge, name):
-    return next(a for a in json.loads(bridge.cli("status", "--json").stdout)["accounts"] if a["name"] == name)
 
 
 def subjects(bridge, name):
