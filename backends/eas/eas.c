@@ -197,6 +197,17 @@ void eas_facts(const struct backend *base, struct backend_facts *ret)
     eas_push_facts(b, ret);
 }
 
+unsigned eas_filter(const struct eas_backend *b, enum folder_kind kind)
+{
+    return kind == FOLDER_CALENDAR ? b->state.calendar_filter : kind == FOLDER_TASKS ? 0 : b->state.filter;
+}
+
+/* Both age filters as one number: sync states of others are void. */
+static unsigned filters(const struct eas_backend *b)
+{
+    return b->state.filter + 10 * b->state.calendar_filter;
+}
+
 /* --- which folders have been synchronised ------------------------------------------------------------------------ */
 
 #define SYNCED_KEY STR("eas.synced")
@@ -205,7 +216,7 @@ void eas_facts(const struct backend *base, struct backend_facts *ret)
 
 static void write_partnership(const struct eas_backend *b, struct buf *out)
 {
-    buf_printf(out, "%s %u %u\n", eas_version_name(b->state.version), b->state.epoch, b->state.filter);
+    buf_printf(out, "%s %u %u\n", eas_version_name(b->state.version), b->state.epoch, filters(b));
 }
 
 void eas_folder_synced(struct eas_backend *b, struct eas_folder *f)
@@ -268,7 +279,7 @@ bool eas_cursor_read(const struct eas_backend *b, struct str cursor, struct str 
     struct buf prefix = BUF_INIT(128);
     bool ok;
 
-    buf_printf(&prefix, "1 %s %u %u ", eas_version_name(b->state.version), b->state.epoch, b->state.filter);
+    buf_printf(&prefix, "1 %s %u %u ", eas_version_name(b->state.version), b->state.epoch, filters(b));
     ok = str_starts(cursor, buf_view(&prefix)) && cursor.n > prefix.n;
     if (ok)
         *ret_key = str_skip(cursor, prefix.n);
@@ -278,7 +289,7 @@ bool eas_cursor_read(const struct eas_backend *b, struct str cursor, struct str 
 
 struct str eas_cursor_write(const struct eas_backend *b, struct arena *arena, struct str key)
 {
-    return arena_printf(arena, "1 %s %u %u %.*s", eas_version_name(b->state.version), b->state.epoch, b->state.filter,
+    return arena_printf(arena, "1 %s %u %u %.*s", eas_version_name(b->state.version), b->state.epoch, filters(b),
                         STR_ARG(key));
 }
 

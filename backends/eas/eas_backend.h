@@ -187,6 +187,8 @@ struct op *eas_free_busy(struct backend *b, const struct str *addresses, size_t 
 struct op *eas_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent,
                       op_cb *cb, void *ud);
 
+/* FilterType of a folder of this kind: how far back the policy lets it be seen. */
+unsigned eas_filter(const struct eas_backend *b, enum folder_kind kind);
 /* How answers of this server for a folder of this kind are to be read. */
 struct eas_sync_options eas_sync_options(const struct eas_backend *b, enum folder_kind kind);
 

@@ -49,10 +49,10 @@ void eas_collection_open(struct eas_writer *w, struct str key, struct str folder
     eas_write_text(w, AirSync_CollectionId, folder_id);
 }
 
-static void event_options(struct eas_writer *w)
+static void event_options(struct eas_writer *w, unsigned filter)
 {
     eas_write_open(w, AirSync_Options);
-    eas_write_uint(w, AirSync_FilterType, 0);
+    eas_write_uint(w, AirSync_FilterType, filter);
     eas_write_open(w, AirSyncBase_BodyPreference);
     eas_write_uint(w, AirSyncBase_Type, BODY_TEXT);
     eas_write_close(w);
@@ -62,7 +62,7 @@ static void event_options(struct eas_writer *w)
 void eas_collection_options(struct eas_writer *w, enum folder_kind kind, unsigned filter)
 {
     if (!eas_is_mail(kind)) {
-        event_options(w);
+        event_options(w, filter);
         return;
     }
     eas_write_open(w, AirSync_Options);

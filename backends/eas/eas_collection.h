@@ -29,8 +29,8 @@ static inline bool eas_is_mail(enum folder_kind kind)
 }
 /* Up to CollectionId; what follows must keep the order DeletesAsMoves, GetChanges, WindowSize, Options, Commands. */
 void eas_collection_open(struct eas_writer *w, struct str key, struct str folder_id);
-/* A block of options replaces the one before, on the server and for good: it is always the whole one. `filter`: of
- * mail; calendars and task lists come whole, their descriptions as plain text. */
+/* A block of options replaces the one before, on the server and for good: it is always the whole one. `filter`:
+ * eas_filter() of the kind. Descriptions of events and tasks come as plain text. */
 void eas_collection_options(struct eas_writer *w, enum folder_kind kind, unsigned filter);
 /* Email:Flag of an item: raised or not; `since`: with dates from then on, TIME_NONE: without. */
 void eas_write_flag(struct eas_writer *w, bool set, int64_t since_ms);

@@ -85,7 +85,7 @@ static bool write_sync(void *ud, struct eas_writer *w, struct err *err)
     begin_answer(g);
     eas_collection_open(w, g->key, g->folder_id);
     eas_write_uint(w, AirSync_GetChanges, 0);
-    eas_collection_options(w, g->kind, g->b->state.filter);
+    eas_collection_options(w, g->kind, eas_filter(g->b, g->kind));
     eas_write_open(w, AirSync_Commands);
     for (size_t i = 0; i < g->asked_count; i++) {
         eas_write_open(w, AirSync_Fetch);

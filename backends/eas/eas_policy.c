@@ -99,6 +99,8 @@ bool eas_policy_setting(struct eas_policy *policy, enum eas_tag tag, struct str 
         policy->has_password = true;
     if (tag == Provision_MaxEmailAgeFilter && eas_number(value) <= 5)
         policy->email_age = (unsigned)eas_number(value);
+    if (tag == Provision_MaxCalendarAgeFilter && eas_number(value) >= 4 && eas_number(value) <= 7)
+        policy->calendar_age = (unsigned)eas_number(value);
     if (s->unmet && (!s->password || policy->has_password) && policy->unmet_count < EAS_POLICY_UNMET_MAX)
         policy->unmet[policy->unmet_count++] = s->unmet;
     return true;

@@ -7,8 +7,8 @@
  *
  * What restricts a feature that exbridge does not have (camera, Bluetooth, text messages, ...) counts as enforced
  * (MS-ASPROV 3.2.5.1.1). What would need control over the machine or over the mail clients (a device password,
- * encryption of the device, a lock after inactivity, no IMAP) is not met and is never claimed. The age filter for mail
- * is obeyed.
+ * encryption of the device, a lock after inactivity, no IMAP) is not met and is never claimed. The age filters for
+ * mail and calendars are obeyed.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +32,8 @@ struct eas_policy {
     size_t unmet_count;
     size_t demanded; /* settings that restrict anything at all */
     bool has_password;
-    unsigned email_age; /* MaxEmailAgeFilter: a FilterType, 0 = all */
+    unsigned email_age;    /* MaxEmailAgeFilter: a FilterType, 0 = all */
+    unsigned calendar_age; /* MaxCalendarAgeFilter, the same; 4 to 7 */
 };
 
 /* Rules for EASProvisionDoc; ud of the answer must begin with struct eas_policy. */

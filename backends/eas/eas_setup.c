@@ -227,8 +227,8 @@ static void take_key(struct eas_backend *b, const char *key)
     struct eas_setup *setup = &b->setup;
 
     memcpy(b->state.policy_key, key, strlen(key) + 1);
-    if (b->state.filter != setup->answer.policy.email_age)
-        b->state.filter = setup->answer.policy.email_age; /* cursors carry it: the folders are synchronised anew */
+    b->state.filter = setup->answer.policy.email_age; /* cursors carry them: the folders are synchronised anew */
+    b->state.calendar_filter = setup->answer.policy.calendar_age;
     setup->need_policy = false;
     setup->refused = (struct err){0};
     save_and_go_on(b);

@@ -74,6 +74,8 @@ static void read_line(struct eas_state *state, const struct backend_config *conf
         state->epoch = n;
     else if (str_is(name, "filter") && str_to_u32(line, &n) && n <= 5)
         state->filter = n;
+    else if (str_is(name, "calendar-filter") && str_to_u32(line, &n) && n <= 7)
+        state->calendar_filter = n;
     else if (str_is(name, "told"))
         state->device_told = str_is(line, "1");
     else if (str_is(name, "server"))
@@ -100,7 +102,7 @@ bool eas_state_load(struct eas_state *state, const struct backend_config *config
     if (!same_server) { /* a new account, or its address was changed by hand: nothing of the old server counts but the
                            device */
         state->version = 0;
-        state->filter = 0;
+        state->filter = state->calendar_filter = 0;
         state->device_told = false;
         state->epoch++;
         set_text(state->policy_key, sizeof(state->policy_key), STR("0"));
@@ -121,9 +123,11 @@ bool eas_state_save(const struct eas_state *state, const struct backend_config *
     struct buf record = BUF_INIT(RECORD_MAX);
     bool ok;
 
-    buf_printf(&record, "device %s\nversion %s\nepoch %u\nfilter %u\ntold %d\npolicy %s\nserver %s\nurl %s\n",
-               state->device_id, eas_version_name(state->version), state->epoch, state->filter, state->device_told,
-               state->policy_key, config->url, state->url);
+    buf_printf(&record,
+               "device %s\nversion %s\nepoch %u\nfilter %u\ncalendar-filter %u\ntold %d\npolicy %s\n"
+               "server %s\nurl %s\n",
+               state->device_id, eas_version_name(state->version), state->epoch, state->filter, state->calendar_filter,
+               state->device_told, state->policy_key, config->url, state->url);
     ok = record.failed ? err_set(err, ERR_INVALID, "the server's address is too long")
                        : host->persist_put(host->ud, RECORD_KEY, buf_view(&record), err);
     buf_done(&record);

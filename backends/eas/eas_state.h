@@ -20,9 +20,10 @@ struct eas_state {
     unsigned version;   /* 121, 140, 141, 160, 161; 0 = not negotiated */
     unsigned epoch;     /* grows when the server wants all sync states thrown away: cursors of other epochs are stale */
     unsigned filter;    /* FilterType that the policy demands; 0 = all mail */
-    bool device_told;   /* DeviceInformation was taken */
-    char policy_key[65]; /* "0" = none */
-    char *url;           /* in use: the configured one, or where the server sent us from there */
+    unsigned calendar_filter; /* of calendars */
+    bool device_told;         /* DeviceInformation was taken */
+    char policy_key[65];      /* "0" = none */
+    char *url;                /* in use: the configured one, or where the server sent us from there */
 };
 
 /* Reads the record, or makes a new device id and stores it. ERR_DISK when that fails. */

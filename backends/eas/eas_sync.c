@@ -389,7 +389,7 @@ static bool write_request(void *ud, struct eas_writer *w, struct err *err)
     if (s->key.n > 0) { /* with key 0 there must be none of these */
         eas_write_uint(w, AirSync_GetChanges, 1);
         eas_write_uint(w, AirSync_WindowSize, s->window);
-        eas_collection_options(w, s->kind, s->b->state.filter);
+        eas_collection_options(w, s->kind, eas_filter(s->b, s->kind));
     } else {
         s->handshakes++;
     }

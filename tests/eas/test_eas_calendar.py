@@ -33,7 +33,7 @@ def server():
 def exchange(server):
     """The same server with nothing in it."""
     server.reset()
-    server.options(eas_stray_change=False)
+    server.options(eas_stray_change=False, eas_policy={})
     for folder in ("calendar", "tasks"):
         if found := server.events(folder):
             server.change("delete", nums=[one["num"] for one in found])
@@ -247,3 +247,37 @@ def test_attachments_are_named_from_16_0_on(exchange, driver):
     items, _, _ = d.sync_all(calendar)
     text = next(iter(items.values()))["ical"].replace("\r\n ", "")
     assert "ATTACH" in text and "a.txt" in text
+
+
+def test_the_policys_age_filter_is_obeyed(exchange, driver):
+    """Of a series its last occurrence counts; tasks have no age."""
+    make(exchange, "Old", start="2025-01-01T12:00:00", end="2025-01-01T13:00:00")
+    make(exchange, "Series", start="2025-01-06T12:00:00", end="2025-01-06T13:00:00",
+         recurrence={"kind": "weekly", "start": "2025-01-06", "days": ["Monday"]})
+    exchange.event("create", folder="tasks", event={"subject": "Old", "due": "2025-01-01"})
+    d, calendar = opened(exchange, driver)
+    items, last, _ = d.sync_all(calendar)
+    assert subjects(items) == ["Old", "Series"]
+    exchange.options(eas_policy={"MaxCalendarAgeFilter": "4"}, eas_policy_serial=7)
+    assert d.sync(calendar, last["cursor"])["err"] == "stale"
+    items, _, _ = d.sync_all(calendar)
+    assert subjects(items) == ["Series"]
+    d.stop()
+    d = driver(exchange)  # it is remembered
+    d.kind("calendar")
+    items, _, _ = d.sync_all(calendar)
+    assert subjects(items) == ["Series"]
+    tasks = d.folder(kind="tasks")
+    d.kind("tasks")
+    items, _, _ = d.sync_all(tasks)
+    assert subjects(items) == ["Old"] and exchange.violations() == []
+
+
+@pytest.mark.parametrize("kind", ("calendar", "tasks"))
+def test_push(exchange, driver, kind):
+    d, folder = opened(exchange, driver, kind=kind)
+    _, last, _ = d.sync_all(folder)
+    d.watch(folder)
+    exchange.event("create", folder=kind, event={"subject": "New", **(NOON if kind == "calendar" else {"due": "2026-03-10"})})
+    assert d.wait("watch")["folders"] == [folder]
+    assert subjects({i["id"]: i for i in d.sync(folder, last["cursor"])["list"]}) == ["New"]
