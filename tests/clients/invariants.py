@@ -123,6 +123,18 @@ class Ledger:
         with self.lock:
             self.lost_sight([m.token for m in self.messages.values() if m.where is not None and any(map(test, m.where))])
 
+    def leaving(self, mailbox, target):
+        """What is in one may be in the other from now on."""
+        with self.lock:
+            self.moving([m.token for m in self.messages.values() if m.where is not None and mailbox in m.where], target)
+
+    def renamed(self, mailbox, name):
+        """For certain; leaving() was called before."""
+        with self.lock:
+            for message in self.messages.values():
+                if message.where is not None and mailbox in message.where:
+                    message.where = message.where - {mailbox} | {name}
+
     def may_be_gone(self, mailbox):
         """With the mailbox that they may be in."""
         with self.lock:

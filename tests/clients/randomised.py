@@ -313,15 +313,17 @@ class Client(threading.Thread):
 
     def expunge_all(self, rnd, token):
         """What anybody marked as deleted here."""
-        self.ledger.leaving_mailboxes(lambda name: name == self.session.mailbox)
+        self.ledger.leaving(self.session.mailbox, self.play.kind.expunged)
         self.told("EXPUNGE", self.session.run("EXPUNGE")[0])
 
     def append(self, rnd, token, hang_up=False, count=1):
         mailbox = rnd.choice(STABLE)
-        flags = rnd.sample(self.play.flags, rnd.randint(0, 2))
+        if self.play.kind.draft and not self.play.kind.append and rnd.random() < 0.7:
+            mailbox = "Drafts"
+        flags = rnd.sample(self.play.flags, rnd.randint(0, 2)) + ["\\Draft"] * (mailbox == "Drafts")
         mails = {each: mail(each, rnd) for each in [token, *(f"{token}-{n}" for n in range(2, count + 1))]}
         for each, data in mails.items():
-            self.ledger.add(Message(each, data, mailbox, flags, most=int(self.play.kind.append)))
+            self.ledger.add(Message(each, data, mailbox, flags, most=int(self.play.kind.append or mailbox == "Drafts")))
         self.try_append(("append", token, mailbox, flags, mails), rnd if hang_up else None)
 
     def several(self, rnd, token):
@@ -348,7 +350,7 @@ class Client(threading.Thread):
                 self.ledger.saw(mailbox, int(uid[1]), number, each)
         elif status.startswith("NO [CANNOT]"):
             self.pending.remove(what)
-            self.ledger.expect(not self.play.kind.append, f"APPEND {token}: {status}")
+            self.ledger.expect(not self.play.kind.append and mailbox != "Drafts", f"APPEND {token}: {status}")
 
     def send(self, rnd, token, hang_up=False):
         data = mail(token, rnd)
@@ -404,14 +406,22 @@ class Client(threading.Thread):
                 self.mailboxes.append(name)
             return
         old = self.mailboxes.pop(rnd.randrange(len(self.mailboxes)))
+        if what == "DELETE" and not self.play.kind.keeps_deleted:
+            self.session.select(old, self.marks)
+            what = "RENAME" if self.session.mailbox != old or self.session.rows else what  # its mail would be gone for good
         if self.session.mailbox == old:
             self.session.select("INBOX", self.marks)
-        if what == "DELETE" and not self.play.kind.keeps_deleted:
+        if what == "RENAME":
+            self.ledger.leaving(old, name)
+            if self.told(f"RENAME {old} {name}", self.session.run(f'RENAME "{old}" "{name}"')[0]):
+                self.ledger.renamed(old, name)
+                self.mailboxes.append(name)
+            return
+        if self.play.kind.keeps_deleted:
+            self.ledger.leaving_mailboxes(lambda where: where == old)
+        else:
             self.ledger.may_be_gone(old)
-        self.ledger.leaving_mailboxes(lambda where: where == old)
-        command = f'RENAME "{old}" "{name}"' if what == "RENAME" else f'DELETE "{old}"'
-        if self.told(command, self.session.run(command)[0]) and what == "RENAME":
-            self.mailboxes.append(name)
+        self.told(f"DELETE {old}", self.session.run(f'DELETE "{old}"')[0])
 
 
 class World:
@@ -588,7 +598,11 @@ class Play:
             folders = invariants.Server(self.exchange).folders
             server.update(all={name: what for name, what in folders.items() if name not in self.kind.hidden})
             seen.update(all=invariants.over_imap(imap))
-            return server["all"] == seen["all"]
+            waits_for = invariants.differences(server["all"], seen["all"])
+            if waits_for != seen.get("waits_for"):
+                self.ledger.note("play", f"server and IMAP differ: {waits_for}")
+            seen.update(waits_for=waits_for)
+            return not waits_for
 
         poll(QUIET_S, agree, lambda: "server and IMAP differ: " + "\n".join(invariants.differences(server["all"], seen["all"]))
              + f"\n{self.bridge.log_path}")

@@ -433,7 +433,7 @@ def describe(tree, user):
     """What the log (and `where` of a fault rule) says of a request."""
     if tree is None:
         return {}
-    kinds = {str(f.num): f.kind or f.name for f in user.mailbox.folders.values()} if user else {}
+    kinds = {str(f.num): f.kind or f.name for f in list(user.mailbox.folders.values())} if user else {}  # others may change it
     found = {}
     if tree.name == "AirSync:Sync":
         collections = tree.all("Collections/Collection")
