@@ -100,6 +100,8 @@ static void put_mark(struct ical_maker *m, const struct event_recurrence *p)
     buf_printf(&b, "PATTERN=%d", (int)p->pattern);
     for (size_t i = 0; i < MARKS; i++) {
         unsigned v = *(const unsigned *)(const void *)((const char *)p + marks[i].at);
+        if (marks[i].at == offsetof(struct event_recurrence, first_day) && p->pattern != EVENT_WEEKLY)
+            continue; /* it says nothing there, and servers tell it or do not */
         if (v)
             buf_printf(&b, ";%s=%u", marks[i].name, v);
     }
