@@ -24,17 +24,16 @@ def sogo():
         yield rig
 
 
-class Rig:
-    """A user of SOGo's with mail in his INBOX, and a bridge."""
+class User:
+    """One of SOGo's, with mail in his INBOX."""
 
-    def __init__(self, stage, sogo, subjects):
+    def __init__(self, sogo, subjects, account="work"):
         self.sogo, self.user = sogo, f"write{next(NAMES)}"
         sogo.add_user(self.user, PASSWORD)
         sogo.create_folder(self.user, "Kept")
         self.uids = dict(zip(subjects, sogo.append(self.user, [mail(s).replace(b"\n", b"\r\n") for s in subjects])))
-        account = Account("work", None, "eas", url=sogo.eas_tls_url, user=self.user, password=PASSWORD, ca_file=sogo.ca_file,
-                          email=sogo.address(self.user))
-        self.bridge = stage.bridge(account)
+        self.account = Account(account, None, "eas", url=sogo.eas_tls_url, user=self.user, password=PASSWORD, ca_file=sogo.ca_file,
+                               email=sogo.address(self.user))
 
     def on_server(self):
         """{folder: what is in it}, as Dovecot has it."""
@@ -49,13 +48,24 @@ class Rig:
             uids = imap.uid("SEARCH", "UNDELETED")[1][0].split()
             messages = []
             for uid in uids:
-                (head, data), *_ = imap.uid("FETCH", uid, "(FLAGS BODY.PEEK[])")[1]
+                answers = imap.uid("FETCH", uid, "(FLAGS BODY.PEEK[])")[1]
+                head, data = next((a for a in answers if isinstance(a, tuple)), (b"", None))
+                if data is None:  # gone since
+                    continue
                 messages.append(Message(without_tuid(on_disk(as_mail(data, "eas"))), b"\\Seen" in head, b"\\Flagged" in head,
                                         b"\\Answered" in head))
             found[folder] = sorted(messages)
         imap.logout()
         return found
 
+
+
+class Rig(User):
+    """He, and a bridge."""
+
+    def __init__(self, stage, sogo, subjects):
+        super().__init__(sogo, subjects)
+        self.bridge = stage.bridge(self.account)
 
     def item(self, subject, folder="INBOX"):
         [found] = [m for m in self.on_server()[folder] if f"Subject: {subject}\n".encode() in m.data]
