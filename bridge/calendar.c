@@ -481,19 +481,7 @@ struct op *calendar_free_busy(struct account *a, const struct str *addresses, si
     return a->wiped ? wiped(a, cb, ud) : backend_free_busy(a->backend, addresses, count, from, to, cb, ud);
 }
 
-struct op *calendar_attachment(struct account *a, int64_t resource_pk, struct str attachment_id, op_cb *cb, void *ud)
+struct op *calendar_attachment(struct account *a, struct str attachment_id, op_cb *cb, void *ud)
 {
-    struct arena arena = {0};
-    struct store_resource r;
-    struct err err = {0};
-    struct op *op;
-    err_set(&err, ERR_NOT_FOUND, "there is no such item");
-    if (a->wiped)
-        return wiped(a, cb, ud);
-    if (store_resource_by_pk(a->store, resource_pk, &arena, &r))
-        op = backend_event_attachment(a->backend, r.server_id, attachment_id, cb, ud);
-    else
-        op = op_fail(a->loop, &err, cb, ud);
-    arena_done(&arena);
-    return op;
+    return a->wiped ? wiped(a, cb, ud) : backend_event_attachment(a->backend, STR(""), attachment_id, cb, ud);
 }

@@ -167,7 +167,7 @@ const char *account_email(const struct account *a);
 /* The zone of floating and all-day times (IANA): this machine's. Lives for ever. */
 struct str calendar_zone(void);
 /* The content of an attachment by the address that the served text gives (account_opts.dav_url, then
- * /attachments/RESOURCE_PK/ID with ID in hexadecimal). reply.content of backend.h. Cancel with op_cancel(). */
-struct op *calendar_attachment(struct account *a, int64_t resource_pk, struct str attachment_id, op_cb *cb, void *ud);
+ * /attachments/ID with ID in hexadecimal). reply.content of backend.h. Cancel with op_cancel(). */
+struct op *calendar_attachment(struct account *a, struct str attachment_id, op_cb *cb, void *ud);
 
 #endif

@@ -53,7 +53,7 @@ struct str calendar_unseal(struct account *a, struct str extra, struct arena *ar
  * ----------------------------------------------------------------------------------------------------------- */
 
 /* Attachments get an address of ours, under which calendar_attachment() has the content. */
-static void address_attachments(struct account *a, struct event_fields *f, int64_t pk, struct arena *arena)
+static void address_attachments(struct account *a, struct event_fields *f, struct arena *arena)
 {
     if (!a->opts.dav_url || !f->attachment_count)
         return;
@@ -63,7 +63,7 @@ static void address_attachments(struct account *a, struct event_fields *f, int64
         list[i] = f->attachments[i];
         if (list[i].url.n || !list[i].id.n)
             continue;
-        buf_printf(&url, "%s/attachments/%lld/", a->opts.dav_url, (long long)pk);
+        buf_printf(&url, "%s/attachments/", a->opts.dav_url);
         text_hex_add(&url, list[i].id);
         list[i].url = arena_str(arena, buf_view(&url));
         buf_done(&url);
@@ -75,17 +75,13 @@ static struct event dressed(struct account *a, const struct event *e, const stru
                             struct arena *arena)
 {
     struct event shown = *e;
-    if (!known)
-        return shown;
-    if (known->ical_uid.n)
+    if (known && known->ical_uid.n)
         shown.uid = known->ical_uid;
-    if (!known->pk)
-        return shown;
-    address_attachments(a, &shown.fields, known->pk, arena);
+    address_attachments(a, &shown.fields, arena);
     struct event_exception *list = arena_array(arena, e->exception_count + 1, sizeof(*list));
     for (size_t i = 0; i < e->exception_count; i++) {
         list[i] = e->exceptions[i];
-        address_attachments(a, &list[i].fields, known->pk, arena);
+        address_attachments(a, &list[i].fields, arena);
     }
     shown.exceptions = list;
     return shown;

@@ -2,8 +2,9 @@
 /*
  * Making and changing calendar items and tasks.
  *
- *     [retry: LOOK ->] MASTER (create, or what differs) -> ATTACHMENTS -> DELETED occurrences -> CHANGED occurrences ->
- *     READ BACK what the server made of it
+ *     [retry: LOOK ->] MASTER (create, or what differs) -> its ATTACHMENTS -> DELETED occurrences -> CHANGED
+ * occurrences
+ *     -> their ATTACHMENTS -> READ BACK what the server made of it
  *
  * A step with nothing to do is left out, so that an event without exceptions costs two requests. Deletions come first,
  * because a changed occurrence may lie where a deleted one was. When the server refuses a later step of a new item, the
@@ -35,6 +36,14 @@ struct put_op {
     size_t *changed, *deleted, changed_count, deleted_count; /* places in wanted.exceptions */
     struct ews_done_list answer;
     void (*next)(struct put_op *p);
+    const struct ews_done *changed_ids; /* of the changed occurrences, in their order */
+    size_t attached;                    /* changed occurrences whose attachments are done */
+    struct holder {                     /* whose attachments are being written */
+        struct str id;
+        const struct event_fields *wanted, *base; /* base NULL: it had none */
+        const struct event_fields *inherited;     /* the master's, which a new exception has by itself; or NULL */
+        void (*then)(struct put_op *p);
+    } holder;
     struct str found;
     struct err refusal;
 };
@@ -168,6 +177,97 @@ static void read_back(struct put_op *p)
     ews_getter_start(&p->getter, p->ews, &p->op.arena, p->kind == FOLDER_TASKS, &p->id, 1, on_read, p);
 }
 
+/* --- attachments
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+static bool has_attachment(const struct event_fields *f, const struct event_attachment *a)
+{
+    for (size_t i = 0; f && i < f->attachment_count; i++) {
+        const struct event_attachment *b = &f->attachments[i];
+        if (a->id.n ? str_eq(a->id, b->id) : str_eq(a->name, b->name) && str_eq(a->data, b->data))
+            return true;
+    }
+    return false;
+}
+
+static bool is_gone(const struct holder *h, const struct event_attachment *a)
+{
+    return a->id.n && !has_attachment(h->wanted, a);
+}
+
+static bool is_new(const struct holder *h, const struct event_attachment *a)
+{
+    return a->id.n == 0 && a->data.n && !has_attachment(h->inherited, a);
+}
+
+static size_t count_attachments(const struct holder *h, const struct event_fields *f,
+                                bool (*counts)(const struct holder *h, const struct event_attachment *a))
+{
+    size_t n = 0;
+    for (size_t i = 0; f && i < f->attachment_count; i++)
+        n += counts(h, &f->attachments[i]);
+    return n;
+}
+
+static bool write_gone(void *ud, struct xml_writer *w, bool slow)
+{
+    struct put_op *p = ud;
+    (void)slow;
+    p->answer.answered = 0;
+    xml_open(w, "m:DeleteAttachment");
+    xml_open(w, "m:AttachmentIds");
+    for (size_t i = 0; i < p->holder.base->attachment_count; i++) {
+        const struct event_attachment *a = &p->holder.base->attachments[i];
+        if (!is_gone(&p->holder, a))
+            continue;
+        xml_open(w, "t:AttachmentId");
+        xml_attr(w, "Id", a->id);
+        xml_close(w);
+    }
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
+static bool write_new(void *ud, struct xml_writer *w, bool slow)
+{
+    struct put_op *p = ud;
+    (void)slow;
+    p->answer.answered = 0;
+    xml_open(w, "m:CreateAttachment");
+    xml_open(w, "m:ParentItemId");
+    xml_attr(w, "Id", p->holder.id);
+    xml_close(w);
+    xml_open(w, "m:Attachments");
+    for (size_t i = 0; i < p->holder.wanted->attachment_count; i++)
+        if (is_new(&p->holder, &p->holder.wanted->attachments[i]))
+            ews_event_write_attachment(w, &p->holder.wanted->attachments[i]);
+    xml_close(w);
+    xml_close(w);
+    return true;
+}
+
+static void add_attachments(struct put_op *p)
+{
+    size_t n = count_attachments(&p->holder, p->holder.wanted, is_new);
+    p->next = p->holder.then;
+    if (n)
+        ask(p, "CreateAttachment", n, true, write_new, on_step);
+    else
+        p->next(p);
+}
+
+static void attach(struct put_op *p, const struct holder *holder)
+{
+    size_t n = count_attachments(holder, holder->base, is_gone);
+    p->holder = *holder;
+    p->next = add_attachments;
+    if (n)
+        ask(p, "DeleteAttachment", n, false, write_gone, on_step);
+    else
+        add_attachments(p);
+}
+
 /* --- changed occurrences
  * --------------------------------------------------------------------------------------------------------- */
 
@@ -212,7 +312,10 @@ static bool write_changed(void *ud, struct xml_writer *w, bool slow)
         else
             ews_event_write_occurrence_id(w, p->id, event_index_of(&p->wanted, x->original));
         xml_open(w, "t:Updates");
-        ews_event_write_updates(w, &p->wanted, &x->fields, p->zone, parts_of(p, x), true, &n);
+        unsigned parts = parts_of(p, x) & ~(unsigned)EVENT_PART_ATTACHMENTS;
+        if (!parts) /* only its attachments differ: it has to be an exception to have some of its own */
+            parts = EVENT_PART_SUBJECT;
+        ews_event_write_updates(w, &p->wanted, &x->fields, p->zone, parts, true, &n);
         xml_close(w);
         xml_close(w);
     }
@@ -221,9 +324,25 @@ static bool write_changed(void *ud, struct xml_writer *w, bool slow)
     return true;
 }
 
+static void attach_to_occurrences(struct put_op *p)
+{
+    if (p->attached == 0)
+        p->changed_ids = p->answer.list; /* of UpdateItem */
+    if (p->attached == p->changed_count) {
+        read_back(p);
+        return;
+    }
+    const struct event_exception *x = &p->wanted.exceptions[p->changed[p->attached]], *was = known(p, x->original);
+    attach(p, &(struct holder){.id = p->changed_ids[p->attached++].id,
+                               .wanted = &x->fields,
+                               .base = was ? &was->fields : NULL,
+                               .inherited = was ? NULL : &p->wanted.fields,
+                               .then = attach_to_occurrences});
+}
+
 static void change_occurrences(struct put_op *p)
 {
-    p->next = read_back;
+    p->next = attach_to_occurrences;
     if (p->changed_count)
         ask(p, "UpdateItem", p->changed_count, false, write_changed, on_step);
     else
@@ -276,94 +395,14 @@ static void delete_occurrences(struct put_op *p)
         change_occurrences(p);
 }
 
-/* --- attachments of the master
- * ----------------------------------------------------------------------------------------------------- */
-
-static bool has_attachment(const struct event *e, struct str id)
+static void attach_to_master(struct put_op *p)
 {
-    for (size_t i = 0; i < e->fields.attachment_count; i++)
-        if (str_eq(e->fields.attachments[i].id, id))
-            return true;
-    return false;
-}
-
-static size_t count_gone(const struct put_op *p)
-{
-    size_t n = 0;
-    for (size_t i = 0; p->has_base && i < p->base.fields.attachment_count; i++)
-        n += p->base.fields.attachments[i].id.n && !has_attachment(&p->wanted, p->base.fields.attachments[i].id);
-    return n;
-}
-
-static bool is_new(const struct event_attachment *a)
-{
-    return a->id.n == 0 && a->data.n;
-}
-
-static size_t count_new(const struct put_op *p)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < p->wanted.fields.attachment_count; i++)
-        n += is_new(&p->wanted.fields.attachments[i]);
-    return n;
-}
-
-static bool write_gone(void *ud, struct xml_writer *w, bool slow)
-{
-    struct put_op *p = ud;
-    (void)slow;
-    p->answer.answered = 0;
-    xml_open(w, "m:DeleteAttachment");
-    xml_open(w, "m:AttachmentIds");
-    for (size_t i = 0; i < p->base.fields.attachment_count; i++) {
-        struct str id = p->base.fields.attachments[i].id;
-        if (id.n == 0 || has_attachment(&p->wanted, id))
-            continue;
-        xml_open(w, "t:AttachmentId");
-        xml_attr(w, "Id", id);
-        xml_close(w);
-    }
-    xml_close(w);
-    xml_close(w);
-    return true;
-}
-
-static bool write_new(void *ud, struct xml_writer *w, bool slow)
-{
-    struct put_op *p = ud;
-    (void)slow;
-    p->answer.answered = 0;
-    xml_open(w, "m:CreateAttachment");
-    xml_open(w, "m:ParentItemId");
-    xml_attr(w, "Id", p->id);
-    xml_close(w);
-    xml_open(w, "m:Attachments");
-    for (size_t i = 0; i < p->wanted.fields.attachment_count; i++)
-        if (is_new(&p->wanted.fields.attachments[i]))
-            ews_event_write_attachment(w, &p->wanted.fields.attachments[i]);
-    xml_close(w);
-    xml_close(w);
-    return true;
-}
-
-static void add_attachments(struct put_op *p)
-{
-    size_t n = p->made ? 0 : count_new(p); /* a new item has brought its own */
-    p->next = delete_occurrences;
-    if (n)
-        ask(p, "CreateAttachment", n, true, write_new, on_step);
-    else
-        delete_occurrences(p);
-}
-
-static void drop_attachments(struct put_op *p)
-{
-    size_t n = count_gone(p);
-    p->next = add_attachments;
-    if (n)
-        ask(p, "DeleteAttachment", n, false, write_gone, on_step);
-    else
-        add_attachments(p);
+    /* A new item has brought its own. */
+    attach(p, &(struct holder){.id = p->id,
+                               .wanted = &p->wanted.fields,
+                               .base = p->has_base ? &p->base.fields : NULL,
+                               .inherited = p->made ? &p->wanted.fields : NULL,
+                               .then = delete_occurrences});
 }
 
 /* --- the master
@@ -403,7 +442,7 @@ static void on_created(void *ud, const struct err *err)
     }
     p->id = p->answer.list[0].id;
     p->made = true;
-    drop_attachments(p);
+    attach_to_master(p);
 }
 
 static bool write_update(void *ud, struct xml_writer *w, bool slow)
@@ -438,7 +477,7 @@ static void on_updated(void *ud, const struct err *err)
     }
     if (p->answer.list[0].id.n) /* of a task that recurs, the server may have made another item */
         p->id = p->answer.list[0].id;
-    drop_attachments(p);
+    attach_to_master(p);
 }
 
 /* Is there an exception that the server has and that is wanted no more? */
@@ -462,7 +501,7 @@ static void update(struct put_op *p)
     if (p->parts & ~(unsigned)(EVENT_PART_EXCEPTIONS | EVENT_PART_ATTACHMENTS))
         ask(p, "UpdateItem", 1, false, write_update, on_updated);
     else
-        drop_attachments(p);
+        attach_to_master(p);
 }
 
 static void create(struct put_op *p)
@@ -518,7 +557,7 @@ static void on_found(void *ud, const struct err *err)
     } else if (p->found.n) {
         p->id = p->found;
         p->made = true;
-        drop_attachments(p);
+        attach_to_master(p);
     } else {
         create(p);
     }

@@ -83,7 +83,7 @@ static void get_attachment(struct dav_session *s)
         dav_answer_status(s, 404);
     } else {
         s->waiting = true;
-        s->work.op = calendar_attachment(s->client.account, s->path.attachment_of, buf_view(&id), on_attachment, s);
+        s->work.op = calendar_attachment(s->client.account, buf_view(&id), on_attachment, s);
     }
     buf_done(&id);
 }

@@ -56,7 +56,6 @@ static bool strip_origin(struct str *target, struct str host)
 
 static enum dav_place place_of(const struct str *p, size_t n, struct dav_path *path)
 {
-    uint64_t pk;
     if (n == 0)
         return DAV_AT_ROOT;
     if (n == 2 && str_is(p[0], ".well-known") && str_is(p[1], "caldav"))
@@ -72,9 +71,8 @@ static enum dav_place place_of(const struct str *p, size_t n, struct dav_path *p
         return n == 3 ? DAV_AT_INBOX : n == 4 ? DAV_AT_INBOX_ITEM : DAV_AT_NOWHERE;
     if (str_is(p[2], "outbox"))
         return n == 3 ? DAV_AT_OUTBOX : DAV_AT_NOWHERE;
-    if (str_is(p[2], "attachments") && n == 5 && str_to_u64(p[3], &pk) && pk <= INT64_MAX) {
-        path->attachment_of = (int64_t)pk;
-        path->name = p[4];
+    if (str_is(p[2], "attachments") && n == 4) {
+        path->name = p[3];
         return DAV_AT_ATTACHMENT;
     }
     if (!str_is(p[2], "calendars") || n > 5)

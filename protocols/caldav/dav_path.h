@@ -12,7 +12,7 @@
  *     /dav/ACCOUNT/calendars/SEG/    a calendar or task list
  *     /dav/ACCOUNT/calendars/SEG/X   an object; X is the client's own
  *     /dav/ACCOUNT/inbox/, outbox/   RFC 6638
- *     /dav/ACCOUNT/attachments/PK/ID content of an attachment
+ *     /dav/ACCOUNT/attachments/ID    content of an attachment
  *
  * Pure. Paths are decoded once; an encoded slash, a NUL, "." and ".." are refused, so that no name means two things.
  */
@@ -43,7 +43,6 @@ enum dav_place {
 struct dav_path {
     enum dav_place place;
     struct str account, segment, name; /* decoded; in the arena */
-    int64_t attachment_of;             /* pk of the resource */
 };
 /* False: no path at all (400). A path that leads nowhere is DAV_AT_NOWHERE. Takes absolute URLs, too (Destination,
  * href): their authority has to be `host`, or empty. */

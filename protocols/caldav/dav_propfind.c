@@ -43,9 +43,8 @@ static void add_place(struct dav_session *s, enum dav_place place)
 
 static void add_resource(struct dav_session *s, const struct resource *r)
 {
-    struct dav_item item = {.path = {DAV_AT_RESOURCE, s->path.account, s->path.segment, r->name, 0},
-                            .calendar = &s->calendar,
-                            .resource = r};
+    struct dav_item item = {
+        .path = {DAV_AT_RESOURCE, s->path.account, s->path.segment, r->name}, .calendar = &s->calendar, .resource = r};
     dav_add_response(s, &s->stream.out, &item, &s->body);
 }
 

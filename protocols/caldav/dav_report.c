@@ -94,7 +94,7 @@ static void add_object(struct dav_session *s, const struct resource *found, bool
     struct buf shaped = BUF_INIT(SHAPED_MAX);
     struct event e;
     struct str text = STR_NULL;
-    struct dav_item item = {.path = {DAV_AT_RESOURCE, s->path.account, s->calendar.segment, found->name, 0},
+    struct dav_item item = {.path = {DAV_AT_RESOURCE, s->path.account, s->calendar.segment, found->name},
                             .calendar = &s->calendar,
                             .resource = found};
     bool match = true, ok = true, needs_text = filtered || s->body.wants_data;
@@ -310,7 +310,7 @@ static void sync_collection(struct dav_session *s)
         struct buf *out = dav_stream_begin(s);
         cut_to_limit(s, r);
         for (size_t i = 0; i < gone_count; i++) {
-            struct dav_path p = {DAV_AT_RESOURCE, s->path.account, s->calendar.segment, gone[i], 0};
+            struct dav_path p = {DAV_AT_RESOURCE, s->path.account, s->calendar.segment, gone[i]};
             dav_add_status_response(out, &p, 404, NULL);
         }
         if (s->body.wants_data)

@@ -309,3 +309,66 @@ def test_browsers_are_kept_out(dav):
     wrong.close()
     assert dav.ask("PROPFIND", "/dav/other/").status == 404
     assert dav.ask("PROPFIND", dav.home, headers={"Depth": "infinity"}).status == 403
+
+
+def attached(text):
+    """[(in an occurrence of its own?, URL)] of the attachments."""
+    found, inside = [], False
+    for line in text.replace("\r\n ", "").split("\r\n"):
+        inside = line.startswith("RECURRENCE-ID") or (inside and not line.startswith("BEGIN:VEVENT"))
+        if line.startswith("ATTACH"):
+            found.append((inside, line[line.index(":https:") + 1:]))
+    return found
+
+
+def test_attachments_of_a_series_and_of_one_occurrence(stage):
+    """Over EWS. What is attached is kept by Exchange; clients get addresses, which they give back when they change something."""
+    exchange = kinds.EWS.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+    path = dav.calendar() + "s.ics"
+    binary = "ATTACH;ENCODING=BASE64;VALUE=BINARY;FMTTYPE=text/plain;FILENAME={}:{}\r\n"
+    mine, other = binary.format("all.txt", "YWxs"), binary.format("one.txt", "b25l")
+    override = OVERRIDE.format(*[20261208] * 3)
+
+    def content(url):
+        answer = dav.get("/" + url.split("/", 3)[3])
+        assert answer.headers["Content-Disposition"] == "attachment"
+        return answer.body
+
+    def stored():
+        series, = exchange.events()
+        return ([a["name"] for a in series["attachments"]], [a["name"] for a in series["exceptions"]["2026-12-08"]["attachments"]])
+
+    text = event("s", "RRULE:FREQ=WEEKLY;COUNT=4", mine.strip())
+    text = text.replace("END:VCAL", override.replace("SUMMARY", mine + other + "SUMMARY") + "END:VCAL")
+    assert dav.put(path, text).status == 201
+    assert stored() == (["all.txt"], ["all.txt", "one.txt"])
+    got = dav.get(path).text()
+    assert [(inside, content(url)) for inside, url in attached(got)] == [(False, b"all"), (True, b"all"), (True, b"one")]
+    # given back as it came, nothing is asked of the server; without one of them, that one goes
+    assert dav.put(path, got).status == 204 and stored() == (["all.txt"], ["all.txt", "one.txt"])
+    lines = got.replace("\r\n ", "").split("\r\n")
+    lines.remove(next(line for line in lines if "one.txt" in line))
+    assert dav.put(path, "\r\n".join(lines)).status == 204
+    assert stored() == (["all.txt"], ["all.txt"])
+    # only the attachment makes an exception
+    plain = override.replace("T14", "T10").replace("T15", "T11").replace("Later", "Meeting").replace("1208", "1215")
+    got = dav.get(path).text()
+    master = next(line for line in got.replace("\r\n ", "").split("\r\n") if line.startswith("ATTACH")) + "\r\n"
+    text = got.replace("END:VCAL", plain.replace("SUMMARY", master + other + "SUMMARY") + "END:VCAL")
+    assert dav.put(path, text).status == 204
+    series, = exchange.events()
+    assert [a["name"] for a in series["exceptions"]["2026-12-15"]["attachments"]] == ["all.txt", "one.txt"]
+    dav.close()
+
+
+def test_attachments_from_the_server_have_addresses(stage):
+    exchange = kinds.EWS.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+    exchange.event("create", event={"subject": "With a file", "start": "2026-12-02T08:00:00Z", "end": "2026-12-02T09:00:00Z", "uid": "x",
+                                    "attachments": [{"name": "a.txt", "content_type": "text/plain", "data_b64": "aGVsbG8="}]})
+    path, = poll(60, lambda: dav.etags(dav.calendar()), "it did not come")
+    (_, url), = attached(dav.get(path).text())
+    assert dav.get("/" + url.split("/", 3)[3]).body == b"hello"
+    assert dav.get("/dav/work/attachments/00ff").status in (403, 404) and dav.get("/dav/work/attachments/xyz").status == 404
+    dav.close()
