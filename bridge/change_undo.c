@@ -78,6 +78,8 @@ static void on_removed(void *ud, const struct reply *reply)
         later(c, &item);
         return;
     }
+    if (undo && pk == 0 && row->server_id.n) /* a page has told of it meanwhile, perhaps */
+        pk = store_item_by_id(c->account->store, folder, row->server_id);
     bool ok = pk == 0 || store_items_gone(c->account->store, folder, &pk, 1, &err);
     ok = ok && (undo ? store_append_forget_row(c->account->store, row->pk, &err)
                      : store_append_replaced(c->account->store, row->pk, &err));

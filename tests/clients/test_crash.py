@@ -54,6 +54,10 @@ class Case:
         self.bridge.stop()
 
     def crash(self, point, action):
+        self.crash_only(point, action)
+        self.bridge.start()
+
+    def crash_only(self, point, action):
         self.bridge.environment = {"EXBRIDGE_CRASH_AT": point}
         self.bridge.start(ready=False)
         try:
@@ -65,7 +69,6 @@ class Case:
         self.bridge.process = None
         self.bridge.close_clients()
         self.bridge.environment = {}
-        self.bridge.start()
 
     def same(self):
         """What a client sees in INBOX is what the server has there."""
@@ -389,6 +392,30 @@ def test_killed_at_every_point(stage, kind, area):
     for point in sorted(steps):
         scenario(case, point)
         case.bridge.stop()
+
+
+def test_taken_back_late(stage):
+    """Half a MULTIAPPEND that could not be taken back at once, because the server has forgotten the sync state, and that a page
+    shows meanwhile: it goes from here, too."""
+    case = Case(stage, "late", kinds.EAS_16)
+    stage.expected = ("Ping of a folder that was never synced",)
+    case.prepared()
+    case.crash_only("append.answered:3", lambda: command(case.imap(), b"APPEND Drafts (\\Draft)", *(message(n) for n in "abc")))
+    assert len(case.exchange.items("drafts")) == 3
+    case.exchange.invalidate()
+
+    def shown():
+        imap = case.bridge.login("work")
+        imap.open("Drafts")
+        count = len(imap.uids())
+        imap.close()
+        return count
+
+    case.bridge.start()
+    poll(60, lambda: shown() == 3)
+    case.bridge.restart()
+    poll(60, lambda: not case.exchange.items("drafts"))
+    poll(60, lambda: shown() == 0)
 
 
 def test_first_sync(stage):
