@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bridge/config_private.h"
+#include "bridge/formats/idna.h"
 
 #define CONFIG_OAUTH_TENANT     "common"
 #define CONFIG_OAUTH_LOGIN_HOST "login.microsoftonline.com"
@@ -251,10 +252,26 @@ static bool names_loopback(struct str rest)
     return str_starts(rest, STR("127.")) && n == rest.n;
 }
 
+/* Names of hosts are written as people know them, or as the DNS has them. */
+static void make_ascii(struct reading *r, struct config_account *a, const char *key, const char **url)
+{
+    struct buf ascii = BUF_INIT(8192);
+    struct err err;
+    if (!idna_url(&ascii, str_from(*url), &err))
+        config_problem(r, account_line(a, key), "account \"%s\": %s: %s", a->name, key, err.text);
+    else if (strcmp(*url, buf_z(&ascii)) != 0)
+        *url = arena_strdup(&r->config->arena, buf_view(&ascii));
+    buf_done(&ascii);
+}
+
 static void check_url(struct reading *r, struct config_account *a)
 {
     static const char *const paths[] = {
         [BACKEND_UNSET] = "", [BACKEND_EWS] = "EWS/Exchange.asmx", [BACKEND_EAS] = "Microsoft-Server-ActiveSync"};
+    if (a->url)
+        make_ascii(r, a, "url", &a->url);
+    if (a->host)
+        make_ascii(r, a, "host", &a->host);
     struct str u = str_from(a->url);
     if (a->url && a->host)
         config_problem(r, account_line(a, "host url"), "account \"%s\": url or host, not both", a->name);

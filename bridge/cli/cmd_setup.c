@@ -227,7 +227,7 @@ static bool assign(struct setup *s, struct err *err)
         else
             s->test_mailbox = address;
     }
-    if (s->v.mailbox && !setup_check_address(s->v.mailbox, err))
+    if (s->v.mailbox && !setup_check_address(s, &s->v.mailbox, err))
         return false;
     if (s->service_login) {
         if (is_taken(s, s->service_login))

@@ -77,7 +77,10 @@ bool setup_ask(struct setup *s, enum setup_question q, const char *question, con
 bool setup_ask_yes(struct setup *s, enum setup_question q, const char *question, bool initial, bool safe,
                    const char *flag, bool *ret_yes, struct err *err);
 bool setup_ask_password(struct setup *s, const char *question, struct err *err); /* into s->secret */
-bool setup_check_address(const char *email, struct err *err);
+/* An address that somebody has entered; its domain becomes what the DNS has (xn--...), which is told. */
+bool setup_check_address(struct setup *s, const char **email, struct err *err);
+/* The same for a host or URL. */
+bool setup_read_url(struct setup *s, const char **url, struct err *err);
 bool setup_ask_address(struct setup *s, struct err *err);
 bool setup_is_confirmed(const struct setup *s, const char *url);
 void setup_confirm(struct setup *s, const char *url); /* the user has said yes to its host */

@@ -5,6 +5,7 @@
 
 #include "bridge/base/text.h"
 #include "bridge/cli/setup.h"
+#include "bridge/formats/idna.h"
 
 void setup_say(const char *fmt, ...)
 {
@@ -63,21 +64,36 @@ bool setup_ask_password(struct setup *s, const char *question, struct err *err)
 
 /* --- the address --------------------------------------------------------------------------------------- */
 
-bool setup_check_address(const char *email, struct err *err)
+static bool take_ascii(struct setup *s, bool ok, struct buf *ascii, const char **text)
 {
-    struct str s = str_from(email);
-    size_t at = str_find_byte(s, '@');
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] >= 0x80 && i > at)
-            return err_set(err, ERR_INVALID,
-                           "the domain has letters that are not ASCII: write it as the DNS has it (xn--...)");
+    if (ok && strcmp(*text, buf_z(ascii)) != 0) {
+        setup_say("%s: in the DNS that is %s", *text, buf_z(ascii));
+        *text = arena_strdup(&s->arena, buf_view(ascii));
+    }
+    buf_done(ascii);
+    return ok;
+}
+
+bool setup_read_url(struct setup *s, const char **url, struct err *err)
+{
+    struct buf ascii = BUF_INIT(AUTODISCOVER_URL_MAX);
+    return take_ascii(s, idna_url(&ascii, str_from(*url), err), &ascii, url);
+}
+
+bool setup_check_address(struct setup *s, const char **email, struct err *err)
+{
+    struct str e = str_from(*email);
+    struct buf ascii = BUF_INIT(AUTODISCOVER_URL_MAX);
+    size_t at = str_find_byte(e, '@');
     if (at == (size_t)-1)
         return err_set(err, ERR_INVALID, "\"%.100s\" has no '@': an e-mail address looks like alice@example.com",
-                       email);
-    if (at == 0 || strpbrk(email, " \t<>\",") || str_find_byte(str_skip(s, at + 1), '@') != (size_t)-1)
-        return err_set(err, ERR_INVALID, "\"%.100s\" is not an e-mail address like alice@example.com", email);
-    if (!autodiscover_domain(s).n)
-        return err_set(err, ERR_INVALID, "\"%.100s\": what follows the '@' is no domain like example.com", email);
+                       *email);
+    if (at == 0 || strpbrk(*email, " \t<>\",") || str_find_byte(str_skip(e, at + 1), '@') != (size_t)-1)
+        return err_set(err, ERR_INVALID, "\"%.100s\" is not an e-mail address like alice@example.com", *email);
+    if (!take_ascii(s, idna_address(&ascii, e, err), &ascii, email))
+        return false;
+    if (!autodiscover_domain(str_from(*email)).n)
+        return err_set(err, ERR_INVALID, "\"%.100s\": what follows the '@' is no domain like example.com", *email);
     return true;
 }
 
@@ -86,12 +102,12 @@ bool setup_ask_address(struct setup *s, struct err *err)
     struct err problem;
     if (s->cli->arg_count) {
         s->v.email = s->cli->args[0];
-        return setup_check_address(s->v.email, err);
+        return setup_check_address(s, &s->v.email, err);
     }
     for (int i = 0; i < SETUP_TRIES_MAX; i++) {
         if (!setup_ask(s, SETUP_ASK_ADDRESS, "E-mail address", NULL, &s->v.email, err))
             return false;
-        if (setup_check_address(s->v.email, &problem))
+        if (setup_check_address(s, &s->v.email, &problem))
             return true;
         setup_say("%s", problem.text);
     }

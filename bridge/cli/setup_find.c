@@ -125,6 +125,8 @@ bool setup_may_send(struct setup *s, const char *url, const char *named_by, stru
 static const char *read_host(struct setup *s, const char *entered, struct err *err)
 {
     struct autodiscover_url u;
+    if (!setup_read_url(s, &entered, err))
+        return NULL;
     const char *url = strstr(entered, "://") ? entered : arena_printf(&s->arena, "https://%s/", entered).p;
     if (str_case_starts(str_from(entered), STR("http://"))) {
         err_set(err, ERR_INVALID, "only https: without it, everybody on the way would see what is sent");
@@ -256,6 +258,8 @@ static bool take_found(struct setup *s, const struct autodiscover_look_result *r
 static bool take_url(struct setup *s, const char *url, struct err *err)
 {
     struct autodiscover_url u;
+    if (!setup_read_url(s, &url, err))
+        return false;
     if (!autodiscover_url_read(str_from(url), &u))
         return err_set(err, ERR_INVALID, "--url %.100s: not a URL like https://mail.example.com/EWS/Exchange.asmx",
                        url);
@@ -285,6 +289,8 @@ static bool take_url(struct setup *s, const char *url, struct err *err)
 bool setup_find(struct setup *s, struct err *err)
 {
     const char *url = cli_flag(s->cli, "--url");
+    if (s->host && !(s->host = read_host(s, s->host, err)))
+        return false;
     if (url)
         return take_url(s, url, err);
     for (int i = 0; i <= SETUP_TRIES_MAX; i++) {

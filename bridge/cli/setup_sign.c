@@ -252,7 +252,7 @@ bool setup_ask_again(struct setup *s, int *tries, struct err *err)
 /* The answer names another e-mail address: its domain is looked at like the first one. */
 static bool go_to_address(struct setup *s, const char *address, struct err *err)
 {
-    if (!setup_check_address(address, err))
+    if (!setup_check_address(s, &address, err))
         return false;
     setup_say("The server knows this mailbox as %s.", address);
     s->v.email = address;
