@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking with credentials. Two questions, the Outlook schema's and the mobile one's, each from the first URL on; each
- * answer is read before anything else happens, and the next request is a new decision about trust.
+ * Asking with credentials. Two questions, the Outlook schema's and the mobile one's, each from the first URL on; where
+ * that host answers neither about EWS, the SOAP service beside them. Each answer is read before anything else happens,
+ * and the next request is a new decision about trust.
  */
 #include <string.h>
 
 #include "backends/common/autodiscover.h"
 #include "bridge/base/mem.h"
 
-#define TIMEOUT_S    60
-#define PATIENCE_S   30 /* for the end of a back-off the server asked for */
-#define SCHEMA_COUNT 2
+#define TIMEOUT_S  60
+#define PATIENCE_S 30 /* for the end of a back-off the server asked for */
+#define SOAP_PATH  "/autodiscover/autodiscover.svc"
 
 struct autodiscover_ask {
     struct autodiscover_ask_opts opts;
@@ -26,6 +27,7 @@ struct autodiscover_ask {
     enum autodiscover_schema schema;
     char *url;
     unsigned hops;
+    bool redirected, unknown; /* another host, or nobody, has the answer: SOAP would say no more */
     struct autodiscover_reader *reader;
     struct autodiscover_answer answer;
     struct err answer_err; /* what is wrong with the document */
@@ -57,6 +59,26 @@ static void fail(struct autodiscover_ask *a, const struct err *err)
     finish(a, AUTODISCOVER_FAILED);
 }
 
+/* The service beside the first URL. */
+static char *soap_url(const struct autodiscover_ask *a)
+{
+    struct autodiscover_url u;
+    struct buf url = BUF_INIT(AUTODISCOVER_URL_MAX);
+    if (autodiscover_url_read(str_from(a->first_url), &u)) {
+        buf_lit(&url, "https://");
+        autodiscover_authority(&u, &url);
+        buf_lit(&url, SOAP_PATH);
+    }
+    char *z = mem_strdup(buf_z(&url));
+    buf_done(&url);
+    return z;
+}
+
+static bool asks_soap(const struct autodiscover_ask *a)
+{
+    return !a->result.ews_url && !a->redirected && !a->unknown && a->url[0];
+}
+
 /* This schema leads nowhere: the other one may. What the first said is told if both fail. */
 static void give_up_schema(struct autodiscover_ask *a, const struct err *err)
 {
@@ -66,8 +88,8 @@ static void give_up_schema(struct autodiscover_ask *a, const struct err *err)
     a->schema++;
     a->hops = 0;
     mem_free(a->url);
-    a->url = mem_strdup(a->first_url);
-    if (a->schema < SCHEMA_COUNT) {
+    a->url = a->schema == AUTODISCOVER_SOAP ? soap_url(a) : mem_strdup(a->first_url);
+    if (a->schema < AUTODISCOVER_SOAP || (a->schema == AUTODISCOVER_SOAP && asks_soap(a))) {
         loop_defer(a->opts.net.loop, &a->go);
         return;
     }
@@ -87,6 +109,7 @@ static void end_schema(struct autodiscover_ask *a)
 static void go_to(struct autodiscover_ask *a, struct str url)
 {
     struct err err;
+    a->redirected = true;
     if (++a->hops > AUTODISCOVER_HOPS_MAX) {
         err_set(&err, ERR_PROTOCOL, "autodiscover goes in circles: more than %d redirects", AUTODISCOVER_HOPS_MAX);
         give_up_schema(a, &err);
@@ -120,7 +143,7 @@ static const char *keep(struct autodiscover_ask *a, struct str s)
 
 static void take_settings(struct autodiscover_ask *a)
 {
-    if (a->schema == AUTODISCOVER_OUTLOOK) {
+    if (a->schema != AUTODISCOVER_MOBILE) {
         a->result.outlook = a->answer;
         a->result.ews_url = keep(a, autodiscover_ews_url(&a->answer));
     } else {
@@ -134,6 +157,7 @@ static void take_error(struct autodiscover_ask *a)
     struct err err;
     struct str text = str_sub(a->answer.error_text, 0, 120);
     bool unknown = a->answer.error_code == 500 || a->answer.error_code == 501;
+    a->unknown = a->unknown || unknown;
     err_set(&err, unknown ? ERR_NOT_FOUND : ERR_UNSUPPORTED, "autodiscover: error %u%s%.*s", a->answer.error_code,
             text.n ? ": " : "", STR_ARG(text));
     give_up_schema(a, &err);
@@ -154,7 +178,10 @@ static void take_answer(struct autodiscover_ask *a)
         take_error(a);
         break;
     case AUTODISCOVER_REDIRECT_URL:
-        go_to(a, a->answer.redirect);
+        if (a->schema == AUTODISCOVER_SOAP && !str_ends(a->answer.redirect, STR(".svc")))
+            end_schema(a); /* no SOAP there */
+        else
+            go_to(a, a->answer.redirect);
         break;
     case AUTODISCOVER_REDIRECT_ADDRESS:
         if (str_case_is(a->answer.redirect, a->email)) {
@@ -172,6 +199,10 @@ static void take_location(struct autodiscover_ask *a)
 {
     const char *location = http_header(a->req, "Location");
     struct buf url = BUF_INIT(AUTODISCOVER_URL_MAX);
+    if (a->schema == AUTODISCOVER_SOAP && location && !str_ends(str_from(location), STR(".svc"))) {
+        end_schema(a); /* no SOAP there */
+        return;
+    }
     if (!location || !autodiscover_location(a->url, location, &url)) {
         buf_reset(&url);
         buf_lit(&url, "(none)");
@@ -246,7 +277,7 @@ static void on_pass(void *ud, const struct err *err, const char *secret)
         fail(a, err);
         return;
     }
-    autodiscover_write(&question, a->schema, str_from(a->email));
+    autodiscover_write(&question, a->schema, str_from(a->url), str_from(a->email));
     a->readable = true;
     a->reader = autodiscover_reader_new(&a->arena, &a->answer);
     a->req = http_start(a->client,

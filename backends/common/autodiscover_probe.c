@@ -264,7 +264,7 @@ struct autodiscover_probe *autodiscover_probe_start(struct http_client *client, 
     p->reader = autodiscover_reader_new(&p->arena, &p->answer);
     bool post = strcmp(methods[kind], "POST") == 0;
     if (kind == PROBE_POX)
-        autodiscover_write(&question, AUTODISCOVER_OUTLOOK, str_from(email));
+        autodiscover_write(&question, AUTODISCOVER_OUTLOOK, str_from(url), str_from(email));
     p->req = http_start(client,
                         &(struct http_request_opts){.method = methods[kind],
                                                     .url = url,

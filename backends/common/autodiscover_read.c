@@ -8,12 +8,45 @@
 #include "bridge/formats/xml.h"
 
 #define SCHEMA        "http://schemas.microsoft.com/exchange/autodiscover/"
+#define SOAP_SCHEMA   "http://schemas.microsoft.com/exchange/2010/Autodiscover"
 #define ELEMENTS_MAX  5000
 #define JSON_SIZE_MAX ((size_t)64 << 10)
 
 /* --- the request --------------------------------------------------------------------------------- */
 
-void autodiscover_write(struct buf *out, enum autodiscover_schema schema, struct str email)
+/* MS-OXWSADISC 3.1.4.7: GetUserSettings */
+static void write_soap(struct buf *out, struct str url, struct str email)
+{
+    static const char *const settings[] = {"ExternalEwsUrl", "InternalEwsUrl", "AutoDiscoverSMTPAddress",
+                                           "UserDisplayName"};
+    struct xml_writer w;
+    xml_writer_init(&w, out);
+    xml_declaration(&w);
+    xml_open(&w, "soap:Envelope");
+    xml_attr_lit(&w, "xmlns:soap", "http://schemas.xmlsoap.org/soap/envelope/");
+    xml_attr_lit(&w, "xmlns:wsa", "http://www.w3.org/2005/08/addressing");
+    xml_attr_lit(&w, "xmlns:a", SOAP_SCHEMA);
+    xml_open(&w, "soap:Header");
+    xml_leaf_lit(&w, "a:RequestedServerVersion", "Exchange2010");
+    xml_leaf_lit(&w, "wsa:Action", SOAP_SCHEMA "/Autodiscover/GetUserSettings");
+    xml_leaf(&w, "wsa:To", url);
+    xml_close(&w);
+    xml_open(&w, "soap:Body");
+    xml_open(&w, "a:GetUserSettingsRequestMessage");
+    xml_open(&w, "a:Request");
+    xml_open(&w, "a:Users");
+    xml_open(&w, "a:User");
+    xml_leaf(&w, "a:Mailbox", email);
+    xml_close(&w);
+    xml_close(&w);
+    xml_open(&w, "a:RequestedSettings");
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+        xml_leaf_lit(&w, "a:Setting", settings[i]);
+    while (w.depth)
+        xml_close(&w);
+}
+
+void autodiscover_write(struct buf *out, enum autodiscover_schema schema, struct str url, struct str email)
 {
     static const struct {
         const char *request, *answer;
@@ -22,6 +55,10 @@ void autodiscover_write(struct buf *out, enum autodiscover_schema schema, struct
         [AUTODISCOVER_MOBILE] = {SCHEMA "mobilesync/requestschema/2006", SCHEMA "mobilesync/responseschema/2006"},
     };
     struct xml_writer w;
+    if (schema == AUTODISCOVER_SOAP) {
+        write_soap(out, url, email);
+        return;
+    }
     xml_writer_init(&w, out);
     xml_declaration(&w);
     xml_open(&w, "Autodiscover");
@@ -35,7 +72,7 @@ void autodiscover_write(struct buf *out, enum autodiscover_schema schema, struct
 
 /* --- POX answers ------------------------------------------------------------------------------------ */
 
-enum { NS_BASE = 1, NS_OUTLOOK, NS_MOBILE };
+enum { NS_BASE = 1, NS_OUTLOOK, NS_MOBILE, NS_SOAP };
 enum {
     EL_RESPONSE = 1,
     EL_ERROR,
@@ -66,11 +103,18 @@ enum {
     EL_PUBLIC_FOLDERS,
     EL_M_SERVER,
     EL_M_TYPE,
-    EL_M_URL
+    EL_M_URL,
+    EL_S_RESPONSE,
+    EL_S_USER,
+    EL_S_CODE,
+    EL_S_TARGET,
+    EL_S_SETTING,
+    EL_S_NAME,
+    EL_S_VALUE
 };
 
 static const char *const namespaces[] = {SCHEMA "responseschema/2006", SCHEMA "outlook/responseschema/2006a",
-                                         SCHEMA "mobilesync/responseschema/2006"};
+                                         SCHEMA "mobilesync/responseschema/2006", SOAP_SCHEMA};
 
 static const struct xml_tag tags[] = {
     {NS_BASE, "Response", EL_RESPONSE},
@@ -118,6 +162,14 @@ static const struct xml_tag tags[] = {
     {NS_MOBILE, "Server", EL_M_SERVER},
     {NS_MOBILE, "Type", EL_M_TYPE},
     {NS_MOBILE, "Url", EL_M_URL},
+
+    {NS_SOAP, "Response", EL_S_RESPONSE},
+    {NS_SOAP, "UserResponse", EL_S_USER},
+    {NS_SOAP, "ErrorCode", EL_S_CODE},
+    {NS_SOAP, "RedirectTarget", EL_S_TARGET},
+    {NS_SOAP, "UserSetting", EL_S_SETTING},
+    {NS_SOAP, "Name", EL_S_NAME},
+    {NS_SOAP, "Value", EL_S_VALUE},
 };
 
 struct autodiscover_reader {
@@ -130,6 +182,7 @@ struct autodiscover_reader {
     struct str protocol_type, owa_internal;
     struct autodiscover_mailbox mailbox;
     struct str server_type, server_url;
+    struct str setting_name, setting_value; /* SOAP */
 };
 
 static enum xml_want on_start(void *ctx, struct xml *x, const struct xml_name *name, const struct xml_attr *attrs,
@@ -140,7 +193,11 @@ static enum xml_want on_start(void *ctx, struct xml *x, const struct xml_name *n
     (void)n;
     switch (name->id) {
     case EL_RESPONSE:
+    case EL_S_RESPONSE:
         r->answered = true;
+        break;
+    case EL_S_SETTING:
+        r->setting_name = r->setting_value = STR_NULL;
         break;
     case EL_ERROR:
         r->error = true;
@@ -187,6 +244,43 @@ static void end_mailbox(struct autodiscover_reader *r)
         a->mailboxes[a->mailbox_count++] = r->mailbox;
 }
 
+static void end_setting(struct autodiscover_reader *r)
+{
+    struct autodiscover_answer *a = r->answer;
+    const struct {
+        const char *name;
+        struct str *to;
+        bool *there;
+    } settings[] = {
+        {"ExternalEwsUrl", &a->sections[AUTODISCOVER_EXPR].ews_url, &a->sections[AUTODISCOVER_EXPR].there},
+        {"InternalEwsUrl", &a->sections[AUTODISCOVER_EXCH].ews_url, &a->sections[AUTODISCOVER_EXCH].there},
+        {"AutoDiscoverSMTPAddress", &a->address, NULL},
+        {"UserDisplayName", &a->display_name, NULL},
+    };
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        if (!str_is(r->setting_name, settings[i].name) || r->setting_value.n == 0)
+            continue;
+        *settings[i].to = r->setting_value;
+        if (settings[i].there)
+            *settings[i].there = true;
+    }
+}
+
+/* MS-OXWSADISC 2.2.4.1: of the request, or of the one user that was asked about. */
+static void take_soap_code(struct autodiscover_reader *r, struct str code)
+{
+    if (str_is(code, "RedirectUrl")) {
+        r->action = STR("redirectUrl");
+    } else if (str_is(code, "RedirectAddress")) {
+        r->action = STR("redirectAddr");
+    } else if (!str_is(code, "NoError")) {
+        r->error = true;
+        r->answer->error_text = keep(r, code);
+        if (str_is(code, "InvalidUser"))
+            r->answer->error_code = 500; /* as POX says it */
+    }
+}
+
 /* Elements whose only meaning is their text, by the element they stand in (0: any). */
 static struct str *place_of(struct autodiscover_reader *r, int id, int parent)
 {
@@ -216,6 +310,9 @@ static struct str *place_of(struct autodiscover_reader *r, int id, int parent)
         {EL_M_TYPE, EL_M_SERVER, &r->server_type},
         {EL_M_URL, EL_M_SERVER, &r->server_url},
         {EL_MESSAGE, EL_ERROR, &a->error_text},
+        {EL_S_TARGET, EL_S_USER, &a->redirect},
+        {EL_S_NAME, EL_S_SETTING, &r->setting_name},
+        {EL_S_VALUE, EL_S_SETTING, &r->setting_value},
     };
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
         if (places[i].id == id && (places[i].parent == parent || places[i].parent == 0))
@@ -247,6 +344,13 @@ static void on_end(void *ctx, struct xml *x, const struct xml_name *name, struct
         break;
     case EL_ALTERNATIVE:
         end_mailbox(r);
+        break;
+    case EL_S_CODE:
+        if (parent == EL_S_RESPONSE || parent == EL_S_USER)
+            take_soap_code(r, str_trim(text));
+        break;
+    case EL_S_SETTING:
+        end_setting(r);
         break;
     case EL_M_SERVER:
         if (str_case_is(r->server_type, "MobileSync") && r->server_url.n)

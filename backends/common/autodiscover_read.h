@@ -3,8 +3,9 @@
 #define BACKENDS_COMMON_AUTODISCOVER_READ_H
 /*
  * What autodiscover is asked and what it answers, without any network: POX ("plain old XML") in the schema of Outlook
- * (MS-OXDSCLI 2.2, where EWS is) and of mobile devices (MS-ASCMD 2.2.2.3, where ActiveSync is), and the JSON of
- * version 2. Nothing here decides whether an answer may be believed: autodiscover_rules.h does.
+ * (MS-OXDSCLI 2.2, where EWS is) and of mobile devices (MS-ASCMD 2.2.2.3, where ActiveSync is), SOAP (MS-OXWSADISC,
+ * Exchange 2010 and later: EWS), and the JSON of version 2. Nothing here decides whether an answer may be believed:
+ * autodiscover_rules.h does.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,10 +20,10 @@
 #define AUTODISCOVER_ANSWER_MAX    ((size_t)512 << 10) /* bytes of an answer */
 #define AUTODISCOVER_MAILBOXES_MAX 16
 
-enum autodiscover_schema { AUTODISCOVER_OUTLOOK, AUTODISCOVER_MOBILE };
+enum autodiscover_schema { AUTODISCOVER_OUTLOOK, AUTODISCOVER_MOBILE, AUTODISCOVER_SOAP };
 
-/* The request's body; Content-Type is text/xml. */
-void autodiscover_write(struct buf *out, enum autodiscover_schema schema, struct str email);
+/* The request's body; Content-Type is text/xml. `url` is the one it goes to: SOAP repeats it. */
+void autodiscover_write(struct buf *out, enum autodiscover_schema schema, struct str url, struct str email);
 
 enum autodiscover_action {
     AUTODISCOVER_SETTINGS,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The autodiscover half: POX in both schemas (MS-OXDSCLI, MS-ASCMD 2.2.2.3) and the JSON of version 2.
+"""The autodiscover half: POX in both schemas (MS-OXDSCLI, MS-ASCMD 2.2.2.3), SOAP (MS-OXWSADISC) and the JSON of version 2.
 
 One process may be several hosts: what a host does is chosen by the Host header, option `autodiscover_hosts`:
 {"corp.test": {"do": "settings"}, ...}, with "*" for all others (default: settings). `do`:
@@ -32,6 +32,10 @@ REQUESTS = {
 }
 PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 JSON_PATH = "/autodiscover/autodiscover.json"
+SOAP_PATH = "/autodiscover/autodiscover.svc"
+SOAP = {"s": "http://schemas.xmlsoap.org/soap/envelope/", "w": "http://www.w3.org/2005/08/addressing",
+        "a": "http://schemas.microsoft.com/exchange/2010/Autodiscover"}
+SETTINGS = {"ExternalEwsUrl", "InternalEwsUrl", "AutoDiscoverSMTPAddress", "UserDisplayName"}  # of the many, those known here
 
 
 class BadRequest(Exception):
@@ -55,6 +59,29 @@ def read_question(request):
     if not email:
         raise BadRequest(600, "Invalid Request")
     return schema, email
+
+
+def read_soap(request):
+    """(email, settings) of GetUserSettings (MS-OXWSADISC 3.1.4.7); ValueError says what no Exchange would take."""
+    try:
+        root = etree.fromstring(request.body, PARSER)
+    except etree.XMLSyntaxError as e:
+        raise ValueError("not well-formed") from e
+    head, body = root.find("s:Header", SOAP), root.find("s:Body", SOAP)
+    if root.tag != "{%s}Envelope" % SOAP["s"] or head is None or body is None:
+        raise ValueError("no SOAP envelope")
+    if head.findtext("w:Action", None, SOAP) != SOAP["a"] + "/Autodiscover/GetUserSettings":
+        raise ValueError("the WS-Addressing action is another one")
+    if not (head.findtext("a:RequestedServerVersion", "", SOAP) or "").startswith("Exchange2010"):
+        raise ValueError("no RequestedServerVersion")
+    path = "a:GetUserSettingsRequestMessage/a:Request/"
+    emails = [e.text for e in body.findall(path + "a:Users/a:User/a:Mailbox", SOAP)]
+    settings = [e.text for e in body.findall(path + "a:RequestedSettings/a:Setting", SOAP)]
+    if len(emails) != 1 or not emails[0] or not settings or set(settings) - SETTINGS:
+        raise ValueError(f"users {emails}, settings {settings}")
+    if not (head.findtext("w:To", "", SOAP) or "").endswith(SOAP_PATH):
+        raise ValueError("the WS-Addressing To is not this service")
+    return emails[0], settings
 
 
 def escape(text):
@@ -95,8 +122,14 @@ class Autodiscover:
     def is_json(self, request):
         return request.path.lower().startswith(JSON_PATH)
 
+    def is_soap(self, request):
+        return request.path.lower() == SOAP_PATH
+
     def operation(self, request):
         detail = {"host": self.host(request)}
+        if self.is_soap(request):
+            detail["schema"] = "soap"
+            return request.method, detail
         if self.is_json(request):
             return "Json", detail
         try:
@@ -122,7 +155,51 @@ class Autodiscover:
             )
         if self.is_json(request):
             return self.handle_json(request, rule)
+        if self.is_soap(request):
+            return self.handle_soap(request, rule)
+        if not self.app.options.autodiscover_pox:
+            return Response(404, b"")
         return self.handle_pox(request, rule)
+
+    # ---- SOAP ----
+
+    def handle_soap(self, request, rule):
+        if not self.app.options.autodiscover_soap or request.method != "POST" or rule["do"] == "imap":
+            return Response(404, b"")
+        try:
+            email, settings = read_soap(request)
+        except ValueError as e:
+            self.app.log.violation(f"autodiscover: {e}", request.entry)
+            return Response(500, b"<s:Fault/>", content_type="text/xml; charset=utf-8")
+        request.detail["email"] = email
+        user = self.user_of(email)
+        if rule["do"] in ("redirect_url", "redirect_addr"):
+            code = {"redirect_url": "RedirectUrl", "redirect_addr": "RedirectAddress"}[rule["do"]]
+            return self.soap(code, rule["to"].replace("autodiscover.xml", "autodiscover.svc"), {})
+        if rule["do"] == "error" or user is None:
+            return self.soap("InvalidUser" if user is None else "InternalServerError", "", {})
+        options, sections = self.app.options, self.app.options.autodiscover_sections
+        mail = rule.get("mail") or options.autodiscover_mail or request.headers["Host"]
+        known = {"AutoDiscoverSMTPAddress": user.mailbox.email, "UserDisplayName": user.name}
+        if "EXPR" in sections or "EXHTTP" in sections:
+            known["ExternalEwsUrl"] = f"https://{mail}/EWS/Exchange.asmx"
+        if "EXCH" in sections:
+            known["InternalEwsUrl"] = f"https://{options.autodiscover_internal or mail}/EWS/Exchange.asmx"
+        return self.soap("NoError", "", {name: known.get(name) for name in settings})
+
+    def soap(self, code, target, values):
+        found = "".join(f'<UserSetting i:type="StringSetting"><Name>{n}</Name><Value>{escape(v)}</Value></UserSetting>'
+                        for n, v in values.items() if v is not None)
+        missing = "".join(f"<UserSettingError><ErrorCode>SettingIsNotAvailable</ErrorCode><ErrorMessage>not there</ErrorMessage>"
+                          f"<SettingName>{n}</SettingName></UserSettingError>" for n, v in values.items() if v is None)
+        target = f"<RedirectTarget>{escape(target)}</RedirectTarget>" if target else '<RedirectTarget i:nil="true"/>'
+        return self.pox(
+            f'<s:Envelope xmlns:s="{SOAP["s"]}" xmlns:w="{SOAP["w"]}"><s:Header><w:Action s:mustUnderstand="1">{SOAP["a"]}'
+            f'/Autodiscover/GetUserSettingsResponse</w:Action></s:Header><s:Body><GetUserSettingsResponseMessage xmlns="{SOAP["a"]}">'
+            '<Response xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><ErrorCode>NoError</ErrorCode><ErrorMessage/>'
+            f"<UserResponses><UserResponse><ErrorCode>{code}</ErrorCode><ErrorMessage>{code}</ErrorMessage>{target}"
+            f"<UserSettingErrors>{missing}</UserSettingErrors><UserSettings>{found}</UserSettings></UserResponse></UserResponses>"
+            "</Response></GetUserSettingsResponseMessage></s:Body></s:Envelope>")
 
     # ---- POX ----
 
@@ -249,6 +326,8 @@ def register(app):
         autodiscover_internal="",  # host of the EXCH section; empty: the same
         autodiscover_sections=["EXCH", "EXPR", "EXHTTP", "WEB"],
         autodiscover_eas=True,  # the mobile schema is answered
+        autodiscover_pox=True,  # autodiscover.xml is there
+        autodiscover_soap=True,  # autodiscover.svc is there
         autodiscover_online="False",  # MicrosoftOnline
         autodiscover_mailboxes=[],  # [["Archive", "archive-1@corp.test"], ...]
     )

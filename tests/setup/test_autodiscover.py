@@ -247,6 +247,42 @@ def test_one_schema_is_enough(world):
     assert found["outcome"] == "found" and found["ews"] and found["eas"] is None and found["err"] == "none"
 
 
+def test_soap_where_pox_is_not(world):
+    """Exchange 2010 and later have the same answer in SOAP, beside the one that somebody has closed."""
+    corp = world.exchange(hosts=["corp.test"], autodiscover_mail="mail.corp.test", autodiscover_pox=False)
+    found = ask(world, f"https://corp.test{XML}")
+    assert found["outcome"] == "found" and found["ews"] == "https://mail.corp.test/EWS/Exchange.asmx" and found["eas"] is None
+    assert found["address"] == EMAIL and found["err"] == "none"
+    assert [e["detail"]["schema"] for e in corp.log()] == ["outlook", "mobile", "soap"]
+    found = ask(world, f"https://corp.test{XML}", email="bob@corp.test")
+    assert found["outcome"] == "failed" and "404" in found["text"]  # what POX said
+    corp.options(autodiscover_soap=False)
+    assert ask(world, f"https://corp.test{XML}")["outcome"] == "failed"
+
+
+def test_soap_gives_what_pox_left_out(world):
+    """A server that tells phones where to go, and Outlook nothing: the internal address is better than none."""
+    corp = world.exchange(hosts=["corp.test"], autodiscover_internal="inside.corp.test", autodiscover_sections=["EXCH"])
+    corp.fault(protocol="autodiscover", where={"schema": "outlook"}, do="status", status=500, times=0)
+    found = ask(world, f"https://corp.test{XML}")
+    assert found["ews"] == "https://inside.corp.test/EWS/Exchange.asmx" and found["eas"]
+    corp.options(autodiscover_sections=[])
+    found = ask(world, f"https://corp.test{XML}")
+    assert found["outcome"] == "found" and found["ews"] is None and found["eas"]
+
+
+@pytest.mark.parametrize("do, to, outcome, next", [
+    ("redirect_url", f"https://evil.test{XML}", "confirm", "https://evil.test/autodiscover/autodiscover.svc"),
+    ("redirect_url", "https://evil.test/login", "failed", None),
+    ("redirect_addr", "alice@new.test", "address", "alice@new.test")])
+def test_redirects_of_soap(world, do, to, outcome, next):
+    evil = world.exchange(hosts=["evil.test"])
+    corp = world.exchange(hosts=["corp.test"], autodiscover_pox=False, autodiscover_hosts={"corp.test": {"do": do, "to": to}})
+    found = ask(world, f"https://corp.test{XML}")
+    assert (found["outcome"], found["next"]) == (outcome, next)
+    assert evil.log() == [] and len(credentials(corp)) == 3
+
+
 def test_a_refused_password_is_sent_once(world):
     corp = world.exchange(hosts=["corp.test"])
     found = ask(world, f"https://corp.test{XML}", password="canary-wrong")

@@ -42,9 +42,32 @@ static struct arena arena;
     "<AlternativeMailbox><Type>Delegate</Type><SmtpAddress>team@corp.test</SmtpAddress></AlternativeMailbox>"          \
     "<PublicFolderInformation><SmtpAddress>pf@corp.test</SmtpAddress></PublicFolderInformation></Account>" TAIL
 
+#define SOAP_HEAD                                                                                                      \
+    "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body><GetUserSettingsResponseMessage "         \
+    "xmlns='http://schemas.microsoft.com/exchange/2010/Autodiscover' xmlns:i='urn:i'><Response><ErrorCode>NoError"     \
+    "</ErrorCode><UserResponses><UserResponse>"
+#define SOAP_USER(code, rest)     "<ErrorCode>" code "</ErrorCode>" rest
+#define SOAP_SETTING(name, value) "<UserSetting><Name>" name "</Name><Value>" value "</Value></UserSetting>"
+#define SOAP_TAIL                 "</UserResponse></UserResponses></Response></GetUserSettingsResponseMessage></s:Body></s:Envelope>"
+
 static const struct {
     const char *doc, *expected;
 } answers[] = {
+    {SOAP_HEAD SOAP_USER("NoError",
+                         "<RedirectTarget i:nil='true'/><UserSettings>" SOAP_SETTING("ExternalEwsUrl", "https://a/E")
+                             SOAP_SETTING("InternalEwsUrl", "https://b/E") SOAP_SETTING("Other", "x")
+                                 SOAP_SETTING("AutoDiscoverSMTPAddress", "a@b") "</UserSettings>") SOAP_TAIL,
+     "settings ews=https://a/E address=a@b"},
+    {SOAP_HEAD SOAP_USER("NoError", "<UserSettings>" SOAP_SETTING("InternalEwsUrl", "https://b/E") "</UserSettings>")
+         SOAP_TAIL,
+     "settings ews=https://b/E"},
+    {SOAP_HEAD SOAP_USER("RedirectUrl", "<RedirectTarget>https://c/x.svc</RedirectTarget>") SOAP_TAIL,
+     "url https://c/x.svc"},
+    {SOAP_HEAD SOAP_USER("RedirectAddress", "<RedirectTarget>a@c</RedirectTarget>") SOAP_TAIL, "address a@c"},
+    {SOAP_HEAD SOAP_USER("InvalidUser", "") SOAP_TAIL, "error 500 InvalidUser"},
+    {SOAP_HEAD SOAP_USER("NoError", "<UserSettingErrors><UserSettingError><ErrorCode>SettingIsNotAvailable</ErrorCode>"
+                                    "</UserSettingError></UserSettingErrors>") SOAP_TAIL,
+     "protocol: not an autodiscover answer that mentions Exchange"},
     {FULL, "settings ews=https://mail.corp.test/EWS/Exchange.asmx owa=https://mail.corp.test/owa/ "
            "address=alice@corp.test name=Alice A auth=Ntlm Archive:archive-1@corp.test Delegate:team@corp.test "
            "pf=pf@corp.test"},
@@ -200,16 +223,21 @@ static void test_requests(void **state)
 {
     struct buf out = BUF_INIT(0);
     (void)state;
-    autodiscover_write(&out, AUTODISCOVER_OUTLOOK, STR("a&b@corp.test"));
+    autodiscover_write(&out, AUTODISCOVER_OUTLOOK, STR_NULL, STR("a&b@corp.test"));
     assert_string_equal(buf_z(&out),
                         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<Autodiscover xmlns=\"" S
                         "outlook/requestschema/2006\"><Request><EMailAddress>a&amp;b@corp.test"
                         "</EMailAddress><AcceptableResponseSchema>" S
                         "outlook/responseschema/2006a</AcceptableResponseSchema></Request></Autodiscover>");
     buf_reset(&out);
-    autodiscover_write(&out, AUTODISCOVER_MOBILE, STR("a@corp.test"));
+    autodiscover_write(&out, AUTODISCOVER_MOBILE, STR_NULL, STR("a@corp.test"));
     assert_non_null(strstr(buf_z(&out), "xmlns=\"" S "mobilesync/requestschema/2006\""));
     assert_non_null(strstr(buf_z(&out), ">" S "mobilesync/responseschema/2006<"));
+    buf_reset(&out);
+    autodiscover_write(&out, AUTODISCOVER_SOAP, STR("https://corp.test/a.svc?x&y"), STR("a&b@corp.test"));
+    assert_non_null(strstr(buf_z(&out), "<wsa:To>https://corp.test/a.svc?x&amp;y</wsa:To>"));
+    assert_non_null(strstr(buf_z(&out), "<a:User><a:Mailbox>a&amp;b@corp.test</a:Mailbox></a:User>"));
+    assert_non_null(strstr(buf_z(&out), "</soap:Body></soap:Envelope>"));
     buf_done(&out);
 }
 
