@@ -94,7 +94,7 @@ struct config_server {
     const char *cert, *key; /* instead of the ones we make */
 };
 
-/* [limits]. Those of CalDAV are accepted and checked, and have no effect before that server exists. */
+/* [limits] */
 struct config_limits {
     uint64_t connections, connections_per_account, connections_unauthenticated;
     uint64_t preauth_timeout_s, handshake_timeout_s, imap_idle_timeout_s, smtp_idle_timeout_s;

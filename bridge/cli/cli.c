@@ -105,7 +105,7 @@ void cli_help(const struct cli *c, struct buf *out)
 {
     buf_lit(out, "usage: exbridge COMMAND [ARGUMENTS] [-c FILE]\n"
                  "\n"
-                 "A local bridge from IMAP and SMTP to Microsoft Exchange (EWS and ActiveSync).\n"
+                 "A local bridge from IMAP, SMTP and CalDAV to Microsoft Exchange (EWS and ActiveSync).\n"
                  "\n");
     for (size_t i = 0; c->commands[i]; i++) {
         const struct cli_command *k = c->commands[i];

@@ -58,7 +58,7 @@ def test_deb_content(deb, tmp_path):
     control = {name for name in run("dpkg-deb", "--ctrl-tarfile", str(deb), encoding="latin-1").split("\0") if re.match(r"\./\w+$", name)}
     assert control == {"./control", "./md5sums"}  # no script: nothing is enabled, started or changed by it
     depends = run("dpkg-deb", "-f", str(deb), "Depends")
-    for library in ("libc6", "libcurl4", "libssl3", "libsqlite3-0", "libuv1", "libxml2"):
+    for library in ("libc6", "libcurl4", "libidn2-0", "libssl3", "libsqlite3-0", "libuv1", "libxml2"):
         assert re.search(rf"\b{library} \(>= ", depends), depends
     assert "asan" not in depends and "dev" not in depends
 
