@@ -262,6 +262,8 @@ static void drop_foreign_qualifiers(struct event_recurrence *p)
 
     if (!relative && p->pattern != EVENT_WEEKLY)
         p->days = 0;
+    if (p->pattern != EVENT_WEEKLY)
+        p->first_day = 0;
     if (!relative)
         p->week = 0;
     if (p->pattern != EVENT_MONTHLY && p->pattern != EVENT_YEARLY)

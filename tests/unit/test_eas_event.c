@@ -94,7 +94,7 @@ static void say_rule(struct buf *out, const struct event_recurrence *p)
         buf_printf(out, " day=%u", p->day_of_month);
     if (p->month)
         buf_printf(out, " month=%u", p->month);
-    if (p->first_day != 1)
+    if (p->first_day != (p->pattern == EVENT_WEEKLY))
         buf_printf(out, " from=%u", p->first_day);
     if (p->count)
         buf_printf(out, " count=%u", p->count);
