@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fuzz/session.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bridge/account.h"
+#include "bridge/base/log.h"
+#include "bridge/cache_file.h"
+#include "bridge/io/loop.h"
+#include "bridge/op.h"
+#include "tests/imap/fake_backend.h"
+
+#define PIECE_TURNS 2  /* of the loop, between two pieces */
+#define PIECES_MAX  64 /* of what is said */
+
+struct rig {
+    struct loop *loop;
+    struct fake *fake;
+    struct accounts *accounts;
+    struct servers *servers;
+    struct server *server;
+    struct loop_fd *client;
+    int fd;
+    struct str left; /* to be said */
+    size_t piece;
+    unsigned pause; /* turns before the next piece */
+    bool over, heard; /* heard: since it was last looked at */
+    char dirs[4][80];
+};
+
+static char top[40];
+
+static void remove_top(void)
+{
+    cache_file_remove_tree(top);
+}
+
+/* In memory where there is a place for that: a run makes and deletes a database. */
+static void make_top(void)
+{
+    snprintf(top, sizeof(top), "%s/exbridge-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    if (!mkdtemp(top))
+        abort();
+    atexit(remove_top);
+    log_set_level(LOG_LEVEL_ERROR);
+}
+
+static void make_dirs(struct rig *r)
+{
+    static const char *const names[] = {"state", "cache", "tmp", "password"};
+    for (int i = 0; i < 4; i++)
+        snprintf(r->dirs[i], sizeof(r->dirs[i]), "%s/%s", top, names[i]);
+    for (int i = 0; i < 3; i++) {
+        cache_file_remove_tree(r->dirs[i]);
+        if (mkdir(r->dirs[i], 0700) != 0)
+            abort();
+    }
+    int fd = open(r->dirs[3], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, "secret\n", 7) != 7)
+        abort();
+    close(fd);
+}
+
+static void fill(struct rig *r)
+{
+    static const char *const lines[] = {
+        "folder inbox - Inbox mail inbox",
+        "folder sent - Sent%20Items mail sent",
+        "folder drafts - Drafts mail drafts",
+        "folder trash - Deleted%20Items mail trash",
+        "folder work - Work mail none",
+        "folder p1 work Projects mail none",
+        /* From: a@example.com, To: b@example.com, Subject: one, Message-ID: <1@example.com>, a line of text */
+        "item inbox i1 - 1700000000 - RnJvbTogYUBleGFtcGxlLmNvbQ0KVG86IGJAZXhhbXBsZS5jb20NClN1YmplY3Q6IG9uZQ0KTWVzc2FnZS1J"
+        "RDogPDFAZXhhbXBsZS5jb20+DQoNCkhlbGxvLg0K",
+        /* multipart/mixed of a text and an attachment in base64 */
+        "item inbox i2 SF 1700000100 Red RnJvbTogYUBleGFtcGxlLmNvbQ0KU3ViamVjdDogdHdvDQpNSU1FLVZlcnNpb246IDEuMA0KQ29udGVudC"
+        "1UeXBlOiBtdWx0aXBhcnQvbWl4ZWQ7IGJvdW5kYXJ5PWINCg0KLS1iDQoNClRleHQuDQotLWINCkNvbnRlbnQtVHlwZTogaW1hZ2UvcG5nOyBuYW1l"
+        "PWENCkNvbnRlbnQtVHJhbnNmZXItRW5jb2Rpbmc6IGJhc2U2NA0KDQpBQUFBDQotLWItLQ0K",
+        "bulk inbox b 5 300",
+        "bulk work w 3 200",
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct buf answer = {0};
+        fake_command(r->fake, str_from(lines[i]), &answer);
+        if (!str_starts(buf_view(&answer), STR("ok")))
+            abort();
+        buf_done(&answer);
+    }
+}
+
+static void open_all(struct rig *r, struct server *(*make)(struct servers *all, const char *tmp_dir))
+{
+    struct err err = {0};
+    r->loop = loop_new();
+    r->fake = fake_new();
+    fake_allow_writes(r->fake);
+    r->accounts = accounts_new(r->loop);
+    struct account_opts account = {.name = "work",
+                                   .email = "alice@example.com",
+                                   .state_dir = r->dirs[0],
+                                   .cache_dir = r->dirs[1],
+                                   .local_password_file = r->dirs[3],
+                                   .calendars = true,
+                                   .backend = &fake_backend_ops,
+                                   .backend_config = {.name = "work",
+                                                      .email = "alice@example.com",
+                                                      .login = (struct login *)(void *)r->fake,
+                                                      .tmp_dir = r->dirs[2],
+                                                      .message_limit = 1 << 20}};
+    fill(r);
+    if (!account_open(r->accounts, &account, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        abort();
+    }
+    r->servers = servers_new(&(struct servers_opts){.loop = r->loop, .accounts = r->accounts});
+    r->server = make(r->servers, r->dirs[2]);
+    if (!server_listen(r->server, "127.0.0.1", 0, NULL, false, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        abort();
+    }
+}
+
+static void close_all(struct rig *r)
+{
+    loop_fd_free(&r->client);
+    close(r->fd);
+    server_free(&r->server);
+    servers_free(&r->servers);
+    accounts_free(&r->accounts);
+    loop_free(r->loop);
+    fake_free(r->fake);
+    if (op_live_count() != 0)
+        abort();
+}
+
+static void say_more(struct rig *r)
+{
+    struct str piece = str_sub(r->left, 0, r->piece);
+    ssize_t n = piece.n ? send(r->fd, piece.p, piece.n, MSG_NOSIGNAL) : 0;
+    if (n < 0 && errno == EAGAIN)
+        return;
+    r->left = n < 0 ? STR_NULL : str_skip(r->left, (size_t)n); /* the server has hung up: nothing more to say */
+    r->pause = PIECE_TURNS;
+    if (r->left.n == 0)
+        shutdown(r->fd, SHUT_WR);
+}
+
+static void on_client(void *ud)
+{
+    struct rig *r = ud;
+    char piece[65536];
+    ssize_t n = recv(r->fd, piece, sizeof(piece), 0);
+    r->heard |= n > 0;
+    r->over = n == 0 || (n < 0 && errno != EAGAIN);
+}
+
+static void on_tick(void *ud)
+{
+    (void)ud; /* it only ends the wait of loop_turn() */
+}
+
+/* The server speaks first, and answers each line. */
+static void sign_in(struct rig *r, struct str lines)
+{
+    struct str line;
+    while (lines.n && !r->over) {
+        for (r->heard = false; !r->heard && !r->over;)
+            loop_turn(r->loop);
+        str_cut(&lines, '\n', &line);
+        if (send(r->fd, line.p, line.n + 1, MSG_NOSIGNAL) != (ssize_t)line.n + 1)
+            abort();
+    }
+    for (r->heard = false; !r->heard && !r->over;)
+        loop_turn(r->loop);
+}
+
+static void talk(struct rig *r, struct str lines)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)server_port(r->server)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct deferred tick;
+    deferred_init(&tick, on_tick, NULL);
+    r->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (r->fd < 0 || connect(r->fd, (struct sockaddr *)&to, sizeof(to)) != 0 ||
+        fcntl(r->fd, F_SETFL, O_NONBLOCK) != 0)
+        abort();
+    r->client = loop_fd_new(r->loop, r->fd, on_client, r);
+    if (lines.n)
+        sign_in(r, lines);
+    if (r->left.n == 0)
+        shutdown(r->fd, SHUT_WR);
+    while (!r->over) {
+        if (r->left.n) {
+            loop_defer(r->loop, &tick);
+            if (r->pause-- == 0)
+                say_more(r);
+        }
+        loop_turn(r->loop);
+    }
+    loop_defer_cancel(&tick);
+}
+
+int session_run(struct server *(*make)(struct servers *all, const char *tmp_dir), const char *lines,
+                const uint8_t *data, size_t size)
+{
+    struct rig r = {.piece = size / PIECES_MAX + (size ? data[0] : 0) + 1, .pause = PIECE_TURNS};
+    if (!*top)
+        make_top();
+    r.left = str_of(size > 1 ? (const char *)data + 1 : "", size > 1 ? size - 1 : 0);
+    make_dirs(&r);
+    open_all(&r, make);
+    talk(&r, str_from(lines));
+    close_all(&r);
+    return 0;
+}
