@@ -31,7 +31,7 @@ struct rig {
     int fd;
     struct str left; /* to be said */
     size_t piece;
-    unsigned pause; /* turns before the next piece */
+    unsigned pause;   /* turns before the next piece */
     bool over, heard; /* heard: since it was last looked at */
     char dirs[4][80];
 };
@@ -79,11 +79,14 @@ static void fill(struct rig *r)
         "folder work - Work mail none",
         "folder p1 work Projects mail none",
         /* From: a@example.com, To: b@example.com, Subject: one, Message-ID: <1@example.com>, a line of text */
-        "item inbox i1 - 1700000000 - RnJvbTogYUBleGFtcGxlLmNvbQ0KVG86IGJAZXhhbXBsZS5jb20NClN1YmplY3Q6IG9uZQ0KTWVzc2FnZS1J"
+        "item inbox i1 - 1700000000 - "
+        "RnJvbTogYUBleGFtcGxlLmNvbQ0KVG86IGJAZXhhbXBsZS5jb20NClN1YmplY3Q6IG9uZQ0KTWVzc2FnZS1J"
         "RDogPDFAZXhhbXBsZS5jb20+DQoNCkhlbGxvLg0K",
         /* multipart/mixed of a text and an attachment in base64 */
-        "item inbox i2 SF 1700000100 Red RnJvbTogYUBleGFtcGxlLmNvbQ0KU3ViamVjdDogdHdvDQpNSU1FLVZlcnNpb246IDEuMA0KQ29udGVudC"
-        "1UeXBlOiBtdWx0aXBhcnQvbWl4ZWQ7IGJvdW5kYXJ5PWINCg0KLS1iDQoNClRleHQuDQotLWINCkNvbnRlbnQtVHlwZTogaW1hZ2UvcG5nOyBuYW1l"
+        "item inbox i2 SF 1700000100 Red "
+        "RnJvbTogYUBleGFtcGxlLmNvbQ0KU3ViamVjdDogdHdvDQpNSU1FLVZlcnNpb246IDEuMA0KQ29udGVudC"
+        "1UeXBlOiBtdWx0aXBhcnQvbWl4ZWQ7IGJvdW5kYXJ5PWINCg0KLS1iDQoNClRleHQuDQotLWINCkNvbnRlbnQtVHlwZTogaW1hZ2UvcG5nOyBu"
+        "YW1l"
         "PWENCkNvbnRlbnQtVHJhbnNmZXItRW5jb2Rpbmc6IGJhc2U2NA0KDQpBQUFBDQotLWItLQ0K",
         "bulk inbox b 5 300",
         "bulk work w 3 200",
@@ -191,8 +194,7 @@ static void talk(struct rig *r, struct str lines)
     struct deferred tick;
     deferred_init(&tick, on_tick, NULL);
     r->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (r->fd < 0 || connect(r->fd, (struct sockaddr *)&to, sizeof(to)) != 0 ||
-        fcntl(r->fd, F_SETFL, O_NONBLOCK) != 0)
+    if (r->fd < 0 || connect(r->fd, (struct sockaddr *)&to, sizeof(to)) != 0 || fcntl(r->fd, F_SETFL, O_NONBLOCK) != 0)
         abort();
     r->client = loop_fd_new(r->loop, r->fd, on_client, r);
     if (lines.n)

@@ -328,12 +328,18 @@ def test_browser_over_tls(bridge):
 # ---- disconnects ----
 
 
-def test_gone_at_every_byte(clear, exchange):
+@pytest.mark.parametrize("how", ["DATA", "BDAT"])
+def test_gone_at_every_byte(clear, exchange, how):
     """Whatever a dialogue was cut at: nothing is sent, nothing is left behind."""
-    data = message("cut", body="x\r\n")
-    script = (f"EHLO x\r\nAUTH PLAIN {plain()}\r\n", f"MAIL FROM:<{ALICE}>\r\nRCPT TO:<{BOB}>\r\nDATA\r\n", data.decode() + ".\r")
+    data = message("cut", body="x\r\n").decode()
+    envelope = f"MAIL FROM:<{ALICE}>\r\nRCPT TO:<{BOB}>\r\n"
+    sign_in = f"EHLO x\r\nAUTH PLAIN {plain()}\r\n"
+    if how == "DATA":
+        script = (sign_in, envelope + "DATA\r\n", data + ".\r\n")
+    else:
+        script = ("", sign_in + envelope, f"BDAT 20\r\n{data[:20]}BDAT {len(data) - 20} LAST\r\n{data[20:]}")
     before = len(os.listdir(f"/proc/{clear.process.pid}/fd"))
-    points = [(i, n) for i, part in enumerate(script) for n in range(0, len(part), 7 if i == 2 else 3)]
+    points = [(i, n) for i, part in enumerate(script) for n in range(len(part))]
     for last, n in points:
         smtp = Smtp(clear, hello=False)
         for i, part in enumerate(script[: last + 1]):

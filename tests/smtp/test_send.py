@@ -185,6 +185,14 @@ def test_many_recipients(smtp, exchange):
     assert len(recipients) == 1000
 
 
+def test_long_lines_of_a_message(smtp, exchange):
+    """Longer than RFC 5322 2.1.1 allows: that is between the sender and the server."""
+    body = "x" * 300_000 + "\r\n" + "." * 5_000 + "\r\n"
+    assert smtp.send([BOB], message("long", body=body, extra="X-Long: " + "y" * 20_000 + "\r\n"))[0] == 250
+    [(_, mime)] = submitted(exchange, "long")
+    assert mime.endswith(body.encode()) and b"X-Long: " + b"y" * 20_000 in mime
+
+
 def test_size_is_known_early(smtp):
     text = smtp.ok("EHLO x", 250)
     limit = int(re.search(r"SIZE (\d+)", text).group(1))

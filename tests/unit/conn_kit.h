@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef TESTS_UNIT_CONN_KIT_H
 #define TESTS_UNIT_CONN_KIT_H
-/* For tests of conn.h and tls.h over real sockets: the server on the loop, the client beside it, non-blocking, in the same
- * thread. Nothing here depends on how busy the machine is: deadlines only end what hangs. */
+/* For tests of conn.h and tls.h over real sockets: the server on the loop, the client beside it, non-blocking, in the
+ * same thread. Nothing here depends on how busy the machine is: deadlines only end what hangs. */
 #include <openssl/ssl.h>
 
 #include "bridge/base/buf.h"
@@ -59,7 +59,7 @@ void put(struct client *c, const char *p, size_t n);
 /* Like TURN_UNTIL, with a client that reads meanwhile. */
 #define TALK_UNTIL(f, c, condition)                                                                                    \
     do {                                                                                                               \
-        uint64_t end_ms = time_mono_ms() + TEST_DEADLINE_MS;                                                                      \
+        uint64_t end_ms = time_mono_ms() + TEST_DEADLINE_MS;                                                           \
         struct timer *t = timer_new((f)->loop, test_tick, NULL);                                                       \
         while (pump(c), !(condition) && time_mono_ms() < end_ms) {                                                     \
             timer_start(t, 1);                                                                                         \

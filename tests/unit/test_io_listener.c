@@ -132,11 +132,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, kit_set_up, kit_tear_down)
     const struct CMUnitTest tests[] = {
-        T(too_many),
-        T(ports),
-        T(handed_over),
-        T(lookups),
-        T(other_users),
+        T(too_many), T(ports), T(handed_over), T(lookups), T(other_users),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,13 +213,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, kit_set_up, kit_tear_down)
     const struct CMUnitTest tests[] = {
-        T(tls_echo),
-        T(answered_after_the_end),
-        T(tls_input_limit),
-        T(tls_big_blob),
-        T(tls_offers),
-        T(tls_bad_beginnings),
-        T(tls_reload),
+        T(tls_echo),   T(answered_after_the_end), T(tls_input_limit), T(tls_big_blob),
+        T(tls_offers), T(tls_bad_beginnings),     T(tls_reload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
