@@ -99,7 +99,7 @@ struct eas_backend {
     /* ItemOperations */
     bool multipart_refused;
     bool events_by_sync; /* ItemOperations is for mail only (SOGo): events are fetched in a Sync */
-    bool event_fetch_works;
+    bool event_fetch_works, event_fetch_failed;
     bool fetch_works; /* one fetch was answered: a 501 later means "no such item" (SOGo) */
     /* Ping */
     unsigned heartbeat_s, heartbeat_min_s, heartbeat_max_s;

@@ -133,8 +133,8 @@ static bool blames_an_item(const struct eas_getter *g, const struct err *err)
            g->call.answer.wbxml.offset > EAS_HEADER_SIZE;
 }
 
-/* Before anything of the kind has worked: the command may be what it fails on. Not on servers that know 16.x, which
- * Exchange alone does. */
+/* Before anything of the kind has worked: the command may be what it fails on, when it does so twice. Not on servers
+ * that know 16.x, which Exchange alone does. */
 static bool other_way(struct eas_getter *g, const struct err *err)
 {
     struct eas_backend *b = g->b;
@@ -142,6 +142,10 @@ static bool other_way(struct eas_getter *g, const struct err *err)
     if (g->by_sync || b->event_fetch_works || b->events_by_sync || b->state.version >= 160 ||
         (err->status != 500 && err->status != 501))
         return false;
+    if (!b->event_fetch_failed) {
+        b->event_fetch_failed = true;
+        return true;
+    }
     log_info("eas", b->config.name, "ItemOperations: not for events on this server; they are fetched by Sync");
     b->events_by_sync = true;
     return true;

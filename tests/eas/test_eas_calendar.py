@@ -281,3 +281,26 @@ def test_push(exchange, driver, kind):
     exchange.event("create", folder=kind, event={"subject": "New", **(NOON if kind == "calendar" else {"due": "2026-03-10"})})
     assert d.wait("watch")["folders"] == [folder]
     assert subjects({i["id"]: i for i in d.sync(folder, last["cursor"])["list"]}) == ["New"]
+
+
+def test_one_failure_is_no_reason_to_fetch_otherwise(exchange, driver):
+    """What SOGo's ItemOperations cannot do is asked of its Sync; a server that fails once can do it."""
+    make(exchange, "E")
+    d, calendar = opened(exchange, driver, "14.1")
+    items, _, _ = d.sync_all(calendar)
+    mark = exchange.mark()
+    exchange.fault(protocol="eas", op="ItemOperations", do="status", status=500)
+    assert [one["err"] for one in d.event_fetch(calendar, *items).values()] == ["none"]
+    assert counted(exchange, mark) == {"ItemOperations": 2}
+
+
+def test_where_item_operations_are_for_mail_only(exchange, driver):
+    for n in range(3):
+        make(exchange, f"E{n}")
+    d, calendar = opened(exchange, driver, "14.1")
+    items, last, _ = d.sync_all(calendar)
+    exchange.fault(protocol="eas", op="ItemOperations", do="status", status=500, times=0)
+    got = d.event_fetch(calendar, *items)
+    assert {number: one["ical"] for number, one in got.items()} == {number: i["ical"] for number, i in items.items()}
+    make(exchange, "New")
+    assert subjects({i["id"]: i for i in d.sync(calendar, last["cursor"])["list"]}) == ["New"]  # that state still is good
