@@ -304,7 +304,7 @@ def events(case, folder="calendar"):
 
 
 def put(case, point):
-    """Stored, then changed, then a task."""
+    """Stored, then changed."""
     name = "event-" + point
 
     def store(summary):
@@ -315,7 +315,8 @@ def put(case, point):
         if n and point == "journaled":  # a change needs no journal
             break
         case.crash("event." + point, lambda: store(summary))
-        assert poll(60, lambda: store(summary)) in (201, 204)
+        # 412: our own change, of which nobody lived to hear, has not come back from the server yet
+        poll(60, lambda: store(summary) in (201, 204))
         assert events(case).count(summary) == 1 and len([s for s in events(case) if s.endswith("-" + point)]) == 1
         dav = case.dav()
         assert f"SUMMARY:{summary}\r\n" in dav.get(case.calendars["Calendar"] + name + ".ics").text()
