@@ -4,6 +4,8 @@
  * MS-ASCMD 3.1.5.6). A mail that is due is written down in the transaction that makes it due, and deleted when the
  * server has taken it; submit.h's journal sees to it that it goes out once.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bridge/base/log.h"
@@ -56,6 +58,7 @@ static void add_text(struct buf *out, const struct event *e)
 }
 
 struct mail {
+    struct str mark; /* held until that is confirmed; empty: due now */
     const struct event *event;
     struct ical_message about;
     const char *prefix; /* of the subject */
@@ -100,7 +103,8 @@ static bool owe(struct account *a, const struct mail *m, struct err *err)
         ok = err_set(err, ERR_TOO_BIG, "the invitation is too big");
     if (ok) {
         cache_seal(a->cache, STR("owed"), buf_view(&all), &sealed);
-        ok = store_owe(a->store, buf_view(&evidence), buf_view(&sealed), err);
+        ok = m->mark.n ? store_owe_held(a->store, m->mark, buf_view(&sealed), err)
+                       : store_owe(a->store, buf_view(&evidence), buf_view(&sealed), err);
     }
     struct buf *bufs[] = {&calendar, &text, &subject, &id, &type, &all, &boundary, &sealed, &evidence};
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
@@ -132,13 +136,13 @@ static size_t guests(const struct event *e, const struct event *other, bool in_o
     *ret = arena_array(arena, e->fields.attendee_count + 1, sizeof(**ret));
     for (size_t i = 0; i < e->fields.attendee_count; i++) {
         const struct event_attendee *x = &e->fields.attendees[i];
-        if (x->email.n && (!other || is_invited(other, x->email) == in_other))
+        if (x->email.n && !x->elsewhere && (!other || is_invited(other, x->email) == in_other))
             (*ret)[n++] = (struct build_address){x->name, x->email};
     }
     return n;
 }
 
-static bool tell(struct account *a, const struct event *e, enum ical_method method, const char *prefix,
+static bool tell(struct account *a, struct str mark, const struct event *e, enum ical_method method, const char *prefix,
                  struct build_address *to, size_t count, struct arena *arena, struct err *err)
 {
     if (count == 0)
@@ -146,7 +150,8 @@ static bool tell(struct account *a, const struct event *e, enum ical_method meth
     struct str *addresses = arena_array(arena, count, sizeof(*addresses));
     for (size_t i = 0; i < count; i++)
         addresses[i] = to[i].spec;
-    struct mail m = {.event = e,
+    struct mail m = {.mark = mark,
+                     .event = e,
                      .about = {.method = method, .to = addresses, .to_count = count},
                      .prefix = prefix,
                      .to = to,
@@ -163,37 +168,155 @@ bool calendar_owe(struct account *a, const struct event *before, const struct ev
     if (before) { /* who is not invited any more, or nobody is */
         bool off = !after || after->fields.cancelled;
         if (!before->fields.cancelled && (n = guests(before, off ? NULL : after, false, &arena, &to)))
-            ok = tell(a, before, ICAL_CANCEL, "Canceled: ", to, n, &arena, err);
+            ok = tell(a, STR_NULL, before, ICAL_CANCEL, "Canceled: ", to, n, &arena, err);
     }
     if (ok && after && !after->fields.cancelled) {
         bool news = !before || event_differ(before, after) & NEWS;
         n = guests(after, news ? NULL : before, false, &arena, &to);
-        ok = tell(a, after, ICAL_REQUEST, "", to, n, &arena, err);
+        ok = tell(a, STR_NULL, after, ICAL_REQUEST, "", to, n, &arena, err);
     }
     arena_done(&arena);
     return ok;
 }
 
-bool calendar_owe_reply(struct account *a, const struct event *e, bool has_instance, int64_t instance,
-                        enum event_response response, struct err *err)
+/* --- what is due when the server has confirmed
+ * -------------------------------------------------------------------------------- */
+
+/*
+ * STORE_HELD "ITEM ORIGINAL WHAT": of which item, of which occurrence ("-": all of it), and what has to have happened
+ * to it: the user's answer (enum event_response), or that it is gone. So when the outcome stays unknown, the next sync
+ * tells whether it has.
+ */
+#define GONE 9
+
+static struct str mark_of(int64_t item_pk, bool has_instance, int64_t instance, int what, struct arena *arena)
+{
+    return has_instance ? arena_printf(arena, STORE_HELD "%lld %lld %d", (long long)item_pk, (long long)instance, what)
+                        : arena_printf(arena, STORE_HELD "%lld - %d", (long long)item_pk, what);
+}
+
+static bool reply(struct account *a, struct str mark, const struct event *e, const struct calendar_answer *answer,
+                  struct err *err)
 {
     static const char *const prefixes[] = {
         [EVENT_ACCEPTED] = "Accepted: ", [EVENT_TENTATIVELY_ACCEPTED] = "Tentative: ", [EVENT_DECLINED] = "Declined: "};
-    if (e->organizer_email.n == 0 || response < EVENT_ACCEPTED || response > EVENT_DECLINED)
+    enum event_response response = answer->response;
+    if (e->organizer_email.n == 0 || e->organizer_elsewhere || response < EVENT_ACCEPTED || response > EVENT_DECLINED)
         return true; /* nobody to tell */
     struct build_address to = {e->organizer_name, e->organizer_email};
-    struct mail m = {.event = e,
+    struct mail m = {.mark = mark,
+                     .event = e,
                      .about = {.method = ICAL_REPLY,
                                .to = &e->organizer_email,
                                .to_count = 1,
-                               .has_instance = has_instance,
-                               .instance = instance,
+                               .has_instance = answer->has_instance,
+                               .instance = answer->instance,
                                .from_email = str_from(a->opts.email),
                                .response = response},
                      .prefix = prefixes[response],
                      .to = &to,
                      .to_count = 1};
     return owe(a, &m, err);
+}
+
+bool calendar_hold_reply(struct account *a, int64_t item_pk, const struct event *e,
+                         const struct calendar_answer *answer, struct err *err)
+{
+    struct arena arena = {0};
+    struct str mark = mark_of(item_pk, answer->has_instance, answer->instance, answer->response, &arena);
+    bool ok = calendar_held_failed(a, item_pk, answer, err) && reply(a, mark, e, answer, err);
+    arena_done(&arena);
+    return ok;
+}
+
+bool calendar_hold_removal(struct account *a, int64_t item_pk, const struct event *e, struct err *err)
+{
+    struct calendar_answer no = {.response = EVENT_DECLINED};
+    struct arena arena = {0};
+    struct str mark = mark_of(item_pk, false, 0, GONE, &arena);
+    struct build_address *to;
+    size_t n;
+    bool ok = true;
+    if (e->fields.mine != EVENT_ORGANIZER)
+        ok = e->fields.cancelled || reply(a, mark, e, &no, err);
+    else if (!e->fields.cancelled && (n = guests(e, NULL, false, &arena, &to)))
+        ok = tell(a, mark, e, ICAL_CANCEL, "Canceled: ", to, n, &arena, err);
+    arena_done(&arena);
+    return ok;
+}
+
+static bool release(struct account *a, struct str mark, struct err *err)
+{
+    struct buf evidence = {0};
+    rand_add_hex(&evidence, 16);
+    bool ok = store_held_release(a->store, mark, buf_view(&evidence), err);
+    buf_done(&evidence);
+    calendar_mail_kick(a);
+    return ok;
+}
+
+bool calendar_held_confirmed(struct account *a, int64_t item_pk, const struct calendar_answer *answer, struct err *err)
+{
+    struct arena arena = {0};
+    struct str mark = answer ? mark_of(item_pk, answer->has_instance, answer->instance, answer->response, &arena)
+                             : mark_of(item_pk, false, 0, GONE, &arena);
+    bool ok = release(a, mark, err);
+    arena_done(&arena);
+    return ok;
+}
+
+bool calendar_held_failed(struct account *a, int64_t item_pk, const struct calendar_answer *answer, struct err *err)
+{
+    struct arena arena = {0};
+    struct str mark = answer ? mark_of(item_pk, answer->has_instance, answer->instance, 0, &arena)
+                             : mark_of(item_pk, false, 0, GONE, &arena);
+    if (answer)
+        mark.n--; /* whatever the answer was */
+    bool ok = store_held_drop(a->store, mark, err);
+    arena_done(&arena);
+    return ok;
+}
+
+/* Has what the mark speaks of happened? */
+static bool has_happened(const struct event *now, struct str original, int what)
+{
+    if (!now)
+        return what == GONE || (what == EVENT_DECLINED && str_is(original, "-"));
+    if (str_is(original, "-"))
+        return (int)now->fields.mine == what;
+    char *end;
+    char digits[32];
+    snprintf(digits, sizeof(digits), "%.*s", STR_ARG(original));
+    const struct event_exception *x = event_exception(now, strtoll(digits, &end, 10));
+    enum event_response mine = !x ? now->fields.mine : x->deleted ? EVENT_DECLINED : x->fields.mine;
+    return (int)mine == what;
+}
+
+bool calendar_any_held(struct account *a)
+{
+    struct arena arena = {0};
+    struct str *marks;
+    size_t n = store_held(a->store, STR(STORE_HELD), &arena, &marks);
+    arena_done(&arena);
+    return n > 0;
+}
+
+void calendar_settle_held(struct account *a, int64_t item_pk, const struct event *now)
+{
+    struct arena arena = {0};
+    struct str *marks;
+    struct err err = {0};
+    size_t n = store_held(a->store, arena_printf(&arena, STORE_HELD "%lld ", (long long)item_pk), &arena, &marks);
+    for (size_t i = 0; i < n; i++) {
+        struct str rest = marks[i], word, original;
+        uint32_t what;
+        str_cut(&rest, ' ', &word);
+        str_cut(&rest, ' ', &word);
+        str_cut(&rest, ' ', &original);
+        if (str_to_u32(rest, &what) && has_happened(now, original, (int)what) && !release(a, marks[i], &err))
+            log_error("calendar", account_name(a), "%s", err.text);
+    }
+    arena_done(&arena);
 }
 
 /* --- sending

@@ -43,9 +43,27 @@ bool calendar_folder(struct account *a, int64_t pk, struct arena *arena, struct 
 /* Invitations that we send ourselves (calendar_mail.c). `before` NULL: new; `after` NULL: deleted. Adds what is owed
  * inside the caller's transaction. */
 bool calendar_owe(struct account *a, const struct event *before, const struct event *after, struct err *err);
+/*
+ * Mails that are due only when the server has confirmed what they speak of are written down before it is asked, and
+ * wait: hold, ask, then confirmed (inside the transaction that writes the outcome down) or failed. When the outcome
+ * stays unknown, the sync tells what has happened to the item, and calendar_settle_held() lets them go.
+ */
+struct calendar_answer {
+    bool has_instance; /* of one occurrence */
+    int64_t instance;
+    enum event_response response;
+};
 /* The attendee's answer to the organiser. */
-bool calendar_owe_reply(struct account *a, const struct event *e, bool has_instance, int64_t instance,
-                        enum event_response response, struct err *err);
+bool calendar_hold_reply(struct account *a, int64_t item_pk, const struct event *e,
+                         const struct calendar_answer *answer, struct err *err);
+/* Of a meeting that is to be deleted: the organiser's cancellation, or the attendee's no. */
+bool calendar_hold_removal(struct account *a, int64_t item_pk, const struct event *e, struct err *err);
+/* answer NULL: the removal. */
+bool calendar_held_confirmed(struct account *a, int64_t item_pk, const struct calendar_answer *answer, struct err *err);
+bool calendar_held_failed(struct account *a, int64_t item_pk, const struct calendar_answer *answer, struct err *err);
+bool calendar_any_held(struct account *a);
+/* The item as the server has it now; NULL: it is gone. */
+void calendar_settle_held(struct account *a, int64_t item_pk, const struct event *now);
 /* Send what is owed, one after the other; again after a failure. */
 struct calendar_mail *calendar_mail_new(struct account *a);
 void calendar_mail_free(struct calendar_mail **m);

@@ -147,6 +147,7 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
     struct item_info *items = arena_array(&arena, n + 1, sizeof(*items));
     struct store_event *rows = arena_array(&arena, n + 1, sizeof(*rows));
     struct calendar_item *made = arena_array(&arena, n + 1, sizeof(*made));
+    int64_t *gone = calendar_any_held(a) ? arena_array(&arena, n + 1, sizeof(*gone)) : NULL;
     for (size_t i = 0; i < n; i++) {
         const struct item_info *item = &reply->items.list[i];
         struct store_resource known;
@@ -162,6 +163,8 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
             calendar_prepare(a, item->event, is_known ? &known : NULL, &arena, &made[count]);
             rows[count] = made[count].row;
         }
+        if (gone && item->gone)
+            gone[count] = store_item_by_id(a->store, folder_pk, item->id);
         count++;
     }
     struct store_page page = {items, count, reply->items.cursor, reply->items.more, rows};
@@ -170,6 +173,8 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
         int64_t pk = items[i].event ? store_item_by_id(a->store, folder_pk, items[i].id) : 0;
         if (pk)
             calendar_keep(a, pk, &made[i]);
+        if (gone && (pk || gone[i]))
+            calendar_settle_held(a, pk ? pk : gone[i], items[i].event);
     }
     arena_done(&arena);
     return ok;

@@ -38,7 +38,8 @@ struct calendar_write {
     struct str extras;
     bool verbatim; /* the client's own bytes are what it gets back, if the server keeps what they say */
     size_t next_instance;
-    bool answered; /* the user's answer for the whole series has gone out */
+    bool answered;                 /* the user's answer for the whole series has gone out */
+    struct calendar_answer answer; /* the one that is under way */
 
     int64_t journal_pk;
     struct op *op;
@@ -409,34 +410,50 @@ static const struct event_exception *next_answer(struct calendar_write *w, enum 
 
 static void answer_step(struct calendar_write *w);
 
+/* We are the ones who write to people, and are to. */
+static bool writes_mail(const struct calendar_write *w)
+{
+    return w->schedule && !server_schedules(w);
+}
+
+/* The outcome, and in the same step the mail that is due now. */
+static bool note_answer(struct calendar_write *w, struct str id, struct str change, struct err *err)
+{
+    struct store *s = w->account->store;
+    bool ok = true;
+    if (!store_begin(s, err))
+        return false;
+    if (id.n == 0) /* declined: Exchange takes it out of the calendar */
+        ok = store_items_gone(s, w->folder_pk, &w->known.pk, 1, err);
+    else if (!str_eq(id, w->known.server_id) || change.n)
+        ok = store_event_renamed(s, w->known.pk, id, change, err);
+    ok = ok && (!writes_mail(w) || calendar_held_confirmed(w->account, w->known.pk, &w->answer, err));
+    return store_end(s, ok, err);
+}
+
+/* ERR_OFFLINE and the like: nobody knows; the mail waits until the sync tells. */
+static bool is_refusal(enum err_code code)
+{
+    return code != ERR_NONE && code != ERR_OFFLINE && code != ERR_PROTOCOL && code != ERR_INTERNAL;
+}
+
 static void on_answered(void *ud, const struct reply *reply)
 {
     struct calendar_write *w = ud;
-    struct err err = reply->err;
+    struct err err = reply->err, ignored = {0};
     w->op = NULL;
-    if (err.code == ERR_NONE && w->schedule && !server_schedules(w)) {
-        const struct event_exception *x = w->next_instance ? &w->wanted.exceptions[w->next_instance - 1] : NULL;
-        calendar_owe_reply(w->account, &w->base, x != NULL, x ? x->original : 0,
-                           x ? (x->deleted ? EVENT_DECLINED : x->fields.mine) : w->wanted.fields.mine, &err);
-        calendar_mail_kick(w->account);
-    }
-    if (err.code != ERR_NONE) {
+    if (is_refusal(err.code) && writes_mail(w))
+        calendar_held_failed(w->account, w->known.pk, &w->answer, &ignored);
+    struct str id = reply->event_done.id;
+    if (err.code != ERR_NONE || !note_answer(w, id, reply->event_done.change, &err)) {
         fail(w, &err);
         return;
     }
-    struct str id = reply->event_done.id;
-    if (id.n == 0) { /* declined: Exchange takes it out of the calendar */
-        if (store_items_gone(w->account->store, w->folder_pk, &w->known.pk, 1, &err))
-            end(w);
-        else
-            fail(w, &err);
+    if (id.n == 0) {
+        end(w);
         return;
     }
     if (!str_eq(id, w->known.server_id) || reply->event_done.change.n) {
-        if (!store_event_renamed(w->account->store, w->known.pk, id, reply->event_done.change, &err)) {
-            fail(w, &err);
-            return;
-        }
         w->known.server_id = arena_str(&w->arena, id);
         w->known.change = arena_str(&w->arena, reply->event_done.change);
     }
@@ -455,6 +472,12 @@ static void respond(struct calendar_write *w, const struct event_exception *x, e
         .response = answer,
         .notify = w->schedule,
     };
+    struct err err = {0};
+    w->answer = (struct calendar_answer){request.has_instance, request.instance, answer};
+    if (writes_mail(w) && !calendar_hold_reply(w->account, w->known.pk, &w->base, &w->answer, &err)) {
+        fail(w, &err);
+        return;
+    }
     w->op = backend_event_respond(w->account->backend, &request, on_answered, w);
 }
 
@@ -546,6 +569,55 @@ static void disinvite(struct event *e)
     e->organizer_email = e->organizer_name = STR_NULL;
 }
 
+/* --- SCHEDULE-AGENT (RFC 6638 7.1) */
+
+static size_t count_elsewhere(const struct event *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < e->fields.attendee_count; i++)
+        n += e->fields.attendees[i].elsewhere;
+    return n;
+}
+
+/* What the client's own text says of those whom the server's item names. */
+static void mark_elsewhere(struct calendar_write *w)
+{
+    struct str me[1], text, extras;
+    struct ical_options options = calendar_options(w->account, me);
+    struct ical_problem problem;
+    struct event shown;
+    if (!w->base.is_meeting || !calendar_text(w->account, w->known.pk, &w->arena, &text) ||
+        !ical_read(text, &options, &w->arena, &shown, &extras, &problem))
+        return;
+    struct event_attendee *list = arena_array(&w->arena, w->base.fields.attendee_count + 1, sizeof(*list));
+    for (size_t i = 0; i < w->base.fields.attendee_count; i++) {
+        list[i] = w->base.fields.attendees[i];
+        for (size_t k = 0; k < shown.fields.attendee_count; k++)
+            if (str_case_eq(shown.fields.attendees[k].email, list[i].email))
+                list[i].elsewhere = shown.fields.attendees[k].elsewhere;
+    }
+    w->base.fields.attendees = list;
+    w->base.organizer_elsewhere = shown.organizer_elsewhere;
+}
+
+/* The client sends the invitations itself: to all guests, or (where we are the ones who would) to some. */
+static bool agents_fit(struct calendar_write *w, const struct event *e)
+{
+    size_t n = is_organizer(e) ? count_elsewhere(e) : 0;
+    if (n == 0) {
+        if (e->organizer_elsewhere && !is_organizer(e))
+            w->schedule = false;
+        return true;
+    }
+    if (n == e->fields.attendee_count)
+        w->schedule = false;
+    else if (server_schedules(w)) {
+        refuse(w, CALENDAR_BAD_OBJECT, ERR_INVALID, "the server invites all guests or none (SCHEDULE-AGENT)");
+        return false;
+    }
+    return true;
+}
+
 static void decide_put(struct calendar_write *w)
 {
     if (!look(w) || !read_text(w))
@@ -558,6 +630,8 @@ static void decide_put(struct calendar_write *w)
     if (!uid_fits(w) || fetch_base(w))
         return;
     w->verbatim = keeps_verbatim(w);
+    if (!agents_fit(w, &w->wanted))
+        return;
     if (!w->exists) {
         if (w->wanted.is_meeting && !is_organizer(&w->wanted))
             disinvite(&w->wanted);
@@ -565,6 +639,7 @@ static void decide_put(struct calendar_write *w)
         return;
     }
     ical_settle(&w->wanted, &w->base, &w->arena);
+    mark_elsewhere(w);
     if (w->base.is_meeting && !is_organizer(&w->base)) {
         if (attendee_oversteps(w))
             refuse(w, CALENDAR_NOT_ORGANIZER, ERR_INVALID, "only the organizer may change this meeting");
@@ -592,6 +667,11 @@ struct calendar_write *calendar_put(struct account *a, int64_t pk, struct str na
  * ---------------------------------------------------------------------------------------------------------------------------
  */
 
+static bool tells_removal(const struct calendar_write *w)
+{
+    return writes_mail(w) && w->has_base && w->base.is_meeting;
+}
+
 static void on_removed(void *ud, const struct reply *reply)
 {
     struct calendar_write *w = ud;
@@ -602,17 +682,18 @@ static void on_removed(void *ud, const struct reply *reply)
         err = reply->items_done.each[0];
     if (err.code == ERR_NOT_FOUND)
         err = (struct err){0};
+    struct account *a = w->account;
+    struct err ignored = {0};
+    if (is_refusal(err.code) && tells_removal(w))
+        calendar_held_failed(a, w->known.pk, NULL, &ignored);
     if (err.code != ERR_NONE) {
         fail(w, &err);
         return;
     }
-    struct account *a = w->account;
     bool ok = store_begin(a->store, &err);
     if (ok) {
-        ok = store_items_gone(a->store, w->folder_pk, &w->known.pk, 1, &err);
-        if (ok && w->schedule && !server_schedules(w) && w->has_base && w->base.is_meeting)
-            ok = is_organizer(&w->base) ? calendar_owe(a, &w->base, NULL, &err)
-                                        : calendar_owe_reply(a, &w->base, false, 0, EVENT_DECLINED, &err);
+        ok = store_items_gone(a->store, w->folder_pk, &w->known.pk, 1, &err) &&
+             (!tells_removal(w) || calendar_held_confirmed(a, w->known.pk, NULL, &err));
         ok = store_end(a->store, ok, &err);
     }
     crash_point("event_gone.stored");
@@ -620,7 +701,6 @@ static void on_removed(void *ud, const struct reply *reply)
         end(w);
     else
         fail(w, &err);
-    calendar_mail_kick(a);
 }
 
 static void decide_delete(struct calendar_write *w)
@@ -635,12 +715,21 @@ static void decide_delete(struct calendar_write *w)
     }
     if (w->folder.kind == FOLDER_CALENDAR && w->schedule && fetch_base(w)) /* whom to tell */
         return;
+    if (w->has_base) {
+        mark_elsewhere(w);
+        if (!agents_fit(w, &w->base))
+            return;
+    }
     if (w->has_base && w->base.is_meeting && !is_organizer(&w->base) && !w->base.fields.cancelled && w->schedule &&
         server_schedules(w)) { /* RFC 6638 3.2.2.3: who deletes somebody else's meeting declines it */
         w->wanted = w->base;
         w->wanted.fields.mine = EVENT_DECLINED;
         w->answered = true;
         respond(w, NULL, EVENT_DECLINED);
+        return;
+    }
+    if (tells_removal(w) && !calendar_hold_removal(w->account, w->known.pk, &w->base, &err)) {
+        fail(w, &err);
         return;
     }
     w->op = backend_event_remove(w->account->backend, w->folder.server_id, w->folder.kind, w->known.server_id,

@@ -577,7 +577,10 @@ bool store_owed(struct store *s, int64_t after_pk, struct arena *arena, int64_t 
                 struct str *ret_message)
 {
     struct sqlite3_stmt *q =
-        db_prepare(&s->db, "SELECT pk, evidence, message FROM owed WHERE pk > ?1 ORDER BY pk LIMIT 1", NULL);
+        db_prepare(&s->db,
+                   "SELECT pk, evidence, message FROM owed WHERE pk > ?1 AND evidence NOT LIKE '" STORE_HELD
+                   "%' ORDER BY pk LIMIT 1",
+                   NULL);
     if (!q)
         return false;
     db_bind_int(q, 1, after_pk);
@@ -594,4 +597,64 @@ bool store_owed(struct store *s, int64_t after_pk, struct arena *arena, int64_t 
 bool store_owed_done(struct store *s, int64_t pk, struct err *err)
 {
     return store_run1(s, "DELETE FROM owed WHERE pk = ?1", pk, err);
+}
+
+#define HELD_MAX_S (7 * 86400)
+
+/* The first text behind all that begin with `begins`: marks are ASCII. */
+static struct str after_all(struct str begins, struct arena *arena)
+{
+    return arena_printf(arena, "%.*s\x7f", STR_ARG(begins));
+}
+
+bool store_held_drop(struct store *s, struct str mark_begins, struct err *err)
+{
+    struct arena arena = {0};
+    struct sqlite3_stmt *q = db_prepare(&s->db,
+                                        "DELETE FROM owed WHERE (evidence >= ?1 AND evidence < ?2) OR "
+                                        "(evidence LIKE '" STORE_HELD "%' AND created < ?3)",
+                                        err);
+    if (q) {
+        db_bind_text(q, 1, mark_begins);
+        db_bind_text(q, 2, after_all(mark_begins, &arena));
+        db_bind_int(q, 3, time_wall_s() - HELD_MAX_S);
+    }
+    bool ok = q && db_run(&s->db, q, err);
+    arena_done(&arena);
+    return ok;
+}
+
+bool store_owe_held(struct store *s, struct str mark, struct str message, struct err *err)
+{
+    if (!store_begin(s, err))
+        return false;
+    bool ok = store_held_drop(s, mark, err) && store_owe(s, mark, message, err);
+    return store_end(s, ok, err);
+}
+
+bool store_held_release(struct store *s, struct str mark, struct str evidence, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&s->db, "UPDATE owed SET evidence = ?2 WHERE evidence = ?1", err);
+    if (!q)
+        return false;
+    db_bind_text(q, 1, mark);
+    db_bind_text(q, 2, evidence);
+    return db_run(&s->db, q, err);
+}
+
+size_t store_held(struct store *s, struct str mark_begins, struct arena *arena, struct str **ret_marks)
+{
+    enum { MARKS_MAX = 1000 };
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db, "SELECT evidence FROM owed WHERE evidence >= ?1 AND evidence < ?2 LIMIT 1000", NULL);
+    size_t n = 0;
+    if (!q)
+        return 0;
+    *ret_marks = arena_array(arena, MARKS_MAX, sizeof(**ret_marks));
+    db_bind_text(q, 1, mark_begins);
+    db_bind_text(q, 2, after_all(mark_begins, arena));
+    while (n < MARKS_MAX && db_step(&s->db, q, NULL) == 1)
+        (*ret_marks)[n++] = arena_str(arena, db_bytes(q, 0));
+    db_reset(q);
+    return n;
 }

@@ -51,6 +51,9 @@ struct event_attendee {
     struct str email, name;
     enum event_role role;
     enum event_response response; /* read; a server ignores what an organiser writes here */
+    /* A client's object says that neither we nor the server are to tell him (SCHEDULE-AGENT, RFC 6638 7.1). Kept by no
+     * server, and no difference between two events. */
+    bool elsewhere;
 };
 
 struct event_attachment {
@@ -150,6 +153,7 @@ struct event {
     struct event_fields fields;
     bool is_meeting; /* has attendees, or came as an invitation */
     struct str organizer_email, organizer_name;
+    bool organizer_elsewhere; /* as event_attendee.elsewhere */
     bool response_requested;
     bool has_recurrence;
     struct event_recurrence recurrence;

@@ -92,6 +92,13 @@ static enum event_role role_of(struct arena *a, const struct ical_prop *p)
 /* --- reading --------------------------------------------------------------------------------------------------------
  */
 
+/* RFC 6638 7.1: NONE and CLIENT, and (7.1: "MUST be treated as NONE") what is not known. */
+static bool is_elsewhere(struct arena *a, const struct ical_prop *p)
+{
+    struct str agent = ical_param(a, p, "SCHEDULE-AGENT");
+    return agent.n && !str_case_is(agent, "SERVER");
+}
+
 /* An attendee as one line says it. False: nobody with an address or name. */
 static bool read_attendee(struct arena *a, const struct ical_prop *p, struct event_attendee *ret)
 {
@@ -101,6 +108,7 @@ static bool read_attendee(struct arena *a, const struct ical_prop *p, struct eve
     t.name = ical_param(a, p, "CN");
     t.role = role_of(a, p);
     t.response = ical_response(ical_param(a, p, "PARTSTAT"));
+    t.elsewhere = is_elsewhere(a, p);
     *ret = t;
     return t.email.n || t.name.n;
 }
@@ -177,6 +185,7 @@ static bool people_read(struct ical_reader *r, const struct ical_comp *c, struct
         e->organizer_email = e->organizer_name = STR_NULL;
         ical_address(r->a, organizer, &e->organizer_email);
         e->organizer_name = ical_param(r->a, organizer, "CN");
+        e->organizer_elsewhere = is_elsewhere(r->a, organizer);
     }
     if (!read_attendees(r, c, it))
         return false;

@@ -267,6 +267,32 @@ static void a_folder_takes_everything_along(void **state)
     assert_resources(f, 0, "");
 }
 
+/* A mail that waits for the server's word is not among those that go out. */
+static void what_is_held_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct str evidence, message, *marks;
+    struct err err = {0};
+    int64_t pk;
+
+    assert_true(store_owe_held(f->store, STR("held 5 - 2"), STR("yes"), &err));
+    assert_true(store_owe_held(f->store, STR("held 5 17 4"), STR("not that day"), &err));
+    assert_true(store_owe_held(f->store, STR("held 55 - 2"), STR("another"), &err));
+    assert_false(store_owed(f->store, 0, &f->arena, &pk, &evidence, &message));
+    assert_int_equal(store_held(f->store, STR("held 5 "), &f->arena, &marks), 2);
+    assert_true(store_held_drop(f->store, STR("held 5 - "), &err));
+    assert_true(store_owe_held(f->store, STR("held 5 - 4"), STR("no"), &err));
+    assert_true(store_owe_held(f->store, STR("held 5 - 4"), STR("no, again"), &err));
+    assert_int_equal(store_held(f->store, STR("held 5 - "), &f->arena, &marks), 1);
+    assert_true(store_held_release(f->store, STR("held 5 - 2"), STR("nothing"), &err));
+    assert_false(store_owed(f->store, 0, &f->arena, &pk, &evidence, &message));
+    assert_true(store_held_release(f->store, STR("held 5 - 4"), STR("e7"), &err));
+    assert_true(store_owed(f->store, 0, &f->arena, &pk, &evidence, &message));
+    assert_true(str_is(evidence, "e7") && str_is(message, "no, again"));
+    assert_false(store_owed(f->store, pk, &f->arena, &pk, &evidence, &message));
+    assert_int_equal(store_held(f->store, STR("held "), &f->arena, &marks), 2);
+}
+
 static void what_is_owed_survives(void **state)
 {
     struct fixture *f = *state;
@@ -323,6 +349,7 @@ int main(void)
         TEST(a_put_names_what_a_sync_brought),
         TEST(ranges),
         TEST(a_folder_takes_everything_along),
+        TEST(what_is_held_waits),
         TEST(what_is_owed_survives),
         TEST(an_old_state_is_brought_up_to_date),
     };
