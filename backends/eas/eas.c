@@ -99,7 +99,8 @@ void eas_apply_version(struct eas_backend *b)
 
     b->base.caps = (version >= 140 ? CAP_KEYWORDS : 0) | (version >= EAS_DRAFTS_SINCE ? CAP_APPEND_DRAFT : 0) |
                    (version >= 140 && b->remembers_sends ? CAP_SENDS_ONCE : 0) | CAP_CALENDAR | CAP_TASKS |
-                   (version >= EAS_SCHEDULING_SINCE ? CAP_SCHEDULING : 0);
+                   (version >= EAS_SCHEDULING_SINCE ? CAP_SCHEDULING : 0) |
+                   (version >= EAS_BUSY_SINCE ? CAP_FREE_BUSY : 0);
     b->base.limits = (struct backend_limits){.sync_page = EAS_WINDOW_DEFAULT,
                                              .fetch_header_batch = EAS_FETCH_BATCH,
                                              .fetch_message_batch = EAS_FETCH_BATCH,
@@ -315,4 +316,9 @@ const struct backend_ops eas_backend_ops = {
     .folder_remove = eas_folder_remove,
     .sync_events = eas_sync_events,
     .event_fetch = eas_event_fetch,
+    .event_put = eas_event_put,
+    .event_remove = eas_event_remove,
+    .event_respond = eas_event_respond,
+    .event_attachment = eas_event_attachment,
+    .free_busy = eas_free_busy,
 };

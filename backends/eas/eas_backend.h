@@ -25,6 +25,7 @@
 #define EAS_DRAFTS_SINCE     160
 #define EAS_DRAFTS_MIME      161 /* the whole message as a draft: 16.0 takes its properties one by one (eas_draft.h) */
 #define EAS_SCHEDULING_SINCE 160 /* the server sends invitations, updates and cancellations (MS-ASCMD 3.1.5.7) */
+#define EAS_BUSY_SINCE       140 /* ResolveRecipients tells busy times */
 #define EAS_DEVICE_TYPE      "exbridge"
 
 /* What this run has learned of a mail folder. */

@@ -11,8 +11,7 @@
 
 /* --- the user's answer to a meeting (MS-ASCMD 2.2.1.11) ---------------------------------------------------------- */
 
-#define RESPOND_SINCE  141 /* to an item of the calendar; before, to the mail in the inbox alone */
-#define SCHEDULE_SINCE 160 /* the server tells the organiser, if it is asked to */
+#define RESPOND_SINCE 141 /* to an item of the calendar; before, to the mail in the inbox alone */
 
 struct respond_op {
     struct eas_write w;
@@ -73,7 +72,7 @@ static bool write_response(void *ud, struct eas_writer *w, struct err *err)
     if (r->has_instance)
         eas_write_text(w, MeetingResponse_InstanceId,
                        eas_event_instance_extended(&r->event, r->original, &writing, &r->w.op.arena));
-    if (r->notify && writing.version >= SCHEDULE_SINCE)
+    if (r->notify && writing.version >= EAS_SCHEDULING_SINCE)
         write_send_response(r, w);
     eas_write_close(w);
     eas_write_close(w);
@@ -106,7 +105,7 @@ static void on_responding_turn(void *ud)
                                             .done = on_responded};
     struct respond_op *r = ud;
 
-    eas_call_init(&r->call, r->w.b, r->w.b->state.version >= SCHEDULE_SINCE ? &once : &again, r);
+    eas_call_init(&r->call, r->w.b, r->w.b->state.version >= EAS_SCHEDULING_SINCE ? &once : &again, r);
     r->call.reader = &r->answer;
     eas_call_start(&r->call);
 }
@@ -150,10 +149,8 @@ struct op *eas_event_respond(struct backend *b, const struct event_reply *reques
 
 /* --- busy times (MS-ASCMD 2.2.1.15) ------------------------------------------------------------------------------ */
 
-#define WINDOW_S     ((int64_t)42 * 86400) /* the longest the server answers for */
-#define NAMES_MAX    100                   /* in one request */
-#define BUSY_SINCE   140
-#define BUSY_RETRIES 2
+#define WINDOW_S  ((int64_t)42 * 86400) /* the longest the server answers for */
+#define NAMES_MAX 100                   /* in one request */
 
 struct busy_op {
     struct op op;
@@ -205,7 +202,7 @@ static bool write_busy(void *ud, struct eas_writer *w, struct err *err)
 {
     struct busy_op *o = ud;
 
-    if (o->b->state.version < BUSY_SINCE)
+    if (o->b->state.version < EAS_BUSY_SINCE)
         return err_set(err, ERR_UNSUPPORTED, "ActiveSync %s knows no free/busy times",
                        eas_version_name(o->b->state.version));
     eas_resolve_begin(&o->answer, o->addresses + o->first, o->batch);

@@ -13,6 +13,7 @@
  * forget all of them, and then the right one.
  */
 #include "backends/eas/eas_event_write.h"
+#include "backends/eas/eas_getter.h"
 #include "backends/eas/eas_push.h"
 #include "backends/eas/eas_write.h"
 #include "bridge/base/time.h"
@@ -26,13 +27,13 @@ struct put_op {
     struct eas_push_batch batch;
     struct eas_event_writing writing;
     struct timer *pause;
-    struct op *reading;
+    struct eas_getter reading;
     enum folder_kind kind;
     struct str folder_id, id, evidence;
     struct event wanted, base, altered;
-    bool has_base, notify, retry;
+    bool has_base, notify;
     bool made; /* by this op: to be taken back when the rest of it is refused */
-    bool looked, reset, taking_back;
+    bool reset;
     size_t next_exception;
     const struct event *sending; /* what write_master() writes */
     const struct event_exception *occurrence;
@@ -50,7 +51,7 @@ static void leave(struct put_op *p)
 {
     eas_write_leave(&p->w);
     eas_push_close(&p->push);
-    op_cancel(&p->reading);
+    eas_getter_close(&p->reading);
     timer_free(&p->pause);
 }
 
@@ -58,9 +59,8 @@ static void end(struct put_op *p, const struct err *err)
 {
     struct err copy = *err;
 
-    if (copy.code == ERR_NOT_FOUND) {
+    if (copy.code == ERR_NOT_FOUND)
         copy.code = ERR_CONFLICT; /* deleted meanwhile: the client is to see that first */
-    }
     leave(p);
     op_finish_err(&p->w.op, &copy);
 }
@@ -105,29 +105,33 @@ static void fail(struct put_op *p, const struct err *err)
 
 /* --- read back --------------------------------------------------------------------------------------------------- */
 
-static void on_read(void *ud, const struct reply *reply)
+static void on_read(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
+    const struct eas_got *got = &p->reading.list[0];
     struct reply *r = p->w.op.reply;
     struct err none = {0};
-    struct event *e;
 
-    p->reading = NULL;
     r->event_done.id = p->id;
     /* What was asked for is done: that it cannot be read now is no reason to deny it. The next page brings it. */
-    if (reply->err.code == ERR_NONE && reply->events.count == 1 && reply->events.each[0].code == ERR_NONE &&
-        reply->events.list[0].event) {
-        e = arena_alloc(&p->w.op.arena, sizeof(*e));
-        event_copy(e, reply->events.list[0].event, &p->w.op.arena);
-        r->event_done.event = e;
+    if (err->code == ERR_NONE && got->err.code == ERR_NONE && got->event) {
+        r->event_done.event = got->event;
         eas_push_heard(&p->push);
     }
     end(p, &none);
 }
 
+static void fetch(struct put_op *p, void (*done)(void *ud, const struct err *err))
+{
+    eas_getter_close(&p->reading);
+    eas_getter_init(&p->reading, p->w.b, p->folder_id, p->kind, &p->w.op.arena, 1);
+    p->reading.list[0] = (struct eas_got){.id = p->id, .need = EAS_NEED_ITEM};
+    eas_getter_start(&p->reading, done, p);
+}
+
 static void read_back(struct put_op *p)
 {
-    p->reading = backend_event_fetch(&p->w.b->base, p->folder_id, p->kind, &p->id, 1, on_read, p);
+    fetch(p, on_read);
 }
 
 /* --- one step ---------------------------------------------------------------------------------------------------- */
@@ -328,23 +332,21 @@ static void add(struct put_op *p)
 /* --- an attempt whose outcome is unknown ------------------------------------------------------------------------- */
 
 /* It had stored the item: now it is made what is wanted, which may be something else than then. */
-static void on_found(void *ud, const struct reply *reply)
+static void on_found(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
-    struct err err = reply->err;
+    const struct eas_got *got = &p->reading.list[0];
+    struct err problem = err->code != ERR_NONE ? *err : got->err;
 
-    p->reading = NULL;
-    if (err.code == ERR_NONE && reply->events.count == 1)
-        err = reply->events.each[0];
-    if (err.code == ERR_NONE && reply->events.count == 1 && reply->events.list[0].event) {
-        event_copy(&p->base, reply->events.list[0].event, &p->w.op.arena);
+    if (problem.code == ERR_NONE && got->event) {
+        p->base = *got->event;
         p->has_base = true;
         change(p);
-    } else if (err.code == ERR_NOT_FOUND) {
+    } else if (problem.code == ERR_NOT_FOUND) {
         p->id = STR_NULL;
         add(p);
     } else {
-        end(p, &err);
+        end(p, &problem);
     }
 }
 
@@ -352,7 +354,7 @@ static void look(struct put_op *p)
 {
     p->id = eas_made_find(p->w.b, p->evidence, &p->w.op.arena);
     if (p->id.n > 0)
-        p->reading = backend_event_fetch(&p->w.b->base, p->folder_id, p->kind, &p->id, 1, on_found, p);
+        fetch(p, on_found);
     else
         add(p);
 }

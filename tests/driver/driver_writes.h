@@ -19,6 +19,9 @@ struct driver_writes {
     void (*done)(void *ud); /* one has been answered; the event is out */
     void *ud;
     size_t running;
+    /* for driver_events.h: whose account it is, and what to do with a page's cursor */
+    const char *email;
+    void (*commit)(void *ud, struct str folder_id, struct str cursor);
 };
 /* False: another command. */
 bool driver_write(struct driver_writes *w, struct str line);

@@ -18,7 +18,7 @@
  *   unwatch                   cancels it
  *   cancel-on-item            the next fetch is cancelled by its first item
  *   begin-sync FOLDER CURSOR  starts a page and does not wait; cancel-sync cancels it
- *   begin COMMAND             one of tests/driver/driver_writes.h, without waiting for its answer
+ *   begin COMMAND             one of tests/driver/driver_writes.h or driver_events.h, without waiting for its answer
  *   no-commit, commit         whether sync states count as committed by the core
  *   quit
  */
@@ -35,7 +35,7 @@
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 #include "bridge/formats/ical.h"
-#include "tests/driver/driver_writes.h"
+#include "tests/driver/driver_events.h"
 
 struct driver {
     struct loop *loop;
@@ -391,7 +391,7 @@ static void run(struct driver *d, struct str line)
     bool parallel = str_is(command, "begin");
 
     d->busy = !parallel;
-    if (driver_write(&d->writes, parallel ? line : whole))
+    if (driver_write(&d->writes, parallel ? line : whole) || driver_event(&d->writes, parallel ? line : whole))
         return;
     d->busy = true;
     if (str_is(command, "login")) {
@@ -424,6 +424,11 @@ static void run(struct driver *d, struct str line)
             d->no_commit = str_is(command, "no-commit");
         d->quit = d->quit || str_is(command, "quit");
     }
+}
+
+static void commit_page(void *ud, struct str folder_id, struct str cursor)
+{
+    commit(ud, folder_id, cursor);
 }
 
 static void on_written(void *ud)
@@ -598,6 +603,7 @@ int main(int argc, char **argv)
     struct arguments a = {
         .login = {.name = "test", .auth = HTTP_AUTH_BASIC, .source = LOGIN_FILE, .max_requests = 8},
         .config = {.name = "test",
+                   .zone = DRIVER_ZONE,
                    .user_agent = "exbridge/test",
                    .tls_min = 0x0303,
                    .tmp_dir = "/tmp",
@@ -624,7 +630,8 @@ int main(int argc, char **argv)
         b->second_ms = 20;
     if (a.heartbeat_s > 0)
         b->heartbeat_s = b->heartbeat_min_s = a.heartbeat_s;
-    d.writes = (struct driver_writes){.backend = d.backend, .done = on_written, .ud = &d};
+    d.writes = (struct driver_writes){
+        .backend = d.backend, .done = on_written, .ud = &d, .email = a.config.email, .commit = commit_page};
     d.input = loop_fd_new(d.loop, STDIN_FILENO, on_input, &d);
     loop_run(d.loop);
     close_all(&d);
