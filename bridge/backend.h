@@ -212,7 +212,8 @@ enum backend_cap {
     CAP_FREE_BUSY = 1 << 10,   /* free_busy() */
     CAP_TELLS_OWN = 1 << 11,   /* sync() tells of what append() and copy() made, too */
     CAP_SENDS_ONCE = 1 << 12,  /* send() finds out by its evidence whether an earlier attempt went through */
-    CAP_QUOTA = 1 << 13        /* quota() */
+    CAP_QUOTA = 1 << 13,       /* quota() */
+    CAP_COARSE = 1 << 14 /* events have no importance there, tasks are done or not: no status or percent between */
 };
 
 struct backend_limits {

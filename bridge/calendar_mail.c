@@ -80,19 +80,21 @@ static bool owe(struct account *a, const struct mail *m, struct err *err)
     rand_add_hex(&evidence, 16);
     buf_printf(&subject, "%s%.*s", m->prefix, STR_ARG(m->event->fields.subject));
     buf_printf(&id, "<%s@exbridge.invalid>", buf_z(&evidence));
-    buf_printf(&type, "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=\"%s\"\r\n",
+    buf_printf(&type, "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=\"%s\"\r\n\r\n",
                buf_z(&boundary));
     struct build_address from = {.name = STR_NULL, .spec = me[0]};
     struct build_message message = {.date_s = about.stamped,
                                     .from = {&from, 1},
                                     .to = {m->to, m->to_count},
                                     .subject = buf_view(&subject),
-                                    .message_id = buf_view(&id),
-                                    .extra = buf_view(&type)};
+                                    .message_id = buf_view(&id)};
     for (size_t i = 0; i < m->to_count; i++)
         buf_printf(&all, "%.*s\n", STR_ARG(m->to[i].spec));
     buf_lit(&all, "\n");
     ok = ok && (build_header(&message, &all) || err_set(err, ERR_TOO_BIG, "the invitation is too big"));
+    if (ok)
+        all.n -= 2; /* the empty line: the fields of the parts are ours */
+    buf_str(&all, buf_view(&type));
     add_text(&text, m->event);
     add_part(&all, buf_view(&boundary), "text/plain; charset=utf-8", buf_view(&text));
     buf_reset(&type);

@@ -98,7 +98,7 @@ void eas_apply_version(struct eas_backend *b)
     unsigned version = b->state.version;
 
     b->base.caps = (version >= 140 ? CAP_KEYWORDS : 0) | (version >= EAS_DRAFTS_SINCE ? CAP_APPEND_DRAFT : 0) |
-                   (version >= 140 && b->remembers_sends ? CAP_SENDS_ONCE : 0) | CAP_CALENDAR | CAP_TASKS |
+                   (version >= 140 && b->remembers_sends ? CAP_SENDS_ONCE : 0) | CAP_CALENDAR | CAP_TASKS | CAP_COARSE |
                    (version >= EAS_SCHEDULING_SINCE ? CAP_SCHEDULING : 0) |
                    (version >= EAS_BUSY_SINCE ? CAP_FREE_BUSY : 0);
     b->base.limits = (struct backend_limits){.sync_page = EAS_WINDOW_DEFAULT,

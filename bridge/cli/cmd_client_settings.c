@@ -197,7 +197,7 @@ static void gather(struct cli *cli, const struct config_account *a, const char *
     set_number(f, "dav", v->dav);
     set_truth(f, "imap", v->imap);
     set_truth(f, "smtp", v->smtp);
-    set_truth(f, "dav", v->dav && a->backend == BACKEND_EWS); /* calendars are not there over EAS yet */
+    set_truth(f, "dav", v->dav);
     set_truth(f, "ews", a->backend == BACKEND_EWS);
     set_truth(f, "eas", a->backend == BACKEND_EAS);
     set(f, "user", user_of(c, a));
@@ -254,10 +254,7 @@ static int print(struct cli *c, const struct client_text *client, const struct c
     struct buf text = BUF_INIT(0);
     int code = EX_OK;
     gather(c, a, client->name, &f);
-    if (client->needs && a->backend == BACKEND_EAS && strcmp(client->needs, "dav") == 0) {
-        cli_complain("%s needs CalDAV, which this version has for accounts over EWS only", client->title);
-        code = EX_UNAVAILABLE;
-    } else if (client->needs && !is_true(&f, str_from(client->needs))) {
+    if (client->needs && !is_true(&f, str_from(client->needs))) {
         cli_complain("%s needs the port %s, which [server] turns off (%s = 0)", client->title, client->needs,
                      client->needs);
         code = EX_CONFIG;

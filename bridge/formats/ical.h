@@ -102,6 +102,9 @@ struct ical_options {
     const struct str *me; /* the user's addresses: which ATTENDEE is he, is the ORGANIZER himself */
     size_t me_count;
     struct str own_urls; /* what our addresses of attachments begin with; empty: none known */
+    /* The server knows neither the priority of an event nor how far a task is (EAS): what a client says of them is an
+     * extra, and stands as long as the rest does. */
+    bool coarse;
 };
 
 /*

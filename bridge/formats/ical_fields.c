@@ -244,6 +244,8 @@ static bool priority_read(struct ical_reader *r, const struct ical_comp *c, stru
     if (p && !str_to_u32(str_trim(p->value), &n))
         return ical_refuse(r, ICAL_BAD_VALUE, p->line, "PRIORITY");
     it->f->importance = n >= 1 && n <= 4 ? EVENT_HIGH : n >= 6 ? EVENT_LOW : EVENT_MEDIUM;
+    if (r->options->coarse && it->e->kind == EVENT_APPOINTMENT)
+        it->f->importance = EVENT_MEDIUM;
     return true;
 }
 
@@ -317,6 +319,11 @@ static bool task_read(struct ical_reader *r, const struct ical_comp *c, struct i
         return ical_refuse(r, ICAL_BAD_VALUE, p->line, "PERCENT-COMPLETE");
     it->e->task.status = task_status(c);
     it->e->task.percent = p || it->e->task.status != EVENT_COMPLETED ? percent : 100;
+    if (r->options->coarse) {
+        bool done = it->e->task.status == EVENT_COMPLETED;
+        it->e->task.status = done ? EVENT_COMPLETED : EVENT_NOT_STARTED;
+        it->e->task.percent = done ? 100 : 0;
+    }
     return true;
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Invitations: Exchange sends the mail: each exactly once, and answers reach the organiser."""
+"""Invitations: the server sends the mail, or (ActiveSync up to 14.1) we do: each exactly once, and answers reach the organiser."""
 import re
 
 import pytest
@@ -43,33 +43,87 @@ def mails(exchange):
     return [(s["by"], s["meeting"]["method"]) for s in exchange.submissions() if s.get("meeting")]
 
 
+def sent(exchange, kind, *methods):
+    """These have gone out, and no others."""
+    by = "client" if kind.version == "14.1" else "server"
+    poll(60, lambda: len(mails(exchange)) >= len(methods), f"{methods} were not sent")
+    assert mails(exchange) == [(by, method) for method in methods]
+
+
 def wait_for(dav, count=1):
     calendar = dav.calendar()
     return poll(60, lambda: len(dav.etags(calendar)) == count and dav.etags(calendar), f"not {count} objects")
 
 
-def test_an_invitation_and_its_answer(exchange, people):
+def test_an_invitation_and_its_answer(exchange, people, kind):
     alice, bob = people
     path = alice.calendar() + "m.ics"
     assert alice.put(path, meeting()).status == 201
-    assert mails(exchange) == [("server", "REQUEST")]
+    sent(exchange, kind, "REQUEST")
     there, = wait_for(bob)
     text = bob.get(there).text()
     assert prop(text, "SUMMARY") == "Meeting" and f"mailto:{ALICE}" in text
     before = text.count("NEEDS-ACTION")
     answer = bob.put(there, text.replace("PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED"))
     assert before == 1 and answer.status == 204, (before, answer.status, answer.body)
-    assert mails(exchange) == [("server", "REQUEST"), ("server", "REPLY")]
+    sent(exchange, kind, "REQUEST", "REPLY")
     poll(60, lambda: answer_of(alice.get(path).text(), BOB) == "ACCEPTED", "the answer did not reach the organiser")
     # an attendee may not move it
     refused = bob.put(there, bob.get(there).text().replace("T110000", "T130000").replace("T100000", "T120000"))
     assert (refused.status, refused.precondition()) == (403, "allowed-attendee-scheduling-object-change")
 
 
-def test_calling_it_off(exchange, people):
+def test_calling_it_off(exchange, people, kind):
     alice, bob = people
     path = alice.calendar() + "m.ics"
     alice.put(path, meeting())
     wait_for(bob)
     assert alice.ask("DELETE", path).status == 204
-    assert [m for _, m in mails(exchange)] == ["REQUEST", "CANCEL"]
+    sent(exchange, kind, "REQUEST", "CANCEL")
+
+
+def test_news_go_to_those_who_are_told(exchange, people, kind):
+    """A guest who is not invited any more is told so, the others get the news; what nobody sees is no news."""
+    alice, bob = people
+    path = alice.calendar() + "m.ics"
+    alice.put(path, meeting("ATTENDEE:mailto:carol@example.com"))
+    sent(exchange, kind, "REQUEST")
+    wait_for(bob)
+    text = alice.get(path).text()
+    assert alice.put(path, text.replace("SUMMARY:Meeting", "SUMMARY:Other")).status == 204
+    sent(exchange, kind, "REQUEST", "REQUEST")
+    text = alice.get(path).text().replace("\r\n ", "")
+    text = "\r\n".join(l for l in text.split("\r\n") if "carol@example.com" not in l)
+    assert alice.put(path, text).status == 204
+    poll(60, lambda: "CANCEL" in [m for _, m in mails(exchange)], "the guest was not told")
+    cancel, = [s for s in exchange.submissions() if s.get("meeting") and s["meeting"]["method"] == "CANCEL"]
+    assert cancel["recipients"] == ["carol@example.com"]
+
+
+def test_one_occurrence_is_declined(exchange, people, kind):
+    alice, bob = people
+    path = alice.calendar() + "m.ics"
+    assert alice.put(path, meeting("RRULE:FREQ=DAILY;COUNT=4")).status == 201
+    there, = wait_for(bob)
+    text = bob.get(there).text()
+    start = re.search(r"DTSTART;TZID=Europe/Berlin:(\d{8})T(\d{6})", text)
+    second = f"{int(start[1]) + 1}T{start[2]}"
+    answer = bob.put(there, text.replace("END:VEVENT", f"EXDATE;TZID=Europe/Berlin:{second}\r\nEND:VEVENT"))
+    assert answer.status == 204, answer.body
+    sent(exchange, kind, "REQUEST", "REPLY")
+    item, = exchange.events(user=BOB)
+    assert item["deleted"] == [f"{second[:4]}-{second[4:6]}-{second[6:8]}"]
+
+
+def test_who_invites_himself_is_left_to_it(exchange, people, kind):
+    """SCHEDULE-AGENT=CLIENT (RFC 6638 7.1); ActiveSync 16 cannot be silent."""
+    alice, bob = people
+    path = alice.calendar() + "m.ics"
+    answer = alice.put(path, meeting().replace("ATTENDEE;PARTSTAT=NEEDS-ACTION", "ATTENDEE;SCHEDULE-AGENT=CLIENT;PARTSTAT=NEEDS-ACTION"))
+    if kind.version == "16.1":
+        assert (answer.status, answer.precondition()) == (403, "valid-calendar-object-resource")
+        return
+    assert answer.status == 201 and "SCHEDULE-AGENT=CLIENT" in alice.get(path).text()
+    assert alice.ask("DELETE", path).status == 204
+    assert alice.put(alice.calendar() + "n.ics", meeting().replace("UID:m-1", "UID:n-1")).status == 201
+    sent(exchange, kind, "REQUEST")

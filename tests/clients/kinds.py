@@ -23,6 +23,7 @@ class Kind:
     hidden: tuple = ()  # mailboxes that a client is not shown
     expunged: str = "Deleted Items"  # where expunged mail goes; and mail of deleted mailboxes, or nowhere
     keeps_deleted: bool = False  # a deleted mailbox goes to Deleted Items with what is in it
+    makes_uids: bool = False  # an event's UID is the server's own
 
     def __str__(self):
         return self.name
@@ -41,8 +42,8 @@ class Kind:
 
 EWS = Kind("ews", "ews", copy=True, append=True, draft=True, answered=True, expunged="(Recoverable Items)",
            keeps_deleted=True)
-EAS_16 = Kind("eas-16.1", "eas", "16.1", draft=True)
+EAS_16 = Kind("eas-16.1", "eas", "16.1", draft=True, makes_uids=True)
 EAS_16_0 = Kind("eas-16.0", "eas", "16.0", draft=True)  # drafts by their properties, not as MIME
 EAS_14 = Kind("eas-14.1", "eas", "14.1", hidden=("Drafts",))
 WRITING = (EWS, EAS_16, EAS_14)
-CALENDARS = (EWS,)
+CALENDARS = (EWS, EAS_16, EAS_14)

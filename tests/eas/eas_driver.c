@@ -603,12 +603,11 @@ int main(int argc, char **argv)
     struct arguments a = {
         .login = {.name = "test", .auth = HTTP_AUTH_BASIC, .source = LOGIN_FILE, .max_requests = 8},
         .config = {.name = "test",
-                   .zone = DRIVER_ZONE,
                    .user_agent = "exbridge/test",
                    .tls_min = 0x0303,
                    .tmp_dir = "/tmp",
                    .provision = PROVISION_ACCEPT,
-                   .zone = "Europe/Berlin",
+                   .zone = DRIVER_ZONE,
                    .message_limit = (uint64_t)200 << 20,
                    .loop = d.loop,
                    .host = {&d, persist_put, persist_get, on_wipe, on_health, committed}},
