@@ -15,6 +15,7 @@
 #include "bridge/base/time.h"
 #include "bridge/calendar_private.h"
 #include "bridge/formats/build.h"
+#include "bridge/io/crypto.h"
 #include "bridge/submit.h"
 
 #define RETRY_MIN_MS (60 * 1000)
@@ -191,10 +192,23 @@ bool calendar_owe(struct account *a, const struct event *before, const struct ev
  */
 #define GONE 9
 
-static struct str mark_of(int64_t item_pk, bool has_instance, int64_t instance, int what, struct arena *arena)
+static struct str marks_of(struct str uid, struct arena *arena)
 {
-    return has_instance ? arena_printf(arena, STORE_HELD "%lld %lld %d", (long long)item_pk, (long long)instance, what)
-                        : arena_printf(arena, STORE_HELD "%lld - %d", (long long)item_pk, what);
+    struct crypto_hash h = crypto_sha256(uid);
+    struct buf b = BUF_INIT(256);
+    buf_lit(&b, STORE_HELD);
+    text_hex_add(&b, str_of(h.b, 16));
+    buf_byte(&b, ' ');
+    struct str mark = arena_str(arena, buf_view(&b));
+    buf_done(&b);
+    return mark;
+}
+
+static struct str mark_of(struct str uid, bool has_instance, int64_t instance, int what, struct arena *arena)
+{
+    struct str object = marks_of(uid, arena);
+    return has_instance ? arena_printf(arena, "%.*s%lld %d", STR_ARG(object), (long long)instance, what)
+                        : arena_printf(arena, "%.*s- %d", STR_ARG(object), what);
 }
 
 static bool reply(struct account *a, struct str mark, const struct event *e, const struct calendar_answer *answer,
@@ -221,21 +235,21 @@ static bool reply(struct account *a, struct str mark, const struct event *e, con
     return owe(a, &m, err);
 }
 
-bool calendar_hold_reply(struct account *a, int64_t item_pk, const struct event *e,
-                         const struct calendar_answer *answer, struct err *err)
+bool calendar_hold_reply(struct account *a, struct str uid, const struct event *e, const struct calendar_answer *answer,
+                         struct err *err)
 {
     struct arena arena = {0};
-    struct str mark = mark_of(item_pk, answer->has_instance, answer->instance, answer->response, &arena);
-    bool ok = calendar_held_failed(a, item_pk, answer, err) && reply(a, mark, e, answer, err);
+    struct str mark = mark_of(uid, answer->has_instance, answer->instance, answer->response, &arena);
+    bool ok = calendar_held_failed(a, uid, answer, err) && reply(a, mark, e, answer, err);
     arena_done(&arena);
     return ok;
 }
 
-bool calendar_hold_removal(struct account *a, int64_t item_pk, const struct event *e, struct err *err)
+bool calendar_hold_removal(struct account *a, struct str uid, const struct event *e, struct err *err)
 {
     struct calendar_answer no = {.response = EVENT_DECLINED};
     struct arena arena = {0};
-    struct str mark = mark_of(item_pk, false, 0, GONE, &arena);
+    struct str mark = mark_of(uid, false, 0, GONE, &arena);
     struct build_address *to;
     size_t n;
     bool ok = true;
@@ -257,21 +271,21 @@ static bool release(struct account *a, struct str mark, struct err *err)
     return ok;
 }
 
-bool calendar_held_confirmed(struct account *a, int64_t item_pk, const struct calendar_answer *answer, struct err *err)
+bool calendar_held_confirmed(struct account *a, struct str uid, const struct calendar_answer *answer, struct err *err)
 {
     struct arena arena = {0};
-    struct str mark = answer ? mark_of(item_pk, answer->has_instance, answer->instance, answer->response, &arena)
-                             : mark_of(item_pk, false, 0, GONE, &arena);
+    struct str mark = answer ? mark_of(uid, answer->has_instance, answer->instance, answer->response, &arena)
+                             : mark_of(uid, false, 0, GONE, &arena);
     bool ok = release(a, mark, err);
     arena_done(&arena);
     return ok;
 }
 
-bool calendar_held_failed(struct account *a, int64_t item_pk, const struct calendar_answer *answer, struct err *err)
+bool calendar_held_failed(struct account *a, struct str uid, const struct calendar_answer *answer, struct err *err)
 {
     struct arena arena = {0};
-    struct str mark = answer ? mark_of(item_pk, answer->has_instance, answer->instance, 0, &arena)
-                             : mark_of(item_pk, false, 0, GONE, &arena);
+    struct str mark =
+        answer ? mark_of(uid, answer->has_instance, answer->instance, 0, &arena) : mark_of(uid, false, 0, GONE, &arena);
     if (answer)
         mark.n--; /* whatever the answer was */
     bool ok = store_held_drop(a->store, mark, err);
@@ -303,12 +317,12 @@ bool calendar_any_held(struct account *a)
     return n > 0;
 }
 
-void calendar_settle_held(struct account *a, int64_t item_pk, const struct event *now)
+void calendar_settle_held(struct account *a, struct str uid, const struct event *now)
 {
     struct arena arena = {0};
     struct str *marks;
     struct err err = {0};
-    size_t n = store_held(a->store, arena_printf(&arena, STORE_HELD "%lld ", (long long)item_pk), &arena, &marks);
+    size_t n = store_held(a->store, marks_of(uid, &arena), &arena, &marks);
     for (size_t i = 0; i < n; i++) {
         struct str rest = marks[i], word, original;
         uint32_t what;

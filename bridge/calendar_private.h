@@ -54,16 +54,16 @@ struct calendar_answer {
     enum event_response response;
 };
 /* The attendee's answer to the organiser. */
-bool calendar_hold_reply(struct account *a, int64_t item_pk, const struct event *e,
-                         const struct calendar_answer *answer, struct err *err);
+bool calendar_hold_reply(struct account *a, struct str uid, const struct event *e, const struct calendar_answer *answer,
+                         struct err *err);
 /* Of a meeting that is to be deleted: the organiser's cancellation, or the attendee's no. */
-bool calendar_hold_removal(struct account *a, int64_t item_pk, const struct event *e, struct err *err);
+bool calendar_hold_removal(struct account *a, struct str uid, const struct event *e, struct err *err);
 /* answer NULL: the removal. */
-bool calendar_held_confirmed(struct account *a, int64_t item_pk, const struct calendar_answer *answer, struct err *err);
-bool calendar_held_failed(struct account *a, int64_t item_pk, const struct calendar_answer *answer, struct err *err);
+bool calendar_held_confirmed(struct account *a, struct str uid, const struct calendar_answer *answer, struct err *err);
+bool calendar_held_failed(struct account *a, struct str uid, const struct calendar_answer *answer, struct err *err);
 bool calendar_any_held(struct account *a);
-/* The item as the server has it now; NULL: it is gone. */
-void calendar_settle_held(struct account *a, int64_t item_pk, const struct event *now);
+/* The object as the server has it now; NULL: it is gone. */
+void calendar_settle_held(struct account *a, struct str uid, const struct event *now);
 /* Send what is owed, one after the other; again after a failure. */
 struct calendar_mail *calendar_mail_new(struct account *a);
 void calendar_mail_free(struct calendar_mail **m);

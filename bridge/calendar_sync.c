@@ -147,7 +147,7 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
     struct item_info *items = arena_array(&arena, n + 1, sizeof(*items));
     struct store_event *rows = arena_array(&arena, n + 1, sizeof(*rows));
     struct calendar_item *made = arena_array(&arena, n + 1, sizeof(*made));
-    int64_t *gone = calendar_any_held(a) ? arena_array(&arena, n + 1, sizeof(*gone)) : NULL;
+    struct str *uids = calendar_any_held(a) ? arena_array(&arena, n + 1, sizeof(*uids)) : NULL;
     for (size_t i = 0; i < n; i++) {
         const struct item_info *item = &reply->items.list[i];
         struct store_resource known;
@@ -163,8 +163,10 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
             calendar_prepare(a, item->event, is_known ? &known : NULL, &arena, &made[count]);
             rows[count] = made[count].row;
         }
-        if (gone && item->gone)
-            gone[count] = store_item_by_id(a->store, folder_pk, item->id);
+        if (uids && item->event)
+            uids[count] = rows[count].ical_uid;
+        else if (uids && item->gone && store_resource_of(a->store, folder_pk, item->id, STR_NULL, &arena, &known))
+            uids[count] = known.ical_uid;
         count++;
     }
     struct store_page page = {items, count, reply->items.cursor, reply->items.more, rows};
@@ -173,8 +175,11 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
         int64_t pk = items[i].event ? store_item_by_id(a->store, folder_pk, items[i].id) : 0;
         if (pk)
             calendar_keep(a, pk, &made[i]);
-        if (gone && (pk || gone[i]))
-            calendar_settle_held(a, pk ? pk : gone[i], items[i].event);
+    }
+    for (size_t i = 0; ok && uids && i < count; i++) { /* what has another id now is not gone */
+        struct store_resource now;
+        if (uids[i].n && (items[i].event || !store_resource_by_uid(a->store, folder_pk, uids[i], &arena, &now)))
+            calendar_settle_held(a, uids[i], items[i].event);
     }
     arena_done(&arena);
     return ok;

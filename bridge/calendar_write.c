@@ -427,7 +427,7 @@ static bool note_answer(struct calendar_write *w, struct str id, struct str chan
         ok = store_items_gone(s, w->folder_pk, &w->known.pk, 1, err);
     else if (!str_eq(id, w->known.server_id) || change.n)
         ok = store_event_renamed(s, w->known.pk, id, change, err);
-    ok = ok && (!writes_mail(w) || calendar_held_confirmed(w->account, w->known.pk, &w->answer, err));
+    ok = ok && (!writes_mail(w) || calendar_held_confirmed(w->account, w->known.ical_uid, &w->answer, err));
     return store_end(s, ok, err);
 }
 
@@ -443,7 +443,9 @@ static void on_answered(void *ud, const struct reply *reply)
     struct err err = reply->err, ignored = {0};
     w->op = NULL;
     if (is_refusal(err.code) && writes_mail(w))
-        calendar_held_failed(w->account, w->known.pk, &w->answer, &ignored);
+        calendar_held_failed(w->account, w->known.ical_uid, &w->answer, &ignored);
+    if (err.code != ERR_NONE && !is_refusal(err.code)) /* nobody knows: look */
+        sync_want(w->account->sync, w->folder_pk, 0);
     struct str id = reply->event_done.id;
     if (err.code != ERR_NONE || !note_answer(w, id, reply->event_done.change, &err)) {
         fail(w, &err);
@@ -474,7 +476,7 @@ static void respond(struct calendar_write *w, const struct event_exception *x, e
     };
     struct err err = {0};
     w->answer = (struct calendar_answer){request.has_instance, request.instance, answer};
-    if (writes_mail(w) && !calendar_hold_reply(w->account, w->known.pk, &w->base, &w->answer, &err)) {
+    if (writes_mail(w) && !calendar_hold_reply(w->account, w->known.ical_uid, &w->base, &w->answer, &err)) {
         fail(w, &err);
         return;
     }
@@ -685,7 +687,9 @@ static void on_removed(void *ud, const struct reply *reply)
     struct account *a = w->account;
     struct err ignored = {0};
     if (is_refusal(err.code) && tells_removal(w))
-        calendar_held_failed(a, w->known.pk, NULL, &ignored);
+        calendar_held_failed(a, w->known.ical_uid, NULL, &ignored);
+    if (err.code != ERR_NONE && !is_refusal(err.code))
+        sync_want(a->sync, w->folder_pk, 0);
     if (err.code != ERR_NONE) {
         fail(w, &err);
         return;
@@ -693,7 +697,7 @@ static void on_removed(void *ud, const struct reply *reply)
     bool ok = store_begin(a->store, &err);
     if (ok) {
         ok = store_items_gone(a->store, w->folder_pk, &w->known.pk, 1, &err) &&
-             (!tells_removal(w) || calendar_held_confirmed(a, w->known.pk, NULL, &err));
+             (!tells_removal(w) || calendar_held_confirmed(a, w->known.ical_uid, NULL, &err));
         ok = store_end(a->store, ok, &err);
     }
     crash_point("event_gone.stored");
@@ -728,7 +732,7 @@ static void decide_delete(struct calendar_write *w)
         respond(w, NULL, EVENT_DECLINED);
         return;
     }
-    if (tells_removal(w) && !calendar_hold_removal(w->account, w->known.pk, &w->base, &err)) {
+    if (tells_removal(w) && !calendar_hold_removal(w->account, w->known.ical_uid, &w->base, &err)) {
         fail(w, &err);
         return;
     }

@@ -71,7 +71,9 @@ static bool check_zones(const struct event *e, const struct eas_event_writing *o
 
         if (e->exceptions[i].deleted || x->all_day)
             continue;
-        if (!tz_same(x->start_zone, zone) || (x->end_zone.n > 0 && !tz_same(x->end_zone, zone)))
+        /* An instant in UTC is in no zone but that of who reads it. */
+        if ((x->start_zone.n > 0 && !tz_same(x->start_zone, zone)) ||
+            (x->end_zone.n > 0 && !tz_same(x->end_zone, zone)))
             return no(err, "an occurrence is in another time zone than its series");
     }
     return f->all_day || zone_travels(e, zone) ||

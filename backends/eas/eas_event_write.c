@@ -369,6 +369,15 @@ unsigned eas_event_occurrence_parts(const struct event *e, const struct event_ex
     return event_fields_differ(was && !was->deleted ? &was->fields : &rule, &x->fields) & ~(unsigned)NOT_SENT;
 }
 
+const struct event_exception *eas_event_exception_at(const struct event *e, size_t n)
+{
+    for (int changed = 0; changed < 2; changed++)
+        for (size_t k = 0; k < e->exception_count; k++)
+            if (e->exceptions[k].deleted == !changed && n-- == 0)
+                return &e->exceptions[k];
+    return NULL;
+}
+
 /* Up to 14.1 an occurrence that stands in the item keeps what is left out: all that is not as the rule has it, and what
  * the server has had of its own. */
 static unsigned exception_parts(const struct event *e, const struct event_exception *x, const struct event *base)
@@ -401,7 +410,7 @@ static void write_exceptions(struct eas_writer *w, const struct item *i)
         return;
     eas_write_open(w, Calendar_Exceptions);
     for (size_t n = 0; n < e->exception_count; n++)
-        write_exception(w, i, &e->exceptions[n]);
+        write_exception(w, i, eas_event_exception_at(e, n));
     eas_write_close(w);
 }
 

@@ -35,6 +35,8 @@ struct eas_event_writing {
 bool eas_event_check(const struct event *e, const struct eas_event_writing *o, struct err *err);
 /* The content of the ApplicationData of an Add or Change of the item. */
 void eas_event_write(struct eas_writer *w, const struct event *e, const struct eas_event_writing *o);
+/* The n-th exception to be told: the deleted ones first, because another may take the day of one. */
+const struct event_exception *eas_event_exception_at(const struct event *e, size_t n);
 /* 16.x: what of the occurrence differs from what it is on the server (its exception in `base`, else the rule's). 0: it
  * is what is wanted. */
 unsigned eas_event_occurrence_parts(const struct event *e, const struct event_exception *x, const struct event *base);

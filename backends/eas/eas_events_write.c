@@ -222,7 +222,7 @@ static bool is_told(const struct put_op *p, const struct event_exception *x)
 static void occurrences(struct put_op *p)
 {
     while (p->writing.version >= EAS_EVENTS_APART && p->next_exception < p->wanted.exception_count) {
-        p->occurrence = &p->wanted.exceptions[p->next_exception++];
+        p->occurrence = eas_event_exception_at(&p->wanted, p->next_exception++);
         if (is_told(p, p->occurrence))
             continue;
         step(p, write_occurrence, occurrences);

@@ -124,7 +124,7 @@ def test_texts(bridge):
         text = settings(bridge, client)
         assert str(bridge.port) in text and "$(" not in text and "{" not in text
     for words, code, what in [(["pine", "work"], 64, "there is no client pine"), (["mutt"], 66, "several accounts"),
-                                                           (["mutt", "x"], 66, "no account x")]:
+                              (["mutt", "x"], 66, "no account x")]:
         result = call("client-settings", *words, "-c", bridge.config_path)
         assert result.returncode == code and what in result.stderr, (words, result)
 

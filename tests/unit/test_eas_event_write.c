@@ -188,10 +188,9 @@ static const struct {
      "ClientUid=u1 Recurrence(Interval=3 Type=0 Until=20260201T000000Z)"},
     /* exceptions: inside, or not at all */
     {NULL, EVENT(DAILY "EXDATE;TZID=Europe/Berlin:20260107T090000\r\n" MOVED("SUMMARY:Talk\r\n")), 141,
-     HEAD_14 PLAIN
-     "UID=u1 Recurrence(Interval=1 Type=0 Occurrences=5) Exceptions(Exception(ExceptionStartTime=20260106T080000Z "
-     "StartTime=20260106T100000Z EndTime=20260106T110000Z DtStamp=20260101T000000Z) Exception(Deleted=1 "
-     "ExceptionStartTime=20260107T080000Z))"},
+     HEAD_14 PLAIN "UID=u1 Recurrence(Interval=1 Type=0 Occurrences=5) Exceptions(Exception(Deleted=1 "
+                   "ExceptionStartTime=20260107T080000Z) Exception(ExceptionStartTime=20260106T080000Z "
+                   "StartTime=20260106T100000Z EndTime=20260106T110000Z DtStamp=20260101T000000Z))"},
     {NULL, EVENT(DAILY MOVED("SUMMARY:Other\r\n")), 161,
      HEAD_16 PLAIN_16 "ClientUid=u1 Recurrence(Interval=1 Type=0 Occurrences=5)"},
     /* changes: the whole, or what differs */
