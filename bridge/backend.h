@@ -254,6 +254,7 @@ struct backend_config {
     struct login *login;
     const char *mailbox; /* another mailbox, or NULL */
     bool impersonate;    /* with mailbox: impersonation instead of delegation */
+    bool archive;        /* the archive of the own mailbox, a second tree of folders (EWS) */
     const char *user_agent;
     const char *ca_file, *proxy, *client_cert, *client_key;
     unsigned tls_min;

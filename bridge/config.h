@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "bridge/base/arena.h"
 #include "bridge/base/buf.h"
@@ -124,6 +125,12 @@ struct config *config_load(const char *path, struct buf *problems);
 /* The same from memory; `path` is for the texts. */
 struct config *config_parse(struct str text, const char *path, struct buf *problems);
 void config_free(struct config **c);
+
+/* mailbox = archive: the own mailbox's */
+static inline bool config_is_archive(const struct config_account *a)
+{
+    return a->mailbox && strcmp(a->mailbox, "archive") == 0;
+}
 
 /* The last line in which one of these keys ("cert key") is set, else `otherwise`: for texts about what values mean. */
 unsigned config_key_line(const unsigned *key_lines, const char *keys, unsigned otherwise);

@@ -326,9 +326,11 @@ static void check_account(struct reading *r, struct config_account *a)
     find_login(r, a);
     if (a->access == ACCESS_IMPERSONATION && !a->mailbox)
         config_problem(r, account_line(a, "access"), "account \"%s\": access needs mailbox", a->name);
-    if (a->mailbox && !is_email(a->mailbox))
-        config_problem(r, account_line(a, "mailbox"), "account \"%s\": mailbox is not an address like info@example.com",
-                       a->name);
+    if (config_is_archive(a) && a->access == ACCESS_IMPERSONATION)
+        config_problem(r, account_line(a, "access"), "account \"%s\": an archive is opened as oneself only", a->name);
+    else if (a->mailbox && !config_is_archive(a) && !is_email(a->mailbox))
+        config_problem(r, account_line(a, "mailbox"),
+                       "account \"%s\": mailbox is an address like info@example.com, or archive", a->name);
     if (a->mailbox && a->backend == BACKEND_EAS)
         config_problem(r, account_line(a, "mailbox"),
                        "account \"%s\": ActiveSync opens one's own mailbox only; mailbox needs backend = ews", a->name);

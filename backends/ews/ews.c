@@ -82,7 +82,7 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     e->base.loop = config->loop;
     e->base.caps = CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED | CAP_CALENDAR | CAP_TASKS | CAP_SCHEDULING |
                    CAP_FREE_BUSY | CAP_TELLS_OWN | CAP_SENDS_ONCE | CAP_QUOTA;
-    if (!config->mailbox || config->impersonate)
+    if (!config->archive && (!config->mailbox || config->impersonate))
         e->base.caps |= CAP_PUSH_ALL;
     e->base.limits = (struct backend_limits){
         .sync_page = EWS_SYNC_PAGE,

@@ -80,6 +80,16 @@ static inline const char *ews_delegate(const struct ews *e)
     return e->config.impersonate ? NULL : e->config.mailbox;
 }
 
+static inline struct ews_place ews_place(const struct ews *e)
+{
+    return (struct ews_place){.mailbox = ews_delegate(e), .archive = e->config.archive};
+}
+/* A subscription to all folders is to the own mailbox without its archive; elsewhere it names them. */
+static inline bool ews_names_folders(const struct ews *e)
+{
+    return ews_delegate(e) || e->config.archive;
+}
+
 void ews_save_negotiation(struct ews *e);
 
 struct op *ews_login(struct backend *b, struct str secret, op_cb *cb, void *ud);

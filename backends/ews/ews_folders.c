@@ -111,7 +111,7 @@ static bool write_roles(void *ud, struct xml_writer *w, bool slow)
     (void)slow;
     f->found.arena = &f->op.arena;
     f->ews->roles_is_15 = ews_is_15(f->ews);
-    ews_roles_write(w, &f->found, f->ews->roles_is_15, ews_delegate(f->ews));
+    ews_roles_write(w, &f->found, f->ews->roles_is_15, ews_place(f->ews));
     return true;
 }
 
@@ -162,7 +162,7 @@ static bool write_tree(void *ud, struct xml_writer *w, bool slow)
     struct folders_op *f = ud;
     (void)slow;
     ews_tree_page_begin(&f->tree);
-    ews_tree_write(w, f->cursor, ews_is_15(f->ews), ews_delegate(f->ews));
+    ews_tree_write(w, f->cursor, ews_is_15(f->ews), ews_place(f->ews));
     return true;
 }
 

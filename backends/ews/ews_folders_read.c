@@ -6,9 +6,9 @@
 /* --- the roles ----------------------------------------------------------------------------------- */
 
 const struct ews_role ews_roles[EWS_ROLE_COUNT] = {
-    {"msgfolderroot", USE_NONE, false, false}, {"inbox", USE_INBOX, false, false},
-    {"drafts", USE_DRAFTS, false, false},      {"sentitems", USE_SENT, false, false},
-    {"deleteditems", USE_TRASH, false, false}, {"junkemail", USE_JUNK, false, false},
+    {"msgfolderroot", USE_NONE, false, false}, {"deleteditems", USE_TRASH, false, false},
+    {"inbox", USE_INBOX, false, false},        {"drafts", USE_DRAFTS, false, false},
+    {"sentitems", USE_SENT, false, false},     {"junkemail", USE_JUNK, false, false},
     {"outbox", USE_OUTBOX, false, false},      {"syncissues", USE_NONE, true, true},
     {"conflicts", USE_NONE, true, true},       {"localfailures", USE_NONE, true, true},
     {"serverfailures", USE_NONE, true, true},  {"recipientcache", USE_NONE, true, true},
@@ -69,8 +69,9 @@ const struct ews_reader ews_roles_reader = {
     .max_bytes = 1 << 20,
 };
 
-void ews_roles_write(struct xml_writer *w, struct ews_roles_found *r, bool is_15, const char *mailbox)
+void ews_roles_write(struct xml_writer *w, struct ews_roles_found *r, bool is_15, struct ews_place place)
 {
+    size_t most = place.archive ? EWS_ROLE_ARCHIVE + is_15 : EWS_ROLE_COUNT;
     ews_roles_init(r, r->arena);
     xml_open(w, "m:GetFolder");
     xml_open(w, "m:FolderShape");
@@ -81,8 +82,8 @@ void ews_roles_write(struct xml_writer *w, struct ews_roles_found *r, bool is_15
     xml_close(w);
     xml_open(w, "m:FolderIds");
     /* The later ones are at the end of the table, so an answer's index is the table's. */
-    for (size_t i = 0; i < EWS_ROLE_COUNT && (is_15 || !ews_roles[i].since_15); i++, r->count++)
-        ews_write_distinguished(w, ews_roles[i].name, mailbox);
+    for (size_t i = 0; i < most && (is_15 || !ews_roles[i].since_15); i++, r->count++)
+        ews_write_known(w, ews_roles[i].name, place);
     xml_close(w);
     xml_close(w);
 }
@@ -230,7 +231,7 @@ const struct ews_reader ews_tree_reader = {
     .max_elements = 500000,
 };
 
-void ews_tree_write(struct xml_writer *w, struct str cursor, bool is_15, const char *mailbox)
+void ews_tree_write(struct xml_writer *w, struct str cursor, bool is_15, struct ews_place place)
 {
     xml_open(w, "m:SyncFolderHierarchy");
     xml_open(w, "m:FolderShape");
@@ -245,7 +246,7 @@ void ews_tree_write(struct xml_writer *w, struct str cursor, bool is_15, const c
     xml_close(w);
     xml_close(w);
     xml_open(w, "m:SyncFolderId");
-    ews_write_distinguished(w, ews_roles[0].name, mailbox);
+    ews_write_known(w, ews_roles[0].name, place);
     xml_close(w);
     if (cursor.n)
         xml_leaf(w, "m:SyncState", cursor);

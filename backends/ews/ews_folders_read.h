@@ -20,7 +20,8 @@ struct ews_role {
     bool since_15; /* Exchange 2013 schema: older servers refuse the whole request over it */
 };
 extern const struct ews_role ews_roles[]; /* index 0 is msgfolderroot, the top of what is shown */
-#define EWS_ROLE_COUNT 12
+#define EWS_ROLE_COUNT   12
+#define EWS_ROLE_ARCHIVE 2 /* so many of the first an archive has; with the schema of 2013 one more, the inbox */
 
 struct ews_roles_found {
     struct str ids[EWS_ROLE_COUNT]; /* empty: the mailbox has none */
@@ -33,8 +34,8 @@ struct ews_roles_found {
 };
 void ews_roles_init(struct ews_roles_found *r, struct arena *arena);
 extern const struct ews_reader ews_roles_reader; /* ud: struct ews_roles_found */
-/* Writes GetFolder for all roles the schema has; mailbox NULL = the own one. */
-void ews_roles_write(struct xml_writer *w, struct ews_roles_found *r, bool is_15, const char *mailbox);
+/* Writes GetFolder for all roles the schema and the place have. */
+void ews_roles_write(struct xml_writer *w, struct ews_roles_found *r, bool is_15, struct ews_place place);
 
 /* --- the tree ------------------------------------------------------------------------------------ */
 
@@ -59,6 +60,6 @@ void ews_tree_init(struct ews_tree *t, struct arena *arena);
 void ews_tree_page_begin(struct ews_tree *t);
 void ews_tree_page_done(struct ews_tree *t);
 extern const struct ews_reader ews_tree_reader; /* ud: struct ews_tree */
-void ews_tree_write(struct xml_writer *w, struct str cursor, bool is_15, const char *mailbox);
+void ews_tree_write(struct xml_writer *w, struct str cursor, bool is_15, struct ews_place place);
 
 #endif

@@ -32,7 +32,7 @@ static void write_parent(struct folder_op *f, struct xml_writer *w, const char *
     if (f->parent_id.n)
         ews_write_folder_id(w, f->parent_id);
     else
-        ews_write_distinguished(w, "msgfolderroot", ews_delegate(f->ews));
+        ews_write_known(w, "msgfolderroot", ews_place(f->ews));
     xml_close(w);
 }
 

@@ -132,7 +132,8 @@ static bool write_root(void *ud, struct xml_writer *w, bool slow)
     xml_leaf_lit(w, "t:BaseShape", "IdOnly");
     xml_close(w);
     xml_open(w, "m:FolderIds");
-    ews_write_distinguished(w, "inbox", ews_delegate(l->ews));
+    /* An archive need not have an inbox. */
+    ews_write_known(w, l->ews->config.archive ? "msgfolderroot" : "inbox", ews_place(l->ews));
     xml_close(w);
     xml_close(w);
     return true;

@@ -118,7 +118,7 @@ static bool write_find(void *ud, struct xml_writer *w, bool slow)
     xml_attr_lit(w, "BasePoint", "Beginning");
     xml_close(w);
     xml_open(w, "m:ParentFolderIds");
-    ews_write_distinguished(w, "root", ews_delegate(q->ews));
+    ews_write_known(w, "root", ews_place(q->ews));
     xml_close(w);
     xml_close(w);
     return true;
@@ -236,8 +236,8 @@ static bool write_get(void *ud, struct xml_writer *w, bool slow)
     xml_close(w);
     xml_close(w);
     xml_open(w, "m:FolderIds");
-    ews_write_distinguished(w, "root", ews_delegate(q->ews));
-    ews_write_distinguished(w, "recoverableitemsroot", ews_delegate(q->ews));
+    ews_write_known(w, "root", ews_place(q->ews));
+    ews_write_known(w, "recoverableitemsroot", ews_place(q->ews));
     xml_close(w);
     xml_close(w);
     return true;

@@ -156,7 +156,7 @@ static bool write_subscribe(void *ud, struct xml_writer *x, bool slow)
     size_t count = 0;
     (void)slow;
     w->subscribed.answered = false;
-    if (ews_delegate(w->ews))
+    if (ews_names_folders(w->ews))
         for (; count < w->folder_count && count < EWS_SUBSCRIBE_FOLDERS_MAX; count++)
             ids[count] = str_from(w->folders[count]);
     ews_subscribe_write(x, ids, count);
@@ -248,7 +248,7 @@ static bool on_document(void *ud)
     w->documents++;
     w->barren = 0;
     w->why.code = ERR_NONE;
-    if (!ews_delegate(w->ews))
+    if (!ews_names_folders(w->ews))
         w->ews->base.caps |= CAP_PUSH_ALL; /* of another mailbox only the named folders are watched */
     w->hierarchy = w->hierarchy || e->hierarchy;
     feel_pulse(w);
@@ -449,7 +449,7 @@ static void set_folders(struct ews_watch *w, const struct folder_ref *folders, s
 {
     if (count > EWS_SUBSCRIBE_FOLDERS_MAX)
         count = EWS_SUBSCRIBE_FOLDERS_MAX;
-    if (!ews_delegate(w->ews) || same_folders(w, folders, count))
+    if (!ews_names_folders(w->ews) || same_folders(w, folders, count))
         return;
     bool had = w->subscribed.id.n > 0;
     forget_folders(w);
@@ -477,7 +477,7 @@ static void start(struct op *op)
     w->waiting = o;
     timer_stop(w->linger);
     if (w->state == STATE_IDLE) {
-        if (ews_delegate(o->ews) && w->folder_count == 0)
+        if (ews_names_folders(o->ews) && w->folder_count == 0)
             rest(w, &nothing_to_name);
         else if (w->subscribed.id.n)
             stream(w);
@@ -543,7 +543,7 @@ void ews_watch_reconnect(struct ews *e)
     w->state = STATE_IDLE; /* the next watch() begins */
     if (w->waiting && streaming)
         stream(w);
-    else if (w->waiting && ews_delegate(e) && w->folder_count == 0)
+    else if (w->waiting && ews_names_folders(e) && w->folder_count == 0)
         rest(w, &nothing_to_name);
     else if (w->waiting)
         subscribe(w);

@@ -328,6 +328,14 @@ void ews_write_distinguished(struct xml_writer *w, const char *id, const char *m
     xml_close(w);
 }
 
+void ews_write_known(struct xml_writer *w, const char *id, struct ews_place place)
+{
+    struct buf name = BUF_INIT(64);
+    buf_printf(&name, "%s%s", place.archive ? "archive" : "", id);
+    ews_write_distinguished(w, buf_z(&name), place.mailbox);
+    buf_done(&name);
+}
+
 void ews_write_begin(struct xml_writer *w, const struct ews_envelope *e)
 {
     xml_declaration(w);

@@ -216,6 +216,14 @@ void ews_write_item_version(struct xml_writer *w, struct str id, struct str chan
 void ews_write_folder_id(struct xml_writer *w, struct str id);
 /* <t:DistinguishedFolderId Id="..."> with the other mailbox in it, NULL = the own one. */
 void ews_write_distinguished(struct xml_writer *w, const char *id, const char *mailbox);
+/* Which tree of folders: another mailbox's (NULL: the own one's), or that of the own archive. */
+struct ews_place {
+    const char *mailbox;
+    bool archive;
+};
+/* The same there. An archive has the top, deleted items, recoverable items and perhaps an inbox, no other known folder.
+ */
+void ews_write_known(struct xml_writer *w, const char *id, struct ews_place place);
 
 struct ews_envelope {
     const char *version;     /* RequestServerVersion */

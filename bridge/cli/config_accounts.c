@@ -28,7 +28,8 @@ struct backend_config config_backend_config(const struct config *c, const struct
         .email = a->email,
         .url = a->url,
         .login = login,
-        .mailbox = a->mailbox,
+        .mailbox = config_is_archive(a) ? NULL : a->mailbox,
+        .archive = config_is_archive(a),
         .impersonate = a->access == ACCESS_IMPERSONATION,
         .user_agent = "exbridge", /* without version: ActiveSync servers know a device by it */
         .ca_file = a->ca_file,

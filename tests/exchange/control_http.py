@@ -8,6 +8,7 @@ import traceback
 import urllib.parse
 
 import corpus
+import model
 from control_calendar import CalendarControl
 from model import ModelError
 
@@ -60,6 +61,8 @@ class Control(CalendarControl):
 
     def mailbox(self, args):
         user = args.get("user")
+        if args.get("archive"):
+            return self.app.store.users[0].archive
         if not user:
             return self.app.store.users[0].mailbox
         found = next((u.mailbox for u in self.app.store.users if user.casefold() in u.names), None)
@@ -121,6 +124,12 @@ class Control(CalendarControl):
     def post_users(self, args):
         user = self.app.store.add_user(args["name"], args["password"], args.get("email"))
         return {"name": user.name, "email": user.mailbox.email}
+
+    def post_archive(self, args):
+        """The first user gets an archive; `archive` in other requests means it."""
+        user = self.app.store.users[0]
+        user.archive = model.Mailbox(self.app.store, "archive of " + user.mailbox.email, "In-Place Archive", is_archive=True)
+        return {}
 
     def post_password(self, args):
         user = next(u for u in self.app.store.users if args["user"].casefold() in u.names)

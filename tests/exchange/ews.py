@@ -94,7 +94,12 @@ class Call:
                     "ErrorAccessDenied" if known else "ErrorNonExistentMailbox",
                     "The mailbox cannot be opened." if known else "The SMTP address has no mailbox associated.",
                 )
-            return self.app.rights.check_folder(self, self.mailbox.by_kind(ref.get("Id")))
+            kind = ref.get("Id")
+            if self.mailbox.is_archive and kind.startswith("archive"):
+                kind = kind.removeprefix("archive")
+            elif self.mailbox.is_archive:
+                raise EwsError("ErrorFolderNotFound")  # one of the mailbox itself, in a request about its archive
+            return self.app.rights.check_folder(self, self.mailbox.by_kind(kind))
         num = read_id(self.mailbox, ref.get("Id"), FOLDER)[1]
         return self.app.rights.check_folder(self, self.mailbox.folder(num))
 

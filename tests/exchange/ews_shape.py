@@ -496,7 +496,7 @@ FOLDER_PROPS = {
     "EffectiveRights": ("folder:EffectiveRights", lambda m, f: RIGHTS.format("true"), V2007),
     "DistinguishedFolderId": (
         "folder:DistinguishedFolderId",
-        lambda m, f: f"<t:DistinguishedFolderId>{f.kind}</t:DistinguishedFolderId>" if f.kind else None,
+        lambda m, f: f"<t:DistinguishedFolderId>{'archive' * m.is_archive}{f.kind}</t:DistinguishedFolderId>" if f.kind else None,
         V2013,
     ),
     "UnreadCount": ("folder:UnreadCount", lambda m, f: f"<t:UnreadCount>{f.unread}</t:UnreadCount>", V2007),

@@ -202,9 +202,12 @@ class Folder:
             self.unread -= 1
 
 
+ARCHIVE_KINDS = ("root", "msgfolderroot", "deleteditems")  # what an archive is born with
+
+
 class Mailbox:
-    def __init__(self, store, email, display_name):
-        self.store = store
+    def __init__(self, store, email, display_name, is_archive=False):
+        self.store, self.is_archive = store, is_archive
         self.clock = store.clock
         self.email = email
         self.display_name = display_name
@@ -222,6 +225,8 @@ class Mailbox:
         self.next_num = 1
         self.kinds = {}
         for kind, name, cls, parent, hidden in DEFAULT_FOLDERS:
+            if is_archive and kind not in ARCHIVE_KINDS and not kind.startswith("recoverableitems"):
+                continue
             self._add_folder(self.kinds[parent].num if parent else 0, name, cls, kind, hidden)
 
     # ---- reading ----
@@ -550,6 +555,7 @@ class Mailbox:
 class User:
     def __init__(self, name, password, mailbox):
         self.name, self.password, self.mailbox = name, password, mailbox
+        self.archive = None  # another Mailbox: the in-place archive
         self.names = {name.casefold(), mailbox.email.casefold(), ("EXAMPLE\\" + mailbox.email.split("@")[0]).casefold()}
 
 

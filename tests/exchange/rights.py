@@ -7,7 +7,7 @@ Rights of a user on another one's mailbox:
   read          all folders, reading
   inbox         the inbox alone, reading (a folder permission; the mailbox's root is not visible)
   send-as       From: may be this mailbox's address
-A delegate names the mailbox in t:DistinguishedFolderId/t:Mailbox; afterwards the ids are enough.
+A delegate names the mailbox in t:DistinguishedFolderId/t:Mailbox; afterwards the ids are enough. The own archive is named by ids that begin with `archive`, and has its own.
 """
 import base64
 
@@ -46,6 +46,9 @@ class Rights:
         found = self.first_named(call)
         if found is None or found is user.mailbox:
             return user.mailbox, "full"
+        if found is user.archive:
+            call.detail["archive"] = True
+            return found, "full"
         level = next((l for l in LEVELS if l in self.of(user, found)), None)
         if level is None:
             return user.mailbox, "full"  # where what it names is not to be found
@@ -74,7 +77,7 @@ class Rights:
             if address:
                 return self.store.mailbox_of(address)
             if local(element) == "DistinguishedFolderId":
-                return None
+                return call.request.user.archive if element.get("Id").startswith("archive") else None
             text = element.get("Id") or (element.text if local(element) == "SubscriptionId" else None)
             found = self.by_id(text) if text else None
             if found is not None:
@@ -86,11 +89,11 @@ class Rights:
             body = base64.b64decode(text, validate=True)
         except ValueError:
             return None
-        for user in self.store.users:
-            if body[:PREFIX_SIZE] == _prefix(user.mailbox)[:PREFIX_SIZE]:
-                return user.mailbox
-            if body.startswith(b"\x0b\x00standin.01" + user.mailbox.guid.bytes):  # ews_notify.Subscription
-                return user.mailbox
+        for mailbox in (m for user in self.store.users for m in (user.mailbox, user.archive) if m):
+            if body[:PREFIX_SIZE] == _prefix(mailbox)[:PREFIX_SIZE]:
+                return mailbox
+            if body.startswith(b"\x0b\x00standin.01" + mailbox.guid.bytes):  # ews_notify.Subscription
+                return mailbox
         return None
 
     # ---- what may be done there ----

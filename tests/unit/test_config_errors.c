@@ -182,7 +182,7 @@ static const struct {
     {"host", "b\xc3\xbc..example", "cannot be the name of a host"},
     {"login", "nobody", "there is no [login \"nobody\"]"},
     {"local-password-command", NULL, NULL},
-    {"mailbox", "Bob", "mailbox is not an address like info@example.com"},
+    {"mailbox", "Bob", "mailbox is an address like info@example.com, or archive"},
     {"proxy", "proxy.example.com:3128", "a URL like http://proxy.example.com:3128, or none"},
     {"proxy", "gopher://proxy.example.com", "a URL like http://proxy.example.com:3128, or none"},
     {"special-use.junk", NULL, NULL},

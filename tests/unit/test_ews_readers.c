@@ -410,12 +410,12 @@ static void test_roles(void **state)
                     "</t:DisplayName></t:Folder></m:Folders>")
     check(&t.run,
           ANSWER("GetFolder", FOUND("R") BAD("GetFolder", "ErrorFolderNotFound", "x", "<m:Folders/>") FOUND("D")),
-          "15.1.2507 answered=3 root=ok msgfolderroot=R'nR' drafts=D'nD'");
+          "15.1.2507 answered=3 root=ok msgfolderroot=R'nR' inbox=D'nD'");
     check(&t.run, ANSWER("GetFolder", BAD("GetFolder", "ErrorNonExistentMailbox", "x", "<m:Folders/>") FOUND("I")),
-          "15.1.2507 answered=2 root=ErrorNonExistentMailbox inbox=I'nI'");
+          "15.1.2507 answered=2 root=ErrorNonExistentMailbox deleteditems=I'nI'");
     /* More answers than questions are not looked at. */
     check(&t.run, ANSWER("GetFolder", FOUND("R") FOUND("I") FOUND("D") FOUND("X")),
-          "15.1.2507 answered=3 root=ok msgfolderroot=R'nR' inbox=I'nI' drafts=D'nD'");
+          "15.1.2507 answered=3 root=ok msgfolderroot=R'nR' deleteditems=I'nI' inbox=D'nD'");
     arena_done(&t.arena);
 }
 
