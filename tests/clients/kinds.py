@@ -34,6 +34,10 @@ class Kind:
             exchange.options(eas_versions=[self.version])
         return exchange
 
+    def progress(self, status, percent):
+        """What the server has of a task that is half done: over ActiveSync it is done or not, and the rest stays with us."""
+        return (status, percent) if self.backend == "ews" else ("NotStarted", 0)
+
     def account(self, name, exchange, **keys):
         if self.backend == "eas":
             keys.setdefault("provision", "accept")
