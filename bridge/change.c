@@ -10,8 +10,7 @@
 #include "bridge/change_private.h"
 #include "bridge/names.h"
 
-#define FRESH_MS        (60 * 1000) /* so long a change waits for a folder that is collected anew */
-#define CONFLICT_ROUNDS 3           /* re-read and try again so many times when somebody else changes the same items */
+#define FRESH_MS (60 * 1000) /* so long a change waits for a folder that is collected anew */
 
 /* --- life
  * ---------------------------------------------------------------------------------------------------------------- */

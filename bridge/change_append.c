@@ -354,6 +354,13 @@ static void on_appended(void *ud, const struct reply *reply)
             append_next(c);
         return;
     }
+    if (err.code == ERR_STALE &&
+        c->rounds++ < CONFLICT_ROUNDS) { /* collected anew, the folder tells what became of it */
+        m->retry = true;
+        m->looked = false;
+        append_next(c);
+        return;
+    }
     append_fail(c, &err);
 }
 

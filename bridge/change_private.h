@@ -9,6 +9,8 @@
 #include "bridge/store_write.h"
 #include "bridge/sync.h"
 
+#define CONFLICT_ROUNDS 3 /* re-read and try again so many times when somebody else changes the same items */
+
 /*
  * One change under way. `todo` is what the server must be asked for, in order; step() sends the next batch and is
  * called again when its answer has been written down, until todo is done. Lives on account->changes; freed after its

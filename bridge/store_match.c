@@ -4,8 +4,8 @@
  * is recognised keeps its UID, pk and with it its cached content, and takes over server id, change key and flags; its
  * new row goes. Rules, in order:
  *   1. same server id, same received time, and identities that do not contradict each other (EAS may mint an id anew
- * for another message after SyncKey 0); or same server id and same version (ChangeKey): the server may have made
- * another received time of what was appended than we have;
+ * for another message after SyncKey 0); or same server id and same version (ChangeKey), or identity where we have the
+ * message itself: the server may have made another received time of what was appended than we have;
  *   2. same identity (Message-ID, subject), received time and estimate, the only one of that kind on both sides;
  *   3. same identity and received time, the only one on both sides (servers estimate sizes anew);
  *   4. same received time and estimate where neither side has an identity, the only one on both sides.
@@ -19,7 +19,8 @@ static const char *const pair_by[] = {
     "INSERT OR IGNORE INTO temp.pairs (old, new) SELECT o.pk, n.pk FROM item AS o JOIN item AS n ON n.folder = ?1 AND"
     " n.generation = ?2 + 1 AND n.server_id = o.server_id WHERE o.folder = ?1 AND o.generation = ?2 AND"
     " ((o.received = n.received AND (o.identity = n.identity OR o.identity = x'' OR n.identity = x''))"
-    " OR (o.change = n.change AND o.change <> x''))",
+    " OR (o.change = n.change AND o.change <> x'')"
+    " OR (o.identity = n.identity AND o.identity <> x'' AND o.size_state = 2))",
 
     "INSERT OR IGNORE INTO temp.pairs (old, new) SELECT max(o), max(n) FROM"
     " (SELECT CASE WHEN generation = ?2 THEN pk END AS o, CASE WHEN generation > ?2 THEN pk END AS n, identity, "

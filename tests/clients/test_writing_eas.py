@@ -58,6 +58,30 @@ class Set:
             smtp.sendmail("alice@example.com", ["bob@fabrikam.example"], data)
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_draft_when_the_server_has_forgotten_the_sync_state(stage, lost):
+    """The folder is collected anew, and the draft is stored then; if it was already, it is not stored again."""
+    stage.expected = ("Ping of a folder that was never synced",)
+    s = Set(stage, kinds.EAS_16, 1)
+    assert s.append("Drafts", MAIL.replace(b"append-1", b"first"), "\\Draft").startswith("OK")
+    poll(60, lambda: s.bridge.login("work").open("Drafts")["exists"] == 1)
+    if lost:
+        s.exchange.fault(protocol="eas", op="Sync", where={"commands": ["Add"]}, do="hold", seconds=1)
+        s.imap.send(b"ap1 APPEND Drafts (\\Draft) {%d+}\r\n" % len(MAIL) + MAIL + b"\r\n")
+        poll(60, lambda: len(s.exchange.items("drafts")) == 2)
+        s.exchange.invalidate()
+        answer = s.imap.finish("ap1")[0]
+    else:
+        s.exchange.invalidate()
+        answer = s.append("Drafts", MAIL, "\\Draft")
+    uid = re.match(r"OK \[APPENDUID \d+ (\d+)\]", answer)
+    assert uid, answer
+    imap = s.bridge.login("work")
+    imap.open("Drafts")
+    assert imap.uids() == [1, int(uid[1])]
+    assert sorted(i["message_id"] for i in s.exchange.items("drafts")) == ["<append-1@example.com>", "<first@example.com>"]
+
+
 @pytest.fixture
 def make(stage):
     return lambda kind, **more: Set(stage, kind, **more)

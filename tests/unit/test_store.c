@@ -379,6 +379,24 @@ static void a_resync_knows_what_we_made_by_its_version(void **state)
     expect(f, 0, "1:100 3:201 ");
 }
 
+/* The same where servers tell no versions (ActiveSync): by what the message says of itself, which we have. */
+static void a_resync_knows_what_we_made_by_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct store_created one = {
+        .server_id = STR("x"), .received_ms = 100, .size = 10, .size_exact = true, .message_id = STR("m")};
+    struct item_info told = item("x", 101, "m"), other = item("x", 102, "another");
+    page(f, NULL, 0, "k1", false);
+    assert_true(store_created(f->store, f->inbox, &one, 1, &err));
+    resync(f);
+    page(f, &told, 1, "n", false);
+    expect(f, 0, "1:100 ");
+    resync(f);
+    page(f, &other, 1, "n", false);
+    expect(f, 0, "2:102 ");
+}
+
 static void uidvalidity_grows(void **state)
 {
     struct fixture *f = *state;
@@ -538,6 +556,7 @@ int main(void)
         TEST(what_we_made_is_there_or_gone_after_a_whole_sync),
         TEST(what_we_made_survives_a_resync),
         TEST(a_resync_knows_what_we_made_by_its_version),
+        TEST(a_resync_knows_what_we_made_by_itself),
         TEST(uidvalidity_grows),
         TEST(uidvalidity_mirror_beats_the_clock),
         TEST(damaged_state_is_kept_aside),
