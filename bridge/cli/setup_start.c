@@ -125,7 +125,7 @@ static void show_settings(struct setup *s, const struct config_account *a)
         cli_say("  IMAP      localhost, port %u, %s", (unsigned)v->imap, security);
     if (v->smtp)
         cli_say("  SMTP      localhost, port %u, %s", (unsigned)v->smtp, security);
-    if (v->dav && a->backend == BACKEND_EWS) /* as client-settings */
+    if (v->dav)
         cli_say("  CalDAV    %s://localhost:%u/", v->tls ? "https" : "http", (unsigned)v->dav);
     cli_say("  user      %s", a->email);
     if (s->local_password)

@@ -118,7 +118,7 @@ def test_over_activesync(home, server):
     assert "ActiveSync 16.1" in line(lines, "sign-in", "ok")["evidence"]
     assert len(server.devices()) == 1
     assert "rules" in line(lines, "policy", "ok")["evidence"] or "none for this device" in line(lines, "policy", "ok")["evidence"]
-    line(lines, "calendar", "ok")
+    assert "served by CalDAV" in line(lines, "calendar", "ok")["evidence"]
     rig.poll(60, lambda: daemon(home)["facts"]["open"], lambda: daemon(home))
     found = line(examine(home, code=0), "push", "ok")["evidence"]
     assert "Ping: open for" in found and "of 480 s" in found

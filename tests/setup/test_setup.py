@@ -159,6 +159,26 @@ def test_a_domain_with_other_letters(world, home):
     assert f"in the DNS that is mail.{domain}" in done.stderr
 
 
+def test_a_host_that_cannot_be_reached(world, home):
+    """Named by the user, and down: that is said, and another one can be named."""
+    corp(world, hosts=("mail.corp.test",))
+    world.refused("down.corp.test")
+    done = home.setup(EMAIL, "--host", "down.corp.test", answers=["mail.corp.test", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "down.corp.test does not answer as an Exchange server" in done.stderr
+    done = home.setup("bob@corp.test", "--yes", "--host", "down.corp.test", "--password-file", world.secret())
+    assert done.returncode != 0 and "no server was found for bob@corp.test; name it with --host" in done.stderr
+
+
+def test_where_pox_is_closed(world, home):
+    """SOAP tells the same, to whoever asks it."""
+    server = corp(world, autodiscover_pox=False)
+    done = home.setup(EMAIL, answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "https://mail.corp.test/EWS/Exchange.asmx" in home.text()
+    assert "soap" in [e["detail"].get("schema") for e in server.log()]
+
+
 def test_three_wrong_passwords_end_it(world, home):
     server = corp(world)
     done = home.setup(EMAIL, answers=["yes", USER, WRONG + "a", USER, WRONG + "b", USER, WRONG + "c", USER, PASSWORD])
