@@ -40,6 +40,7 @@ struct conn {
     uv_shutdown_t shutdown;
     struct loop *loop;
     struct conn_listener *listener;
+    struct list handshake; /* in listener->handshakes */
     struct tls *tls;
     uint64_t id;
     enum stage stage;
@@ -67,11 +68,18 @@ struct conn {
 };
 
 static void pump(struct conn *c);
+static void gone(struct conn *c, const char *reason);
 static void take_input(struct conn *c);
 
 uv_tcp_t *conn_tcp(struct conn *c)
 {
     return &c->tcp;
+}
+
+void conn_end_handshakes(struct conn_listener *l)
+{
+    while (!list_empty(&l->handshakes))
+        gone(LIST_ITEM(l->handshakes.next, struct conn, handshake), "the listener is gone");
 }
 
 /* --- the end ------------------------------------------------------------------------------------- */
@@ -115,6 +123,7 @@ static void gone(struct conn *c, const char *reason)
     log_debug(c->listener->name, NULL, "connection %llu closed: %s", (unsigned long long)c->id,
               c->reason ? c->reason : reason);
     c->stage = STAGE_GONE;
+    list_remove(&c->handshake);
     timer_stop(c->timer);
     timer_stop(c->stall);
     drop_output(c);
@@ -335,11 +344,8 @@ static void tell(struct conn *c, enum conn_event event)
 static void established(struct conn *c)
 {
     c->stage = STAGE_OPEN;
+    list_remove(&c->handshake);
     timer_stop(c->timer);
-    if (!c->listener->cb) {
-        gone(c, "the listener is gone");
-        return;
-    }
     c->listener->cb(c->listener->ud, c);
 }
 
@@ -475,6 +481,7 @@ struct conn *conn_accept(struct conn_listener *l)
     c->stage = l->tls ? STAGE_HANDSHAKE : STAGE_OPEN;
     buf_init(&c->in, l->input_limit);
     list_init(&c->segments);
+    list_init(&c->handshake);
     deferred_init(&c->deferred, on_deferred, c);
     c->timer = timer_new(l->loop, on_timer, c);
     c->stall = timer_new(l->loop, on_stall, c);
@@ -497,6 +504,7 @@ void conn_begin(struct conn *c)
             gone(c, "no certificate is loaded");
             return;
         }
+        list_append(&l->handshakes, &c->handshake);
         timer_start(c->timer, l->handshake_timeout_ms);
     } else {
         established(c);

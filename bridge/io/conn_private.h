@@ -2,6 +2,7 @@
 #ifndef BRIDGE_IO_CONN_PRIVATE_H
 #define BRIDGE_IO_CONN_PRIVATE_H
 /* Between conn.c (a connection) and listener.c (where they come from). For bridge/io only. */
+#include "bridge/base/list.h"
 #include "bridge/io/conn.h"
 #include "bridge/io/loop_private.h"
 
@@ -22,7 +23,8 @@ struct conn_listener {
     size_t input_limit;
     int netlink; /* see peer.h */
     struct rare full, stranger, failed;
-    conn_accept_cb *cb; /* NULL once freed: handshakes under way are dropped */
+    struct list handshakes; /* connections that nobody was told of yet: they go with the listener */
+    conn_accept_cb *cb;
     void *ud;
 };
 void listener_unref(struct conn_listener *l);
@@ -33,5 +35,6 @@ struct conn *conn_accept(struct conn_listener *l);
 uv_tcp_t *conn_tcp(struct conn *c);
 /* Tell the listener's owner, or begin the TLS handshake that has to come first. */
 void conn_begin(struct conn *c);
+void conn_end_handshakes(struct conn_listener *l);
 
 #endif

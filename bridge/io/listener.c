@@ -118,6 +118,7 @@ static struct conn_listener *listener_new(struct loop *loop, const struct conn_l
                                           void *ud)
 {
     struct conn_listener *l = MEM_NEW(struct conn_listener);
+    list_init(&l->handshakes);
     l->refs = 2;
     l->loop = loop;
     l->name = mem_strdup(opts->name);
@@ -199,7 +200,7 @@ void conn_listener_free(struct conn_listener **listener)
     *listener = NULL;
     if (!l)
         return;
-    l->cb = NULL;
+    conn_end_handshakes(l);
     uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
     listener_unref(l);
 }

@@ -5,6 +5,11 @@
  * CalDAV (RFC 4791) with scheduling (RFC 6638) and sync-collection (RFC 6578) over HTTP/1.1: calendars and task lists
  * of the accounts, as bridge/calendar.h has them. Listening, limits and the end are protocols/server.h's.
  *
+ * Answers of many objects go out in chunks, as the client takes them. The scheduling inbox is there and empty: Exchange
+ * puts an invitation into the calendar by itself, where it is answered as RFC 6638 3.2.2 has it, and the request itself
+ * is mail in INBOX. Where a server schedules (calendar-auto-schedule), Thunderbird leaves the inbox alone; Evolution
+ * and DAVx5 never look into one.
+ *
  * Clients sign in with Basic authentication (RFC 7617), name and password as for IMAP, on every request; a connection
  * is one account's. Nothing but what dav_guard.h lets through is looked at.
  */

@@ -385,3 +385,25 @@ def test_attachments_from_the_server_have_addresses(stage):
     assert dav.get("/" + url.split("/", 3)[3]).body == b"hello"
     assert dav.get("/dav/work/attachments/00ff").status in (403, 404) and dav.get("/dav/work/attachments/xyz").status == 404
     dav.close()
+
+
+@pytest.mark.parametrize("rights", [["full"], []], ids=["allowed", "refused"])
+def test_another_persons_calendar(stage, rights):
+    """A mailbox that one may open is an account of its own: its calendars are read and written like one's own."""
+    exchange = kinds.EWS.exchange(stage, "--demo", "1", "--user", "bob@example.com:canary-Exchange-9f31")
+    exchange.rights("alice@example.com", "bob@example.com", *rights)
+    bridge = stage.bridge(kinds.EWS.account("work", exchange),
+                          kinds.EWS.account("bob", exchange, mailbox="bob@example.com", access="delegation"), dav=True)
+    dav = Dav(bridge, "bob")
+    if not rights:
+        assert dav.propfind(dav.home, "<D:displayname/>", 1).status in (403, 503)
+    else:
+        assert dav.put(dav.calendar() + "a.ics", event("a", summary="For Bob")).status == 201
+        assert [e["subject"] for e in exchange.events(user="bob@example.com")] == ["For Bob"] and exchange.events() == []
+        exchange.event("create", user="bob@example.com", event={"subject": "By Bob", "uid": "b", "start": "2026-12-02T08:00:00Z",
+                                                                "end": "2026-12-02T09:00:00Z"})
+        poll(60, lambda: len(dav.etags(dav.calendar())) == 2, "Bob's own event did not come")
+    own = Dav(bridge)
+    assert own.etags(own.calendar()) == {} and own.ask("PROPFIND", dav.home).status == 404
+    own.close()
+    dav.close()

@@ -108,6 +108,21 @@ def test_a_long_answer_comes_in_slices(dav):
     assert "SUMMARY:Changed" in "".join(responses[-1].itertext())
 
 
+def test_stopping_while_clients_are_half_way(module_stage, kind, exchange):
+    """In the TLS handshake, in a head, in a body, before an answer is read: it ends cleanly, and nothing is left behind."""
+    dav = Dav(module_stage.bridge(kind.account("work", exchange), dav=True, name=f"stopped-{kind}"))
+    calendar = dav.calendar()
+    body = f"<D:propfind {NS}><D:prop><D:getetag/></D:prop></D:propfind>"
+    socks = [socket.create_connection(("127.0.0.1", dav.bridge.dav_port)), raw(dav, b"PROPFIND /dav/ HTTP/1.1\r\nHos"),
+             raw(dav, head(dav, f"PROPFIND {calendar}", "Depth: 1", f"Content-Length: {len(body)}") + body[:20].encode()),
+             raw(dav, head(dav, f"PROPFIND {calendar}", "Depth: 1", f"Content-Length: {len(body)}") + body.encode())]
+    poll(30, lambda: len(dav.bridge.log_lines("signed in")) == 3, "they did not sign in")
+    dav.bridge.stop()
+    for sock in socks:
+        sock.close()
+    dav.close()
+
+
 def test_hostile_bodies(dav):
     calendar = dav.calendar()
     bomb = ('<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa">' + "".join(
