@@ -164,7 +164,8 @@ enum login_fetched login_fetch(struct login *l, struct err *err)
         return LOGIN_MISSING;
     }
     if (recently(l->refused_ms, (uint64_t)LOGIN_REREAD_S * 1000)) {
-        err_set(err, ERR_AUTH, "%s: the server refused the %s", l->name, what_it_gives(l));
+        err_set(err, ERR_AUTH, "%s: the server refused the %s; run: exbridge login %s", l->name, what_it_gives(l),
+                l->name);
         return LOGIN_MISSING;
     }
     l->read_err = (struct err){.code = ERR_NONE};

@@ -26,6 +26,7 @@ for folder in ("tests/exchange", "tests/exchange/judges", "tests/servers", "test
     if os.path.join(ROOT, folder) not in sys.path:
         sys.path.insert(0, os.path.join(ROOT, folder))
 
+import canary  # noqa: E402
 import imaptest  # noqa: E402
 from standin import Standin  # noqa: E402
 
@@ -223,16 +224,10 @@ class Bridge:
 
     def check_canaries(self, more=()):
         """No secret in the log, and neither secret nor content in the state."""
-        secrets = [c.encode() for c in self.canaries] + list(more)
-        files = [self.log_path]
-        for top, folders, names in os.walk(self.state):
-            files += [os.path.join(top, name) for name in names]
-            assert not [n for n in folders + names if any(s in n.encode() for s in secrets)]
-        for path in files:
-            with open(path, "rb") as file:
-                data = file.read()
-            for secret in secrets:
-                assert secret not in data, f"{secret} stands in {path}"
+        flock = canary.Flock(*self.canaries, *more)
+        flock.check_files(self.log_path, self.state)
+        for _, folders, _ in os.walk(self.state):
+            flock.check_text("\n".join(folders), "the name of a folder")
 
     # ---- looking at it ----
 

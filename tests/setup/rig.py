@@ -25,12 +25,14 @@ for path in (os.path.join(ROOT, "tests", "exchange"), os.path.join(ROOT, "tests"
     if path not in sys.path:
         sys.path.insert(0, path)
 
+import canary  # noqa: E402
 from authority import Authority, run  # noqa: E402
 from autodiscover_dns import NameServer  # noqa: E402
 from bridge import free_port, poll, program  # noqa: E402,F401
 from standin import Standin  # noqa: E402
 
 USER, PASSWORD, EMAIL = "alice", "canary-Exchange-9f31", "alice@corp.test"
+FLOCK = canary.Flock(PASSWORD)
 BUILD = os.environ.get("EXBRIDGE_BUILD") or os.path.join(ROOT, "out", "asan")
 
 
@@ -198,7 +200,7 @@ class Home:
         done = subprocess.run([program(), *map(str, args)], input="".join(a + "\n" for a in answers), capture_output=True, text=True,
                               env=self.environment(**more), timeout=timeout)
         assert done.returncode != 99 and "Sanitizer" not in done.stderr, done.stderr[-4000:]
-        assert PASSWORD not in done.stdout + done.stderr
+        FLOCK.check_text(done.stdout + done.stderr, f"the output of {args}")
         return done
 
     def setup(self, *args, answers=(), **more):
@@ -226,7 +228,8 @@ class Home:
             code = self.daemon.wait(60)
             self.daemon = None
             assert code == 0, self.log()[-4000:]
-            assert PASSWORD not in self.log()
+            FLOCK.check_files(self.log_path)
+        FLOCK.check_files(os.path.dirname(self.config), self.state)
 
     def port(self, name):
         return int(re.search(rf"^{name}\s*=\s*(\d+)", self.text(), re.M).group(1))
