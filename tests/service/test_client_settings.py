@@ -85,9 +85,10 @@ def test_mutt(bridge, tmp_path, program):
         screen.wait(r"^INDEX \S*INBOX 5 messages")
 
 
-def test_vdirsyncer_and_khal(stage, bridge, tmp_path):
+@pytest.mark.parametrize("account", ["work", "phone"])
+def test_vdirsyncer_and_khal(stage, bridge, tmp_path, account):
     """As printed, nothing changed: what is here comes there, and the other way round; khal reads what came."""
-    text = settings(bridge, "vdirsyncer")
+    text = settings(bridge, "vdirsyncer", account)
     home = tmp_path / "home"
     (home / ".config" / "vdirsyncer").mkdir(parents=True)
     write(home / ".config" / "vdirsyncer" / "config", text)
@@ -103,7 +104,7 @@ def test_vdirsyncer_and_khal(stage, bridge, tmp_path):
     run("vdirsyncer", "discover", input="y\n" * 20)
     run("vdirsyncer", "metasync")
     run("vdirsyncer", "sync")
-    top = home / ".local" / "share" / "vdirsyncer" / "work"
+    top = home / ".local" / "share" / "vdirsyncer" / account
     calendar = next(str(top / n) for n in sorted(os.listdir(top)) if (top / n / "displayname").read_text() == "Calendar")
     khal = tmp_path / "khal"
     khal.write_text(f"[calendars]\n[[work]]\npath = {calendar}\n[locale]\ntimeformat = %H:%M\ndateformat = %Y-%m-%d\n"
