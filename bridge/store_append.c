@@ -145,9 +145,16 @@ bool store_append_replaced(struct store *s, int64_t pk, struct err *err)
     return store_run1(s, "UPDATE append SET replaces = 0 WHERE pk = ?1", pk, err);
 }
 
+/* An earlier attempt that is still to be taken back must not find what a later one has made: only what is newer. */
 bool store_append_forget(struct store *s, int64_t batch, struct err *err)
 {
-    return store_run1(s, "DELETE FROM append WHERE batch = ?1", batch, err);
+    return store_run1(s,
+                      "UPDATE append SET after = max(after, (SELECT max(d.item) FROM append AS d WHERE d.batch = ?1 AND"
+                      " d.folder = append.folder AND d.message_id = append.message_id)) WHERE state = 3 AND"
+                      " message_id <> x'' AND EXISTS (SELECT 1 FROM append AS d WHERE d.batch = ?1 AND d.state = 2 AND"
+                      " d.folder = append.folder AND d.message_id = append.message_id)",
+                      batch, err) &&
+           store_run1(s, "DELETE FROM append WHERE batch = ?1", batch, err);
 }
 
 bool store_append_forget_row(struct store *s, int64_t pk, struct err *err)

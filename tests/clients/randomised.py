@@ -76,6 +76,11 @@ def uid_set(text):
     return found
 
 
+def beside(mailbox, other):
+    """In the parent of one, by the last name of the other."""
+    return "/".join([*mailbox.split("/")[:-1], other.split("/")[-1]])
+
+
 class Session(Imap):
     """An IMAP connection that follows what it is told of the open mailbox: rows are [UID, flags], None where not told."""
 
@@ -324,6 +329,8 @@ class Client(threading.Thread):
         mails = {each: mail(each, rnd) for each in [token, *(f"{token}-{n}" for n in range(2, count + 1))]}
         for each, data in mails.items():
             self.ledger.add(Message(each, data, mailbox, flags, most=int(self.play.kind.append or mailbox == "Drafts")))
+            if mailbox == "Drafts":  # over ActiveSync keywords come after it, and may be lost: the message is what was asked for
+                self.ledger.marking([each], [flag for flag in flags if flag[0] != "\\"])
         self.try_append(("append", token, mailbox, flags, mails), rnd if hang_up else None)
 
     def several(self, rnd, token):
@@ -412,7 +419,8 @@ class Client(threading.Thread):
         if self.session.mailbox == old:
             self.session.select("INBOX", self.marks)
         if what == "RENAME":
-            self.ledger.leaving(old, name)
+            for between in (name, beside(name, old), beside(old, name)):  # moved, or named, when the other step fails
+                self.ledger.leaving(old, between)
             if self.told(f"RENAME {old} {name}", self.session.run(f'RENAME "{old}" "{name}"')[0]):
                 self.ledger.renamed(old, name)
                 self.mailboxes.append(name)

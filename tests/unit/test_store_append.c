@@ -262,6 +262,28 @@ static void seen_since(void **state)
     assert_false(store_append_seen(f->store, rows[2].pk, &f->arena, &found)); /* it has no Message-ID */
 }
 
+/* The client has repeated what is still to be taken back, and has heard that it is there: it stays. */
+static void seen_but_promised(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct sent_found found;
+    int64_t first, second, made;
+    struct append_new half[] = {{.key = key("one", ""), .evidence = STR("e1"), .message_id_hash = hash("a@x")}};
+    struct append_new again[] = {{.key = key("one", ""), .evidence = STR("e2"), .message_id_hash = hash("a@x")}};
+    assert_true(store_append_add(f->store, 1, half, 1, &first, &err));
+    assert_true(store_append_undo(f->store, first, &err));
+    assert_true(store_append_add(f->store, 1, again, 1, &second, &err));
+    made = store_item(f, 1, "made", "<a@x>", 0, NULL);
+    assert_true(store_append_done(f->store, again[0].pk, STR("made"), made, &err));
+    assert_false(store_append_seen(f->store, half[0].pk, &f->arena, &found));
+    assert_true(store_append_forget(f->store, second, &err));
+    assert_false(store_append_seen(f->store, half[0].pk, &f->arena, &found));
+    made = store_item(f, 1, "late", "<a@x>", 0, NULL); /* the one that was half of a command, after all */
+    assert_true(store_append_seen(f->store, half[0].pk, &f->arena, &found));
+    assert_int_equal(found.pk, made);
+}
+
 static void copies_of_what_was_sent(void **state)
 {
     struct fixture *f = *state;
@@ -299,8 +321,9 @@ static void copies_of_what_was_sent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(life_of_a_row),          TEST(seen_since), TEST(found_by_identity), TEST(half_a_command),
-        TEST(whole_command_survives), TEST(replacing),  TEST(a_day_later),       TEST(copies_of_what_was_sent),
+        TEST(life_of_a_row),     TEST(seen_since),     TEST(seen_but_promised),
+        TEST(found_by_identity), TEST(half_a_command), TEST(whole_command_survives),
+        TEST(replacing),         TEST(a_day_later),    TEST(copies_of_what_was_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
