@@ -6,6 +6,7 @@ import threading
 import time
 import xml.etree.ElementTree as ET
 
+import kinds
 import pytest
 
 from bridge import poll
@@ -207,8 +208,11 @@ def test_two_clients_change_one_event(dav, exchange):
         client.close()
 
 
-def test_the_server_was_faster(dav, exchange):
-    """A change on the server that is not here yet is not overwritten by a client that does not know of it."""
+def test_the_server_was_faster(stage):
+    """A change on the server that is not here yet is not overwritten by a client that does not know of it. Over EWS, where
+    the item's ChangeKey decides."""
+    exchange = kinds.EWS.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
     path = dav.calendar() + "a.ics"
     etag = dav.put(path, event("a")).headers["ETag"]
     exchange.event("update", num=exchange.events()[0]["num"], event={"subject": "Changed there"})
@@ -216,3 +220,4 @@ def test_the_server_was_faster(dav, exchange):
     assert answer.status == 412, answer.body
     assert exchange.events()[0]["subject"] == "Changed there"
     poll(60, lambda: prop(dav.get(path).text(), "SUMMARY") == "Changed there", "the server's change did not come")
+    dav.close()
