@@ -117,9 +117,9 @@ struct op *backend_event_put(struct backend *b, const struct event_put *request,
 }
 
 struct op *backend_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
-                                struct str change, bool notify, op_cb *cb, void *ud)
+                                struct str change, bool notify, event_current_cb *is_current, op_cb *cb, void *ud)
 {
-    return b->ops->event_remove ? b->ops->event_remove(b, folder_id, kind, id, change, notify, cb, ud)
+    return b->ops->event_remove ? b->ops->event_remove(b, folder_id, kind, id, change, notify, is_current, cb, ud)
                                 : unsupported(b, "deleting events", cb, ud);
 }
 

@@ -115,6 +115,12 @@ struct fetched {
 };
 typedef void fetched_cb(void *ud, const struct fetched *f);
 
+/* For protocols that tell changes apart by the sync state and not by the item (EAS): asked with the op's ud when the op
+ * has waited its turn, right before the first request goes out. False: a page that was committed meanwhile changed the
+ * item, so what is to be written was made from something old; nothing is sent and the op ends with ERR_CONFLICT. NULL:
+ * not asked. */
+typedef bool event_current_cb(void *ud);
+
 struct fetch_request {
     struct str folder_id;
     const struct str *ids; /* at most limits.fetch_*_batch */
@@ -355,7 +361,7 @@ struct backend_ops {
     /* Delete; with `notify` the organiser's cancellation (or the attendee's decline) goes out where the server does
      * that. A recoverable deletion where the server has one. reply.items_done with one entry */
     struct op *(*event_remove)(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
-                               struct str change, bool notify, op_cb *cb, void *ud);
+                               struct str change, bool notify, event_current_cb *is_current, op_cb *cb, void *ud);
     /* The user's answer to somebody else's meeting. reply.event_done */
     struct op *(*event_respond)(struct backend *b, const struct event_reply *request, op_cb *cb, void *ud);
     /* The content of an attachment. reply.content */
@@ -416,10 +422,11 @@ struct event_put {
     struct str id;     /* empty: create */
     struct str change; /* last known ChangeKey */
     const struct event *wanted;
-    const struct event *base; /* what the server had when `wanted` was made; NULL on create */
-    bool notify;              /* invitations, updates and cancellations go out where the server sends them */
-    struct str evidence;      /* unique token: ClientId; the same again after a crash */
-    bool retry;               /* an earlier attempt has an unknown outcome: look (by uid) before creating */
+    const struct event *base;     /* what the server had when `wanted` was made; NULL on create */
+    bool notify;                  /* invitations, updates and cancellations go out where the server sends them */
+    struct str evidence;          /* unique token: ClientId; the same again after a crash */
+    bool retry;                   /* an earlier attempt has an unknown outcome: look (by uid) before creating */
+    event_current_cb *is_current; /* with `base` */
 };
 struct event_reply {
     struct str folder_id, id, change;
@@ -459,7 +466,7 @@ struct op *backend_event_fetch(struct backend *b, struct str folder_id, enum fol
                                size_t count, op_cb *cb, void *ud);
 struct op *backend_event_put(struct backend *b, const struct event_put *request, op_cb *cb, void *ud);
 struct op *backend_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
-                                struct str change, bool notify, op_cb *cb, void *ud);
+                                struct str change, bool notify, event_current_cb *is_current, op_cb *cb, void *ud);
 struct op *backend_event_respond(struct backend *b, const struct event_reply *request, op_cb *cb, void *ud);
 struct op *backend_event_attachment(struct backend *b, struct str item_id, struct str attachment_id, op_cb *cb,
                                     void *ud);

@@ -18,6 +18,8 @@
 #include "bridge/store_write.h"
 #include "bridge/sync.h"
 
+#define ROUNDS_MAX 8 /* changes of the server's item that one change of a client gives way to */
+
 struct calendar_write {
     struct list link; /* account->calendar_writes, in the order asked */
     struct account *account;
@@ -25,6 +27,8 @@ struct calendar_write {
     calendar_done_cb *cb;
     void *ud;
     bool detached, running, base_asked;
+    bool overtaken; /* the item changed here while the request waited for its turn: nothing was sent */
+    unsigned rounds;
     void (*decide)(struct calendar_write *w); /* when its turn has come, and again when the base has been fetched */
     int64_t folder_pk, to_pk;
     struct str name, to_name, text;
@@ -285,11 +289,34 @@ static bool server_schedules(const struct calendar_write *w)
     return (account_caps(w->account) & CAP_SCHEDULING) != 0;
 }
 
+/* Is the item here still what the change was made from? */
+static bool is_current(void *ud)
+{
+    struct calendar_write *w = ud;
+    struct store_resource now;
+    w->overtaken = !store_resource_by_name(w->account->store, w->folder_pk, w->name, &w->arena, &now) ||
+                   now.pk != w->known.pk || now.modseq != w->known.modseq || !str_eq(now.digest, w->known.digest);
+    return !w->overtaken;
+}
+
+/* Once more from the beginning, conditions included, upon what is here now. False: nothing came between, or the item
+ * does not come to rest. */
+static bool decide_again(struct calendar_write *w)
+{
+    if (!w->overtaken || ++w->rounds > ROUNDS_MAX)
+        return false;
+    w->overtaken = w->base_asked = false;
+    w->decide(w);
+    return true;
+}
+
 static void on_put(void *ud, const struct reply *reply)
 {
     struct calendar_write *w = ud;
     struct err err = reply->err;
     w->op = NULL;
+    if (decide_again(w))
+        return;
     crash_point("event.answered");
     if (err.code != ERR_NONE) {
         enum journal_state state = err.code == ERR_OFFLINE || err.code == ERR_PROTOCOL || err.code == ERR_INTERNAL
@@ -364,6 +391,7 @@ static void put(struct calendar_write *w)
         .notify = w->schedule,
         .evidence = str_from(row.evidence),
         .retry = row.state == JOURNAL_UNKNOWN,
+        .is_current = is_current,
     };
     w->op = backend_event_put(w->account->backend, &request, on_put, w);
 }
@@ -688,6 +716,8 @@ static void on_removed(void *ud, const struct reply *reply)
     struct err ignored = {0};
     if (is_refusal(err.code) && tells_removal(w))
         calendar_held_failed(a, w->known.ical_uid, NULL, &ignored);
+    if (decide_again(w))
+        return;
     if (err.code != ERR_NONE && !is_refusal(err.code))
         sync_want(a->sync, w->folder_pk, 0);
     if (err.code != ERR_NONE) {
@@ -737,7 +767,7 @@ static void decide_delete(struct calendar_write *w)
         return;
     }
     w->op = backend_event_remove(w->account->backend, w->folder.server_id, w->folder.kind, w->known.server_id,
-                                 w->known.change, w->schedule, on_removed, w);
+                                 w->known.change, w->schedule, is_current, on_removed, w);
 }
 
 struct calendar_write *calendar_delete(struct account *a, int64_t pk, struct str name,

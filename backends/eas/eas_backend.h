@@ -180,7 +180,7 @@ struct op *eas_folder_change(struct backend *b, struct str id, struct str parent
 struct op *eas_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
 struct op *eas_event_put(struct backend *b, const struct event_put *request, op_cb *cb, void *ud);
 struct op *eas_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
-                            struct str change, bool notify, op_cb *cb, void *ud);
+                            struct str change, bool notify, event_current_cb *is_current, op_cb *cb, void *ud);
 struct op *eas_event_respond(struct backend *b, const struct event_reply *request, op_cb *cb, void *ud);
 struct op *eas_event_attachment(struct backend *b, struct str item_id, struct str attachment_id, op_cb *cb, void *ud);
 struct op *eas_free_busy(struct backend *b, const struct str *addresses, size_t count, int64_t from, int64_t to,

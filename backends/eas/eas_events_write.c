@@ -32,6 +32,7 @@ struct put_op {
     struct str folder_id, id, evidence;
     struct event wanted, base, altered;
     bool has_base, notify;
+    event_current_cb *is_current;
     bool made; /* by this op: to be taken back when the rest of it is refused */
     bool reset;
     size_t next_exception;
@@ -371,6 +372,13 @@ static void on_settled(void *ud, const struct err *err)
 
 /* --- the op ------------------------------------------------------------------------------------------------------ */
 
+/* The server sees a conflict with what our sync state does not know of; a page that came while this op waited for its
+ * turn has moved that on. */
+static bool is_current(struct eas_write *w, event_current_cb *ask, struct err *err)
+{
+    return !ask || ask(w->op.ud) || err_set(err, ERR_CONFLICT, "the server's item was changed meanwhile");
+}
+
 static bool check(struct put_op *p, struct err *err)
 {
     struct eas_event_writing *o = &p->writing;
@@ -389,7 +397,8 @@ static void on_turn(void *ud)
     struct err err = {0};
     struct str cursor;
 
-    if (!eas_write_cursor(&p->w, p->folder_id, &cursor, &err) || !check(p, &err)) {
+    if (!eas_write_cursor(&p->w, p->folder_id, &cursor, &err) || !check(p, &err) ||
+        !is_current(&p->w, p->is_current, &err)) {
         end(p, &err);
         return;
     }
@@ -429,6 +438,7 @@ struct op *eas_event_put(struct backend *b, const struct event_put *request, op_
     p->notify = request->notify;
     event_copy(&p->wanted, request->wanted, arena);
     p->has_base = request->id.n > 0 && request->base;
+    p->is_current = p->has_base ? request->is_current : NULL;
     if (p->has_base)
         event_copy(&p->base, request->base, arena);
     p->writing = (struct eas_event_writing){
@@ -444,6 +454,7 @@ struct remove_op {
     struct eas_push_batch batch;
     struct str folder_id, id;
     enum folder_kind kind;
+    event_current_cb *is_current;
 };
 
 static void leave_removing(struct remove_op *r)
@@ -488,7 +499,7 @@ static void on_removing_turn(void *ud)
     struct err err = {0};
     struct str cursor;
 
-    if (!eas_write_cursor(&r->w, r->folder_id, &cursor, &err)) {
+    if (!eas_write_cursor(&r->w, r->folder_id, &cursor, &err) || !is_current(&r->w, r->is_current, &err)) {
         end_removing(r, &err);
         return;
     }
@@ -512,7 +523,7 @@ static void stop_removing(struct op *op)
 
 /* Whom to tell of it, and whether, is up to the server (16.x) or to the core (before). */
 struct op *eas_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
-                            struct str change, bool notify, op_cb *cb, void *ud)
+                            struct str change, bool notify, event_current_cb *current, op_cb *cb, void *ud)
 {
     static const struct op_class class = {"eas.event-remove", sizeof(struct remove_op), start_removing, stop_removing};
     struct remove_op *r = (struct remove_op *)eas_write_new(b, &class, cb, ud);
@@ -521,6 +532,7 @@ struct op *eas_event_remove(struct backend *b, struct str folder_id, enum folder
     (void)notify;
     r->folder_id = arena_str(&r->w.op.arena, folder_id);
     r->kind = kind;
+    r->is_current = current;
     r->id = arena_str(&r->w.op.arena, id);
     return &r->w.op;
 }

@@ -44,7 +44,7 @@ struct op *ews_event_fetch(struct backend *b, struct str folder_id, enum folder_
                            size_t count, op_cb *cb, void *ud);
 struct op *ews_event_put(struct backend *b, const struct event_put *request, op_cb *cb, void *ud);
 struct op *ews_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
-                            struct str change, bool notify, op_cb *cb, void *ud);
+                            struct str change, bool notify, event_current_cb *is_current, op_cb *cb, void *ud);
 struct op *ews_event_respond(struct backend *b, const struct event_reply *request, op_cb *cb, void *ud);
 struct op *ews_event_attachment(struct backend *b, struct str item_id, struct str attachment_id, op_cb *cb, void *ud);
 struct op *ews_free_busy(struct backend *b, const struct str *addresses, size_t count, int64_t from, int64_t to,

@@ -57,12 +57,13 @@ static void start_remove(struct op *op)
 }
 
 struct op *ews_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
-                            struct str change, bool notify, op_cb *cb, void *ud)
+                            struct str change, bool notify, event_current_cb *is_current, op_cb *cb, void *ud)
 {
     static const struct op_class class = {"ews.event-remove", sizeof(struct remove_op), start_remove, NULL};
     struct remove_op *r = (struct remove_op *)op_new(b->loop, &class, cb, ud);
     (void)folder_id;
     (void)change;
+    (void)is_current;
     r->ews = (struct ews *)b;
     r->id = arena_str(&r->op.arena, id);
     r->notify = notify && kind == FOLDER_CALENDAR;

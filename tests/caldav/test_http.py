@@ -208,11 +208,8 @@ def test_two_clients_change_one_event(dav, exchange):
         client.close()
 
 
-def test_the_server_was_faster(stage):
-    """A change on the server that is not here yet is not overwritten by a client that does not know of it. Over EWS, where
-    the item's ChangeKey decides."""
-    exchange = kinds.EWS.exchange(stage, "--demo", "1")
-    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+def test_the_server_was_faster(dav, exchange):
+    """A change on the server that is not here yet is not overwritten by a client that does not know of it."""
     path = dav.calendar() + "a.ics"
     etag = dav.put(path, event("a")).headers["ETag"]
     exchange.event("update", num=exchange.events()[0]["num"], event={"subject": "Changed there"})
@@ -220,4 +217,25 @@ def test_the_server_was_faster(stage):
     assert answer.status == 412, answer.body
     assert exchange.events()[0]["subject"] == "Changed there"
     poll(60, lambda: prop(dav.get(path).text(), "SUMMARY") == "Changed there", "the server's change did not come")
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_the_servers_change_comes_meanwhile(stage, method):
+    """Over ActiveSync an upload waits for the Sync under way, which may bring a change of the very item: what the client wrote was
+    made from the one before."""
+    exchange = kinds.EAS_16.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kinds.EAS_16.account("work", exchange), dav=True))
+    path = dav.calendar() + "a.ics"
+    etag = dav.put(path, event("a")).headers["ETag"]
+    num = exchange.events()[0]["num"]
+    poll(60, lambda: dav.get(path).headers["ETag"] == etag, "no rest")
+    exchange.fault(op="Sync", where={"folder": "calendar"}, delay_s=2)
+    exchange.event("update", num=num, event={"subject": "Changed there"})
+    exchange.event("create", event={"subject": "New", "start": "2026-12-03T08:00:00Z", "end": "2026-12-03T09:00:00Z"})  # this one is pushed
+    poll(60, lambda: exchange.faults()[0]["hits"], "nobody looked")  # the Sync is under way
+    body = event("a", summary="Changed here") if method == "PUT" else None
+    answer = dav.ask(method, path, body, {"If-Match": etag}, type="text/calendar; charset=utf-8")
+    assert answer.status == 412, answer.body
+    assert sorted(e["subject"] for e in exchange.events()) == ["Changed there", "New"]
+    assert prop(dav.get(path).text(), "SUMMARY") == "Changed there"
     dav.close()

@@ -286,7 +286,7 @@ static void remove_item(struct ask *w, struct str line)
     struct str folder = driver_word(&line);
     enum folder_kind kind = kind_of(driver_word(&line));
 
-    backend_event_remove(w->all->backend, folder, kind, line, STR_NULL, true, on_removed, w);
+    backend_event_remove(w->all->backend, folder, kind, line, STR_NULL, true, NULL, on_removed, w);
 }
 
 static void attachment(struct ask *w, struct str line)
