@@ -69,8 +69,9 @@ static void stored(struct append_op *a, struct str id)
         end(a, &none);
         return;
     }
-    eas_turn_end(&a->w.turn);
-    a->labels = eas_flag(&a->w.b->base, &request, on_labelled, a);
+    /* Still in our turn: a page between the two would tell of a draft without categories, and none tells of them later.
+     */
+    a->labels = eas_flag_in_turn(&a->w.b->base, &request, on_labelled, a);
 }
 
 /* --- the request ------------------------------------------------------------------------------------------------- */

@@ -169,6 +169,8 @@ struct op *eas_fetch(struct backend *b, const struct fetch_request *request, op_
 struct op *eas_watch(struct backend *b, const struct folder_ref *folders, size_t count, op_cb *cb, void *ud);
 
 struct op *eas_flag(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud);
+/* The same as a part of another change, which has the turn of b->syncs and keeps it until the callback. */
+struct op *eas_flag_in_turn(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud);
 struct op *eas_append(struct backend *b, const struct append_request *request, op_cb *cb, void *ud);
 struct op *eas_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
 struct op *eas_move(struct backend *b, struct str from_id, struct str to_id, const struct str *ids, size_t count,

@@ -34,6 +34,7 @@ struct change_op {
     size_t batch_count, limit;
     struct err stale; /* why the ids are of no use */
     bool deleting, permanent;
+    bool in_turn;      /* of somebody else */
     bool confirmed;    /* something was carried out: errors are told item by item from then on */
     bool failing;      /* the last batch had items to be tried again */
     unsigned rejected; /* single items in a row that the server found malformed */
@@ -260,7 +261,10 @@ static void start(struct op *op)
         if (!o->deleting && !((item->change.set | item->change.clear) & SERVER_FLAGS) && !item->change.categories_set)
             item_done(o, item, &err);
     }
-    eas_turn_wait(&o->w.turn, &o->w.b->syncs, true, on_turn, o);
+    if (o->in_turn)
+        on_turn(o);
+    else
+        eas_turn_wait(&o->w.turn, &o->w.b->syncs, true, on_turn, o);
 }
 
 static void stop(struct op *op)
@@ -304,6 +308,14 @@ struct op *eas_flag(struct backend *b, const struct flag_request *request, op_cb
         to->categories_set = from->categories_set && o->w.b->state.version >= 140;
     }
     return &o->w.op;
+}
+
+struct op *eas_flag_in_turn(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud)
+{
+    struct op *op = eas_flag(b, request, cb, ud);
+
+    ((struct change_op *)op)->in_turn = true;
+    return op;
 }
 
 struct op *eas_remove(struct backend *b, struct str folder_id, const struct str *ids, size_t count, bool permanent,

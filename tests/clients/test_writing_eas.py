@@ -428,3 +428,19 @@ def test_signed_mail_goes_out_as_it_is(make):
     mark = s.exchange.mark()
     s.send(mail)
     assert s.requests(mark) == ["SendMail"]
+
+
+@pytest.mark.parametrize("kind", [kinds.EAS_16, kinds.EAS_16_0], ids=str)
+def test_the_labels_of_a_draft_while_a_page_waits(make, kind):
+    """They go after the draft in a request of their own. No page comes between the two: it would tell of a draft without
+    labels, and what we did ourselves the server does not tell later."""
+    s = make(kind)
+    s.append("Drafts", MAIL.replace(b"append-1", b"first"), r"\Draft")
+    s.exchange.fault(op="Sync", where={"commands": ["Add"]}, do="hold", seconds=1)
+    s.imap.send(b"ap1 APPEND Drafts (\\Draft $label1) {%d+}\r\n" % len(MAIL) + MAIL + b"\r\n")
+    poll(60, lambda: len(s.exchange.items("drafts")) == 2)
+    s.exchange.deliver(folder="drafts", subject="Of somebody else")  # Ping tells, and the folder's page waits for its turn
+    assert s.imap.finish("ap1")[0].startswith("OK")
+    s.imap.open("Drafts")
+    poll(60, lambda: (s.imap.ok("NOOP"), len(s.imap.uids()) == 3)[1])
+    assert sorted("$label1" in flags for flags in s.imap.flags().values()) == [False, False, True]
