@@ -281,13 +281,13 @@ def stream(call, subs, seconds):
 
 
 def wake_reason(call, subs, number):
-    if any(sub.queue for sub in subs):
-        return "events"
-    if call.request.client_gone():
-        return "gone"
     known = call.mailbox.ews_subscriptions
     if any(s.id not in known or s.connection != number for s in subs):
-        return "over"  # unsubscribed, or taken over by a newer connection
+        return "over"  # unsubscribed, or taken over by a newer connection, which gets the events
+    if call.request.client_gone():
+        return "gone"
+    if any(sub.queue for sub in subs):
+        return "events"
     return None
 
 

@@ -199,3 +199,17 @@ def test_an_unclean_end(exchange):
     exchange.drop_connections()
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         response.read()
+
+
+def test_a_newer_connection_takes_over(exchange):
+    """The older one ends and gets none of the events that follow."""
+    client, other = Client(exchange), Client(exchange)
+    subscription = subscribe(client)
+    old = listen(client, *subscription)
+    read_until(old, b"</Envelope>")
+    new = listen(other, *subscription)
+    read_until(new, b"</Envelope>")
+    exchange.deliver(subject="For the newer one")
+    assert b"NewMailEvent" in read_until(new, b"NewMailEvent>")
+    rest = old.read()
+    assert b"NewMailEvent" not in rest and b"<m:ConnectionStatus>Closed</m:ConnectionStatus>" in rest
