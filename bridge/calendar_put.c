@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PUT: a client's object becomes an item of the server. */
+#include <string.h>
+
+#include "bridge/base/crash.h"
+#include "bridge/base/log.h"
+#include "bridge/base/rand.h"
+#include "bridge/calendar_write_private.h"
+#include "bridge/io/crypto.h"
+#include "bridge/store_write.h"
+#include "bridge/sync.h"
+
+/* --- putting
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static void on_put(void *ud, const struct reply *reply)
+{
+    struct calendar_write *w = ud;
+    struct err err = reply->err;
+    w->op = NULL;
+    if (calendar_write_again(w))
+        return;
+    crash_point("event.answered");
+    if (err.code != ERR_NONE) {
+        enum journal_state state = err.code == ERR_OFFLINE || err.code == ERR_PROTOCOL || err.code == ERR_INTERNAL
+                                       ? JOURNAL_UNKNOWN
+                                       : JOURNAL_REFUSED;
+        struct err ignored;
+        if (w->journal_pk && state == JOURNAL_REFUSED)
+            store_journal_set(w->account->store, w->journal_pk, state, &ignored);
+        if (err.code == ERR_UNSUPPORTED || err.code == ERR_INVALID) {
+            w->done.refusal = CALENDAR_BAD_OBJECT;
+            err.code = ERR_INVALID;
+        }
+        if (err.code == ERR_CONFLICT)
+            sync_want(w->account->sync, w->folder_pk, 0);
+        calendar_write_fail(w, &err);
+        return;
+    }
+    const struct event *got = reply->event_done.event ? reply->event_done.event : &w->wanted;
+    bool mail = w->schedule && !calendar_server_schedules(w) && calendar_is_organizer(&w->wanted);
+    struct str id = reply->event_done.id.n ? reply->event_done.id : w->known.server_id;
+    if (w->exists && !str_eq(id, w->known.server_id) &&
+        !store_event_renamed(w->account->store, w->known.pk, id, reply->event_done.change, &err))
+        calendar_write_fail(w, &err);
+    else if (calendar_write_down(w, id, reply->event_done.change, got, mail && w->exists ? &w->base : NULL,
+                                 mail ? &w->wanted : NULL, &err))
+        calendar_write_end(w);
+    else
+        calendar_write_fail(w, &err);
+    crash_point("event.stored");
+    calendar_mail_kick(w->account);
+}
+
+/* A row before the request goes out: when its outcome stays unknown, the client's next attempt looks before it makes
+ * the item a second time. */
+static bool journal(struct calendar_write *w, struct journal_row *row, struct err *err)
+{
+    struct buf b = {0}, token = {0};
+    buf_printf(&b, "event %lld\n", (long long)w->folder_pk);
+    buf_str(&b, w->wanted.uid);
+    struct crypto_hash h = crypto_sha256(buf_view(&b));
+    buf_done(&b);
+    struct journal_key key = {str_of(h.b, sizeof(h.b)), STR(""), STR("")};
+    bool ok = store_journal_find(w->account->store, &key, row) && row->state == JOURNAL_UNKNOWN;
+    if (!ok) {
+        *row = (struct journal_row){0};
+        rand_add_hex(&token, 16);
+        memcpy(row->evidence, buf_z(&token), token.n + 1);
+        ok = store_journal_add(w->account->store, &key, buf_view(&token), &row->pk, err) &&
+             store_journal_set(w->account->store, row->pk, JOURNAL_UNKNOWN, err);
+        buf_done(&token);
+    }
+    w->journal_pk = row->pk;
+    return ok;
+}
+
+void calendar_write_put(struct calendar_write *w)
+{
+    struct journal_row row = {0};
+    struct err err = {0};
+    if (!w->exists && !journal(w, &row, &err)) {
+        calendar_write_fail(w, &err);
+        return;
+    }
+    crash_point("event.journaled");
+    struct event_put request = {
+        .folder_id = w->folder.server_id,
+        .kind = w->folder.kind,
+        .id = w->exists ? w->known.server_id : STR_NULL,
+        .change = w->exists ? w->known.change : STR_NULL,
+        .wanted = &w->wanted,
+        .base = w->exists ? &w->base : NULL,
+        .notify = w->schedule,
+        .evidence = str_from(row.evidence),
+        .retry = row.state == JOURNAL_UNKNOWN,
+        .is_current = calendar_write_is_current,
+    };
+    w->op = backend_event_put(w->account->backend, &request, on_put, w);
+}
+
+/* --- PUT
+ * ------------------------------------------------------------------------------------------------------------------------------
+ */
+
+static enum calendar_refusal refusal_of(enum ical_fault fault)
+{
+    switch (fault) {
+    case ICAL_VALID_DATA:
+        return CALENDAR_BAD_DATA;
+    case ICAL_COMPONENT:
+        return CALENDAR_BAD_COMPONENT;
+    case ICAL_SIZE:
+    case ICAL_INSTANCES:
+    case ICAL_ATTENDEES:
+        return CALENDAR_TOO_BIG;
+    case ICAL_VALID_OBJECT:
+    case ICAL_DATE_MIN:
+    case ICAL_DATE_MAX:
+        break;
+    }
+    return CALENDAR_BAD_OBJECT;
+}
+
+static bool read_text(struct calendar_write *w)
+{
+    struct str me[1];
+    struct ical_options options = calendar_options(w->account, me);
+    struct ical_problem problem = {0};
+    if (ical_read(w->text, &options, &w->arena, &w->wanted, &w->extras, &problem))
+        return true;
+    calendar_write_refuse(w, refusal_of(ical_reason_fault(problem.reason)), ERR_INVALID, problem.text);
+    return false;
+}
+
+static bool uid_fits(struct calendar_write *w)
+{
+    struct store_resource other;
+    if (w->exists && !str_eq(w->known.ical_uid, w->wanted.uid)) {
+        calendar_write_refuse(w, CALENDAR_UID_CONFLICT, ERR_INVALID, "an object keeps its UID (RFC 4791 5.3.2)");
+        return false;
+    }
+    if (!w->exists && store_resource_by_uid(w->account->store, w->folder_pk, w->wanted.uid, &w->arena, &other)) {
+        w->done.name = other.name;
+        calendar_write_refuse(w, CALENDAR_UID_CONFLICT, ERR_INVALID, "another object of this calendar has the UID");
+        return false;
+    }
+    return true;
+}
+
+/* Data that is big because of attachments is not kept a second time. */
+static bool keeps_verbatim(const struct calendar_write *w)
+{
+    for (size_t i = 0; i < w->wanted.fields.attachment_count; i++)
+        if (w->wanted.fields.attachments[i].data.n)
+            return false;
+    return w->text.n <= CALENDAR_VERBATIM_MAX;
+}
+
+/* Somebody else's invitation that the server does not know: it stays an appointment here. Sent as a meeting it would
+ * make the user its organiser, and everybody would be invited again. */
+void calendar_disinvite(struct event *e)
+{
+    e->is_meeting = e->response_requested = false;
+    e->fields.attendees = NULL;
+    e->fields.attendee_count = 0;
+    e->organizer_email = e->organizer_name = STR_NULL;
+}
+
+/* --- SCHEDULE-AGENT (RFC 6638 7.1) */
+
+static size_t count_elsewhere(const struct event *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < e->fields.attendee_count; i++)
+        n += e->fields.attendees[i].elsewhere;
+    return n;
+}
+
+/* What the client's own text says of those whom the server's item names. */
+void calendar_write_mark_elsewhere(struct calendar_write *w)
+{
+    struct str me[1], text, extras;
+    struct ical_options options = calendar_options(w->account, me);
+    struct ical_problem problem;
+    struct event shown;
+    if (!w->base.is_meeting || !calendar_text(w->account, w->known.pk, &w->arena, &text) ||
+        !ical_read(text, &options, &w->arena, &shown, &extras, &problem))
+        return;
+    struct event_attendee *list = arena_array(&w->arena, w->base.fields.attendee_count + 1, sizeof(*list));
+    for (size_t i = 0; i < w->base.fields.attendee_count; i++) {
+        list[i] = w->base.fields.attendees[i];
+        for (size_t k = 0; k < shown.fields.attendee_count; k++)
+            if (str_case_eq(shown.fields.attendees[k].email, list[i].email))
+                list[i].elsewhere = shown.fields.attendees[k].elsewhere;
+    }
+    w->base.fields.attendees = list;
+    w->base.organizer_elsewhere = shown.organizer_elsewhere;
+}
+
+/* The client sends the invitations itself: to all guests, or (where we are the ones who would) to some. */
+bool calendar_write_agents_fit(struct calendar_write *w, const struct event *e)
+{
+    size_t n = calendar_is_organizer(e) ? count_elsewhere(e) : 0;
+    if (n == 0) {
+        if (e->organizer_elsewhere && !calendar_is_organizer(e))
+            w->schedule = false;
+        return true;
+    }
+    if (n == e->fields.attendee_count)
+        w->schedule = false;
+    else if (calendar_server_schedules(w)) {
+        calendar_write_refuse(w, CALENDAR_BAD_OBJECT, ERR_INVALID,
+                              "the server invites all guests or none (SCHEDULE-AGENT)");
+        return false;
+    }
+    return true;
+}
+
+static void decide_put(struct calendar_write *w)
+{
+    if (!calendar_write_look(w) || !read_text(w))
+        return;
+    if ((w->wanted.kind == EVENT_TASK) != (w->folder.kind == FOLDER_TASKS)) {
+        calendar_write_refuse(w, CALENDAR_BAD_COMPONENT, ERR_INVALID,
+                              w->folder.kind == FOLDER_TASKS ? "this is a list of tasks (VTODO)"
+                                                             : "this is a calendar (VEVENT)");
+        return;
+    }
+    if (!uid_fits(w) || calendar_write_fetch_base(w))
+        return;
+    w->verbatim = keeps_verbatim(w);
+    if (!calendar_write_agents_fit(w, &w->wanted))
+        return;
+    if (!w->exists) {
+        if (w->wanted.is_meeting && !calendar_is_organizer(&w->wanted))
+            calendar_disinvite(&w->wanted);
+        calendar_write_put(w);
+        return;
+    }
+    ical_settle(&w->wanted, &w->base, &w->arena);
+    calendar_write_mark_elsewhere(w);
+    if (w->base.is_meeting && !calendar_is_organizer(&w->base)) {
+        if (calendar_attendee_oversteps(w))
+            calendar_write_refuse(w, CALENDAR_NOT_ORGANIZER, ERR_INVALID, "only the organizer may change this meeting");
+        else
+            calendar_write_answer(w);
+    } else if (event_differ(&w->base, &w->wanted) & ~(unsigned)CALENDAR_NOT_OURS) {
+        calendar_write_put(w);
+    } else {
+        calendar_write_keep_extras(w);
+    }
+}
+
+struct calendar_write *calendar_put(struct account *a, int64_t pk, struct str name, struct str text,
+                                    const struct calendar_condition *condition, bool schedule, calendar_done_cb *cb,
+                                    void *ud)
+{
+    struct calendar_write *w = calendar_write_new(a, pk, name, condition, schedule, cb, ud);
+    w->text = arena_str(&w->arena, text);
+    w->decide = decide_put;
+    calendar_write_next(a);
+    return w;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BRIDGE_CALENDAR_WRITE_PRIVATE_H
+#define BRIDGE_CALENDAR_WRITE_PRIVATE_H
+/*
+ * What clients change in calendars, shared by the files that do it: calendar_write.c (life, turns, what is there, what
+ * was confirmed), calendar_put.c, calendar_answer.c, calendar_move.c.
+ *
+ *   calendar_write_new() -> calendar_write_next() -> decide() -> ... -> calendar_write_end(), _fail() or _refuse()
+ */
+#include "bridge/calendar_private.h"
+#include "bridge/store_write.h"
+
+#define ROUNDS_MAX 8 /* changes of the server's item that one change of a client gives way to */
+
+struct calendar_write {
+    struct list link; /* account->calendar_writes, in the order asked */
+    struct account *account;
+    struct arena arena;
+    calendar_done_cb *cb;
+    void *ud;
+    bool detached, running, base_asked;
+    bool overtaken; /* the item changed here while the request waited for its turn: nothing was sent */
+    unsigned rounds;
+    void (*decide)(struct calendar_write *w); /* when its turn has come, and again when the base has been fetched */
+    int64_t folder_pk, to_pk;
+    struct str name, to_name, text;
+    struct calendar_condition condition;
+    bool schedule, move;
+
+    struct store_folder folder;
+    bool exists, has_base;
+    struct store_resource known;
+    struct event wanted, base;
+    struct str extras;
+    bool verbatim; /* the client's own bytes are what it gets back, if the server keeps what they say */
+    size_t next_instance;
+    bool answered;                 /* the user's answer for the whole series has gone out */
+    struct calendar_answer answer; /* the one that is under way */
+
+    int64_t journal_pk;
+    struct op *op;
+    struct calendar_get *get;
+    struct deferred later;
+    struct calendar_done done;
+};
+
+/* Differences that a client does not see as its own change undone. */
+#define CALENDAR_NOT_OURS (EVENT_PART_RESPONSES | EVENT_PART_MINE | EVENT_PART_CANCELLED)
+
+/* --- calendar_write.c */
+struct calendar_write *calendar_write_new(struct account *a, int64_t pk, struct str name,
+                                          const struct calendar_condition *condition, bool schedule,
+                                          calendar_done_cb *cb, void *ud);
+/* Start what waits for no other any more. */
+void calendar_write_next(struct account *a);
+void calendar_write_end(struct calendar_write *w); /* the callback comes from the loop */
+void calendar_write_fail(struct calendar_write *w, const struct err *err);
+void calendar_write_refuse(struct calendar_write *w, enum calendar_refusal refusal, enum err_code code,
+                           const char *text);
+/* Folder, resource and base as they are now; false: it has ended, a condition failed. */
+bool calendar_write_look(struct calendar_write *w);
+/* True: the base is on its way (or cannot be had), and decide() is called again. */
+bool calendar_write_fetch_base(struct calendar_write *w);
+/* The server has confirmed: into store and cache. owed_*: the mail that we have to write because of it. */
+bool calendar_write_down(struct calendar_write *w, struct str id, struct str change, const struct event *got,
+                         const struct event *owed_before, const struct event *owed_after, struct err *err);
+/* Nothing is asked of the server: only what it has no place for may have changed. */
+void calendar_write_keep_extras(struct calendar_write *w);
+bool calendar_is_organizer(const struct event *e);
+bool calendar_server_schedules(const struct calendar_write *w);
+bool calendar_writes_mail(const struct calendar_write *w); /* it is us who write to people, and we are to */
+bool calendar_is_refusal(enum err_code code);              /* nothing was done; other errors leave it open */
+/* event_current_cb of backend.h. */
+bool calendar_write_is_current(void *ud);
+/* Once more from the beginning, conditions included. False: nothing came between, or the item does not come to rest. */
+bool calendar_write_again(struct calendar_write *w);
+
+/* --- calendar_put.c */
+void calendar_write_put(struct calendar_write *w); /* `wanted` goes to the server */
+/* Somebody else's invitation that the server does not know becomes an appointment. */
+void calendar_disinvite(struct event *e);
+/* SCHEDULE-AGENT: guests whom their client tells. False: it has ended, the server cannot spare them. */
+void calendar_write_mark_elsewhere(struct calendar_write *w);
+bool calendar_write_agents_fit(struct calendar_write *w, const struct event *e);
+
+/* --- calendar_answer.c */
+bool calendar_attendee_oversteps(const struct calendar_write *w);
+void calendar_write_answer(struct calendar_write *w); /* the next answer, or the end */
+void calendar_write_respond(struct calendar_write *w, const struct event_exception *x, enum event_response answer);
+
+#endif
