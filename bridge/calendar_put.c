@@ -23,12 +23,9 @@ static void on_put(void *ud, const struct reply *reply)
         return;
     crash_point("event.answered");
     if (err.code != ERR_NONE) {
-        enum journal_state state = err.code == ERR_OFFLINE || err.code == ERR_PROTOCOL || err.code == ERR_INTERNAL
-                                       ? JOURNAL_UNKNOWN
-                                       : JOURNAL_REFUSED;
         struct err ignored;
-        if (w->journal_pk && state == JOURNAL_REFUSED)
-            store_journal_set(w->account->store, w->journal_pk, state, &ignored);
+        if (w->journal_pk && calendar_is_refusal(err.code)) /* else its outcome stays unknown */
+            store_journal_set(w->account->store, w->journal_pk, JOURNAL_REFUSED, &ignored);
         if (err.code == ERR_UNSUPPORTED || err.code == ERR_INVALID) {
             w->done.refusal = CALENDAR_BAD_OBJECT;
             err.code = ERR_INVALID;
@@ -39,7 +36,7 @@ static void on_put(void *ud, const struct reply *reply)
         return;
     }
     const struct event *got = reply->event_done.event ? reply->event_done.event : &w->wanted;
-    bool mail = w->schedule && !calendar_server_schedules(w) && calendar_is_organizer(&w->wanted);
+    bool mail = calendar_writes_mail(w) && calendar_is_organizer(&w->wanted);
     struct str id = reply->event_done.id.n ? reply->event_done.id : w->known.server_id;
     if (w->exists && !str_eq(id, w->known.server_id) &&
         !store_event_renamed(w->account->store, w->known.pk, id, reply->event_done.change, &err))

@@ -116,7 +116,7 @@ struct eas_backend {
     struct trace *trace; /* NULL: nobody looks on */
 };
 
-/* The folder's memory, made if it is not there; NULL only when there are too many. */
+/* The folder's memory, made if it is not there; where there are too many, the oldest one's is given up for it. */
 struct eas_folder *eas_folder_get(struct eas_backend *b, struct str id);
 struct eas_folder *eas_folder_find(struct eas_backend *b, struct str id);
 

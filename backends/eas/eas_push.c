@@ -422,10 +422,7 @@ static bool is_heard(const struct eas_push *p)
 
 void eas_push_heard(struct eas_push *p)
 {
-    struct eas_folder *f = eas_folder_get(p->b, p->folder_id);
-
-    if (f)
-        f->heard = true;
+    eas_folder_get(p->b, p->folder_id)->heard = true;
 }
 
 bool eas_push_must_settle(struct eas_push *p, struct str cursor)

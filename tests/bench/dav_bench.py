@@ -86,17 +86,18 @@ class Wire:
 class Ours:
     """The bridge in front of a stand-in, with a calendar of its own."""
 
-    name, calendar = "exbridge", "/dav/work/calendars/bench/"
+    name, account = "exbridge", "work"
+    calendar = f"/dav/{account}/calendars/bench/"
 
     def __init__(self, work):
         shutil.rmtree(work, ignore_errors=True)
         self.exchange = bridge.exchange("--demo", "1")
-        self.rig = bridge.Bridge(work, [bridge.Account("work", self.exchange)], tls=False, log_level="info", dav=True)
+        self.rig = bridge.Bridge(work, [bridge.Account(self.account, self.exchange)], tls=False, log_level="info", dav=True)
         self.port = self.rig.dav_port
 
     @property
     def headers(self):
-        return basic("work@bridge.test", bridge.LOCAL_PASSWORD)
+        return basic(f"{self.account}@bridge.test", bridge.LOCAL_PASSWORD)
 
     def __enter__(self):
         return self
