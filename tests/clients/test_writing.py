@@ -197,15 +197,17 @@ def test_answered_and_forwarded(exchange, imap):
 
 
 def test_a_conflict_over_categories(exchange, imap):
-    """Outlook sorts a message between our last look and our own change: the server refuses, and both changes are there after
+    """Outlook sorts a message while our own change is on its way: the server refuses, and both changes are there after
     a second look."""
-    first = by_uid(exchange)[0]
-    imap.ok("NOOP")
-    exchange.fault(op="GetStreamingEvents", delay_s=0, do="status", status=500, times=0)  # nobody tells us in time
-    exchange.drop_connections()
-    exchange.change("update", num=first["num"], categories=["Outlook's own"])
-    mark = exchange.mark()
-    answer = b"".join(imap.ok("STORE 1 +FLAGS ($label2)"))
+    exchange.fault(op="UpdateItem", do="pause")  # until Outlook is done: nobody can tell us of it in time
+    mark, tag = exchange.mark(), imap.tag()
+    imap.send(tag + " STORE 1 +FLAGS ($label2)\r\n")
+    poll(20, lambda: "ews:UpdateItem" in exchange.counts(mark))
+    exchange.change("update", num=by_uid(exchange)[0]["num"], categories=["Outlook's own"])
+    exchange.clear_faults()
+    status, untagged = imap.finish(tag)
+    answer = b"".join(untagged)
+    assert status.startswith("OK")
     assert set(by_uid(exchange)[0]["categories"]) == {"Outlook's own", "Work"} and b"$label2" in answer
     assert exchange.counts(mark)["ews:UpdateItem"] == 2
     assert imap.flags("1")[imap.uids()[0]] >= {"$label2"}

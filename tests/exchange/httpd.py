@@ -379,6 +379,12 @@ class App:
             while time.monotonic() < deadline and not request.client_gone():
                 time.sleep(0.1)
             raise Dropped(False)
+        if rule.do == "pause":
+            deadline = time.monotonic() + rule.get("seconds", 60)
+            while self.faults.holds(rule):
+                if time.monotonic() >= deadline or request.client_gone():
+                    raise Dropped(False)
+                time.sleep(0.005)
         if rule.do in ("reset_before", "close_before"):
             raise Dropped(rule.do == "reset_before")
         if rule.do in fault_rules.OPERATION and half:

@@ -234,6 +234,25 @@ def test_lock_out(exchange):
     assert Client(exchange).post(ASK).status == 200
 
 
+def test_pause(exchange, client):
+    """A paused request sees what was changed meanwhile, and is given up when nobody lets it go."""
+    exchange.fault(op="GetFolder", do="pause")
+    mark, answers = exchange.mark(), []
+    asks = threading.Thread(target=lambda: answers.append(client.post(ASK)))
+    asks.start()
+    while not exchange.counts(mark):
+        time.sleep(0.01)
+    exchange.options(max_concurrent=0)
+    assert not answers
+    exchange.clear_faults()
+    asks.join(30)
+    exchange.options(max_concurrent=27)
+    assert answers[0].fault == "ErrorExceededConnectionCount"
+    exchange.fault(op="GetFolder", do="pause", seconds=0)
+    with pytest.raises(OSError):
+        Client(exchange).post(ASK)
+
+
 def test_a_challenge_uses_up_no_fault(exchange, client):
     exchange.fault(op="GetFolder", do="status", status=503)
     assert Client(exchange, None).post(ASK).status == 401
