@@ -352,7 +352,7 @@ bool calendar_gone_since(struct account *a, int64_t pk, uint64_t since, struct a
 
 bool calendar_text(struct account *a, int64_t resource_pk, struct arena *arena, struct str *ret_text)
 {
-    return !a->wiped && cache_rendering(a->cache, resource_pk, CALENDAR_R_SERVED, arena, ret_text);
+    return !a->wiped && calendar_rendering(a, resource_pk, CALENDAR_R_SERVED, arena, ret_text);
 }
 
 /* --- making and removing collections

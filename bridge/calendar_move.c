@@ -121,8 +121,8 @@ static void on_moved(void *ud, const struct reply *reply)
                               .extra = w->known.extra};
     struct store_resource now = {0};
     struct str canonical, served;
-    bool cached = cache_rendering(a->cache, w->known.pk, CALENDAR_R_CANONICAL, &w->arena, &canonical) &&
-                  cache_rendering(a->cache, w->known.pk, CALENDAR_R_SERVED, &w->arena, &served);
+    bool cached = calendar_rendering(a, w->known.pk, CALENDAR_R_CANONICAL, &w->arena, &canonical) &&
+                  calendar_rendering(a, w->known.pk, CALENDAR_R_SERVED, &w->arena, &served);
     bool ok = store_begin(a->store, &err);
     if (ok) {
         ok = store_items_gone(a->store, w->folder_pk, &w->known.pk, 1, &err) &&

@@ -26,6 +26,9 @@ struct calendar_item {
 void calendar_prepare(struct account *a, const struct event *e, const struct store_resource *known, struct arena *arena,
                       struct calendar_item *ret);
 void calendar_keep(struct account *a, int64_t pk, const struct calendar_item *item); /* into the cache */
+/* CALENDAR_R_*, if the cache has the one that the store speaks of: it is written after the store, so that after a
+ * crash, or for a folder that was collected anew, the one of before may still be there. */
+bool calendar_rendering(struct account *a, int64_t pk, unsigned which, struct arena *arena, struct str *ret_text);
 /* The server's item as it was last seen, from the cache; false: to be fetched. */
 bool calendar_base(struct account *a, int64_t pk, struct arena *arena, struct event *ret);
 void calendar_digest(struct str text, char to[STORE_DIGEST_SIZE]);

@@ -52,14 +52,20 @@ static void on_put(void *ud, const struct reply *reply)
 
 /* A row before the request goes out: when its outcome stays unknown, the client's next attempt looks before it makes
  * the item a second time. */
-static bool journal(struct calendar_write *w, struct journal_row *row, struct err *err)
+static struct journal_key journal_key(struct calendar_write *w)
 {
-    struct buf b = {0}, token = {0};
+    struct buf b = {0};
     buf_printf(&b, "event %lld\n", (long long)w->folder_pk);
     buf_str(&b, w->wanted.uid);
     struct crypto_hash h = crypto_sha256(buf_view(&b));
     buf_done(&b);
-    struct journal_key key = {str_of(h.b, sizeof(h.b)), STR(""), STR("")};
+    return (struct journal_key){arena_str(&w->arena, str_of(h.b, sizeof(h.b))), STR(""), STR("")};
+}
+
+static bool journal(struct calendar_write *w, struct journal_row *row, struct err *err)
+{
+    struct buf token = {0};
+    struct journal_key key = journal_key(w);
     bool ok = store_journal_find(w->account->store, &key, row) && row->state == JOURNAL_UNKNOWN;
     if (!ok) {
         *row = (struct journal_row){0};
@@ -131,6 +137,30 @@ static bool read_text(struct calendar_write *w)
     return false;
 }
 
+/* An attempt of before, of which nobody heard the end, had made the item, and a sync has brought it meanwhile, under a
+ * name of ours: it gets the client's. What else there is to do is the same as ever; but somebody may have changed it
+ * already, and who thinks that there is nothing has not seen that. */
+static bool adopt(struct calendar_write *w, const struct store_resource *made)
+{
+    struct journal_row row;
+    struct journal_key key = journal_key(w);
+    struct err err = {0};
+    uint64_t modseq;
+    if (!store_journal_find(w->account->store, &key, &row) || row.state != JOURNAL_UNKNOWN)
+        return false;
+    if (!store_resource_rename(w->account->store, w->folder_pk, made->pk, w->name, &modseq, &err) ||
+        !store_resource_by_name(w->account->store, w->folder_pk, w->name, &w->arena, &w->known)) {
+        log_warn("calendar", account_name(w->account), "%s", err.text);
+        return false;
+    }
+    w->journal_pk = row.pk;
+    w->exists = w->adopted = true;
+    w->has_base = calendar_base(w->account, w->known.pk, &w->arena, &w->base);
+    w->must_be_equal = w->condition.must_not_exist;
+    w->condition.must_not_exist = false;
+    return true;
+}
+
 static bool uid_fits(struct calendar_write *w)
 {
     struct store_resource other;
@@ -138,7 +168,8 @@ static bool uid_fits(struct calendar_write *w)
         calendar_write_refuse(w, CALENDAR_UID_CONFLICT, ERR_INVALID, "an object keeps its UID (RFC 4791 5.3.2)");
         return false;
     }
-    if (!w->exists && store_resource_by_uid(w->account->store, w->folder_pk, w->wanted.uid, &w->arena, &other)) {
+    if (!w->exists && store_resource_by_uid(w->account->store, w->folder_pk, w->wanted.uid, &w->arena, &other) &&
+        !adopt(w, &other)) {
         w->done.name = other.name;
         calendar_write_refuse(w, CALENDAR_UID_CONFLICT, ERR_INVALID, "another object of this calendar has the UID");
         return false;
@@ -244,7 +275,10 @@ static void decide_put(struct calendar_write *w)
         else
             calendar_write_answer(w);
     } else if (event_differ(&w->base, &w->wanted) & ~(unsigned)CALENDAR_NOT_OURS) {
-        calendar_write_put(w);
+        if (w->must_be_equal)
+            calendar_write_refuse(w, CALENDAR_FINE, ERR_CONFLICT, "the object is there already, and has been changed");
+        else
+            calendar_write_put(w);
     } else {
         calendar_write_keep_extras(w);
     }

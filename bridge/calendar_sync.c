@@ -126,12 +126,30 @@ void calendar_keep(struct account *a, int64_t pk, const struct calendar_item *it
         cache_put_rendering(a->cache, pk, CALENDAR_R_SERVED, item->served);
 }
 
+bool calendar_rendering(struct account *a, int64_t pk, unsigned which, struct arena *arena, struct str *ret_text)
+{
+    struct arena scratch = {0};
+    struct arena *to = arena ? arena : &scratch;
+    struct store_resource r;
+    struct str text;
+    char digest[STORE_DIGEST_SIZE];
+    bool ok = store_resource_by_pk(a->store, pk, to, &r) && cache_rendering(a->cache, pk, which, to, &text);
+    if (ok) {
+        calendar_digest(text, digest);
+        ok = str_eq(str_of(digest, sizeof(digest)), which == CALENDAR_R_SERVED ? r.served : r.digest);
+    }
+    if (ok && ret_text)
+        *ret_text = text;
+    arena_done(&scratch);
+    return ok;
+}
+
 bool calendar_base(struct account *a, int64_t pk, struct arena *arena, struct event *ret)
 {
     struct str text, extras, me[1];
     struct ical_options options = calendar_options(a, me);
     struct ical_problem problem;
-    return cache_rendering(a->cache, pk, CALENDAR_R_CANONICAL, arena, &text) &&
+    return calendar_rendering(a, pk, CALENDAR_R_CANONICAL, arena, &text) &&
            ical_read(text, &options, arena, ret, &extras, &problem);
 }
 
@@ -297,7 +315,7 @@ struct calendar_get *calendar_get(struct account *a, int64_t pk, const int64_t *
         g->ids = arena_array(&g->arena, count + 1, sizeof(*g->ids));
         for (size_t i = 0; i < count; i++) {
             struct store_resource r;
-            if (cache_rendering(a->cache, resource_pks[i], CALENDAR_R_SERVED, NULL, NULL) ||
+            if (calendar_rendering(a, resource_pks[i], CALENDAR_R_SERVED, NULL, NULL) ||
                 !store_resource_by_pk(a->store, resource_pks[i], &g->arena, &r))
                 continue;
             g->pks[g->count] = resource_pks[i];

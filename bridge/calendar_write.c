@@ -214,7 +214,7 @@ bool calendar_write_down(struct calendar_write *w, struct str id, struct str cha
     if (!store_end(a->store, ok, err))
         return false;
     calendar_keep(a, now.pk, &made);
-    w->done.created = !w->exists;
+    w->done.created = !w->exists || w->adopted;
     w->done.revision = made.served.p == w->text.p ? now.modseq : 0;
     return true;
 }

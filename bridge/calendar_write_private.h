@@ -29,6 +29,7 @@ struct calendar_write {
 
     struct store_folder folder;
     bool exists, has_base;
+    bool adopted, must_be_equal; /* an earlier attempt made it; the client thinks that there is nothing */
     struct store_resource known;
     struct event wanted, base;
     struct str extras;

@@ -87,6 +87,7 @@ static void close_backend(struct backend *base)
 
         list_remove(&f->link);
         mem_free(f->id);
+        mem_free(f->heard);
         mem_free(f);
     }
     eas_state_done(&b->state);
@@ -159,6 +160,7 @@ struct eas_folder *eas_folder_get(struct eas_backend *b, struct str id)
         f = LIST_ITEM(b->folders.next, struct eas_folder, link); /* the oldest */
         list_remove(&f->link);
         mem_free(f->id);
+        mem_free(f->heard);
         *f = (struct eas_folder){0};
     } else {
         f = MEM_NEW(struct eas_folder);

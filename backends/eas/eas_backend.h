@@ -39,7 +39,7 @@ struct eas_folder {
     unsigned empty_pages; /* MoreAvailable without commands, in a row */
     bool synced;          /* a page was had: may be named in a Ping */
     bool woken;           /* Ping named it and no Sync has looked since */
-    bool heard;           /* the core has what the last changes of events did: eas_push_heard() */
+    char *heard;          /* the core has what the last change, of this event, did: eas_push_heard(); or NULL */
     unsigned fruitless;   /* wake-ups in a row that brought nothing */
     uint64_t muted_until_ms;
 };

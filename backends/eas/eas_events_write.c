@@ -117,7 +117,7 @@ static void on_read(void *ud, const struct err *err)
     /* What was asked for is done: that it cannot be read now is no reason to deny it. The next page brings it. */
     if (err->code == ERR_NONE && got->err.code == ERR_NONE && got->event) {
         r->event_done.event = got->event;
-        eas_push_heard(&p->push);
+        eas_push_heard(&p->push, p->id);
     }
     end(p, &none);
 }
@@ -489,7 +489,7 @@ static void on_removed(void *ud, const struct err *err)
     struct err problem = *err;
 
     if (problem.code == ERR_NONE && eas_push_event_status(&r->push, &problem))
-        eas_push_heard(&r->push);
+        eas_push_heard(&r->push, r->id);
     end_removing(r, &problem);
 }
 

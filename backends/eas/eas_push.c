@@ -3,6 +3,7 @@
 
 #include "backends/eas/eas_status.h"
 #include "bridge/base/crash.h"
+#include "bridge/base/mem.h"
 
 #define STALL_S        120
 #define SERVER_RETRIES 2
@@ -338,8 +339,10 @@ static void forget_heard(struct eas_push *p)
 {
     struct eas_folder *f = eas_folder_find(p->b, p->folder_id);
 
-    if (f)
-        f->heard = false;
+    if (f) {
+        mem_free(f->heard);
+        f->heard = NULL;
+    }
 }
 
 static bool write_request(void *ud, struct eas_writer *w, struct err *err)
@@ -413,24 +416,23 @@ void eas_push_init(struct eas_push *p, struct eas_backend *b, struct str folder_
         .b = b, .arena = arena, .folder_id = folder_id, .kind = kind, .page = eas_sync_page_new(&options)};
 }
 
-static bool is_heard(const struct eas_push *p)
+void eas_push_heard(struct eas_push *p, struct str id)
 {
-    const struct eas_folder *f = eas_folder_find(p->b, p->folder_id);
+    struct eas_folder *f = eas_folder_get(p->b, p->folder_id);
 
-    return f && f->heard;
-}
-
-void eas_push_heard(struct eas_push *p)
-{
-    eas_folder_get(p->b, p->folder_id)->heard = true;
+    mem_free(f->heard);
+    f->heard = str_dup(id);
 }
 
 bool eas_push_must_settle(struct eas_push *p, struct str cursor)
 {
+    const struct eas_folder *f;
+
     p->cursor = cursor;
     p->known = eas_record_load(p->b, p->folder_id, cursor, p->arena, &p->record);
-    if (p->known && !p->record.wire && is_heard(p))
-        p->record.touched_count = 0;
+    f = eas_folder_find(p->b, p->folder_id);
+    if (p->known && !p->record.wire && f && f->heard)
+        eas_record_forget(&p->record, str_from(f->heard));
     return p->known && p->record.wire && p->record.request.n > 0;
 }
 

@@ -62,9 +62,9 @@ void eas_push_settle(struct eas_push *p, void (*done)(void *ud, const struct err
 const struct eas_sync_response *eas_push_response(const struct eas_push *p, enum eas_tag command, struct str id);
 /* Of the one command on an event: false with *err when it was refused. */
 bool eas_push_event_status(const struct eas_push *p, struct err *err);
-/* The core has (or will have, when the callback that is about to come returns) what the pushes of this folder did to
- * events: the next page need not tell it again. */
-void eas_push_heard(struct eas_push *p);
+/* The core has (or will have, when the callback that is about to come returns) what this push did to the event: the
+ * next page need not tell it again. What became of others, by a batch of before a crash, is still to be told. */
+void eas_push_heard(struct eas_push *p, struct str id);
 /* False with *err when the status of a command means that it was refused. */
 bool eas_push_status(const struct eas_sync_response *response, struct err *err);
 void eas_push_close(struct eas_push *p);

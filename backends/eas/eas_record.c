@@ -105,16 +105,25 @@ static bool read_line(struct eas_record *r, struct str name, struct str value, s
     return true;
 }
 
+void eas_record_forget(struct eas_record *r, struct str id)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->touched_count; i++)
+        if (!str_eq(r->touched[i].id, id))
+            r->touched[n++] = r->touched[i];
+    r->touched_count = n;
+}
+
 void eas_record_touch(struct eas_record *r, struct str id, bool gone, struct arena *arena)
 {
     struct eas_touched *all = r->touched;
-    size_t n = 0;
+    size_t n;
 
     if (!all)
         all = r->touched = arena_array(arena, EAS_BATCH_MAX, sizeof(*all));
-    for (size_t i = 0; i < r->touched_count; i++)
-        if (!str_eq(all[i].id, id))
-            all[n++] = all[i];
+    eas_record_forget(r, id);
+    n = r->touched_count;
     if (n == EAS_BATCH_MAX)
         memmove(all, all + 1, --n * sizeof(*all));
     all[n++] = (struct eas_touched){arena_str(arena, id), gone};

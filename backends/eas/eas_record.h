@@ -46,6 +46,7 @@ struct eas_touched {
 /* Of items whose change the core has not heard of: forget, add or correct one. At most EAS_BATCH_MAX: then the oldest
  * goes, whose outcome was found out long before. */
 void eas_record_touch(struct eas_record *r, struct str id, bool gone, struct arena *arena);
+void eas_record_forget(struct eas_record *r, struct str id);
 
 void eas_record_write(const struct eas_record *r, struct buf *out);
 /* Strings in the arena. False: not a record. */

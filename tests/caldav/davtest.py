@@ -41,8 +41,8 @@ class Answer:
 
 
 class Dav:
-    def __init__(self, bridge, account="work", password=LOCAL_PASSWORD, tls=None):
-        self.bridge, self.account = bridge, account
+    def __init__(self, bridge, account="work", password=LOCAL_PASSWORD, tls=None, attempts=2):
+        self.bridge, self.account, self.attempts = bridge, account, attempts
         self.sign_in(f"{account}@bridge.test", password)
         self.home = f"/dav/{account}/calendars/"
         self.connection = None
@@ -62,7 +62,7 @@ class Dav:
         if body is not None:
             headers.setdefault("Content-Type", type)
             body = body.encode() if isinstance(body, str) else body
-        for attempt in (1, 2):
+        for attempt in range(1, self.attempts + 1):
             self.connection = self.connection or self.connect()
             try:
                 self.connection.request(method, path, body, headers)
@@ -73,7 +73,7 @@ class Dav:
                 return answer
             except (http.client.RemoteDisconnected, ConnectionError):
                 self.close()
-                if attempt == 2 or method in ("POST",):
+                if attempt == self.attempts or method in ("POST",):
                     raise
 
     def close(self):

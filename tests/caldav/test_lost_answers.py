@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the server did and could not say, and what it said when nobody listened."""
+import pytest
+from bridge import poll
+from davtest import Dav, event, prop
+
+WRITES = {"ews": ["CreateItem", "UpdateItem"], "eas": ["Sync"]}
+
+
+@pytest.fixture
+def exchange(stage, kind):
+    return kind.exchange(stage)
+
+
+@pytest.fixture
+def bridge(stage, kind, exchange):
+    return stage.bridge(kind.account("work", exchange), dav=True)
+
+
+@pytest.fixture
+def dav(bridge):
+    client = Dav(bridge)
+    poll(30, lambda: "Calendar" in client.calendars(), "no calendar is shown")
+    yield client
+    client.close()
+
+
+def warm_up(dav):
+    """All is synchronised, and nothing is under way."""
+    path = dav.calendar() + "warm.ics"
+    assert dav.put(path, event("warm@test.example")).status == 201
+    assert dav.ask("DELETE", path).status == 204
+
+
+def put_in_vain(exchange, kind, dav, path, text, **headers):
+    """Done by the server, whose answer does not come."""
+    exchange.fault(op=WRITES[kind.backend], do="lose", times=1 if kind.backend == "ews" else 3)
+    answer = dav.put(path, text, **headers)
+    exchange.clear_faults()
+    return answer.status
+
+
+def test_a_retry_after_the_sync_brought_it(exchange, bridge, dav, kind):
+    """The item came back as something new, and was given a name before its client asked again: it gets the client's."""
+    path, text = dav.calendar() + "mine.ics", event("mine@test.example", summary="mine")
+    warm_up(dav)
+    exchange.fault(op=WRITES[kind.backend][0], where={} if kind.backend == "ews" else {"folder": "calendar"}, do="lose", times=0)
+    assert dav.put(path, text, If_None_Match="*").status >= 500
+    dav.close()
+    bridge.kill()
+    exchange.clear_faults()
+    assert [e["subject"] for e in exchange.events()] == ["mine"]
+    bridge.start()
+    poll(60, lambda: len(dav.etags(dav.calendar())) == 1, "the event does not come back")
+    answer = dav.put(path, text, If_None_Match="*")
+    assert answer.status == 201, answer.body
+    assert list(dav.etags(dav.calendar())) == [path] and len(exchange.events()) == 1
+    changed_text = dav.get(path).text().replace("SUMMARY:mine", "SUMMARY:still mine")
+    assert dav.put(path, changed_text, If_Match=dav.get(path).headers["ETag"]).status == 204
+    assert [e["subject"] for e in exchange.events()] == ["still mine"]
+
+
+def test_changed_before_a_folder_is_collected_anew(exchange, bridge, dav, kind):
+    """In a page that is not the last one: what is served, and what the next change is compared with, is the new item."""
+    exchange.event("fill", count=150, start="2026-12-01")
+    calendar = dav.calendar()
+    poll(60, lambda: len(dav.etags(calendar)) == 150, lambda: f"{len(dav.etags(calendar))} events")
+    before = dav.etags(calendar)
+    uid = {prop(props, "UID"): href for href, props in ((href, dav.get(href).text()) for href in list(before)[:60])}
+    dav.close()
+    bridge.stop()
+    moved = [e for e in exchange.events() if e["uid"] in uid][:20]
+    for e in moved:
+        exchange.event("update", num=e["num"], event={"location": f"moved {e['num']}"})
+    exchange.invalidate()
+    bridge.start()
+    for e in moved:
+        poll(60, lambda: prop(dav.get(uid[e["uid"]]).text(), "LOCATION") == f"moved {e['num']}", lambda: dav.get(uid[e["uid"]]).text())
+    assert set(before) == set(dav.etags(calendar))
+    text = dav.get(uid[moved[0]["uid"]]).text()
+    answer = dav.put(uid[moved[0]["uid"]], text.replace("LOCATION:moved", "LOCATION:left"))
+    assert answer.status == 204
+    assert next(e for e in exchange.events() if e["num"] == moved[0]["num"])["location"] == f"left {moved[0]['num']}"
+
+
+def test_two_changes_the_first_unheard(exchange, bridge, dav, kind):
+    """The second one's answer is heard; what became of the first, which the server does not tell of its own accord, is told
+    all the same."""
+    one, two = dav.calendar() + "one.ics", dav.calendar() + "two.ics"
+    for path in (one, two):
+        assert dav.put(path, event(path[-7:-4] + "@test.example", summary="first")).status == 201
+    assert put_in_vain(exchange, kind, dav, one, event("one@test.example", summary="second")) in (204, 412, 503)
+    assert poll(60, lambda: (s := dav.put(two, event("two@test.example", summary="second")).status) < 500 and s) in (201, 204)
+    assert {e["subject"] for e in exchange.events()} == {"second"}
+    poll(60, lambda: prop(dav.get(one).text(), "SUMMARY") == "second", lambda: dav.get(one).text())
