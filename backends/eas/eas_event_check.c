@@ -80,6 +80,8 @@ static bool check_zones(const struct event *e, const struct eas_event_writing *o
            no(err, "the rules of its time zone change in that time, and cannot be told to the server");
 }
 
+static const char no_files[] = "an attachment of an event (from version 16.0 on it can)";
+
 /* --- single properties ------------------------------------------------------------------------------------------- */
 
 static bool check_fields(const struct event *e, const struct event_fields *f, const struct event_fields *was,
@@ -92,29 +94,40 @@ static bool check_fields(const struct event *e, const struct event_fields *f, co
     for (size_t i = 0; i < f->attendee_count; i++)
         if (str_find_byte(f->attendees[i].email, '@') == f->attendees[i].email.n)
             return no(err, "a guest without a mail address");
-    if (version < EAS_EVENTS_APART || !was)
-        return true;
-    /* 16.x: an empty element is an error, and what is not sent stays (MS-ASCMD 2.2.3.24) */
-    if (f->subject.n == 0 && was->subject.n > 0)
-        return no(err, "the subject can be changed, but not taken away");
-    if (f->category_count == 0 && was->category_count > 0)
-        return no(err, "the last category cannot be taken away");
-    if (f->attendee_count == 0 && was->attendee_count > 0)
-        return no(err, "the last guest cannot be taken away");
     return true;
 }
 
-static bool is_new(const struct event_attachment *a)
-{
-    return a->id.n == 0 && a->data.n > 0;
-}
-
-static bool check_attachments(const struct event_fields *f, bool can_add, struct err *err)
+static bool check_attachments(const struct event_fields *f, const char *why, struct err *err)
 {
     for (size_t i = 0; i < f->attachment_count; i++)
-        if (is_new(&f->attachments[i]) && !can_add)
-            return no(err,
-                      "an attachment (from version 16.0 on an event can have some, an occurrence of its own never)");
+        if (eas_event_is_new_attachment(&f->attachments[i]))
+            return no(err, why);
+    return true;
+}
+
+static bool has_file(const struct event_fields *f, const struct event_attachment *a)
+{
+    for (size_t i = 0; i < f->attachment_count; i++)
+        if (str_eq(f->attachments[i].name, a->name))
+            return true;
+    return false;
+}
+
+/* 16.x: with its exceptions the server forgets their attachments, which are nowhere else (MS-ASCAL 2.2.2.22). Copies of
+ * what the series has come again. */
+static bool check_files_stay(const struct event *e, const struct event *base, struct err *err)
+{
+    if (!eas_event_moves(e, base) && !eas_event_takes_back(e, base))
+        return true;
+    for (size_t i = 0; i < base->exception_count; i++) {
+        const struct event_exception *was = &base->exceptions[i], *now = event_exception(e, was->original);
+
+        for (size_t k = 0; !was->deleted && now && !now->deleted && k < was->fields.attachment_count; k++)
+            if (!has_file(&base->fields, &was->fields.attachments[k]) &&
+                has_file(&now->fields, &was->fields.attachments[k]))
+                return no(err, "other times or another rule of a series of which one occurrence has an attachment of "
+                               "its own: the server would delete that; take it away first, or make a new series");
+    }
     return true;
 }
 
@@ -134,8 +147,7 @@ static bool check_rule(const struct event *e, const struct eas_event_writing *o,
     const struct event_recurrence *p = &e->recurrence;
 
     if (!e->has_recurrence)
-        return o->version < EAS_EVENTS_APART || !o->base || !o->base->has_recurrence || e->kind == EVENT_TASK ||
-               no(err, "a series cannot become a single event");
+        return true;
     if (p->calendar > 1 && o->version < 140)
         return no(err, "a rule of another calendar");
     /* Which weeks are meant depends on what their first day is, and the server takes its own. */
@@ -157,7 +169,7 @@ static bool check_exception(const struct event *e, const struct event_exception 
         return no(err, "guests of one occurrence");
     if (o->version < 141 && parts & EVENT_PART_REMINDER && !x->fields.has_reminder)
         return no(err, "an occurrence without the reminder of its series");
-    if (parts & EVENT_PART_ATTACHMENTS && !check_attachments(&x->fields, false, err))
+    if (o->version < EAS_EVENTS_APART && !check_attachments(&x->fields, no_files, err))
         return false;
     return check_fields(e, &x->fields, was && !was->deleted ? &was->fields : &e->fields, o->version, err);
 }
@@ -184,10 +196,14 @@ bool eas_event_check(const struct event *e, const struct eas_event_writing *o, s
         return no(err, "a UID of more than 300 characters");
     if (o->base && o->base->is_meeting && was->mine != EVENT_ORGANIZER)
         return no(err, "somebody else's meeting, which only he may change");
-    if (!check_rule(e, o, err) || !check_attachments(f, o->version >= EAS_EVENTS_APART && e->kind != EVENT_TASK, err))
+    if (!check_rule(e, o, err))
         return false;
     if (e->kind == EVENT_TASK)
-        return check_task(e, err);
+        return check_attachments(f, "an attachment of a task", err) && check_task(e, err);
+    if (o->version < EAS_EVENTS_APART && !check_attachments(f, no_files, err))
+        return false;
+    if (o->version >= EAS_EVENTS_APART && o->base && !check_files_stay(e, o->base, err))
+        return false;
     if (!check_fields(e, f, was, o->version, err) || !check_zones(e, o, err))
         return false;
     for (size_t i = 0; i < e->exception_count; i++)

@@ -297,6 +297,15 @@ static void finish_rule(struct eas_event *r, int64_t local_start, const struct t
     event_months_to_years(&r->e, local_start);
 }
 
+/* How eas_event_write.c makes a single event of a series (16.x). */
+static bool is_once(const struct eas_event *r)
+{
+    const struct event_recurrence *p = &r->e.recurrence;
+
+    return r->options.version >= 160 && p->pattern == EVENT_DAILY && p->interval == 1 && p->count == 1 &&
+           r->exception_count == 0;
+}
+
 /* --- events ------------------------------------------------------------------------------------------------------ */
 
 static void make_event(struct eas_event *r)
@@ -323,6 +332,7 @@ static void make_event(struct eas_event *r)
     if (f->all_day && r->until != TIME_NONE && !date_of(r, r->until, zone, &r->until))
         r->until = tz_to_local(zone, r->until);
     finish_rule(r, f->all_day ? f->start : tz_to_local(zone, f->start), f->all_day ? NULL : zone);
+    e->has_recurrence = e->has_recurrence && !is_once(r);
     if (e->has_recurrence)
         make_exceptions(r, zone);
 }

@@ -6,9 +6,8 @@
 #include "bridge/base/time.h"
 #include "bridge/formats/timezone.h"
 
-#define BODY_TEXT         1
-#define BODY_HTML         2
-#define ATTACHMENT_NORMAL 1 /* AirSyncBase:Method */
+#define BODY_TEXT 1
+#define BODY_HTML 2
 
 enum meeting_status { MEETING = 1, MEETING_CANCELLED = 4 }; /* MS-ASCAL 2.2.2.28 */
 
@@ -171,6 +170,22 @@ static void write_recurrence(struct eas_writer *w, const struct item *i)
     eas_write_close(w);
 }
 
+/*
+ * 16.x: a series that is to be a single event. What a Change leaves out stays (MS-ASCAL 3.1.5.3), and a Recurrence
+ * without a Type is none (2.2.2.37), so a rule cannot be taken away. To delete the item and add another would call the
+ * meeting off and invite to a new one, and lose the answers. A rule of one occurrence says the same as none: one
+ * change, which the guests hear of once. eas_event_make.c reads it as a single event.
+ */
+static void write_once(struct eas_writer *w)
+{
+    static const struct event_recurrence once = {.pattern = EVENT_DAILY, .interval = 1, .count = 1};
+
+    eas_write_open(w, Calendar_Recurrence);
+    write_pattern(w, &once, &event_tags);
+    eas_write_uint(w, Calendar_Occurrences, once.count);
+    eas_write_close(w);
+}
+
 /* --- texts, people ----------------------------------------------------------------------------------------------- */
 
 static void write_crlf(struct eas_writer *w, enum eas_tag tag, struct str text)
@@ -267,6 +282,12 @@ static void write_attendees(struct eas_writer *w, const struct item *i)
     eas_write_close(w);
 }
 
+/* Is there anybody to be taken away? Of an occurrence they are written only when they differ from what it has. */
+static bool had_attendees(const struct item *i)
+{
+    return i->occurrence || (i->o->base && i->o->base->fields.attendee_count > 0);
+}
+
 static void write_meeting_status(struct eas_writer *w, const struct item *i)
 {
     unsigned status = i->event->is_meeting ? MEETING | (i->fields->cancelled ? MEETING_CANCELLED : 0) : 0;
@@ -292,62 +313,6 @@ static void write_reminder(struct eas_writer *w, const struct event_fields *f)
         eas_write_empty(w, Calendar_Reminder);
 }
 
-/* --- attachments (16.0 and later) -------------------------------------------------------------------------------- */
-
-static bool is_new(const struct event_attachment *a)
-{
-    return a->id.n == 0 && a->data.n > 0;
-}
-
-static bool keeps(const struct event_fields *f, struct str id)
-{
-    for (size_t n = 0; n < f->attachment_count; n++)
-        if (str_eq(f->attachments[n].id, id))
-            return true;
-    return false;
-}
-
-static void write_new_attachment(struct eas_writer *w, const struct event_attachment *a, size_t n)
-{
-    struct buf id = BUF_INIT(32);
-
-    buf_printf(&id, "a%zu", n);
-    eas_write_open(w, AirSyncBase_Add);
-    eas_write_text(w, AirSyncBase_ClientId, buf_view(&id));
-    eas_write_opaque(w, AirSyncBase_Content, a->data);
-    eas_write_text(w, AirSyncBase_DisplayName, a->name.n ? a->name : STR("attachment"));
-    eas_write_uint(w, AirSyncBase_Method, ATTACHMENT_NORMAL);
-    if (a->content_type.n)
-        eas_write_text(w, AirSyncBase_ContentType, a->content_type);
-    eas_write_close(w);
-    buf_done(&id);
-}
-
-static void write_attachments(struct eas_writer *w, const struct item *i)
-{
-    const struct event_fields *f = i->fields, *was = i->o->base ? &i->o->base->fields : NULL;
-    bool any = false;
-
-    for (size_t n = 0; n < f->attachment_count; n++)
-        any = any || is_new(&f->attachments[n]);
-    for (size_t n = 0; was && n < was->attachment_count; n++)
-        any = any || (was->attachments[n].id.n > 0 && !keeps(f, was->attachments[n].id));
-    if (!any)
-        return;
-    eas_write_open(w, AirSyncBase_Attachments);
-    for (size_t n = 0; was && n < was->attachment_count; n++) {
-        if (was->attachments[n].id.n == 0 || keeps(f, was->attachments[n].id))
-            continue;
-        eas_write_open(w, AirSyncBase_Delete);
-        eas_write_text(w, AirSyncBase_FileReference, was->attachments[n].id);
-        eas_write_close(w);
-    }
-    for (size_t n = 0; n < f->attachment_count; n++)
-        if (is_new(&f->attachments[n]))
-            write_new_attachment(w, &f->attachments[n], n);
-    eas_write_close(w);
-}
-
 /* --- occurrences ------------------------------------------------------------------------------------------------- */
 
 static struct event_fields by_rule(const struct event *e, int64_t original)
@@ -364,9 +329,14 @@ static struct event_fields by_rule(const struct event *e, int64_t original)
 unsigned eas_event_occurrence_parts(const struct event *e, const struct event_exception *x, const struct event *base)
 {
     const struct event_exception *was = base ? event_exception(base, x->original) : NULL;
+    struct eas_event_files files = eas_event_files_of(e, x, base);
     struct event_fields rule = by_rule(e, x->original);
+    unsigned parts = event_fields_differ(was && !was->deleted ? &was->fields : &rule, &x->fields) & ~(unsigned)NOT_SENT;
 
-    return event_fields_differ(was && !was->deleted ? &was->fields : &rule, &x->fields) & ~(unsigned)NOT_SENT;
+    /* Servers give an occurrence copies of the series' attachments, under ids of their own: no change of ours. */
+    if (!eas_event_files_change(&files))
+        parts &= ~(unsigned)EVENT_PART_ATTACHMENTS;
+    return parts;
 }
 
 const struct event_exception *eas_event_exception_at(const struct event *e, size_t n)
@@ -417,7 +387,11 @@ static void write_exceptions(struct eas_writer *w, const struct item *i)
 void eas_event_write_occurrence(struct eas_writer *w, const struct event *e, const struct event_exception *x,
                                 const struct eas_event_writing *o, unsigned parts)
 {
+    struct eas_event_files files = eas_event_files_of(e, x, o->base);
+
     write_fields(w, &(struct item){.event = e, .fields = &x->fields, .o = o, .occurrence = true, .parts = parts});
+    if (parts & EVENT_PART_ATTACHMENTS)
+        eas_event_write_files(w, &files);
 }
 
 struct str eas_event_instance_id(const struct event *e, int64_t original, const struct eas_event_writing *o,
@@ -472,7 +446,7 @@ static void write_fields(struct eas_writer *w, const struct item *i)
         eas_write_uint(w, Calendar_Sensitivity, f->sensitivity);
     if (parts & EVENT_PART_ATTENDEES) {
         write_meeting_status(w, i);
-        if (!apart(i) || f->attendee_count > 0)
+        if (!apart(i) || f->attendee_count > 0 || had_attendees(i))
             write_attendees(w, i);
     }
     if (!i->occurrence && !apart(i))
@@ -512,12 +486,15 @@ static void write_event(struct eas_writer *w, const struct event *e, const struc
         eas_write_text(w, apart ? Calendar_ClientUid : Calendar_UID, e->uid);
     if (e->has_recurrence && i.parts & EVENT_PART_RECURRENCE)
         write_recurrence(w, &i);
+    else if (apart && o->base && o->base->has_recurrence && i.parts & EVENT_PART_RECURRENCE)
+        write_once(w);
     if (!apart && e->has_recurrence && o->with_exceptions)
         write_exceptions(w, &i);
     if (o->version >= 140 && e->is_meeting && i.parts & EVENT_PART_ATTENDEES)
         eas_write_uint(w, Calendar_ResponseRequested, e->response_requested);
     if (apart && i.parts & EVENT_PART_ATTACHMENTS)
-        write_attachments(w, &i);
+        eas_event_write_files(w,
+                              &(struct eas_event_files){.wanted = i.fields, .was = o->base ? &o->base->fields : NULL});
 }
 
 /* --- a task ------------------------------------------------------------------------------------------------------ */

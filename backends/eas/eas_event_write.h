@@ -5,10 +5,12 @@
  * Calendar items and tasks as ActiveSync wants them from a client (MS-ASCAL, MS-ASTASK): struct event -> what stands in
  * an ApplicationData. Pure.
  *
- * Up to 14.1 the client makes the UID, a Change carries the whole item, and the changed and deleted occurrences stand
- * in the item of the series. From 16.0 on the server makes the UID, a Change carries what is to change and nothing else
- * (an empty element is an error), and each occurrence is a command of its own, named by its original start. A task is
- * whole in every version.
+ * Up to 14.1 the client makes the UID, a Change carries the whole item (what it leaves out is taken away), and the
+ * changed and deleted occurrences stand in the item of the series. From 16.0 on the server makes the UID, a Change
+ * carries what is to change and nothing else (what it leaves out stays, MS-ASCAL 3.1.5.3), and each occurrence is a
+ * command of its own, named by its original start. What is to be taken away is an empty element where the schema has
+ * one (MS-ASCAL 6: Subject, Location, Reminder, Categories, Attendees, the Data of a Body). A task is whole in every
+ * version.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +35,17 @@ struct eas_event_writing {
 
 /* Can a server of this version hold it? ERR_UNSUPPORTED with the reason: nothing of it is to be sent then. */
 bool eas_event_check(const struct event *e, const struct eas_event_writing *o, struct err *err);
+/* Is there an exception that the server has and that is wanted no more? None of its own can be taken back by itself. */
+bool eas_event_takes_back(const struct event *wanted, const struct event *base);
+/* Does the change give a series other times or another rule? Then the server forgets its exceptions (MS-ASCAL
+ * 2.2.2.22). */
+bool eas_event_moves(const struct event *wanted, const struct event *base);
+/* 16.x: the same rule in other words (event_differ() sees no difference), which a server takes for another pattern;
+ * false: there are none. */
+bool eas_event_reword(const struct event_recurrence *r, struct event_recurrence *ret);
+/* 16.x: the first thing that a change from `base` to `wanted` takes away by an empty element, for people to read; NULL:
+ * nothing. With `got`, what the server has after it: only what it kept all the same. */
+const char *eas_event_taken_away(const struct event *base, const struct event *wanted, const struct event *got);
 /* The content of the ApplicationData of an Add or Change of the item. */
 void eas_event_write(struct eas_writer *w, const struct event *e, const struct eas_event_writing *o);
 /* The n-th exception to be told: the deleted ones first, because another may take the day of one. */
@@ -43,6 +56,18 @@ unsigned eas_event_occurrence_parts(const struct event *e, const struct event_ex
 /* 16.x: the content of the ApplicationData of a Change of one occurrence. */
 void eas_event_write_occurrence(struct eas_writer *w, const struct event *e, const struct event_exception *x,
                                 const struct eas_event_writing *o, unsigned parts);
+/* 16.x, eas_event_files.c: the attachments of an item, or of an occurrence. What of `was` is not wanted goes, what has
+ * no id yet is added. write: nothing at all when nothing changes. */
+struct eas_event_files {
+    const struct event_fields *wanted, *was; /* was: what it has of its own on the server; NULL: nothing */
+    const struct event_fields *series;       /* of an occurrence: what its series has on the server, or NULL */
+    const struct event_fields *with; /* and what that is to have, if the occurrence has nothing of its own yet */
+};
+bool eas_event_is_new_attachment(const struct event_attachment *a);
+struct eas_event_files eas_event_files_of(const struct event *e, const struct event_exception *x,
+                                          const struct event *base);
+bool eas_event_files_change(const struct eas_event_files *files);
+void eas_event_write_files(struct eas_writer *w, const struct eas_event_files *files);
 /* The occurrence's name. Compact in Sync (AirSyncBase:InstanceId), extended in MeetingResponse: 24 characters. */
 struct str eas_event_instance_id(const struct event *e, int64_t original, const struct eas_event_writing *o,
                                  struct arena *arena);

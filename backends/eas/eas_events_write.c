@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Making, changing and deleting calendar items and tasks: one Sync a step, each with one command, durable as
+ * Making and changing calendar items and tasks: one Sync a step, each with one command, durable as
  * eas_record.h says (MS-ASCMD 2.2.1.21).
  *
  *     [retry: LOOK ->] ADD, or [RESET ->] CHANGE -> OCCURRENCES, one by one -> READ BACK what the server made of it
@@ -9,8 +9,11 @@
  *
  * Up to 14.1 the exceptions stand in a CHANGE, also after an ADD: some servers take an Add with exceptions and forget
  * them. From 16.0 on each is a request of its own, because Exchange loses one of two commands for a series in the same
- * Sync. An exception that is not named stays, so they are taken back by another pattern (RESET), which makes the server
- * forget all of them, and then the right one.
+ * Sync. An exception that is not named stays, and there is no command that takes one back; another pattern makes the
+ * server forget all of them (MS-ASCAL 2.2.2.22). Up to 14.1 that is done by a wrong one (RESET) and then the right one.
+ * From 16.0 on the server would tell the guests of both. So there it is the right one in other words, which they hear
+ * of once: a look at the item shows whether the server took it for another one. Only if not, or where a rule has no
+ * other words (every second day, several days of every second week), it is RESET as well.
  */
 #include "backends/eas/eas_event_write.h"
 #include "backends/eas/eas_getter.h"
@@ -31,10 +34,12 @@ struct put_op {
     enum folder_kind kind;
     struct str folder_id, id, evidence;
     struct event wanted, base, altered;
+    struct event before; /* the base that the client had; `base` becomes what the server is seen to have */
     bool has_base, notify;
     event_current_cb *is_current;
     bool made; /* by this op: to be taken back when the rest of it is refused */
     bool reset;
+    bool current; /* reading.list[0] is what the server has now */
     size_t next_exception;
     const struct event *sending; /* what write_master() writes */
     const struct event_exception *occurrence;
@@ -106,20 +111,37 @@ static void fail(struct put_op *p, const struct err *err)
 
 /* --- read back --------------------------------------------------------------------------------------------------- */
 
+static bool apart(const struct put_op *p)
+{
+    return p->writing.version >= EAS_EVENTS_APART;
+}
+
+/* 16.x: an empty element takes away what the schema lets be empty (MS-ASCAL 6), but no text says that servers have to
+ * do so: one that says no, or nothing and does nothing, is not to look as if it had. */
+static bool was_taken(const struct put_op *p, const struct event *got, struct err *err)
+{
+    const char *kept = apart(p) && p->has_base ? eas_event_taken_away(&p->before, &p->wanted, got) : NULL;
+
+    return !kept || err_set(err, ERR_UNSUPPORTED,
+                            "ActiveSync %s: the server does not let %s be taken away; change it instead, or delete the "
+                            "event and make a new one",
+                            eas_version_name(p->writing.version), kept);
+}
+
 static void on_read(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
     const struct eas_got *got = &p->reading.list[0];
     struct reply *r = p->w.op.reply;
-    struct err none = {0};
+    struct err problem = {0};
 
     r->event_done.id = p->id;
     /* What was asked for is done: that it cannot be read now is no reason to deny it. The next page brings it. */
-    if (err->code == ERR_NONE && got->err.code == ERR_NONE && got->event) {
+    if (err->code == ERR_NONE && got->err.code == ERR_NONE && got->event && was_taken(p, got->event, &problem)) {
         r->event_done.event = got->event;
         eas_push_heard(&p->push, p->id);
     }
-    end(p, &none);
+    end(p, &problem);
 }
 
 static void fetch(struct put_op *p, void (*done)(void *ud, const struct err *err))
@@ -132,7 +154,10 @@ static void fetch(struct put_op *p, void (*done)(void *ud, const struct err *err
 
 static void read_back(struct put_op *p)
 {
-    fetch(p, on_read);
+    if (p->current)
+        on_read(p, &(struct err){0});
+    else
+        fetch(p, on_read);
 }
 
 /* --- one step ---------------------------------------------------------------------------------------------------- */
@@ -160,6 +185,8 @@ static void on_step(void *ud, const struct err *err)
     if (problem.code == ERR_NONE && !eas_push_event_status(&p->push, &problem) && try_again(p, &problem))
         return;
     if (problem.code != ERR_NONE) {
+        if (problem.code == ERR_INVALID)
+            was_taken(p, NULL, &problem);
         fail(p, &problem);
         return;
     }
@@ -182,6 +209,7 @@ static void step(struct put_op *p, void (*write)(void *ud, struct eas_writer *w)
 {
     p->batch = (struct eas_push_batch){.deletes_as_moves = -1, .write = write, .event = true, .event_id = p->id};
     p->then = then;
+    p->current = false;
     send(p);
 }
 
@@ -200,6 +228,7 @@ static void write_occurrence(void *ud, struct eas_writer *w)
     const struct event_exception *x = p->occurrence;
     enum eas_tag command = x->deleted ? AirSync_Delete : AirSync_Change;
 
+    p->writing.base = known(p);
     eas_write_open(w, command);
     eas_write_text(w, AirSync_ServerId, p->id);
     eas_write_text(w, AirSyncBase_InstanceId,
@@ -222,7 +251,7 @@ static bool is_told(const struct put_op *p, const struct event_exception *x)
 
 static void occurrences(struct put_op *p)
 {
-    while (p->writing.version >= EAS_EVENTS_APART && p->next_exception < p->wanted.exception_count) {
+    while (apart(p) && p->next_exception < p->wanted.exception_count) {
         p->occurrence = eas_event_exception_at(&p->wanted, p->next_exception++);
         if (is_told(p, p->occurrence))
             continue;
@@ -265,6 +294,7 @@ static void write_reset(struct put_op *p)
 {
     struct event_recurrence *r = &p->altered.recurrence;
 
+    p->reset = true;
     p->altered = p->wanted;
     p->altered.exception_count = 0;
     r->interval = r->interval > 1 ? r->interval - 1 : 2;
@@ -272,32 +302,50 @@ static void write_reset(struct put_op *p)
     step(p, write_master, change_master);
 }
 
-/* Is there an exception that the server has and that is wanted no more? */
-static bool takes_back(const struct put_op *p)
+static void on_looked(void *ud, const struct err *err)
 {
-    for (size_t i = 0; p->wanted.has_recurrence && i < p->base.exception_count; i++) {
-        const struct event_exception *was = &p->base.exceptions[i], *now = event_exception(&p->wanted, was->original);
+    struct put_op *p = ud;
+    const struct eas_got *got = &p->reading.list[0];
+    struct err problem = err->code != ERR_NONE ? *err : got->err;
 
-        if (!now || (was->deleted && !now->deleted))
-            return true;
+    if (problem.code != ERR_NONE || !got->event) {
+        end(p, &problem);
+    } else if (eas_event_takes_back(&p->wanted, got->event)) {
+        write_reset(p);
+    } else {
+        p->base = *got->event;
+        p->current = true;
+        occurrences(p);
     }
-    return false;
+}
+
+static void look_again(struct put_op *p)
+{
+    fetch(p, on_looked);
+}
+
+static void take_back(struct put_op *p)
+{
+    p->writing.parts |= EVENT_PART_RECURRENCE;
+    p->altered = p->wanted;
+    if (!apart(p) || !eas_event_reword(&p->base.recurrence, &p->altered.recurrence)) {
+        write_reset(p);
+        return;
+    }
+    begin_writing(p, &p->altered);
+    step(p, write_master, look_again);
 }
 
 static void change(struct put_op *p)
 {
-    const unsigned series = EVENT_PART_RECURRENCE | EVENT_PART_TIME;
     unsigned parts = event_differ(&p->base, &p->wanted) & ~(unsigned)NOT_SENT;
-    bool apart = p->writing.version >= EAS_EVENTS_APART;
-    bool moved = p->base.has_recurrence && parts & series, back = !moved && takes_back(p);
 
-    p->reset = moved || back;
-    if (back)
-        parts |= EVENT_PART_RECURRENCE;
+    p->before = p->base;
+    p->reset = eas_event_moves(&p->wanted, &p->base);
     p->writing.parts = parts;
-    if (back)
-        write_reset(p);
-    else if (apart ? parts & ~(unsigned)EVENT_PART_EXCEPTIONS : parts)
+    if (!p->reset && eas_event_takes_back(&p->wanted, &p->base))
+        take_back(p);
+    else if (apart(p) ? parts & ~(unsigned)EVENT_PART_EXCEPTIONS : parts)
         change_master(p);
     else
         occurrences(p);
@@ -313,7 +361,7 @@ static void on_added(struct put_op *p)
 
         err_set(&err, ERR_PROTOCOL, "Sync: the event was stored, but the server did not say under which id");
         end(p, &err);
-    } else if (p->writing.version < EAS_EVENTS_APART && p->wanted.exception_count > 0) {
+    } else if (!apart(p) && p->wanted.exception_count > 0) {
         change_master(p);
     } else {
         occurrences(p);
@@ -372,13 +420,6 @@ static void on_settled(void *ud, const struct err *err)
 
 /* --- the op ------------------------------------------------------------------------------------------------------ */
 
-/* The server sees a conflict with what our sync state does not know of; a page that came while this op waited for its
- * turn has moved that on. */
-static bool is_current(struct eas_write *w, event_current_cb *ask, struct err *err)
-{
-    return !ask || ask(w->op.ud) || err_set(err, ERR_CONFLICT, "the server's item was changed meanwhile");
-}
-
 static bool check(struct put_op *p, struct err *err)
 {
     struct eas_event_writing *o = &p->writing;
@@ -398,7 +439,7 @@ static void on_turn(void *ud)
     struct str cursor;
 
     if (!eas_write_cursor(&p->w, p->folder_id, &cursor, &err) || !check(p, &err) ||
-        !is_current(&p->w, p->is_current, &err)) {
+        !eas_write_is_current(&p->w, p->is_current, &err)) {
         end(p, &err);
         return;
     }
@@ -444,95 +485,4 @@ struct op *eas_event_put(struct backend *b, const struct event_put *request, op_
     p->writing = (struct eas_event_writing){
         .zone = str_from(config->zone ? config->zone : ""), .stamped = time_wall_s(), .email = str_from(config->email)};
     return &p->w.op;
-}
-
-/* --- deleting ---------------------------------------------------------------------------------------------------- */
-
-struct remove_op {
-    struct eas_write w;
-    struct eas_push push;
-    struct eas_push_batch batch;
-    struct str folder_id, id;
-    enum folder_kind kind;
-    event_current_cb *is_current;
-};
-
-static void leave_removing(struct remove_op *r)
-{
-    eas_write_leave(&r->w);
-    eas_push_close(&r->push);
-}
-
-static void end_removing(struct remove_op *r, const struct err *err)
-{
-    struct err *each = arena_array(&r->w.op.arena, 1, sizeof(*each));
-
-    each[0] = *err;
-    r->w.op.reply->items_done.each = each;
-    r->w.op.reply->items_done.count = 1;
-    leave_removing(r);
-    op_finish_err(&r->w.op, &each[0]);
-}
-
-static void write_removal(void *ud, struct eas_writer *w)
-{
-    struct remove_op *r = ud;
-
-    eas_write_open(w, AirSync_Delete);
-    eas_write_text(w, AirSync_ServerId, r->id);
-    eas_write_close(w);
-}
-
-static void on_removed(void *ud, const struct err *err)
-{
-    struct remove_op *r = ud;
-    struct err problem = *err;
-
-    if (problem.code == ERR_NONE && eas_push_event_status(&r->push, &problem))
-        eas_push_heard(&r->push, r->id);
-    end_removing(r, &problem);
-}
-
-static void on_removing_turn(void *ud)
-{
-    struct remove_op *r = ud;
-    struct err err = {0};
-    struct str cursor;
-
-    if (!eas_write_cursor(&r->w, r->folder_id, &cursor, &err) || !is_current(&r->w, r->is_current, &err)) {
-        end_removing(r, &err);
-        return;
-    }
-    eas_push_init(&r->push, r->w.b, r->folder_id, r->kind, &r->w.op.arena);
-    r->batch = (struct eas_push_batch){
-        .deletes_as_moves = 1, .write = write_removal, .event = true, .gone = true, .event_id = r->id};
-    eas_push_send(&r->push, cursor, &r->batch, on_removed, r);
-}
-
-static void start_removing(struct op *op)
-{
-    struct remove_op *r = (struct remove_op *)op;
-
-    eas_turn_wait(&r->w.turn, &r->w.b->syncs, true, on_removing_turn, r);
-}
-
-static void stop_removing(struct op *op)
-{
-    leave_removing((struct remove_op *)op);
-}
-
-/* Whom to tell of it, and whether, is up to the server (16.x) or to the core (before). */
-struct op *eas_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
-                            struct str change, bool notify, event_current_cb *current, op_cb *cb, void *ud)
-{
-    static const struct op_class class = {"eas.event-remove", sizeof(struct remove_op), start_removing, stop_removing};
-    struct remove_op *r = (struct remove_op *)eas_write_new(b, &class, cb, ud);
-
-    (void)change;
-    (void)notify;
-    r->folder_id = arena_str(&r->w.op.arena, folder_id);
-    r->kind = kind;
-    r->is_current = current;
-    r->id = arena_str(&r->w.op.arena, id);
-    return &r->w.op;
 }

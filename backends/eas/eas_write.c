@@ -30,6 +30,11 @@ bool eas_write_cursor(struct eas_write *w, struct str folder_id, struct str *ret
     return found || err_set(err, ERR_STALE, "the folder is not synchronised at the moment");
 }
 
+bool eas_write_is_current(struct eas_write *w, event_current_cb *ask, struct err *err)
+{
+    return !ask || ask(w->op.ud) || err_set(err, ERR_CONFLICT, "the server's item was changed meanwhile");
+}
+
 void eas_writes_done(struct eas_backend *b)
 {
     while (!list_empty(&b->writes)) {

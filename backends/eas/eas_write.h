@@ -22,6 +22,10 @@ void eas_write_leave(struct eas_write *w);
 /* The core's sync state of a folder (empty id: of the folder list), in the op's arena. ERR_STALE: there is none that
  * item ids of the core belong to. */
 bool eas_write_cursor(struct eas_write *w, struct str folder_id, struct str *ret_cursor, struct err *err);
+/* An event's change is made only while its base is what the core has (backend.h): the server sees a conflict with what
+ * our sync state does not know of, but a page that came while this op waited for its turn has moved that on. `ask`:
+ * NULL = always. ERR_CONFLICT */
+bool eas_write_is_current(struct eas_write *w, event_current_cb *ask, struct err *err);
 /* The backend closes: the ops end without callbacks. */
 void eas_writes_done(struct eas_backend *b);
 

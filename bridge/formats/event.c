@@ -141,15 +141,24 @@ unsigned event_fields_differ(const struct event_fields *a, const struct event_fi
 /* --- events ---------------------------------------------------------------------------------------------------------
  */
 
+static bool is_every_day(const struct event_recurrence *r)
+{
+    return r->interval == 1 &&
+           (r->pattern == EVENT_DAILY || (r->pattern == EVENT_WEEKLY && r->days == EVENT_EVERY_DAY));
+}
+
 static bool same_pattern(const struct event_recurrence *a, const struct event_recurrence *b)
 {
+    if (is_every_day(a) && is_every_day(b))
+        return true;
     if (a->pattern != b->pattern || a->interval != b->interval)
         return false;
     switch (a->pattern) {
     case EVENT_DAILY:
         return true;
-    case EVENT_WEEKLY: /* where weeks begin says nothing when every week counts */
-        return a->days == b->days && (a->interval == 1 || a->first_day == b->first_day);
+    case EVENT_WEEKLY: /* where weeks begin says nothing when every week counts, or one day of it */
+        return a->days == b->days &&
+               (a->interval == 1 || (a->days & (a->days - 1)) == 0 || a->first_day == b->first_day);
     case EVENT_MONTHLY:
         return a->day_of_month == b->day_of_month;
     case EVENT_MONTHLY_RELATIVE:
@@ -162,6 +171,11 @@ static bool same_pattern(const struct event_recurrence *a, const struct event_re
     return false;
 }
 
+static bool is_gregorian(const struct event_recurrence *r)
+{
+    return r->calendar <= 1;
+}
+
 static bool same_recurrence(const struct event *a, const struct event *b)
 {
     const struct event_recurrence *x = &a->recurrence, *y = &b->recurrence;
@@ -169,7 +183,8 @@ static bool same_recurrence(const struct event *a, const struct event *b)
         return a->has_recurrence == b->has_recurrence;
     bool x_until = x->has_until && !x->count, y_until = y->has_until && !y->count;
     return same_pattern(x, y) && x->count == y->count && x_until == y_until && (!x_until || x->until == y->until) &&
-           x->regenerates == y->regenerates && x->calendar == y->calendar && x->leap_month == y->leap_month;
+           x->regenerates == y->regenerates && x->leap_month == y->leap_month &&
+           (x->calendar == y->calendar || (is_gregorian(x) && is_gregorian(y)));
 }
 
 /* Answers are their own parts wherever they stand. */

@@ -101,7 +101,7 @@ struct event_recurrence {
     int64_t until; /* date (midnight UTC) of the last possible occurrence, in the start zone */
     /* Tasks only: each completion makes the next one (MS-ASTASK 2.2.2.22). */
     bool regenerates;
-    unsigned calendar; /* EAS CalendarType, carried untouched (MS-ASCAL 2.2.2.10); 0 = Gregorian or default */
+    unsigned calendar; /* EAS CalendarType, carried untouched (MS-ASCAL 2.2.2.10); 0 = default, 1 = Gregorian */
     bool leap_month;
 };
 

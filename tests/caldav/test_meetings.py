@@ -100,6 +100,31 @@ def test_news_go_to_those_who_are_told(exchange, people, kind):
     assert cancel["recipients"] == ["carol@example.com"]
 
 
+def test_the_last_guest_is_taken_away(exchange, people, kind):
+    alice, bob = people
+    path = alice.calendar() + "m.ics"
+    assert alice.put(path, meeting()).status == 201
+    sent(exchange, kind, "REQUEST")
+    answer = alice.put(path, event("m-1"))
+    assert answer.status == 204, answer.body
+    if kind.version != "14.1":  # there the mail is ours
+        sent(exchange, kind, "REQUEST", "CANCEL")
+    assert exchange.events(user=ALICE)[0]["attendees"] == [] and prop(alice.get(path).text(), "ATTENDEE") is None
+
+
+def test_a_series_becomes_one_meeting(exchange, people, kind):
+    """Nobody is uninvited, and everybody hears of it once."""
+    alice, bob = people
+    path = alice.calendar() + "m.ics"
+    assert alice.put(path, meeting("RRULE:FREQ=DAILY;COUNT=4")).status == 201
+    sent(exchange, kind, "REQUEST")
+    answer = alice.put(path, meeting())
+    assert answer.status == 204, answer.body
+    sent(exchange, kind, "REQUEST", "REQUEST")
+    text = alice.get(path).text()
+    assert "RRULE" not in text[text.index("BEGIN:VEVENT"):] and f"mailto:{BOB}" in text
+
+
 def test_one_occurrence_is_declined(exchange, people, kind):
     alice, bob = people
     path = alice.calendar() + "m.ics"

@@ -202,6 +202,49 @@ def test_exceptions_are_taken_back(calendar, version):
     quiet(c.exchange)
 
 
+# how often the guests hear of it
+BACK = {"FREQ=DAILY": 1, "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR": 1, "FREQ=WEEKLY;INTERVAL=2": 1, "FREQ=MONTHLY": 1,
+        "FREQ=YEARLY;COUNT=9": 1, "FREQ=DAILY;INTERVAL=2": 2}
+
+
+def test_guests_hear_once_that_an_occurrence_is_back(calendar):
+    """16.x: the same rule in other words makes the server forget that it was deleted; again and again. Of a rule without other
+    words the guests hear twice."""
+    c = calendar("16.1")
+    for n, (rule, mails) in enumerate(BACK.items()):
+        series = TALK + GUESTS + f"RRULE:{rule}\n"
+        number, got = c.made(event(series, uid=f"u{n}"))
+        num = int(number.split(":")[1])
+        second = c.exchange.occurrences("2026-01-05T00:00:00Z", "2028-01-01T00:00:00Z", num=num)[1]["start"]
+        gone = f"EXDATE:{second.replace('-', '').replace(':', '')}\n"
+        for _ in range(2):
+            got = c.changed(number, got, event(series + gone, uid=f"u{n}"))
+            assert len(c.items()[n]["deleted"]) == 1 and "EXDATE" in got
+            before = len(c.exchange.submissions())
+            got = c.changed(number, got, event(series, uid=f"u{n}"))
+            assert c.items()[n]["deleted"] == [] and "EXDATE" not in got, rule
+            sent = [s["meeting"]["method"] for s in c.exchange.submissions()[before:]]
+            assert sent == ["REQUEST"] * mails, rule
+    quiet(c.exchange)
+
+
+@pytest.mark.parametrize("option", ["refused", "kept"])
+def test_a_server_that_lets_nothing_be_taken_away(calendar, option):
+    """16.x: what stays is no success, whether the server says so or not."""
+    full = TALK + GUESTS + "CATEGORIES:Red\n"
+    c = calendar("16.1")
+    c.exchange.options(eas_empty=option)
+    number, got = c.made(event(full))
+    for what in ("SUMMARY", "CATEGORIES", "ATTENDEE"):
+        without = "".join(line + "\n" for line in full.splitlines() if not line.startswith(what))
+        answer = c.put(event(without), number, got)
+        assert answer["err"] == "unsupported" and "taken away" in answer["text"], answer
+        item = c.one()
+        assert item["subject"] == "Talk" and item["categories"] == ["Red"] and len(item["attendees"]) == 1
+        c.page()
+    quiet(c.exchange)
+
+
 @pytest.mark.parametrize("version", ["14.1", "16.1"])
 def test_a_series_moves_with_its_exceptions(calendar, version):
     """The server forgets exceptions when times or rule of a series change: they are told again."""

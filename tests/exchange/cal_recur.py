@@ -34,6 +34,7 @@ class Recurrence:
     first_day: int = 0  # 0 = Sunday
     end: datetime.date = None
     count: int = None
+    calendar: int = 0  # CalendarType of MS-ASCAL 2.2.2.10: 0 default, 1 Gregorian; others are not reckoned with
     regenerate: bool = False  # tasks: the next one begins when this one is done
 
     def dates(self):

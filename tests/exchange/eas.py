@@ -111,6 +111,7 @@ OPTIONS = {
     "eas_change_as_add": False,  # a change of a known item comes as Add
     "eas_stray_change": False,  # each page ends with a Change of an item the client never saw
     "eas_fetch_echo": "normal",  # ItemOperations: normal; none: without ServerIds; reversed: in another order
+    "eas_empty": "taken",  # 16.x, an event's empty Subject, Categories, Attendees: taken away; refused: 6; kept: ignored
     "eas_echo_own": False,  # the client's own changes are told again
     "eas_full_changes": False,  # a Change carries the whole item
     "eas_flag_needs_dates": False,  # a follow-up flag without dates is invalid (6)

@@ -89,6 +89,8 @@ class Writer:
             fields.append(E("WeekOfMonth", LAST if r.index == LAST else r.index))
         if r.kind in (YEARLY, YEARLY_NTH):
             fields.append(E("MonthOfYear", r.month))
+        if r.kind not in (DAILY, WEEKLY) and self.at14:
+            fields.append(E("CalendarType", r.calendar))
         if r.kind == WEEKLY and self.ctx.at_least("14.1"):
             fields.append(E("FirstDayOfWeek", r.first_day))
         return E("Calendar:Recurrence", *fields)
@@ -118,7 +120,9 @@ class Writer:
         if "body" in own:
             fields.append(body(self.ctx, cal, wish))
         if "attendees" in own and self.at14:
-            fields += self.attendees(cal)
+            fields += self.attendees(cal) or [E("Calendar:Attendees")]
+        if "attachments" in own:
+            fields += self.attachments(day)
         if "state" in own:
             fields.append(E("Calendar:MeetingStatus", meeting_status(cal)))
         if "my_response" in own and self.at14:
@@ -181,33 +185,40 @@ class Writer:
             fields.append(E("Calendar:AppointmentReplyTime", compact(cal.reply_time)))
         return fields + [E("Calendar:ResponseType", response_type(cal))]
 
-    def attachments(self):
-        if not self.at16 or not self.cal.attachments:
+    def attachments(self, day=None):
+        """Of the item, or of an occurrence that has attachments of its own (MS-ASCAL 2.2.2.21)."""
+        listed = self.cal.attachments if day is None else self.cal.exceptions[day]["attachments"]
+        if not self.at16 or not listed:
             return []
         found = [
             E(
                 "AirSyncBase:Attachment",
                 E("DisplayName", eas_items.clean(a.name)),
-                E("FileReference", file_reference(self.item, a)),
+                E("FileReference", file_reference(self.item, a, day)),
                 E("Method", 1),
                 E("EstimatedDataSize", len(a.data)),
             )
-            for a in self.cal.attachments
+            for a in listed
         ]
         return [E("AirSyncBase:Attachments", *found)]
 
 
-def file_reference(item, attachment):
-    return f"C{item.folder}:{item.num}:{attachment.serial}"
+def file_reference(item, attachment, day=None):
+    of_day = f"{day:%Y%m%d}:" if day is not None else ""
+    return f"C{item.folder}:{item.num}:{of_day}{attachment.serial}"
 
 
 def attachment(ctx, reference):
     """The Attachment that a FileReference names, or None."""
-    found = re.fullmatch(r"C(\d+):(\d+):(\d+)", reference)
+    found = re.fullmatch(r"C(\d+):(\d+):(?:(\d{8}):)?(\d+)", reference)
     item = ctx.mailbox.items.get(int(found.group(2))) if found else None
     if item is None or item.cal is None or item.folder != int(found.group(1)):
         return None
-    return next((a for a in item.cal.attachments if a.serial == int(found.group(3))), None)
+    listed = item.cal.attachments
+    if found.group(3):
+        day = datetime.datetime.strptime(found.group(3), "%Y%m%d").date()
+        listed = item.cal.exceptions.get(day, {}).get("attachments", ())
+    return next((a for a in listed if a.serial == int(found.group(4))), None)
 
 
 def meeting_status(cal):

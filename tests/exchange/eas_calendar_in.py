@@ -51,7 +51,10 @@ RULES = eas_schema.parse(
     }
 )
 NOT_FROM_CLIENTS_16 = ("UID", "DtStamp", "OrganizerName", "OrganizerEmail", "Exceptions")
+# 16.x: what the schema lets be empty (MS-ASCAL 6). Of Location and Reminder the text says so, too (MS-ASAIRS 2.2.2.28,
+# MS-ASCAL 2.2.2.38); the others a server may see otherwise (option eas_empty).
 MAY_BE_EMPTY_16 = ("AirSyncBase:Location", "Calendar:Reminder")
+EMPTY_BY_SCHEMA_16 = {"Calendar:Subject": "subject", "Calendar:Categories": "categories", "Calendar:Attendees": "attendees"}
 BUSY = ("Free", "Tentative", "Busy", "OOF")  # 4, elsewhere, is for servers to say
 ATTENDEE_STATUS = {"0": "Unknown", "2": "Tentative", "3": "Accept", "4": "Decline", "5": "NoResponseReceived"}
 STATES = {"0", "1", "3", "5", "7", "9", "11", "13", "15"}
@@ -137,8 +140,8 @@ class Reader:
             raise Invalid("Deleted in a Change")
 
     def check_empty(self):
-        """Only a location and a reminder can be taken away by an empty element (MS-ASAIRS 2.2.2.28, MS-ASCAL 2.2.2.38)."""
-        stack = [e for e in self.data.elements if e.name not in MAY_BE_EMPTY_16]
+        empty = MAY_BE_EMPTY_16 if self.ctx.options.eas_empty == "refused" else (*MAY_BE_EMPTY_16, *EMPTY_BY_SCHEMA_16)
+        stack = [e for e in self.data.elements if e.name not in empty]
         while stack:
             e = stack.pop()
             if not e.elements and e.text == "" and e.tag != "Data":
@@ -170,6 +173,11 @@ class Reader:
         if data.has("Calendar:Recurrence"):
             fields["recurrence"] = self.recurrence(data.get("Calendar:Recurrence"))
         self.identity()
+        if self.at16 and self.before is not None and self.ctx.options.eas_empty == "kept":
+            for name in EMPTY_BY_SCHEMA_16.values():
+                if name in fields and not fields[name]:
+                    del fields[name]
+                    fields.pop("state" if name == "attendees" else name, None)
         return fields
 
     def get(self, name, default=None):
@@ -304,6 +312,7 @@ class Reader:
             "day": number(element, "DayOfMonth", 1, 31, 0),
             "index": number(element, "WeekOfMonth", 1, 5, 0),
             "month": number(element, "MonthOfYear", 1, 12, 0),
+            "calendar": number(element, "CalendarType", 0, 23, 0),
             "first_day": number(element, "FirstDayOfWeek", 0, 6, old.first_day if old else 0),
             "count": number(element, "Occurrences", 1, 999),
         }
@@ -421,6 +430,10 @@ def instance_changed(ctx, before, day, data):
     reader = Reader(ctx, data, before.occurrence(day))
     reader.check(True)
     fields = reader.read()
+    listed = before.occurrence(day).attachments
+    found = attachments(data, listed, before.exceptions.get(day, {}).get("attachments") is not None and day)
+    if found != listed:
+        fields["attachments"] = found
     return guarded(cal_model.changed_occurrence, before, day, fields)
 
 
@@ -431,11 +444,15 @@ def guarded(act, *args):
         raise Invalid(str(error)) from None
 
 
-def attachments(data, before):
-    """Attachments of 16.x: Add and Delete."""
+def attachments(data, before, day=None):
+    """Attachments of 16.x: Add and Delete. `day`: of an occurrence with some of its own; False: of one that has its
+    series', which have no names there."""
     found = list(before)
     for element in data.all("AirSyncBase:Attachments/Delete"):
-        serial = element.value("FileReference").rpartition(":")[2]
+        head, _, serial = element.value("FileReference").rpartition(":")
+        named = day is not False and (head.count(":") == 1 if day is None else head.endswith(f":{day:%Y%m%d}"))
+        if not named or serial not in [str(a.serial) for a in found]:
+            raise Invalid("FileReference of what is not there")
         found = [a for a in found if str(a.serial) != serial]
     for element in data.all("AirSyncBase:Attachments/Add"):
         serial = max((a.serial for a in found), default=0) + 1

@@ -151,15 +151,15 @@ ANSWERS = {
     "AirSync:Fetch": "seq ServerId? Status ApplicationData?",
     "AirSync:ApplicationData": MAIL + EVENT + TASK,
     "AirSyncBase:Location": PLACE,
-    "Calendar:Attendees": "seq Attendee+",
+    "Calendar:Attendees": "seq Attendee*",
     "Calendar:Attendee": "all Email Name AttendeeStatus? AttendeeType?",
-    "Calendar:Categories": "seq Category+",
+    "Calendar:Categories": "seq Category*",
     "Calendar:Recurrence": "all Type Until? Occurrences? " + PATTERN,
     "Calendar:Exceptions": "seq Exception+",
     "Calendar:Exception": (
         "all Deleted? ExceptionStartTime? AirSyncBase:InstanceId? Subject? StartTime? EndTime? Location? "
         "AirSyncBase:Location? AirSyncBase:Body? Categories? Sensitivity? BusyStatus? AllDayEvent? Reminder? DtStamp? "
-        "MeetingStatus? Attendees? ResponseType? AppointmentReplyTime?"
+        "MeetingStatus? Attendees? ResponseType? AppointmentReplyTime? AirSyncBase:Attachments?"
     ),
     "Email:MeetingRequest": (
         "all AllDayEvent? StartTime DtStamp EndTime InstanceType Location? AirSyncBase:Location? Organizer? RecurrenceId? "

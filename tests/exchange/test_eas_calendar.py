@@ -112,7 +112,7 @@ INVALID = {
         {},
         [E("Calendar:Attendees", E("Attendee", E("Email", "b@c"), E("Name", "B"), E("AttendeeStatus", 3)))],
     ),
-    "empty subject in 16": (NEW, {"subject": ""}, []),
+    "a rule without a type in 16": (NEW, {}, [E("Calendar:Recurrence")]),
     "zone of a day in 16": (NEW, {"start": "20260105T000000Z"}, [E("Calendar:AllDayEvent", 1)]),
     "a day that begins at eight in 16": (NEW, {"zone": None}, [E("Calendar:AllDayEvent", 1)]),
 }
@@ -271,6 +271,41 @@ def test_what_is_left_out(empty, fresh):
     assert (found["reminder"], found["sensitivity"], found["subject"]) == (5, "Personal", "only this")
     assert cal.change(number, E("Calendar:Reminder"), E("AirSyncBase:Location")) == "1"
     assert [e for e in empty.events() if e["client_uid"] == "u3"][0]["reminder"] is None
+
+
+@pytest.mark.parametrize("option,code,left", [("taken", "1", False), ("refused", "6", True), ("kept", "1", True)])
+def test_what_an_empty_element_takes_away(empty, fresh, option, code, left):
+    """16.x: by the schema it is nothing; a server may see that otherwise."""
+    cal = Cal(fresh(NEW))
+    bob = E("Calendar:Attendees", E("Attendee", E("Email", "bob@example.com"), E("Name", "Bob")))
+    red = E("Calendar:Categories", E("Category", "red"))
+    number, _, _ = cal.add(*event(bob, red, daily(), version=NEW))
+    empty.options(eas_empty=option)
+    for name in ("Subject", "Categories", "Attendees"):
+        assert cal.change(number, E("Calendar:" + name), instance="20260107T080000Z") == code
+        assert cal.change(number, E("Calendar:" + name)) == code
+    found = empty.events()[0]
+    assert (bool(found["subject"]), bool(found["categories"]), bool(found["attendees"])) == (left, left, left)
+    day = found["exceptions"].get("2026-01-07", found)
+    assert (bool(day["subject"]), bool(day["categories"]), bool(day["attendees"])) == (left, left, left)
+
+
+def test_attachments_of_one_occurrence(new, empty, fresh):
+    cal, number = new
+    new_file = E("AirSyncBase:Add", E("ClientId", "a"), E("Content", b"x"), E("DisplayName", "a.txt"), E("Method", 1))
+    assert cal.change(number, E("AirSyncBase:Attachments", new_file), instance="20260107T080000Z") == "1"
+    item = empty.events()[0]
+    assert item["attachments"] == [] and [a["name"] for a in item["exceptions"]["2026-01-07"]["attachments"]] == ["a.txt"]
+    data = Cal(fresh(NEW)).pull()[number]
+    (exception,) = data.all("Calendar:Exceptions/Exception")
+    reference = exception.value("AirSyncBase:Attachments/Attachment/FileReference")
+
+    def delete(name, day):
+        return cal.change(number, E("AirSyncBase:Attachments", E("AirSyncBase:Delete", E("FileReference", name))), instance=day)
+
+    assert delete(reference, "20260108T080000Z") == delete(reference + "0", "20260107T080000Z") == "6"
+    assert delete(reference, "20260107T080000Z") == "1"
+    assert empty.events()[0]["exceptions"]["2026-01-07"]["attachments"] == []
 
 
 def test_occurrences_by_instance(new, empty, fresh):

@@ -108,7 +108,11 @@ static void show(struct buf *doc, struct buf *out)
 #define MOVED(more)                                                                                                    \
     "END:VEVENT\r\nBEGIN:VEVENT\r\nUID:u1\r\nRECURRENCE-ID;TZID=Europe/Berlin:20260106T090000\r\n"                     \
     "DTSTART;TZID=Europe/Berlin:20260106T110000\r\nDTEND;TZID=Europe/Berlin:20260106T120000\r\n" more
-#define DAILY TALK "RRULE:FREQ=DAILY;COUNT=5\r\n"
+#define DAILY           TALK "RRULE:FREQ=DAILY;COUNT=5\r\n"
+#define RULE_7          "RRULE:FREQ=DAILY;COUNT=7\r\n"
+#define OFF_7           "EXDATE;TZID=Europe/Berlin:20260107T090000\r\n"
+#define ATTACHED_AS(id) "ATTACH;FILENAME=a.txt;MANAGED-ID=" id ":https://example.com/" id "\r\n"
+#define NEW_FILE        "ATTACH;FILENAME=a.txt;VALUE=BINARY;ENCODING=BASE64:aGk=\r\n"
 
 static void read_event(const char *text, struct arena *arena, struct event *ret)
 {
@@ -203,6 +207,12 @@ static const struct {
     {EVENT(TALK), EVENT(DAYS), 161, "AllDayEvent=1 StartTime=20260105T000000Z EndTime=20260107T000000Z Subject=Days"},
     {EVENT(TALK), EVENT(TALK "ATTACH;FILENAME=a.txt;FMTTYPE=text/plain;VALUE=BINARY;ENCODING=BASE64:aGk=\r\n"), 161,
      "Attachments(Add(ClientId=a0 Content=hi DisplayName=a.txt Method=1 ContentType=text/plain))"},
+    /* what is taken away: nothing of it is left (up to 14.1), or its element is empty */
+    {EVENT(NINE "SUMMARY:Talk\r\nCATEGORIES:X\r\n" GUESTS), EVENT(NINE), 161,
+     "Subject MeetingStatus=0 Attendees Categories"},
+    {EVENT(DAILY), EVENT(TALK), 141, HEAD_14 "Location Reminder " PLAIN "Categories UID=u1"},
+    {EVENT(DAILY), EVENT(TALK), 161, "Recurrence(Interval=1 Type=0 Occurrences=1)"},
+    {EVENT(TALK), EVENT(DAILY), 161, "Recurrence(Interval=1 Type=0 Occurrences=5)"},
     /* tasks */
     {NULL, TASK("SUMMARY:Do\r\nDUE;VALUE=DATE:20260110\r\nPRIORITY:1\r\n"), 161,
      "Subject=Do Importance=2 UtcDueDate=2026-01-09T23:00:00.000Z DueDate=2026-01-10T00:00:00.000Z Complete=0 "
@@ -262,6 +272,19 @@ static const struct {
     {EVENT(DAILY MOVED("SUMMARY:Talk\r\n")), EVENT(DAILY MOVED("SUMMARY:Other\r\n")), "20260106T080000Z",
      "Subject=Other"},
     {EVENT(DAILY MOVED("SUMMARY:Other\r\n")), EVENT(DAILY MOVED("SUMMARY:Other\r\n")), "20260106T080000Z", ""},
+    /* taken away from the occurrence alone */
+    {EVENT(TALK GUESTS "CATEGORIES:X\r\nRRULE:FREQ=DAILY;COUNT=5\r\n"),
+     EVENT(TALK GUESTS "CATEGORIES:X\r\nRRULE:FREQ=DAILY;COUNT=5\r\n" MOVED("")), "20260106T080000Z",
+     "StartTime=20260106T100000Z EndTime=20260106T110000Z Subject MeetingStatus=1 Attendees Categories"},
+    /* attachments: one more, one gone; what it has from its series cannot be named */
+    {NULL, EVENT(DAILY MOVED("SUMMARY:Talk\r\n" NEW_FILE)), "20260106T080000Z",
+     "StartTime=20260106T100000Z EndTime=20260106T110000Z Attachments(Add(ClientId=a0 Content=hi DisplayName=a.txt "
+     "Method=1))"},
+    {EVENT(DAILY MOVED("SUMMARY:Talk\r\n" ATTACHED_AS("r1") ATTACHED_AS("r2"))),
+     EVENT(DAILY MOVED("SUMMARY:Talk\r\n" ATTACHED_AS("r2") NEW_FILE)), "20260106T080000Z",
+     "Attachments(Delete(FileReference=r1) Add(ClientId=a1 Content=hi DisplayName=a.txt Method=1))"},
+    {EVENT(TALK ATTACHED_AS("r1") "RRULE:FREQ=DAILY;COUNT=5\r\n" MOVED("SUMMARY:Talk\r\n" ATTACHED_AS("r1"))),
+     EVENT(TALK ATTACHED_AS("r1") "RRULE:FREQ=DAILY;COUNT=5\r\n" MOVED("SUMMARY:Talk\r\n")), "20260106T080000Z", ""},
     {NULL,
      EVENT(DAYS "RRULE:FREQ=WEEKLY;COUNT=3\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:u1\r\nRECURRENCE-ID;VALUE=DATE:"
                 "20260112\r\nDTSTART;VALUE=DATE:20260113\r\nDTEND;VALUE=DATE:20260114\r\nSUMMARY:Days\r\n"),
@@ -320,13 +343,20 @@ static const struct {
     {NULL, EVENT("DTSTART;TZID=Europe/Berlin:20260105T090000\r\nDTEND;TZID=Europe/Vienna:20260105T100000\r\n"), 161,
      NULL},
     {NULL, EVENT(TALK "X-MICROSOFT-CDO-BUSYSTATUS:WORKINGELSEWHERE\r\n"), 161, "elsewhere"},
-    {EVENT(TALK "CATEGORIES:X\r\n"), EVENT(TALK), 161, "category"},
-    {EVENT(TALK "CATEGORIES:X\r\n"), EVENT(TALK), 141, NULL},
-    {EVENT(TALK), EVENT(NINE), 160, "subject"},
-    {EVENT(TALK GUESTS), EVENT(TALK), 161, "guest"},
-    {EVENT(TALK GUESTS), EVENT(TALK), 141, NULL},
-    {EVENT(DAILY), EVENT(TALK), 161, "single"},
-    {EVENT(DAILY), EVENT(TALK), 141, NULL},
+    {EVENT(TALK "CATEGORIES:X\r\n"), EVENT(TALK), 161, NULL},
+    {EVENT(TALK), EVENT(NINE), 160, NULL},
+    {EVENT(TALK GUESTS), EVENT(TALK), 161, NULL},
+    {EVENT(DAILY), EVENT(TALK), 161, NULL},
+    {NULL, EVENT(DAILY MOVED("SUMMARY:Talk\r\n" NEW_FILE)), 141, "attachment"},
+    {NULL, EVENT(DAILY MOVED("SUMMARY:Talk\r\n" NEW_FILE)), 160, NULL},
+    /* with its exceptions the server would forget their attachments; copies of the series' come again */
+    {EVENT(DAILY MOVED("SUMMARY:Talk\r\n" ATTACHED_AS("r1"))),
+     EVENT(TALK RULE_7 MOVED("SUMMARY:Talk\r\n" ATTACHED_AS("r1"))), 161, "would delete"},
+    {EVENT(DAILY OFF_7 MOVED("SUMMARY:Talk\r\n" ATTACHED_AS("r1"))),
+     EVENT(DAILY MOVED("SUMMARY:Talk\r\n" ATTACHED_AS("r1"))), 161, "would delete"},
+    {EVENT(DAILY MOVED("SUMMARY:Talk\r\n" ATTACHED_AS("r1"))), EVENT(TALK RULE_7 MOVED("SUMMARY:Talk\r\n")), 161, NULL},
+    {EVENT(TALK ATTACHED_AS("r1") RULE_7 MOVED("SUMMARY:Talk\r\n" ATTACHED_AS("r2"))),
+     EVENT(DAILY MOVED("SUMMARY:Talk\r\n" ATTACHED_AS("r2"))), 161, NULL},
     {NULL, EVENT(TALK "RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE\r\n"), 140, "week"},
     {NULL, EVENT(TALK "RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO\r\n"), 140, NULL},
     {NULL, EVENT(TALK GUESTS "RRULE:FREQ=DAILY;COUNT=5\r\n" MOVED("SUMMARY:Talk\r\n")), 121, "guests of one"},

@@ -437,8 +437,21 @@ static void parts(void **state)
     a.recurrence = b.recurrence = (struct event_recurrence){.pattern = EVENT_WEEKLY, .interval = 1, .days = 2};
     b.recurrence.first_day = 1; /* says nothing when every week counts */
     assert_int_equal(event_differ(&a, &b), 0);
+    a.recurrence.interval = b.recurrence.interval = 2; /* or one day of it */
+    assert_int_equal(event_differ(&a, &b), 0);
+    a.recurrence.days = b.recurrence.days = 10;
+    assert_int_equal(event_differ(&a, &b), EVENT_PART_RECURRENCE);
+    a.recurrence = (struct event_recurrence){.pattern = EVENT_WEEKLY, .interval = 1, .days = EVENT_EVERY_DAY};
+    b.recurrence = (struct event_recurrence){.pattern = EVENT_DAILY, .interval = 1};
+    assert_int_equal(event_differ(&a, &b), 0);
     a.recurrence.interval = b.recurrence.interval = 2;
     assert_int_equal(event_differ(&a, &b), EVENT_PART_RECURRENCE);
+    a.recurrence = b.recurrence = (struct event_recurrence){.pattern = EVENT_MONTHLY, .interval = 1, .day_of_month = 5};
+    b.recurrence.calendar = 1; /* the default one, by its name */
+    assert_int_equal(event_differ(&a, &b), 0);
+    b.recurrence.calendar = 2;
+    assert_int_equal(event_differ(&a, &b), EVENT_PART_RECURRENCE);
+    b.recurrence.calendar = 0;
     struct event_exception x = {.original = 1, .deleted = true};
     b.recurrence.first_day = 0;
     b.exceptions = &x;
