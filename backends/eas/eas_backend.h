@@ -27,6 +27,7 @@
 #define EAS_SCHEDULING_SINCE 160 /* the server sends invitations, updates and cancellations (MS-ASCMD 3.1.5.7) */
 #define EAS_BUSY_SINCE       140 /* ResolveRecipients tells busy times */
 #define EAS_DEVICE_TYPE      "exbridge"
+#define EAS_FRUITLESS_MAX    3 /* wake-ups by Ping that brought nothing: the folder is not named for a while */
 
 /* What this run has learned of a mail folder. */
 struct eas_folder {
@@ -42,6 +43,8 @@ struct eas_folder {
     char *heard;          /* the core has what the last change, of this event, did: eas_push_heard(); or NULL */
     unsigned fruitless;   /* wake-ups in a row that brought nothing */
     uint64_t muted_until_ms;
+    unsigned moved;    /* wake-ups that brought no more than a new SyncKey, since moved_ms */
+    uint64_t moved_ms; /* at most a minute ago */
 };
 
 enum eas_setup_step {

@@ -21,6 +21,8 @@
 #define STALE_AN_HOUR   3
 #define HOUR_MS         ((uint64_t)3600 * 1000)
 #define EMPTY_PAGES_MAX 20
+#define MOVED_A_MINUTE  30 /* wake-ups by Ping that brought no more than a new SyncKey */
+#define MINUTE_MS       ((uint64_t)60 * 1000)
 #define ITEM_FAILURES   3 /* failed pages in a row before the item that cannot be fetched is left out */
 #define FAST_PAGE_MS    2000
 #define SMALL_PAGE      ((uint64_t)4 << 20)
@@ -134,14 +136,37 @@ static bool has_more(struct sync_op *s, struct eas_folder *f)
     return false;
 }
 
+/* A Ping had named the folder: was there anything? A new SyncKey alone is a reason, too: SOGo gives one after each
+ * change of ours, and for a task list after each change of its calendar. But not for ever. */
+static void note_wake(struct sync_op *s, struct eas_folder *f)
+{
+    bool moved = s->page->key.n > 0 && !str_eq(s->page->key, s->key);
+    uint64_t now = time_mono_ms();
+
+    f->woken = false;
+    if (s->page->count == 0 && !moved) {
+        f->fruitless++;
+        return;
+    }
+    f->fruitless = 0;
+    if (s->page->count > 0)
+        return;
+    if (f->moved == 0 || now - f->moved_ms > MINUTE_MS) {
+        f->moved_ms = now;
+        f->moved = 0;
+    }
+    if (++f->moved < MOVED_A_MINUTE)
+        return;
+    f->moved = 0;
+    f->fruitless = EAS_FRUITLESS_MAX;
+}
+
 static void note_page(struct sync_op *s, struct eas_folder *f)
 {
     f->failures = 0;
     eas_folder_synced(s->b, f);
-    if (f->woken) {
-        f->woken = false;
-        f->fruitless = s->page->count == 0 ? f->fruitless + 1 : 0;
-    }
+    if (f->woken)
+        note_wake(s, f);
 }
 
 static struct item_info *own_effects(struct sync_op *s, size_t *ret_count)

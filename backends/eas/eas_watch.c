@@ -28,7 +28,6 @@ enum ping_status {
 #define CORRECTIONS_MAX 5 /* statuses 5, 6 and 7 in a row */
 #define LOSSES_MAX      3 /* connections lost in a row before the account is called offline */
 #define SERVER_RETRIES  3
-#define FRUITLESS_MAX   3
 #define MUTED_MS        ((uint64_t)15 * 60 * 1000)
 #define EARLY_S         5 /* a Ping that ends so much before its heartbeat was cut short */
 
@@ -277,7 +276,7 @@ static bool is_wanted(struct watch_op *w, struct str id)
 
     if (!f || !f->synced) /* servers call it an error, or never say anything */
         return false;
-    if (f->fruitless >= FRUITLESS_MAX) { /* it cries wolf: not for a while; the safety poll looks after it */
+    if (f->fruitless >= EAS_FRUITLESS_MAX) { /* it cries wolf: not for a while; the safety poll looks after it */
         f->fruitless = 0;
         f->muted_until_ms = now + MUTED_MS;
     }

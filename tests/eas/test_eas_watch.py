@@ -138,10 +138,12 @@ def test_folders_are_named_once_they_are_synchronised(exchange, driver):
     assert exchange.violations() == []
 
 
-def test_false_alarms_are_muted(exchange, driver):
-    exchange.options(eas_ping_false=True)
+@pytest.mark.parametrize("key_alone, alarms", [(False, 3), (True, 30)])
+def test_false_alarms_are_muted(exchange, driver, key_alone, alarms):
+    """A new SyncKey is something, all that SOGo has to tell of our own changes; but not for ever."""
+    exchange.options(eas_ping_false=True, eas_key_alone=key_alone)
     d, inbox, cursor = ready(driver, exchange)
-    for _ in range(3):
+    for _ in range(alarms):
         d.watch(inbox)
         assert d.wait("watch", 5)["folders"] == [inbox]
         cursor = d.sync(inbox, cursor)["cursor"]

@@ -102,6 +102,7 @@ OPTIONS = {
     "eas_item_ids": "stable",  # stable, remint, reuse: what ServerIds of items are after key 0
     "eas_truncate": "both",  # both, size, level, never: what limits MIME
     "eas_empty_sync": True,  # nothing new: an empty answer
+    "eas_key_alone": False,  # nothing new, but a new SyncKey, as SOGo has it
     "eas_more_empty": False,  # before each page one without items but with MoreAvailable
     "eas_wbxml": "plain",  # verbose: the same with every redundancy that WBXML allows
     "eas_data_opaque": False,  # AirSyncBase:Data as OPAQUE instead of STR_I

@@ -177,7 +177,9 @@ class Sync:
         if request.value("GetChanges", "1") != "0" or ctx.options.eas_always_changes:
             changes, more = self.page(request, folder, state, wish)
         if not changes and not more and not request.has("Commands"):
-            if ctx.options.eas_empty_sync:
+            if ctx.options.eas_key_alone:
+                state.step()
+            elif ctx.options.eas_empty_sync:
                 return None
             return answer_of(request.value("CollectionId"), "1", state.key, cls=self.old_class(folder))
         state.step()
