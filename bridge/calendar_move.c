@@ -28,7 +28,7 @@ static void on_removed(void *ud, const struct reply *reply)
     struct err ignored = {0};
     if (calendar_is_refusal(err.code) && tells_removal(w))
         calendar_held_failed(a, w->known.ical_uid, NULL, &ignored);
-    if (calendar_write_again(w))
+    if (calendar_write_again(w, &err))
         return;
     if (err.code != ERR_NONE && !calendar_is_refusal(err.code))
         sync_want(a->sync, w->folder_pk, 0);

@@ -19,7 +19,7 @@ static void on_put(void *ud, const struct reply *reply)
     struct calendar_write *w = ud;
     struct err err = reply->err;
     w->op = NULL;
-    if (calendar_write_again(w))
+    if (calendar_write_again(w, &err))
         return;
     crash_point("event.answered");
     if (err.code != ERR_NONE) {

@@ -11,6 +11,8 @@
 #include "bridge/calendar_write_private.h"
 #include "bridge/sync.h"
 
+#define FRESH_MS (60 * 1000) /* so long a change waits for a collection that is read anew */
+
 /* --- life
  * ----------------------------------------------------------------------------------------------------------------- */
 
@@ -20,6 +22,8 @@ static void write_free(struct calendar_write *w)
     loop_defer_cancel(&w->later);
     op_detach(&w->op);
     calendar_get_cancel(&w->get);
+    sync_wait_cancel(&w->fresh);
+    timer_free(&w->patience);
     arena_done(&w->arena);
     mem_free(w);
 }
@@ -250,12 +254,42 @@ bool calendar_write_is_current(void *ud)
     return !w->overtaken;
 }
 
-bool calendar_write_again(struct calendar_write *w)
+static void on_fresh(void *ud, const struct err *err)
 {
-    if (!w->overtaken || ++w->rounds > ROUNDS_MAX)
+    struct calendar_write *w = ud;
+    w->fresh = NULL;
+    timer_free(&w->patience);
+    if (err->code != ERR_NONE)
+        calendar_write_fail(w, err);
+    else
+        w->decide(w);
+}
+
+static void on_not_fresh(void *ud)
+{
+    struct calendar_write *w = ud;
+    struct err err = {0};
+    sync_wait_cancel(&w->fresh);
+    timer_free(&w->patience);
+    err_set(&err, ERR_STALE, "the calendar is still being read anew");
+    calendar_write_fail(w, &err);
+}
+
+bool calendar_write_again(struct calendar_write *w, const struct err *err)
+{
+    struct account *a = w->account;
+    bool stale = err->code == ERR_STALE && !w->to_pk; /* a copy has become a new item in another place */
+    if ((!w->overtaken && !stale) || ++w->rounds > ROUNDS_MAX)
+        return false;
+    if (stale && !(w->fresh = sync_wait(a->sync, w->folder_pk, on_fresh, w)))
         return false;
     w->overtaken = w->base_asked = false;
-    w->decide(w);
+    if (stale) {
+        w->patience = timer_new(a->loop, on_not_fresh, w);
+        timer_start(w->patience, FRESH_MS);
+    } else {
+        w->decide(w);
+    }
     return true;
 }
 

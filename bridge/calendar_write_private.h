@@ -41,6 +41,8 @@ struct calendar_write {
     int64_t journal_pk;
     struct op *op;
     struct calendar_get *get;
+    struct sync_wait *fresh; /* the collection is read anew, and then it is decided again */
+    struct timer *patience;
     struct deferred later;
     struct calendar_done done;
 };
@@ -73,8 +75,9 @@ bool calendar_writes_mail(const struct calendar_write *w); /* it is us who write
 bool calendar_is_refusal(enum err_code code);              /* nothing was done; other errors leave it open */
 /* event_current_cb of backend.h. */
 bool calendar_write_is_current(void *ud);
-/* Once more from the beginning, conditions included. False: nothing came between, or the item does not come to rest. */
-bool calendar_write_again(struct calendar_write *w);
+/* Once more from the beginning, conditions included: the item had changed before anything was sent, or `err` is
+ * ERR_STALE, and the collection is read anew first. False: neither, or it does not come to rest. */
+bool calendar_write_again(struct calendar_write *w, const struct err *err);
 
 /* --- calendar_put.c */
 void calendar_write_put(struct calendar_write *w); /* `wanted` goes to the server */
