@@ -71,7 +71,7 @@ class Dav:
                 if response.will_close:
                     self.close()
                 return answer
-            except (http.client.RemoteDisconnected, ConnectionError):
+            except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError):  # it was idle too long
                 self.close()
                 if attempt == self.attempts or method in ("POST",):
                     raise
@@ -92,6 +92,13 @@ class Dav:
         assert answer.status == 207, answer.body
         return {props[D, "displayname"].text: href for href, (_, props) in answer.responses().items()
                 if props[D, "resourcetype"].find(f"{{{C}}}calendar") is not None}
+
+    def collections(self, component):
+        """Paths of those that take such objects; SOGo gives a calendar and its task list one display name."""
+        answer = self.propfind(self.home, "<C:supported-calendar-component-set/>", 1)
+        assert answer.status == 207, answer.body
+        return [path for path, (_, props) in answer.responses().items() for found in props.values()
+                if any(c.get("name") == component for c in found)]
 
     def calendar(self):
         return self.calendars()["Calendar"]

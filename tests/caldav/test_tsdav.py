@@ -1,45 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tsdav, the npm client (package.json beside this file), against the bridge."""
-import json
-import os
-import subprocess
-
+"""tsdav, the npm client against the bridge."""
 import pytest
 
-from bridge import LOCAL_PASSWORD
 from davtest import event, todo
 from fields import fields
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-class Tsdav:
-    def __init__(self, dav):
-        env = dict(os.environ, NODE_EXTRA_CA_CERTS=dav.bridge.ca_file)
-        self.process = subprocess.Popen(["node", os.path.join(HERE, "tsdav_drive.mjs")], env=env, text=True, cwd=HERE,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def __call__(self, do, **fields):
-        self.process.stdin.write(json.dumps({"do": do, **fields}) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline() or '{"error": "node has ended"}')
-        assert "error" not in answer, answer["error"]
-        return answer["ok"]
-
-    def close(self):
-        self.process.stdin.close()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
+from tsdav import Tsdav
 
 
 @pytest.fixture(scope="module")
 def tsdav(dav):
     running = Tsdav(dav)
-    found = running("login", url=f"https://localhost:{dav.bridge.dav_port}/", user=dav.user, password=LOCAL_PASSWORD)
+    found = running.calendars
     assert {(c["name"], *c["components"]) for c in found} == {("Calendar", "VEVENT"), ("Tasks", "VTODO")}
     assert all("syncCollection" in c["reports"] for c in found), found
     yield running

@@ -10,7 +10,7 @@ import { createDAVClient } from "tsdav";
 let client, calendars;
 const known = {}; // by calendar: as of the last sync
 
-const find = name => calendars.find(c => c.displayName === name);
+const find = name => calendars.find(c => c.displayName === name || c.url.endsWith(name)); // by name or path
 const all = (name, more) => { // it looks for events unless it is told
     const inner = { _attributes: { name: find(name).components[0] } };
     const filters = inner._attributes.name === "VTODO" &&

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calendars and task lists of SOGo: what its own CalDAV stores is what the EAS backend reads."""
-import base64
-import http.client
 import itertools
 import os
 import sys
-import time
 
 import pytest
 
@@ -18,6 +15,7 @@ from davtest import event, todo
 from easdriver import Driver
 from fields import fields
 from sogo import Sogo, missing
+from sogo_dav import SogoDav
 from sogo_proc import poll_until
 
 NAMES = itertools.count(1)
@@ -33,28 +31,6 @@ def sogo():
         yield rig
 
 
-class Dav:
-    """SOGo's own CalDAV."""
-
-    def __init__(self, sogo, user):
-        self.sogo, self.user = sogo, user
-        pair = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
-        self.headers = {"Authorization": "Basic " + pair, "Content-Type": "text/calendar; charset=utf-8"}
-
-    def ask(self, method, name, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.sogo.ports["http"], timeout=60)
-        connection.request(method, f"/SOGo/dav/{self.user}/Calendar/personal/{name}", body and body.encode(), self.headers)
-        answer = connection.getresponse()
-        data = answer.read().decode()
-        connection.close()
-        assert answer.status < 300, (method, name, answer.status, data[:500])
-        return data
-
-    def put(self, name, text):
-        self.ask("PUT", name, text)
-        return fields(self.ask("GET", name))
-
-
 @pytest.fixture
 def user(sogo):
     name = f"easc{next(NAMES)}"
@@ -64,7 +40,7 @@ def user(sogo):
 
 @pytest.fixture
 def dav(sogo, user):
-    return Dav(sogo, user)
+    return SogoDav(sogo, user)
 
 
 @pytest.fixture
@@ -140,7 +116,7 @@ def test_what_changes_there(sogo, dav, driver):
     driver.kind("calendar")
     items, last, _ = driver.sync_all(calendar)
     assert len(items) == 2
-    time.sleep(1.2)  # its sync state is a second: what happens within the one of the last Sync is never told
+    dav.next_second()
     dav.put("a.ics", event("a", "LOCATION:Elsewhere", summary="Changed"))
     dav.put("c.ics", event("c", "RRULE:FREQ=DAILY;COUNT=3"))
     dav.ask("DELETE", "b.ics")

@@ -91,17 +91,19 @@ class Sogo:
     run_as     user the servers run as when started by root
     debug      sogod writes every EAS document to log/sogod.log
     tied       stop everything when the calling process ends
+    zone       the users' time zone: SOGo puts into it what ActiveSync brings, whatever zone that names
     """
 
     domain = "example.test"
 
-    def __init__(self, users=None, directory=None, port_base=None, workers=8, run_as="sogo", debug=False, tied=True):
+    def __init__(self, users=None, directory=None, port_base=None, workers=8, run_as="sogo", debug=False, tied=True,
+                 zone="UTC"):
         self.users = dict(users or {"alice": "alice-pw", "bob": "bob-pw"})
         self.temporary = directory is None
         self.dir = os.path.abspath(directory) if directory else tempfile.mkdtemp(prefix="exb-sogo-")
         self.port_base = port_base or free_port_base(len(PORT_NAMES))
         self.ports = {name: self.port_base + i for i, name in enumerate(PORT_NAMES)}
-        self.workers, self.debug, self.tied = workers, debug, tied
+        self.workers, self.debug, self.tied, self.zone = workers, debug, tied, zone
         account = pwd.getpwnam(run_as) if os.getuid() == 0 else pwd.getpwuid(os.getuid())
         self.uid, self.gid, self.user = account.pw_uid, account.pw_gid, account.pw_name
         self.group = grp.getgrgid(self.gid).gr_name
@@ -186,7 +188,7 @@ class Sogo:
         values.update(run=self.run, etc=self.etc, log=self.log, data=self.data, domain=self.domain, user=self.user)
         values.update(group=self.group, uid=self.uid, gid=self.gid, workers=self.workers, packaged=packaged)
         values.update(db=f"postgresql://sogo:sogo@127.0.0.1:{self.ports['pg']}/sogo")
-        values.update(debug="YES" if self.debug else "NO")
+        values.update(debug="YES" if self.debug else "NO", zone=self.zone)
         for path, text in (
             (f"{self.etc}/dovecot.conf", sogo_conf.DOVECOT),
             (f"{self.etc}/GNUstep.conf", sogo_conf.GNUSTEP),

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calendar programs over the bridge's EAS account on SOGo, a server that somebody else wrote. After each step the program,
+the bridge, a second program and SOGo's own CalDAV show the same thing, field by field.
+
+Habits of SOGo's, and what follows from each:
+- It puts events into the user's time zone, whatever zone ActiveSync names: here the two are the same.
+- Tasks have no UID in ActiveSync: SOGo's CalDAV shows one of its own. They are compared by what they are about.
+- A task that is not done is IN-PROCESS to SOGo, and one of usual importance has PRIORITY:5. A day it is due on
+  becomes midnight. Done is done: it has no PERCENT-COMPLETE (in_our_words).
+- It does not give up the last category: no test takes that away.
+- A sync state is a second: what SOGo's CalDAV changes waits for the next one (SogoDav.next_second).
+- It polls: what its CalDAV changes comes up to five seconds later (poll).
+"""
+import os
+import re
+
+import pytest
+
+from bird import Bird
+from bridge import Account, poll
+from davtest import C, Dav, event, todo
+from evolution import Evolution
+from fields import fields
+from programs import Cadaver, PythonCaldav, Vdirsyncer, with_exceptions
+from sogo import Sogo
+from sogo_dav import SogoDav
+from tsdav import Tsdav
+
+USER, PASSWORD = "programs", "sogo-canary-pw"
+SAYS = {"STATUS": "IN-PROCESS", "PRIORITY": "5"}
+ALARM = "BEGIN:VALARM\nACTION:DISPLAY\nTRIGGER:-PT10M\nDESCRIPTION:x\nEND:VALARM"
+
+
+@pytest.fixture(scope="module")
+def sogo():
+    with Sogo(users={USER: PASSWORD}, zone="Europe/Berlin", debug=bool(os.environ.get("SOGO_DEBUG"))) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def theirs(sogo):
+    return SogoDav(sogo, USER)
+
+
+@pytest.fixture(scope="module")
+def dav(module_stage, sogo):
+    """A client of the one bridge. Over plain TCP, because cadaver trusts no certificate; the others have TLS on the stand-in."""
+    account = Account("work", None, "eas", url=sogo.eas_tls_url, user=USER, password=PASSWORD, ca_file=sogo.ca_file,
+                      email=sogo.address(USER))
+    client = Dav(module_stage.bridge(account, dav=True, tls=False))
+    client.sign_in(sogo.address(USER))
+    poll(60, lambda: client.collections("VEVENT") and client.collections("VTODO"), client.bridge.tail)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module", params=[PythonCaldav, Vdirsyncer, Cadaver, Tsdav, Evolution, Bird], ids=lambda p: p.__name__)
+def program(request, dav, tmp_path_factory):
+    made = request.param(dav, tmp_path_factory.mktemp(request.param.__name__))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def second(dav):
+    """Another program that looks on."""
+    return PythonCaldav(dav)
+
+
+def seen(text):
+    """What it says, and the zone that it keeps to."""
+    zone = re.search(r"^DTSTART;TZID=([^:;]+)", text, re.M)
+    return {**fields(text), "zone": zone[1].strip('"') if zone else ""}
+
+
+def in_our_words(found):
+    """SOGo's own about tasks."""
+    if "due" in found:
+        found["due"] = found["due"].removesuffix("T00:00Z")
+    if found.get("STATUS") == "COMPLETED":
+        found["PERCENT-COMPLETE"] = "100"
+    return {name: value for name, value in found.items() if SAYS.get(name) != value}
+
+
+class Views:
+    """What everybody shows of the events or the tasks: {UID or what it is about: fields}."""
+
+    def __init__(self, kind, program, second, dav, theirs):
+        self.kind, self.program, self.second, self.dav, self.theirs = kind, program, second, dav, theirs
+
+    def key(self, found):
+        return {f.pop("UID") if self.kind == "VEVENT" else f.pop("UID") and f["SUMMARY"]: f for f in found}
+
+    def of_program(self):
+        return self.key(map(seen, self.program.shown(self.kind).values()))
+
+    def of_second(self):
+        return self.key(map(seen, self.second.shown(self.kind).values()))
+
+    def of_bridge(self):
+        found = self.dav.query(self.program.paths[self.kind], component=self.kind).responses().values()
+        return self.key(seen(props[C, "calendar-data"].text) for _, props in found)
+
+    def of_sogo(self):
+        return self.key(in_our_words(seen(text)) for text in self.theirs.objects(self.kind).values())
+
+    def agree(self, *texts):
+        wanted = self.key(map(seen, texts))
+        for look in (self.of_sogo, self.of_bridge, self.of_second, self.of_program):
+            found = []
+            poll(30, lambda: found.append(look()) or found[-1] == wanted, lambda: f"{look.__name__}: {found[-1]}\nwanted: {wanted}")
+
+
+@pytest.fixture
+def events(program, second, dav, theirs):
+    return Views("VEVENT", program, second, dav, theirs)
+
+
+@pytest.fixture
+def tasks(program, second, dav, theirs):
+    return Views("VTODO", program, second, dav, theirs)
+
+
+def test_events(program, events):
+    timed = event("timed", "LOCATION:Room 1", "CATEGORIES:Blue,Green", "DESCRIPTION:Two\\nlines\\, and more", "CLASS:PRIVATE",
+                  "TRANSP:TRANSPARENT", ALARM, summary="Grüße")
+    day = event("day", start="DTSTART;VALUE=DATE:20261201", end="DTEND;VALUE=DATE:20261203", summary="Days")
+    program.create("VEVENT", timed)
+    program.create("VEVENT", day)
+    events.agree(timed, day)
+    program.change("VEVENT", "timed", {"SUMMARY": "Renamed", "LOCATION": "Elsewhere"})
+    events.agree(timed.replace("Grüße", "Renamed").replace("Room 1", "Elsewhere"), day)
+    program.remove("VEVENT", "timed")
+    program.remove("VEVENT", "day")
+    events.agree()
+
+
+def test_a_series_with_exceptions(program, events):
+    series = event("series", "RRULE:FREQ=WEEKLY;COUNT=4;BYDAY=TU", "LOCATION:Hall")
+    program.create("VEVENT", series)
+    events.agree(series)
+    program.make_exceptions("series", "Another name")
+    events.agree(with_exceptions(series, "Another name"))
+    program.remove("VEVENT", "series")
+    events.agree()
+
+
+def test_tasks(program, tasks):
+    first = todo("t1", "DUE;VALUE=DATE:20261210", "DESCRIPTION:All of it", "CATEGORIES:Red", "PRIORITY:1", summary="First")
+    other = todo("t2", summary="Other")
+    program.create("VTODO", first)
+    program.create("VTODO", other)
+    tasks.agree(first, other)
+    program.change("VTODO", "t2", {"STATUS": "COMPLETED", "PERCENT-COMPLETE": "100"})
+    tasks.agree(first, todo("t2", "STATUS:COMPLETED", "PERCENT-COMPLETE:100", summary="Other"))
+    program.remove("VTODO", "t1")
+    program.remove("VTODO", "t2")
+    tasks.agree()
+
+
+def test_what_sogo_changes(program, events, tasks, theirs):
+    series = with_exceptions(event("far", "RRULE:FREQ=WEEKLY;COUNT=4;BYDAY=TU", "LOCATION:Hall", ALARM), "Another name")
+    task = todo("fart", "DUE;VALUE=DATE:20261210", "PRIORITY:1", summary="Far")
+    theirs.next_second()
+    theirs.put("far.ics", series)
+    theirs.put("fart.ics", task)
+    events.agree(series)
+    tasks.agree(task)
+    theirs.next_second()
+    theirs.put("far.ics", series.replace("Hall", "Attic"))
+    theirs.put("fart.ics", task.replace("20261210", "20261211"))
+    events.agree(series.replace("Hall", "Attic"))
+    tasks.agree(task.replace("20261210", "20261211"))
+    theirs.next_second()
+    theirs.ask("DELETE", "far.ics")
+    theirs.ask("DELETE", "fart.ics")
+    events.agree()
+    tasks.agree()
+
+
+def test_khal(dav, theirs, tmp_path):
+    """It makes an event in vdirsyncer's directory, and shows what SOGo's CalDAV makes of it."""
+    vdirsyncer = Vdirsyncer(dav, tmp_path)
+    vdirsyncer.khal("new", "-a", "one", "-l", "Room 1", "-g", "Blue", "-m", "10m", "-r", "daily", "2026-12-01 10:00", "11:00",
+                    "Grüße", "::", "Two words")
+    (uid, path), = vdirsyncer.files("VEVENT").items()
+    mine = seen(path.read_bytes().decode())
+    assert (mine["SUMMARY"], mine["start"], mine["zone"], mine["alarms"]) == ("Grüße", "2026-12-01T09:00Z", "Europe/Berlin", ["-PT10M"])
+    vdirsyncer.sync()
+    (name, text), = theirs.objects("VEVENT").items()
+    assert seen(text) == mine
+    theirs.next_second()
+    theirs.put(name, text.replace("Room 1", "Room 2"))
+    line = "{start-time} {end-time} {title} {location} {description} {categories} {repeat-pattern}"
+
+    def shown():
+        vdirsyncer.sync()
+        return vdirsyncer.khal("list", "--format", line, "--day-format", "", "2026-12-02", "1d").strip()
+
+    poll(30, lambda: shown() == "10:00 11:00 Grüße Room 2 Two words Blue FREQ=DAILY", shown)
+    path.unlink()
+    vdirsyncer.sync()
+    assert theirs.objects() == {}
