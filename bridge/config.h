@@ -50,7 +50,8 @@ struct config_login {
     const char *user;
     enum config_auth auth;
     const char *password_command, *password_file, *token_command;
-    /* With auth = oauth, after checking, all but the scope are there; without it: what the accounts' backends need. */
+    /* With auth = oauth, after checking, id and tenant are there; the others follow from the accounts' servers unless
+     * the file says more (config_oauth()). */
     const char *oauth_client_id, *oauth_tenant, *oauth_scope, *oauth_login_host;
     const char *client_cert, *client_key;
 };

@@ -7,8 +7,7 @@
 #include "bridge/config_private.h"
 #include "bridge/formats/idna.h"
 
-#define CONFIG_OAUTH_TENANT     "common"
-#define CONFIG_OAUTH_LOGIN_HOST "login.microsoftonline.com"
+#define CONFIG_OAUTH_TENANT "common"
 
 #define SECRET_KEYS "password-command password-file token-command"
 #define OAUTH_KEYS  "oauth-client-id oauth-tenant oauth-scope oauth-login-host"
@@ -120,8 +119,6 @@ static void check_oauth(struct reading *r, struct config_login *l)
         l->oauth_client_id = EXBRIDGE_OAUTH_CLIENT_ID;
     if (!l->oauth_tenant)
         l->oauth_tenant = CONFIG_OAUTH_TENANT;
-    if (!l->oauth_login_host)
-        l->oauth_login_host = CONFIG_OAUTH_LOGIN_HOST;
     if (!l->oauth_client_id)
         config_problem(r, login_line(l, "auth"),
                        "\"%s\": auth = oauth needs oauth-client-id: the application (client) id of a program that your "
@@ -132,9 +129,9 @@ static void check_oauth(struct reading *r, struct config_login *l)
                        "\"%s\": oauth-client-id is an id like 11111111-2222-3333-4444-555555555555", l->name);
     if (!is_plain(l->oauth_tenant))
         config_problem(r, login_line(l, "oauth-tenant"), "\"%s\": oauth-tenant is a domain, an id, or common", l->name);
-    if (!is_login_host(l->oauth_login_host))
+    if (l->oauth_login_host && !is_login_host(l->oauth_login_host))
         config_problem(r, login_line(l, "oauth-login-host"),
-                       "\"%s\": oauth-login-host is a name like " CONFIG_OAUTH_LOGIN_HOST ", without https:// and path",
+                       "\"%s\": oauth-login-host is a name like login.microsoftonline.com, without https:// and path",
                        l->name);
 }
 

@@ -108,25 +108,58 @@ static bool is_below(struct str host, struct str domain)
     return host.n == domain.n || host.p[host.n - domain.n - 1] == '.';
 }
 
+enum cloud { CLOUD_WORLD, CLOUD_US, CLOUD_US_DEFENSE, CLOUD_CHINA, CLOUD_CONSUMER };
 static const struct {
     const char *below; /* the host's ending */
-    size_t cloud;
+    enum cloud cloud;
 } microsoft_hosts[] = {
-    {"outlook.com", 0}, {"office365.com", 0}, {"office.com", 0}, {"office365.us", 1}, {"outlook.cn", 2},
+    {"outlook.com", CLOUD_WORLD},
+    {"office365.com", CLOUD_WORLD},
+    {"office.com", CLOUD_WORLD},
+    {"outlook-dod.office365.us", CLOUD_US_DEFENSE}, /* before what it is below */
+    {"autodiscover-s-dod.office365.us", CLOUD_US_DEFENSE},
+    {"office365.us", CLOUD_US},
+    {"outlook.cn", CLOUD_CHINA},
 };
 static const struct {
     const char *below;
-    size_t cloud;
+    enum cloud cloud;
 } microsoft_mx[] = {
-    {"olc.protection.outlook.com", 3},   {"mail.protection.outlook.com", 0},        {"mx.microsoft", 0},
-    {"mail.protection.office365.us", 1}, {"mail.protection.partner.outlook.cn", 2},
+    {"olc.protection.outlook.com", CLOUD_CONSUMER},
+    {"mail.protection.outlook.com", CLOUD_WORLD},
+    {"mx.microsoft", CLOUD_WORLD},
+    {"mail.protection.office365.us", CLOUD_US}, /* the Department of Defense's, too: its JSON service tells */
+    {"mail.protection.partner.outlook.cn", CLOUD_CHINA},
 };
+/* Microsoft's lists of endpoints: "Office 365 U.S. Government GCC High", "... DoD", "operated by 21Vianet"; of login
+ * servers: "National clouds" of the identity platform. */
 static const struct autodiscover_cloud clouds[] = {
-    {"Exchange Online", "outlook.office365.com", "https://outlook.office365.com/Microsoft-Server-ActiveSync", false},
-    {"Exchange Online (US Government)", "outlook.office365.us",
-     "https://outlook.office365.us/Microsoft-Server-ActiveSync", false},
-    {"Exchange Online (China)", "partner.outlook.cn", "https://partner.outlook.cn/Microsoft-Server-ActiveSync", false},
-    {"Outlook.com", "outlook.office365.com", "https://eas.outlook.com/Microsoft-Server-ActiveSync", true},
+    [CLOUD_WORLD] = {.name = "Exchange Online",
+                     .host = "outlook.office365.com",
+                     .eas_url = "https://outlook.office365.com/Microsoft-Server-ActiveSync",
+                     .login_host = "login.microsoftonline.com",
+                     .resource = "https://outlook.office365.com"},
+    [CLOUD_US] = {.name = "Exchange Online (US Government)",
+                  .host = "outlook.office365.us",
+                  .eas_url = "https://outlook.office365.us/Microsoft-Server-ActiveSync",
+                  .login_host = "login.microsoftonline.us",
+                  .resource = "https://outlook.office365.us"},
+    [CLOUD_US_DEFENSE] = {.name = "Exchange Online (US Department of Defense)",
+                          .host = "outlook-dod.office365.us",
+                          .eas_url = "https://outlook-dod.office365.us/Microsoft-Server-ActiveSync",
+                          .login_host = "login.microsoftonline.us",
+                          .resource = "https://outlook-dod.office365.us"},
+    [CLOUD_CHINA] = {.name = "Exchange Online (China)",
+                     .host = "partner.outlook.cn",
+                     .eas_url = "https://partner.outlook.cn/Microsoft-Server-ActiveSync",
+                     .login_host = "login.partner.microsoftonline.cn",
+                     .resource = "https://partner.outlook.cn"},
+    [CLOUD_CONSUMER] = {.name = "Outlook.com",
+                        .host = "outlook.office365.com",
+                        .eas_url = "https://eas.outlook.com/Microsoft-Server-ActiveSync",
+                        .consumer = true,
+                        .login_host = "login.microsoftonline.com",
+                        .resource = "https://outlook.office.com"},
 };
 
 const struct autodiscover_cloud *autodiscover_cloud_by_mx(struct str mx)
@@ -137,10 +170,17 @@ const struct autodiscover_cloud *autodiscover_cloud_by_mx(struct str mx)
     return NULL;
 }
 
+const struct autodiscover_cloud *autodiscover_cloud_by_url(struct str url)
+{
+    struct autodiscover_url u;
+    const struct autodiscover_cloud *cloud = autodiscover_url_read(url, &u) ? autodiscover_cloud_by_host(u.host) : NULL;
+    return cloud ? cloud : &clouds[CLOUD_WORLD];
+}
+
 const struct autodiscover_cloud *autodiscover_cloud_by_host(struct str host)
 {
     if (str_case_is(host, "eas.outlook.com"))
-        return &clouds[3];
+        return &clouds[CLOUD_CONSUMER];
     for (size_t i = 0; i < sizeof(microsoft_hosts) / sizeof(microsoft_hosts[0]); i++)
         if (is_below(host, str_from(microsoft_hosts[i].below)))
             return &clouds[microsoft_hosts[i].cloud];

@@ -53,11 +53,17 @@ struct autodiscover_cloud {
     const char *host;    /* of the JSON service and of EWS */
     const char *eas_url; /* known without asking */
     bool consumer;       /* outlook.com: no EWS, the address's owner signs in himself */
+    /* Each cloud has a login server of its own, and its tokens are good for its mailboxes alone. */
+    const char *login_host;
+    const char *resource; /* what the scopes of EWS and ActiveSync begin with */
 };
 /* By the target of an MX record; NULL: not Microsoft's. A company may filter its mail there and keep its mailboxes. */
 const struct autodiscover_cloud *autodiscover_cloud_by_mx(struct str mx);
 /* By the host of a redirect or URL; NULL: not one of theirs. */
 const struct autodiscover_cloud *autodiscover_cloud_by_host(struct str host);
+/* By the URL of a mailbox: where people sign in for it. Not Microsoft's: its public cloud, which signs in for
+ * companies' own servers, too (hybrid modern authentication). */
+const struct autodiscover_cloud *autodiscover_cloud_by_url(struct str url);
 
 /* Which backend, and why: one sentence for people. */
 enum autodiscover_choice { AUTODISCOVER_NONE, AUTODISCOVER_EWS, AUTODISCOVER_EAS };

@@ -21,10 +21,10 @@
 #define OAUTH_LIFETIME_MAX_S  (7 * 24 * 3600)
 #define OAUTH_VERIFIER_SIZE   43 /* characters of 256 random bits (RFC 7636 4.1) */
 #define OAUTH_DEVICE_CODE_S   900
-#define OAUTH_DEVICE_POLL_S   5 /* RFC 8628 3.2: where the server names no interval */
-#define OAUTH_DEVICE_SLOWER_S 5 /* RFC 8628 3.5: added for each slow_down */
-#define OAUTH_SCOPE_EWS       "https://outlook.office365.com/EWS.AccessAsUser.All"
-#define OAUTH_SCOPE_EAS       "https://outlook.office365.com/EAS.AccessAsUser.All"
+#define OAUTH_DEVICE_POLL_S   5                       /* RFC 8628 3.2: where the server names no interval */
+#define OAUTH_DEVICE_SLOWER_S 5                       /* RFC 8628 3.5: added for each slow_down */
+#define OAUTH_SCOPE_EWS       "/EWS.AccessAsUser.All" /* behind the cloud's resource (autodiscover_rules.h) */
+#define OAUTH_SCOPE_EAS       "/EAS.AccessAsUser.All"
 #define OAUTH_SCOPE_FOR_ALL   "offline_access openid profile" /* a refresh token; and who it was that signed in */
 
 struct oauth_config { /* strings are borrowed */

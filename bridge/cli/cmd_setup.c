@@ -72,7 +72,7 @@ static const struct cli_flag flags[] = {
     {"--client-key", "FILE", "its key"},
     {"--oauth-client-id", "ID", "of the application that your organisation has registered"},
     {"--oauth-tenant", "TENANT", "its directory: a domain or an id"},
-    {"--oauth-login-host", "HOST", "the login server, when it is not login.microsoftonline.com"},
+    {"--oauth-login-host", "HOST", "the login server, when it is not the one of the mailbox's cloud"},
     {"--device", NULL, "OAuth: sign in with a code, in a browser on any machine"},
     {"--no-browser", NULL, "OAuth: print the address, open no browser"},
     {"--mailbox", "ADDRESS", "open this mailbox (shared, delegated) instead of one's own"},

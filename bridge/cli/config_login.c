@@ -2,6 +2,8 @@
 /* From [login] sections, and accounts that have their own, to logins; and to where their secrets lie. */
 #include "bridge/cli/config_accounts.h"
 
+#include "backends/common/autodiscover_rules.h"
+
 #define LOGIN_PARALLEL 8 /* requests at once in one name */
 
 /* --- the secret store ---------------------------------------------------------------------------- */
@@ -55,8 +57,17 @@ static const struct config_account *user_of(const struct config *c, const struct
     return NULL;
 }
 
+/* By where the mailbox is. */
+static const struct autodiscover_cloud *cloud_of(const struct config *c, const struct config_login *l)
+{
+    const struct config_account *a = user_of(c, l);
+    return autodiscover_cloud_by_url(a ? str_from(a->url) : STR_NULL);
+}
+
 static const char *scope_of(struct config *c, const struct config_login *l)
 {
+    const char *resource = cloud_of(c, l)->resource;
+    struct buf scope = BUF_INIT(0);
     bool ews = false, eas = false;
     if (l->oauth_scope)
         return l->oauth_scope;
@@ -64,15 +75,20 @@ static const char *scope_of(struct config *c, const struct config_login *l)
         ews |= c->accounts[i].login == l && c->accounts[i].backend == BACKEND_EWS;
         eas |= c->accounts[i].login == l && c->accounts[i].backend == BACKEND_EAS;
     }
-    return arena_printf(&c->arena, "%s%s" OAUTH_SCOPE_FOR_ALL, ews ? OAUTH_SCOPE_EWS " " : "",
-                        eas ? OAUTH_SCOPE_EAS " " : "")
-        .p;
+    if (ews)
+        buf_printf(&scope, "%s" OAUTH_SCOPE_EWS " ", resource);
+    if (eas)
+        buf_printf(&scope, "%s" OAUTH_SCOPE_EAS " ", resource);
+    buf_lit(&scope, OAUTH_SCOPE_FOR_ALL);
+    const char *text = arena_strdup(&c->arena, buf_view(&scope));
+    buf_done(&scope);
+    return text;
 }
 
 struct oauth_config config_oauth(struct config *c, const struct config_login *l)
 {
     return (struct oauth_config){
-        .host = l->oauth_login_host,
+        .host = l->oauth_login_host ? l->oauth_login_host : cloud_of(c, l)->login_host,
         .tenant = l->oauth_tenant,
         .client_id = l->oauth_client_id,
         .scope = scope_of(c, l),

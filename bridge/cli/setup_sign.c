@@ -86,7 +86,8 @@ static bool decide(struct setup *s, struct err *err)
     enum autodiscover_choice choice = autodiscover_recommend(
         &(struct autodiscover_facts){.cloud = s->cloud != NULL, .ews = s->ews_url != NULL, .eas = s->eas_url != NULL},
         &why);
-    bool eas = s->v.backend ? strcmp(s->v.backend, "eas") == 0 : choice == AUTODISCOVER_EAS;
+    bool best = named ? !s->ews_url : choice == AUTODISCOVER_EAS; /* who names an address means what is there */
+    bool eas = s->v.backend ? strcmp(s->v.backend, "eas") == 0 : best;
     s->v.url = eas ? s->eas_url : s->ews_url;
     if (!s->v.url)
         return err_set(err, ERR_NOT_FOUND, "no %s was found%s%s; its address can be given with --url",

@@ -333,6 +333,7 @@ class App:
             protocol=protocol,
             op=op,
             path=request.target,
+            host=request.headers.get("Host"),
             bytes_in=len(request.body),
             user=request.user.name if request.user else None,
             detail=detail,

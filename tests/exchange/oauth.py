@@ -27,7 +27,7 @@ from httpd import Response
 CLIENT = "5fd1ad20-0000-4000-8000-0000000c11e7"  # registered; NO_DEVICE is, without the device flow
 NO_DEVICE = "5fd1ad20-0000-4000-8000-00000000de71"
 TENANTS = ("common", "organizations", "standin.example.com", "adfs")
-RESOURCES = {"ews": "https://outlook.office365.com/EWS.AccessAsUser.All", "eas": "https://outlook.office365.com/EAS.AccessAsUser.All"}
+RESOURCES = {"ews": "/EWS.AccessAsUser.All", "eas": "/EAS.AccessAsUser.All"}  # behind option oauth_resource
 SIDE_SCOPES = {"offline_access", "openid", "profile", "email"}
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -149,7 +149,7 @@ class Half:
         if not scopes:
             raise Refused("invalid_request", "AADSTS900144: The request body must contain 'scope'.")
         for scope in scopes - SIDE_SCOPES:
-            if scope not in RESOURCES.values():
+            if scope not in [self.app.options.oauth_resource + name for name in RESOURCES.values()]:
                 raise Refused("invalid_scope", f"AADSTS70011: The provided value for scope {scope} is not valid.")
         if not scopes - SIDE_SCOPES:
             raise Refused("invalid_scope", "AADSTS70011: No scope of a resource.")
@@ -373,7 +373,7 @@ class Half:
                 why = '2000008;reason="The token has an invalid signature.";error_category="invalid_signature"'
             elif token.dead or token.expires <= self.app.clock.mono():
                 why = '2000003;reason="The token has expired.";error_category="token_expired"'
-            elif RESOURCES.get(protocol) not in token.grant.scopes:
+            elif protocol not in RESOURCES or self.app.options.oauth_resource + RESOURCES[protocol] not in token.grant.scopes:
                 why = '2000011;reason="The token contains not enough scope to make this call.";error_category="invalid_grant"'
             else:
                 token.use()
@@ -405,6 +405,7 @@ def register(app):
     app.options.declare(
         oauth_access_s=3600,  # life of an access token
         oauth_rotation="grace",
+        oauth_resource="https://outlook.office365.com",  # each of Microsoft's clouds knows its own alone
         oauth_device_interval_s=1,
         oauth_device_s=900,
         oauth_instant_revocation=False,  # access tokens die with their grant; else they live to their end, as Entra's do

@@ -6,7 +6,7 @@ import time
 
 
 class RequestLog:
-    """Entries are dicts: n, t (seconds since start), protocol, op, user, path, status, bytes_in, bytes_out, ms, done,
+    """Entries are dicts: n, t (seconds since start), protocol, op, user, path, host, status, bytes_in, bytes_out, ms, done,
     fault, and `detail`, which the protocol half fills: ids, page, folder, ..."""
 
     def __init__(self, limit=500_000):

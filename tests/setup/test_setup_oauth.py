@@ -18,18 +18,29 @@ import browser  # noqa: E402
 
 CLIENT = "5fd1ad20-0000-4000-8000-0000000c11e7"
 HOSTS = ["outlook.office365.com", "login.microsoftonline.com"]
+# Mail exchanger, host of the mailbox, login server.
+CLOUDS = [
+    ("mail.protection.outlook.com", "outlook.office365.com", "login.microsoftonline.com"),
+    ("mail.protection.office365.us", "outlook.office365.us", "login.microsoftonline.us"),
+    ("mail.protection.office365.us", "outlook-dod.office365.us", "login.microsoftonline.us"),
+    ("mail.protection.partner.outlook.cn", "partner.outlook.cn", "login.partner.microsoftonline.cn"),
+]
 
 
 @pytest.fixture
 def cloud(world, monkeypatch):
-    server = world.exchange("--corpus", "5", hosts=HOSTS, user=EMAIL, auth_schemes=["Bearer"])
-    world.dns({("corp.test", "MX"): [(0, "corp-test.mail.protection.outlook.com")]})
+    return make_cloud(world, monkeypatch, CLOUDS[0][0], HOSTS)
+
+
+def make_cloud(world, monkeypatch, mx, hosts, **options):
+    server = world.exchange("--corpus", "5", hosts=hosts, user=EMAIL, auth_schemes=["Bearer"], **options)
+    world.dns({("corp.test", "MX"): [(0, "corp-test." + mx)]})
     plain = browser.get
 
     def get(url, method="GET", body=None, headers=None, host=None):
         """The browser sees the same Internet; its certificates are not what is tested here."""
         parts = browser.urllib.parse.urlsplit(url)
-        if parts.hostname not in HOSTS:
+        if parts.hostname not in hosts:
             return plain(url, method, body, headers, host)
         connection = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=30, context=ssl._create_unverified_context())
         connection.request(method, parts.path + ("?" + parts.query if parts.query else ""), body, {"Host": parts.netloc, **(headers or {})})
@@ -45,9 +56,10 @@ def cloud(world, monkeypatch):
 class Running:
     """setup under way: what it said so far."""
 
-    def __init__(self, home, *args):
-        self.process = subprocess.Popen([rig.program(), "setup", *args, "--ca-file", home.world.authority.ca], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home.environment())
+    def __init__(self, home, *args, command="setup"):
+        args = [*args, "--ca-file", home.world.authority.ca] if command == "setup" else ["--no-browser", *args]
+        self.process = subprocess.Popen([rig.program(), command, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, env=home.environment())
         self.stderr = ""
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -100,6 +112,29 @@ def test_with_a_code(world, home, cloud):
     url = found.group(1).replace("http://", "https://")
     browser.submit(browser.get(url), user_code=found.group(2), user=EMAIL, password=PASSWORD, do="yes")
     check(home, cloud, setup.end())
+
+
+@pytest.mark.parametrize("mx, mailbox, login", CLOUDS)
+@pytest.mark.parametrize("backend", ["eas", "ews"])
+def test_national_clouds(world, home, monkeypatch, mx, mailbox, login, backend):
+    """Each cloud's people sign in at its own login server, for its own mailboxes. (That the Department of Defense's are
+    elsewhere is known to the JSON service alone; here the address is named.)"""
+    path = {"eas": "/Microsoft-Server-ActiveSync", "ews": "/EWS/Exchange.asmx"}[backend]
+    server = make_cloud(world, monkeypatch, mx, [mailbox, login], oauth_resource=f"https://{mailbox}")
+    named = ["--url", f"https://{mailbox}{path}"] if "dod" in mailbox else ["--backend", backend]
+    setup = Running(home, EMAIL, "--no-browser", "--oauth-client-id", CLIENT, *named)
+    page = browser.sign_in(setup.wait_for(r"(https://\S+/authorize\?\S+)").group(1), EMAIL, PASSWORD)
+    browser.go_back(page)
+    setup.end()
+    assert f"url     = https://{mailbox}{path}" in home.text() and "oauth-login-host" not in home.text()
+    seen = {(e["path"].split("?")[0], e["host"]) for e in server.log() if not e["path"].startswith("/autodiscover/")}
+    assert seen == {("/common/oauth2/v2.0/authorize", login), ("/common/login", login), ("/common/oauth2/v2.0/token", login), (path, mailbox)}
+    # The same by the file that was written, as the daemon reads it.
+    again = Running(home, command="login")
+    url = again.wait_for(r"(https://\S+/authorize\?\S+)").group(1)
+    assert url.startswith(f"https://{login}/common/oauth2/v2.0/authorize?") and f"https%3A%2F%2F{mailbox}%2F{backend.upper()}.AccessAsUser.All" in url
+    again.process.kill()
+    again.process.wait()
 
 
 def test_declined(world, home, cloud):
