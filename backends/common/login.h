@@ -141,6 +141,10 @@ void login_forgive(struct login *l, struct str password);
 void login_vault_changed(struct login *l);
 /* What keeps this login from working until a person does something, for status; code ERR_NONE = nothing known. */
 const struct err *login_problem(const struct login *l);
+/* For the trace() of a backend (trace.h): renewals of its login's tokens, too. *t is NULL before and after. */
+struct trace;
+struct backend_trace;
+void login_trace(struct login *l, struct trace **t, const struct backend_trace *to);
 /* Who signed in, as the login server calls him; NULL = unknown, or not OAuth. */
 const char *login_signed_in(const struct login *l);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backends/common/login_private.h"
+#include "backends/common/oauth_trace.h"
 #include "bridge/base/crash.h"
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
@@ -370,6 +371,12 @@ void login_oauth_close(struct login *l)
     mem_free((char *)o->config.client_id);
     mem_free((char *)o->config.scope);
     mem_free((char *)o->config.user);
+}
+
+void login_trace(struct login *l, struct trace **t, const struct backend_trace *to)
+{
+    if (l->source == LOGIN_OAUTH)
+        trace_replace(t, l->oauth.http, &oauth_trace_format, to);
 }
 
 const char *login_signed_in(const struct login *l)

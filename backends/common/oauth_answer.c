@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a login server answers: JSON in, tokens or a verdict out. */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/common/oauth.h"
+#include "backends/common/oauth_private.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/text.h"
 
 /* --- JSON ---------------------------------------------------------------------------------------- */
 
-static json_t *parse(struct str text)
+json_t *oauth_json(struct str text)
 {
     json_error_t where;
     json_t *root = text.n ? json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &where) : NULL;
@@ -28,7 +27,7 @@ static struct str text_of(const json_t *root, const char *name)
 }
 
 /* jansson does not wipe what it frees. */
-static void let_go(json_t *root)
+void oauth_json_free(json_t *root)
 {
     static const char *const secrets[] = {"access_token", "refresh_token", "id_token", "device_code"};
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
@@ -218,7 +217,7 @@ static char *user_of(struct str id_token)
     char *user = NULL;
     json_t *root = NULL;
     if (str_cut(&id_token, '.', &head) && str_cut(&id_token, '.', &body) && text_base64url_decode(&text, body))
-        root = parse(buf_view(&text));
+        root = oauth_json(buf_view(&text));
     for (size_t i = 0; root && !user && i < sizeof(claims) / sizeof(claims[0]); i++) {
         struct str value = text_of(root, claims[i]);
         if (value.n && value.n <= 320 && text_utf8_valid(value) && str_find_byte(value, '\0') == (size_t)-1)
@@ -252,13 +251,13 @@ static enum oauth_verdict take_tokens(const json_t *root, int64_t now_s, struct 
 void oauth_read_answer(int status, struct str body, int64_t now_s, struct oauth_answer *ret_answer)
 {
     struct oauth_answer *a = ret_answer;
-    json_t *root = parse(body);
+    json_t *root = oauth_json(body);
     *a = (struct oauth_answer){0};
     if (status == 200 && root && text_of(root, "access_token").n)
         a->verdict = take_tokens(root, now_s, &a->tokens, &a->err);
     else
         a->verdict = refusal(status, root, &a->err);
-    let_go(root);
+    oauth_json_free(root);
 }
 
 /* --- for the secret store ------------------------------------------------------------------------ */
@@ -283,12 +282,12 @@ void oauth_tokens_save(const struct oauth_tokens *t, struct buf *out)
         mem_wipe(text, strlen(text));
         free(text);
     }
-    let_go(root);
+    oauth_json_free(root);
 }
 
 bool oauth_tokens_load(struct oauth_tokens *ret_tokens, struct str text, struct err *err)
 {
-    json_t *root = parse(text);
+    json_t *root = oauth_json(text);
     struct str access = text_of(root, "access_token"), refresh = text_of(root, "refresh_token");
     struct str user = text_of(root, "user"), scope = text_of(root, "scope");
     *ret_tokens = (struct oauth_tokens){0};
@@ -305,7 +304,7 @@ bool oauth_tokens_load(struct oauth_tokens *ret_tokens, struct str text, struct 
         };
     else
         err_set(err, ERR_INVALID, "what is stored are no tokens");
-    let_go(root);
+    oauth_json_free(root);
     return ok;
 }
 
@@ -332,7 +331,7 @@ static bool is_web_address(struct str s)
 
 bool oauth_read_device(int status, struct str body, struct oauth_device *ret_device, struct err *err)
 {
-    json_t *root = parse(body);
+    json_t *root = oauth_json(body);
     *ret_device = (struct oauth_device){.expires_s = OAUTH_DEVICE_CODE_S, .interval_s = OAUTH_DEVICE_POLL_S};
     bool ok = status == 200 && root && text_of(root, "device_code").n;
     if (!ok) {
@@ -353,6 +352,6 @@ bool oauth_read_device(int status, struct str body, struct oauth_device *ret_dev
             ret_device->url = str_dup(url);
         }
     }
-    let_go(root);
+    oauth_json_free(root);
     return ok;
 }

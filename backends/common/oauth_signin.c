@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backends/common/oauth_port.h"
+#include "backends/common/oauth_trace.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/rand.h"
 #include "bridge/base/time.h"
@@ -16,6 +17,7 @@ struct oauth_signin {
     struct loop *loop;
     struct oauth_signin_opts opts;
     struct http_client *http;
+    struct trace *trace; /* NULL: nobody looks on */
     struct http_request *request;
     struct buf answer;
     int64_t asked_s;
@@ -179,6 +181,8 @@ static bool take_redirect(struct oauth_signin *s, struct oauth_redirect *r)
     if (s->request || s->err.code != ERR_NONE || !s->state[0] || !crypto_equal(buf_view(&r->state), str_from(s->state)))
         return false;
     s->state[0] = '\0';
+    if (s->trace)
+        oauth_trace_redirect(s->trace, r);
     if (r->code.n) {
         redeem(s, buf_view(&r->code));
     } else {
@@ -313,6 +317,8 @@ static void on_deferred(void *ud)
     } else if (s->prompt.n) {
         struct buf url = s->prompt;
         s->prompt = (struct buf){0};
+        if (s->trace)
+            oauth_trace_authorize(s->trace, buf_z(&url));
         s->opts.on_prompt(s->opts.ud, &(struct oauth_prompt){.url = buf_z(&url)});
         buf_wipe(&url);
     }
@@ -326,6 +332,7 @@ struct oauth_signin *oauth_signin_new(struct loop *loop, const struct oauth_sign
     s->timer = timer_new(loop, on_timer, s);
     deferred_init(&s->deferred, on_deferred, s);
     s->http = http_client_new(loop, opts->http);
+    trace_replace(&s->trace, s->http, &oauth_trace_format, opts->trace);
     if (opts->device)
         ask_for_device(s);
     else
@@ -340,6 +347,7 @@ void oauth_signin_free(struct oauth_signin **signin)
     if (!s)
         return;
     http_abort(&s->request);
+    trace_free(&s->trace);
     http_client_free(&s->http);
     oauth_port_free(&s->port);
     timer_free(&s->timer);

@@ -13,6 +13,7 @@
  * OAUTH_SIGNIN_S. on_done comes exactly once, never from inside a call, unless oauth_signin_free() comes first.
  */
 #include "backends/common/oauth.h"
+#include "bridge/backend.h"
 #include "bridge/io/http.h"
 #include "bridge/io/loop.h"
 
@@ -30,6 +31,7 @@ struct oauth_signin_opts {             /* what it points to must outlive the sig
     const struct oauth_config *config; /* user: whoever signs in must be him, when the server says who it was */
     const struct http_client_opts *http;
     bool device;
+    const struct backend_trace *trace; /* exbridge login --trace; NULL: nobody looks on */
     void (*on_prompt)(void *ud, const struct oauth_prompt *prompt);
     /* err->code ERR_NONE: tokens are valid until it returns. ERR_AUTH: nobody signed in, or it was declined. */
     void (*on_done)(void *ud, const struct err *err, const struct oauth_tokens *tokens);

@@ -17,6 +17,7 @@ struct side {
     char content_type[TYPE_MAX + 1];
     void *reader;
     bool begun; /* a body */
+    bool over;  /* the request was answered: what still goes out is the rest of one */
     uint64_t size, body_size;
 };
 
@@ -29,7 +30,7 @@ struct exchange {
 };
 
 struct trace {
-    struct http_client *http;
+    struct http_looker looker;
     const struct trace_format *format;
     struct backend_trace to;
     struct list exchanges;
@@ -75,7 +76,8 @@ static struct exchange *find(struct trace *t, uint64_t number)
 static void set_side(struct trace *t, struct side *s, uint64_t number, char arrow)
 {
     trace_document_init(&s->document, &t->to);
-    snprintf(s->document.prefix, sizeof(s->document.prefix), "#%llu %c ", (unsigned long long)number, arrow);
+    snprintf(s->document.prefix, sizeof(s->document.prefix), "#%s%llu %c ", t->format->label,
+             (unsigned long long)number, arrow);
 }
 
 /* NULL: too many. */
@@ -108,10 +110,13 @@ static bool is_among(struct str name, const char *const *names, size_t count)
 }
 #define IS_AMONG(name, names) is_among((name), (names), sizeof(names) / sizeof((names)[0]))
 
-/* Of a query, what says which command it is; users and devices are left out. */
+/* Of a query, what says which command it is, or what is asked of a login server; users, devices and codes are left
+ * out. */
 static void add_query(struct buf *out, struct str query)
 {
-    static const char *const shown[] = {"Cmd", "DeviceType", "SaveInSent"};
+    static const char *const shown[] = {"client_id",  "Cmd",          "code_challenge_method", "DeviceType",
+                                        "error",      "redirect_uri", "response_mode",         "response_type",
+                                        "SaveInSent", "scope"};
     struct str one, name;
     char sep = '?';
     while (str_cut(&query, '&', &one)) {
@@ -197,6 +202,13 @@ static bool begins_head(struct str line)
     return str_starts(line, STR("HTTP/")) || str_find(line, STR(" HTTP/1.")) != (size_t)-1;
 }
 
+/* A status line, and not 100 (Continue), which comes before the body. */
+static bool is_final(struct str line)
+{
+    struct str version;
+    return str_starts(line, STR("HTTP/")) && str_cut(&line, ' ', &version) && !str_starts(line, STR("1"));
+}
+
 static void say_head_line(struct side *s, struct str line)
 {
     struct buf out = BUF_INIT(16384);
@@ -235,6 +247,7 @@ static void on_head(struct trace *t, struct side *s, struct str bytes)
         line = str_trim(line);
         if (begins_head(line)) {
             end_body(t, s);
+            s->over = false;
             s->content_type[0] = '\0';
         }
         if (line.n)
@@ -250,7 +263,7 @@ static void on_body(struct trace *t, struct exchange *x, struct side *s, struct 
     s->body_size += bytes.n;
     if (!s->begun) {
         s->begun = true;
-        s->reader = t->format->begin(&s->document, str_from(s->content_type), x->whole);
+        s->reader = t->format->begin(&s->document, str_from(s->content_type), x->whole && !s->over);
     }
     if (s->reader)
         t->format->feed(s->reader, bytes);
@@ -258,14 +271,12 @@ static void on_body(struct trace *t, struct exchange *x, struct side *s, struct 
 
 static void on_ended(struct trace *t, struct exchange *x, struct str why)
 {
-    char prefix[32];
     struct buf line = BUF_INIT(2048);
     end_body(t, &x->asked);
     end_body(t, &x->answered);
-    snprintf(prefix, sizeof(prefix), "#%llu = ", (unsigned long long)x->number);
-    buf_printf(&line, "%s%llu ms, %llu bytes asked, %llu answered", prefix,
-               (unsigned long long)(time_mono_ms() - x->started_ms), (unsigned long long)x->asked.size,
-               (unsigned long long)x->answered.size);
+    buf_printf(&line, "#%s%llu = %llu ms, %llu bytes asked, %llu answered", t->format->label,
+               (unsigned long long)x->number, (unsigned long long)(time_mono_ms() - x->started_ms),
+               (unsigned long long)x->asked.size, (unsigned long long)x->answered.size);
     if (why.n)
         buf_printf(&line, ": %.*s", STR_ARG(why));
     t->to.line(t->to.ud, buf_view(&line));
@@ -290,6 +301,10 @@ void trace_see(void *ud, uint64_t number, enum http_sight sight, struct str byte
         on_body(t, x, &x->asked, bytes);
         break;
     case HTTP_ANSWERED_HEAD:
+        if (is_final(bytes)) {
+            end_body(t, &x->asked);
+            x->asked.over = true;
+        }
         on_head(t, &x->answered, bytes);
         break;
     case HTTP_ANSWERED_BODY:
@@ -306,12 +321,13 @@ void trace_see(void *ud, uint64_t number, enum http_sight sight, struct str byte
 struct trace *trace_new(struct http_client *http, const struct trace_format *format, const struct backend_trace *to)
 {
     struct trace *t = MEM_NEW(struct trace);
-    t->http = http;
+    t->looker = (struct http_looker){.fn = trace_see, .ud = t};
+    list_init(&t->looker.link);
     t->format = format;
     t->to = *to;
     list_init(&t->exchanges);
     if (http)
-        http_client_look(http, trace_see, t);
+        http_look_on(http, &t->looker);
     return t;
 }
 
@@ -328,8 +344,7 @@ void trace_free(struct trace **trace)
     *trace = NULL;
     if (!t)
         return;
-    if (t->http)
-        http_client_look(t->http, NULL, NULL);
+    http_look_away(&t->looker);
     t->to.line = say_nothing;
     while (!list_empty(&t->exchanges))
         exchange_free(LIST_ITEM(t->exchanges.next, struct exchange, link));

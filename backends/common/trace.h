@@ -18,6 +18,7 @@
  *
  *   trace.c           requests and heads
  *   trace_document.c  elements as lines
+ *   oauth_trace.c     what login servers are asked and answer: "#login-2 > <grant_type>refresh_token</grant_type>"
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,6 +46,7 @@ void trace_note(struct trace_document *d, const char *fmt, ...) __attribute__((f
 /* --- a backend's ------------------------------------------------------------------------------------------------- */
 
 struct trace_format {
+    const char *label; /* before the numbers of its requests, where an account has several clients: "login-" */
     /* A reader for a body; NULL: only its size is told. `whole` is false for the rest of an answer. */
     void *(*begin)(struct trace_document *d, struct str content_type, bool whole);
     void (*feed)(void *reader, struct str bytes);

@@ -31,7 +31,7 @@ void trace_line(const struct trace_document *d, struct str line);
 /* "[12 bytes]", or the value, shortened in its middle. */
 void trace_add_value(struct buf *out, struct str kept, uint64_t size, bool shown);
 
-/* A struct http_look_fn; `trace` is the struct trace. */
+/* For a struct http_looker; `trace` is the struct trace. */
 void trace_see(void *trace, uint64_t number, enum http_sight sight, struct str bytes);
 
 #endif

@@ -116,7 +116,7 @@ struct eas_backend {
     struct err ping_err;       /* why the last one was lost; ERR_NONE: it was not */
     struct list folders;
     size_t folder_count;
-    struct trace *trace; /* NULL: nobody looks on */
+    struct trace *trace, *login_trace; /* NULL: nobody looks on */
 };
 
 /* The folder's memory, made if it is not there; where there are too many, the oldest one's is given up for it. */

@@ -2,6 +2,7 @@
 /* WBXML as text for `exbridge trace`: which values of ActiveSync may be read by anybody. */
 #include <stdio.h>
 
+#include "backends/common/login.h"
 #include "backends/common/trace.h"
 #include "backends/eas/eas_backend.h"
 #include "backends/eas/eas_multipart.h"
@@ -150,10 +151,11 @@ static void end(void *reader)
     mem_free(r);
 }
 
-const struct trace_format eas_trace_format = {.begin = begin, .feed = feed, .end = end};
+const struct trace_format eas_trace_format = {.label = "", .begin = begin, .feed = feed, .end = end};
 
 void eas_trace(struct backend *base, const struct backend_trace *to)
 {
     struct eas_backend *b = (struct eas_backend *)base;
     trace_replace(&b->trace, b->http, &eas_trace_format, to);
+    login_trace(b->config.login, &b->login_trace, to);
 }

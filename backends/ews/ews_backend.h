@@ -67,7 +67,7 @@ struct ews {
     char *roles[16];
     unsigned sync_page; /* smaller after a timeout */
     struct ews_watch *watch;
-    struct trace *trace; /* NULL: nobody looks on */
+    struct trace *trace, *login_trace; /* NULL: nobody looks on */
 };
 
 static inline bool ews_is_15(const struct ews *e)

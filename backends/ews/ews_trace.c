@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOAP for `exbridge trace`: which values of EWS may be read by anybody. */
+#include "backends/common/login.h"
 #include "backends/common/trace.h"
 #include "backends/ews/ews_backend.h"
 #include "bridge/base/mem.h"
@@ -224,10 +225,11 @@ static void end(void *reader)
     mem_free(r);
 }
 
-const struct trace_format ews_trace_format = {.begin = begin, .feed = feed, .end = end};
+const struct trace_format ews_trace_format = {.label = "", .begin = begin, .feed = feed, .end = end};
 
 void ews_trace(struct backend *b, const struct backend_trace *to)
 {
     struct ews *e = (struct ews *)b;
     trace_replace(&e->trace, e->http, &ews_trace_format, to);
+    login_trace(e->config.login, &e->login_trace, to);
 }

@@ -5,9 +5,13 @@
 #include "bridge/cli/cli.h"
 #include "bridge/cli/config_accounts.h"
 
-/* Show the person where to sign in, and wait until it is done: with a browser (`browser`: open it, too), or with a
- * device code. `tokens` gets what login_store() takes; wipe it. */
-bool cli_sign_in(struct config *config, const struct config_login *l, bool device, bool browser, struct buf *tokens,
+struct cli_sign_in {
+    bool device;  /* by code */
+    bool browser; /* open one, too */
+    bool trace;   /* show what goes to the login server and comes from it, without secrets */
+};
+/* Show the person where to sign in, and wait until it is done. `tokens` gets what login_store() takes; wipe it. */
+bool cli_sign_in(struct config *config, const struct config_login *l, const struct cli_sign_in *how, struct buf *tokens,
                  struct err *err);
 /* Into the secret store, when no daemon is running (ERR_EXISTS: there is one; it must do it). */
 bool cli_store_secret(struct config *config, const struct config_login *l, struct str secret, struct err *err);

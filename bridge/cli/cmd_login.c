@@ -7,6 +7,7 @@
 
 #include "backends/common/oauth_signin.h"
 #include "bridge/base/mem.h"
+#include "bridge/base/text.h"
 #include "bridge/base/time.h"
 #include "bridge/cli/cli_login.h"
 #include "bridge/cli/commands.h"
@@ -115,24 +116,36 @@ static void say_farewell(struct loop *loop)
     timer_free(&timer);
 }
 
-bool cli_sign_in(struct config *config, const struct config_login *l, bool device, bool browser, struct buf *tokens,
+static void on_trace(void *ud, struct str line)
+{
+    struct buf clean = BUF_INIT(0);
+    (void)ud;
+    text_add_printable(&clean, line);
+    buf_byte(&clean, '\n');
+    fwrite(clean.p, 1, clean.n, stderr);
+    buf_done(&clean);
+}
+
+bool cli_sign_in(struct config *config, const struct config_login *l, const struct cli_sign_in *how, struct buf *tokens,
                  struct err *err)
 {
-    struct signing_in s = {.loop = loop_new(), .open_browser = browser, .tokens = tokens};
+    static const struct backend_trace trace = {.line = on_trace};
+    struct signing_in s = {.loop = loop_new(), .open_browser = how->browser, .tokens = tokens};
     struct oauth_config oauth = config_oauth(config, l);
     struct http_client_opts http = config_oauth_http(config, l);
     buf_init(&s.line, LINE_MAX_BYTES);
     s.signin = oauth_signin_new(s.loop, &(struct oauth_signin_opts){.config = &oauth,
                                                                     .http = &http,
-                                                                    .device = device,
+                                                                    .device = how->device,
+                                                                    .trace = how->trace ? &trace : NULL,
                                                                     .on_prompt = on_prompt,
                                                                     .on_done = on_signed_in,
                                                                     .ud = &s});
-    if (!device)
+    if (!how->device)
         s.input = loop_fd_new(s.loop, STDIN_FILENO, on_input, &s);
     while (!s.over)
         loop_turn(s.loop);
-    if (!device)
+    if (!how->device)
         say_farewell(s.loop);
     loop_fd_free(&s.input);
     child_free(&s.browser);
@@ -283,7 +296,9 @@ static int login_tokens(struct cli *c, const struct config_login *l)
 {
     struct buf tokens = BUF_INIT(0);
     struct err err;
-    if (!cli_sign_in(c->config, l, cli_flag(c, "--device"), !cli_flag(c, "--no-browser"), &tokens, &err)) {
+    const struct cli_sign_in how = {
+        .device = cli_flag(c, "--device"), .browser = !cli_flag(c, "--no-browser"), .trace = cli_flag(c, "--trace")};
+    if (!cli_sign_in(c->config, l, &how, &tokens, &err)) {
         buf_wipe(&tokens);
         return cli_fail(&err);
     }
@@ -345,7 +360,7 @@ static int login(struct cli *c)
         return c->config ? EX_NOINPUT : EX_CONFIG;
     const char *place = place_of(l);
     bool oauth = l->auth == AUTH_OAUTH;
-    if (!oauth && (cli_flag(c, "--device") || cli_flag(c, "--no-browser")))
+    if (!oauth && (cli_flag(c, "--device") || cli_flag(c, "--no-browser") || cli_flag(c, "--trace")))
         return cli_usage(c, "\"%s\" does not sign in with a browser or code: its auth is not oauth", l->name);
     if ((oauth || place) && cli_flag(c, "--password"))
         return cli_usage(c, "\"%s\" has no password of its own: %s", l->name, oauth ? "its auth is oauth" : place);
@@ -357,6 +372,7 @@ static int login(struct cli *c)
 static const struct cli_flag flags[] = {
     {"--device", NULL, "auth = oauth: enter a code in a browser on any machine"},
     {"--no-browser", NULL, "auth = oauth: print the address, open no browser"},
+    {"--trace", NULL, "auth = oauth: show what goes to the login server and comes from it, without secrets"},
     {"--password", NULL, "auth = basic, ntlm: ask for it (the default there)"},
     {0},
 };

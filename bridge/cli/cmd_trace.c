@@ -82,7 +82,8 @@ const struct cli_command cli_trace = {
     .args = "[ACCOUNT]",
     .help = "Shows the requests of the running exbridge and the answers of the server, EWS as XML and\n"
             "ActiveSync decoded into text, until ^C. Each line begins with the number of the request:\n"
-            "> goes to the server, < comes from it, = is the end, with time and sizes.\n"
+            "> goes to the server, < comes from it, = is the end, with time and sizes. Requests to a\n"
+            "login server (auth = oauth) have numbers of their own: #login-1.\n"
             "\n"
             "Passwords, tokens, addresses, names, subjects and the text of messages are not shown, only\n"
             "how long they are: what is printed can be sent to somebody who looks for a fault. Names of\n"

@@ -96,14 +96,15 @@ bool setup_trial_login(struct setup *s, struct err *err)
 
 bool setup_trial_sign_in(struct setup *s, struct err *err)
 {
-    struct cli *c = s->cli;
+    const struct cli_sign_in how = {.device = cli_flag(s->cli, "--device"),
+                                    .browser = !cli_flag(s->cli, "--no-browser")};
     struct config *trial;
     const struct config_account *a = setup_trial_config(s, &trial, err);
     buf_wipe(&s->secret);
     if (!a)
         return false;
     setup_say("Sign in as %s.", s->v.email);
-    bool ok = cli_sign_in(trial, a->login, cli_flag(c, "--device"), !cli_flag(c, "--no-browser"), &s->secret, err);
+    bool ok = cli_sign_in(trial, a->login, &how, &s->secret, err);
     config_free(&trial);
     return ok && setup_trial_login(s, err);
 }

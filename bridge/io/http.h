@@ -64,8 +64,13 @@ enum http_sight {
     HTTP_ANSWERED_BODY, /* the next piece, decompressed */
     HTTP_ENDED          /* bytes: why there is no answer; empty: there is, or nobody wants it any more */
 };
-typedef void http_look_fn(void *ud, uint64_t request, enum http_sight sight, struct str bytes);
-void http_client_look(struct http_client *c, http_look_fn *fn, void *ud); /* fn NULL: no longer */
+struct http_looker { /* the caller's, until http_look_away(), which comes before the client's end */
+    struct list link;
+    void (*fn)(void *ud, uint64_t request, enum http_sight sight, struct str bytes);
+    void *ud;
+};
+void http_look_on(struct http_client *c, struct http_looker *l); /* any number of them */
+void http_look_away(struct http_looker *l);
 
 struct http_header {
     const char *name;

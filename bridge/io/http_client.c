@@ -209,6 +209,7 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
     curl_share_setopt(c->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     list_init(&c->pools);
     list_init(&c->dead);
+    list_init(&c->lookers);
     deferred_init(&c->tidy, on_tidy, c);
     c->pool = pool_new(c);
     return c;

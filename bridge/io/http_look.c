@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/io/http_private.h"
 
-void http_client_look(struct http_client *c, http_look_fn *fn, void *ud)
+void http_look_on(struct http_client *c, struct http_looker *l)
 {
-    c->look = fn;
-    c->look_ud = ud;
+    list_append(&c->lookers, &l->link);
+}
+
+void http_look_away(struct http_looker *l)
+{
+    list_remove(&l->link);
 }
 
 void http_look(const struct http_request *r, enum http_sight sight, struct str bytes)
 {
-    if (r->client->look)
-        r->client->look(r->client->look_ud, r->number, sight, bytes);
+    LIST_EACH (&r->client->lookers, link) {
+        struct http_looker *l = LIST_ITEM(link, struct http_looker, link);
+        l->fn(l->ud, r->number, sight, bytes);
+    }
 }
 
 /* What is answered comes by other ways: here it would still be compressed. */
@@ -28,7 +34,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *p, size_t n, void *ud)
 void http_look_begin(struct http_request *r)
 {
     r->number = ++r->client->request_count;
-    if (!r->client->look && r->auth != HTTP_AUTH_NEGOTIATE)
+    if (list_empty(&r->client->lookers) && r->auth != HTTP_AUTH_NEGOTIATE)
         return;
     curl_easy_setopt(r->easy, CURLOPT_DEBUGFUNCTION, on_debug);
     curl_easy_setopt(r->easy, CURLOPT_DEBUGDATA, r);

@@ -37,8 +37,7 @@ struct http_client {
     unsigned busy;        /* > 0: inside libcurl or a callback of ours; nothing may be freed */
     bool closing;
     uint64_t request_count;
-    http_look_fn *look; /* NULL: nobody looks on */
-    void *look_ud;
+    struct list lookers;
 };
 
 struct http_request {

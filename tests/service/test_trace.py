@@ -3,48 +3,18 @@
 import base64
 import re
 import signal
-import subprocess
 
 import bridge as rig
 import pytest
 from bridge import LOCAL_PASSWORD, PASSWORD, USER, Account, poll
 from test_program import call
 from test_status import online, status, told
+from tracing import Trace
 
 CANARIES = [PASSWORD, LOCAL_PASSWORD, base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode(),
             "canary-subject-5a1d", "canary-text-90b3", "canary-sender-11e2", "canary-folder-e7a0", USER, "work@bridge.test"]
 MAIL = (b"From: canary-sender-11e2@example.com\r\nTo: work@bridge.test\r\nSubject: canary-subject-5a1d\r\n"
         b"Message-ID: <canary-sender-11e2@example.com>\r\n\r\n" + 2000 * b"canary-text-90b3, more than a page brings\r\n")
-
-
-class Trace:
-    """A trace that runs; its output goes to a file, so that nobody has to read along."""
-
-    def __init__(self, bridge, *words):
-        self.path = bridge.directory + "/trace"
-        self.out, self.err = open(self.path, "wb"), open(self.path + ".err", "wb")
-        self.process = subprocess.Popen([rig.program(), "trace", *words, "-c", bridge.config_path],
-                                        stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
-        poll(20, lambda: b"^C ends it" in self.complaint(), lambda: self.complaint())
-
-    def complaint(self):
-        with open(self.path + ".err", "rb") as file:
-            return file.read()
-
-    def text(self):
-        with open(self.path, "rb") as file:
-            return file.read().decode()
-
-    def wait(self, pattern):
-        return poll(30, lambda: re.search(pattern, self.text(), re.M), lambda: f"{pattern} did not come:\n{self.text()[-6000:]}")
-
-    def end(self, number=signal.SIGINT):
-        if number:
-            self.process.send_signal(number)
-        code = self.process.wait(20)
-        self.out.close()
-        self.err.close()
-        return code
 
 
 @pytest.fixture(scope="module")

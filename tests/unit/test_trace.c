@@ -4,10 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
+#include "backends/common/oauth_trace.h"
 #include "backends/common/trace_private.h"
 #include "backends/eas/eas_backend.h"
 #include "backends/ews/ews_backend.h"
@@ -38,7 +40,9 @@ static void see(const struct trace_format *format, const struct piece *list, siz
     }
     trace_see(t, 7, HTTP_ENDED, STR_NULL);
     trace_free(&t);
-    out->n = str_find(buf_view(out), STR("#7 = "));
+    char last[32];
+    snprintf(last, sizeof(last), "#%s7 = ", format->label);
+    out->n = str_find(buf_view(out), str_from(last));
 }
 
 static void check(const struct trace_format *format, const struct piece *list, const char *wanted)
@@ -204,13 +208,111 @@ static void test_bounds(void **state)
     buf_done(&out);
 }
 
+/* Login servers: forms and JSON; what is secret is as long as it is, and no more is told. */
+static void test_login_servers(void **state)
+{
+    static const struct {
+        const char *type, *body, *wanted;
+    } rows[] = {
+        {"application/x-www-form-urlencoded",
+         "client_id=5fd1&scope=https%3A%2F%2Foutlook.office365.com%2FEWS.AccessAsUser.All%20openid&grant_type="
+         "authorization_code&code=0.AX-secret&redirect_uri=http%3A%2F%2Flocalhost%3A1234&code_verifier=verified&x&y=%"
+         "zz",
+         "<client_id>5fd1</client_id>\n"
+         "<scope>https://outlook.office365.com/EWS.AccessAsUser.All openid</scope>\n"
+         "<grant_type>authorization_code</grant_type>\n"
+         "<code>[11 bytes]</code>\n"
+         "<redirect_uri>http://localhost:1234</redirect_uri>\n"
+         "<code_verifier>[8 bytes]</code_verifier>\n"
+         "<...>[1 bytes]</...>\n"
+         "<y>[3 bytes]</y>\n"},
+        {"application/x-www-form-urlencoded",
+         "grant_type=refresh_token&refresh_token=0.AX&login_hint=alice%40example.com",
+         "<grant_type>refresh_token</grant_type>\n"
+         "<refresh_token>[4 bytes]</refresh_token>\n"
+         "<login_hint>[17 bytes]</login_hint>\n"},
+        {"application/json; charset=utf-8",
+         "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"access_token\":\"at.1\",\"refresh_token\":\"rt.22\","
+         "\"id_token\":\"a.b.c\",\"foci\":\"1\",\"nested\":{\"access_token\":\"deep\"}}",
+         "<token_type>Bearer</token_type>\n"
+         "<expires_in>3599</expires_in>\n"
+         "<access_token>[4 bytes]</access_token>\n"
+         "<refresh_token>[5 bytes]</refresh_token>\n"
+         "<id_token>[5 bytes]</id_token>\n"
+         "<foci>[1 bytes]</foci>\n"
+         "<nested>[23 bytes]</nested>\n"},
+        {"application/json",
+         "{\"error\":\"invalid_grant\",\"error_description\":\"AADSTS50034: The user account alice does not exist\","
+         "\"error_codes\":[50034],\"suberror\":null}",
+         "<error>invalid_grant</error>\n"
+         "<error_description>[50 bytes]</error_description>\n"
+         "<error_codes>[50034]</error_codes>\n"
+         "<suberror>null</suberror>\n"},
+        {"application/json",
+         "{\"device_code\":\"dc-1\",\"user_code\":\"ABCD\",\"verification_uri\":\"https://microsoft.com/devicelogin\","
+         "\"interval\":5,\"message\":\"enter ABCD\"}",
+         "<device_code>[4 bytes]</device_code>\n"
+         "<user_code>[4 bytes]</user_code>\n"
+         "<verification_uri>https://microsoft.com/devicelogin</verification_uri>\n"
+         "<interval>5</interval>\n"
+         "<message>[10 bytes]</message>\n"},
+        {"application/json", "{\"access_token\":\"at.1", "[21 bytes that are no JSON]\n"},
+        {"text/html", "<p>secret</p>", "[13 bytes of text/html]\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct buf head = BUF_INIT(0), wanted = BUF_INIT(0);
+        buf_printf(&head, "POST /common/oauth2/v2.0/token HTTP/1.1\r\nContent-Type: %s\r\n\r\n", rows[i].type);
+        buf_printf(&wanted, "#login-7 > POST /common/oauth2/v2.0/token HTTP/1.1\n#login-7 > Content-Type: %s\n",
+                   rows[i].type);
+        struct str rest = str_from(rows[i].wanted), line;
+        while (str_cut(&rest, '\n', &line) && line.n)
+            buf_printf(&wanted, "#login-7 > %.*s\n", STR_ARG(line));
+        const struct piece list[] = {
+            {HTTP_ASKED_HEAD, buf_z(&head)}, {HTTP_ASKED_BODY, rows[i].body}, {HTTP_ENDED, NULL}};
+        check(&oauth_trace_format, list, buf_z(&wanted));
+        buf_done(&head);
+        buf_done(&wanted);
+    }
+}
+
+/* The two steps of the browser. */
+static void test_browser_steps(void **state)
+{
+    struct buf out = BUF_INIT(0);
+    struct oauth_redirect r = {0};
+    struct oauth_config config = {.host = "login.microsoftonline.com",
+                                  .tenant = "corp.example",
+                                  .client_id = "5fd1",
+                                  .scope = "openid",
+                                  .user = "alice@example.com"};
+    struct oauth_pkce pkce = {.verifier = "verifier", .challenge = "challenge"};
+    struct buf url = BUF_INIT(0);
+    (void)state;
+    oauth_add_authorize_url(&url, &config, "http://localhost:1", "the-state", &pkce);
+    struct trace *t = trace_new(NULL, &oauth_trace_format, &(struct backend_trace){.line = on_line, .ud = &out});
+    oauth_trace_authorize(t, buf_z(&url));
+    buf_lit(&r.code, "the code");
+    buf_lit(&r.state, "the-state");
+    oauth_trace_redirect(t, &r);
+    trace_free(&t);
+    const char *wanted =
+        "#login-0 > GET https://login.microsoftonline.com/corp.example/oauth2/v2.0/authorize?client_id=5fd1&"
+        "response_type=code&redirect_uri=http%3A%2F%2Flocalhost%3A1&response_mode=query&scope=openid&state=[9 bytes]&"
+        "code_challenge=[9 bytes]&code_challenge_method=S256&login_hint=[19 bytes] HTTP/1.1\n"
+        "#login-0 < GET /?code=[10 bytes]&state=[9 bytes] HTTP/1.1\n";
+    if (!str_starts(buf_view(&out), str_from(wanted)))
+        assert_string_equal(buf_z(&out), wanted);
+    oauth_redirect_done(&r);
+    buf_done(&url);
+    buf_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_heads),
-        cmocka_unit_test(test_ews),
-        cmocka_unit_test(test_eas),
-        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_heads),  cmocka_unit_test(test_ews),           cmocka_unit_test(test_eas),
+        cmocka_unit_test(test_bounds), cmocka_unit_test(test_login_servers), cmocka_unit_test(test_browser_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
