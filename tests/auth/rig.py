@@ -13,7 +13,6 @@ import subprocess
 
 import bridge as clients
 import browser
-import canary
 from bridge import LOCAL_PASSWORD, PASSWORD, USER, poll  # noqa: F401 (for the tests)
 from standin import Standin
 
@@ -39,7 +38,7 @@ def oauth_account(name, exchange, backend="ews", user=USER, **keys):
 class Bridge(clients.Bridge):
     def __init__(self, directory, accounts, *, logins=None, server=None, **kwargs):
         self.logins, self.server = logins or {}, server or {}
-        super().__init__(directory, accounts, **kwargs)
+        super().__init__(directory, accounts, content=[TEXT], **kwargs)
 
     def write_config(self):
         open(self.log_path, "ab").close()  # of a bridge that is never started
@@ -78,11 +77,7 @@ class Bridge(clients.Bridge):
 
     def said(self, text, args):
         assert not [r for r in clients.REPORTS if r in text], text
-        canary.Flock(*self.canaries).check_text(text, f"the output of {args}")
-
-    def check_canaries(self, more=()):
-        super().check_canaries(more)
-        canary.Flock(*self.canaries, TEXT).check_files(self.log_path, self.state)
+        self.flock().check_text(text, f"the output of {args}")
 
 
 class Command:
@@ -195,6 +190,10 @@ class Stage:
                 found = [v for v in server.violations() if not any(e in v["what"] for e in self.expected)] if server.process else []
                 if found:
                     problems.append(AssertionError(f"no strict server would accept: {found[:5]}"))
+                for bridge in self.bridges:
+                    bridge.flock().check_requests(server)
+            except AssertionError as e:
+                problems.append(e)
             finally:
                 server.stop()
         if problems:

@@ -68,6 +68,8 @@ class Dav:
                 self.connection.request(method, path, body, headers)
                 response = self.connection.getresponse()
                 answer = Answer(response, response.read())
+                self.bridge.heard(str(response.headers))
+                self.bridge.heard(answer.body)
                 if response.will_close:
                     self.close()
                 return answer

@@ -7,7 +7,8 @@
         bridge.kill(); bridge.start()
 
 $EXBRIDGE names the binary; else out/asan/exbridge or build/exbridge. When a Bridge ends, it must have ended by itself with
-status 0 (so no leak), without a sanitizer report, and no canary may stand in its log, its state or its directory names.
+status 0 (so no leak), without a sanitizer report, and no canary may stand where canary.py looks: log, state, cache, status,
+command lines and environments; and never in what mail programs are told.
 """
 import base64
 import os
@@ -89,7 +90,8 @@ class Account:
 
 
 class Bridge:
-    def __init__(self, directory, accounts, *, tls=True, limits=None, start=True, log_level="debug", canaries=(), command=(), dav=False):
+    def __init__(self, directory, accounts, *, tls=True, limits=None, start=True, log_level="debug", canaries=(), content=(),
+                 command=(), dav=False):
         self.directory = str(directory)
         self.accounts = list(accounts)
         self.command = list(command)
@@ -98,6 +100,8 @@ class Bridge:
         self.config_path = os.path.join(self.directory, "exbridge.conf")
         self.ca_file = os.path.join(self.directory, "ca.pem")  # published beside the configuration
         self.tls, self.limits, self.log_level = tls, dict(limits or {}), log_level
+        self.control_path = os.path.join(self.state, "control.sock")
+        self.content, self.listening, self.ear = list(content), None, None  # content: texts of messages
         self.canaries = [*canaries, LOCAL_PASSWORD, PASSWORD]
         for account in self.accounts:
             pair = f"{account.keys['user']}:{account.password}".encode()
@@ -212,9 +216,13 @@ class Bridge:
             code, self.process = self.process.returncode, None
             raise AssertionError(f"the bridge had ended, status {code}\n{self.tail(200)}")
         try:
-            self.stop()
+            if self.process:
+                self.flock().check_running(self.process.pid, self.control_path)
         finally:
-            self.check_reports()
+            try:
+                self.stop()
+            finally:
+                self.check_reports()
         self.check_canaries()
 
     def check_reports(self):
@@ -222,12 +230,17 @@ class Bridge:
         for report in REPORTS:
             assert report not in text, text[max(0, text.index(report) - 500):][:8000]
 
-    def check_canaries(self, more=()):
-        """No secret in the log, and neither secret nor content in the state."""
-        flock = canary.Flock(*self.canaries, *more)
-        flock.check_files(self.log_path, self.state)
-        for _, folders, _ in os.walk(self.state):
-            flock.check_text("\n".join(folders), "the name of a folder")
+    def flock(self):
+        return canary.Flock(*self.canaries, content=self.content)
+
+    def check_canaries(self):
+        self.flock().check_places(logs=[self.log_path], state=[self.state], cache=[self.cache])
+
+    def heard(self, line, where="an answer"):
+        """What a mail program was told, messages aside."""
+        if self.listening != self.canaries:
+            self.listening, self.ear = list(self.canaries), self.flock()
+        self.ear.check_text(line, where, content=False)
 
     # ---- looking at it ----
 
@@ -322,6 +335,11 @@ class Imap(imaptest.Client):
             pieces += [b"\r\n", bytes(self.buffer[self.at : self.at + n])]
             self.at += n
             pieces.append(self.raw_line())
+
+    def finish(self, tag):
+        status, untagged = super().finish(tag)
+        self.bridge.heard("\n".join([status, *(str(x[:500]) for x in untagged if not re.match(rb"\* \d+ FETCH", x))]))
+        return status, untagged
 
     def closed(self):
         out = b""

@@ -38,6 +38,10 @@ class Stage:
                 found = [v for v in server.violations() if v["what"] not in self.expected] if server.process else []
                 if found:
                     problems.append(AssertionError(f"no strict server would accept: {found[:5]}"))
+                for bridge in self.bridges:
+                    bridge.flock().check_requests(server)
+            except AssertionError as e:
+                problems.append(e)
             finally:
                 server.stop()
         if problems:

@@ -9,14 +9,17 @@ import subprocess
 import time
 
 import bridge as rig
+import canary
 import pytest
 from bridge import LOCAL_PASSWORD, PASSWORD, Account, poll
 
 
 def call(*args, **kwargs):
-    return subprocess.run(
+    done = subprocess.run(
         [rig.program(), *args], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, **kwargs
     )
+    canary.Flock(PASSWORD, LOCAL_PASSWORD).check_text(done.stdout + done.stderr, f"the output of {args}")
+    return done
 
 
 def account(stage, name="work", **keys):

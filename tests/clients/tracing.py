@@ -40,4 +40,5 @@ class Trace:
         code = self.process.wait(20)
         self.out.close()
         self.err.close()
+        self.bridge.flock().check_files(self.path, self.path + ".err")
         return code

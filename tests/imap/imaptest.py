@@ -8,8 +8,11 @@ import subprocess
 import time
 import urllib.parse
 
+import canary
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEADLINE = 20.0
+PASSWORD = "secret"  # imap_testserver.c
 
 
 def program():
@@ -89,7 +92,7 @@ class Server:
 
     def login(self, **kwargs):
         c = self.connect(**kwargs)
-        c.ok("LOGIN work secret")
+        c.ok("LOGIN work " + PASSWORD)
         return c
 
     def wait(self, what, deadline=DEADLINE):
@@ -108,6 +111,7 @@ class Server:
         assert "left 0" in last, last
         text = self.stderr()
         assert "AddressSanitizer" not in text and "runtime error" not in text, text[-6000:]
+        canary.Flock(PASSWORD).check_text(text, "the log")
 
     def kill(self):
         self.process.kill()

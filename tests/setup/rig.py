@@ -32,7 +32,7 @@ from bridge import free_port, poll, program  # noqa: E402,F401
 from standin import Standin  # noqa: E402
 
 USER, PASSWORD, EMAIL = "alice", "canary-Exchange-9f31", "alice@corp.test"
-FLOCK = canary.Flock(PASSWORD)
+FLOCK = canary.Flock(PASSWORD, "canary-wrong", "canary-local")  # and what begins so
 BUILD = os.environ.get("EXBRIDGE_BUILD") or os.path.join(ROOT, "out", "asan")
 
 
@@ -160,12 +160,17 @@ class World:
     def finish(self):
         problems = []
         for server in self.servers:
-            if isinstance(server, Standin) and server.process:
-                problems += [v for v in server.violations() if v["what"] not in self.expected]
-            server.stop()
+            try:
+                if isinstance(server, Standin) and server.process:
+                    problems += [v for v in server.violations() if v["what"] not in self.expected]
+                    FLOCK.check_requests(server)
+            except AssertionError as e:
+                problems.append(e)
+            finally:
+                server.stop()
         if self.dns_server:
             self.dns_server.stop()
-        assert not problems, f"no strict server would accept: {problems[:5]}"
+        assert not problems, f"no strict server would accept, or nobody may see: {problems[:5]}"
 
 
 def credentials(server, since=0):
@@ -182,9 +187,14 @@ class Home:
         os.makedirs(self.directory, mode=0o700, exist_ok=True)
         self.config = os.path.join(self.directory, ".config", "exbridge", "exbridge.conf")
         self.state = os.path.join(self.directory, ".local", "state", "exbridge")
+        self.cache = os.path.join(self.directory, ".cache", "exbridge")
+        self.tools = os.path.join(world.directory, f"tools-{name}")
+        self.log_path = os.path.join(self.directory, "log")
         self.daemon = None
+        self.desktop = {}  # environment of a desktop's programs
 
     def environment(self, **more):
+        more = {**self.desktop, **more}
         env = self.world.environment(HOME=self.directory, **more)
         for name in list(env):
             if name.startswith("XDG_") or name in ("DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "NOTIFY_SOCKET"):
@@ -192,6 +202,7 @@ class Home:
         env["XDG_RUNTIME_DIR"] = os.path.join(self.directory, "run")
         os.makedirs(env["XDG_RUNTIME_DIR"], mode=0o700, exist_ok=True)
         env["KRB5CCNAME"] = "FILE:/nonexistent"
+        env["PATH"] = canary.watched_tools(self.tools) + ":" + os.environ["PATH"]
         env.update(more)
         return env
 
@@ -212,24 +223,28 @@ class Home:
 
     def start(self):
         """exbridge run, until it is ready."""
-        self.log_path = os.path.join(self.directory, "log")
         with open(self.log_path, "ab") as log:
+            self.log_from = log.tell()
             self.daemon = subprocess.Popen([program(), "run"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment())
         poll(60, lambda: "ready: " in self.log() or self.daemon.poll() is not None, self.log)
         assert self.daemon.poll() is None, self.log()
 
     def log(self):
+        """Since the last start."""
         with open(self.log_path, errors="replace") as file:
+            file.seek(self.log_from)
             return file.read()
 
     def stop(self):
         if self.daemon:
-            self.daemon.terminate()
-            code = self.daemon.wait(60)
-            self.daemon = None
+            try:
+                FLOCK.check_running(self.daemon.pid, os.path.join(self.directory, "run", "exbridge", "control.sock"))
+            finally:
+                self.daemon.terminate()
+                code = self.daemon.wait(60)
+                self.daemon = None
             assert code == 0, self.log()[-4000:]
-            FLOCK.check_files(self.log_path)
-        FLOCK.check_files(os.path.dirname(self.config), self.state)
+        FLOCK.check_places(logs=[self.log_path, self.tools], state=[self.state], cache=[self.cache], config=[os.path.dirname(self.config)])
 
     def port(self, name):
         return int(re.search(rf"^{name}\s*=\s*(\d+)", self.text(), re.M).group(1))

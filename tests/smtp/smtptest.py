@@ -58,6 +58,7 @@ class Smtp:
                 raise ConnectionError(f"closed; {self.buffer!r}")
             self.buffer += data
         line, self.buffer = self.buffer.split(b"\r\n", 1)
+        self.bridge.heard(line)
         return line.decode()
 
     def answer(self):
