@@ -320,6 +320,7 @@ struct login *login_new(struct loop *loop, const struct login_opts *opts)
     l->auth = opts->auth;
     l->source = opts->source;
     l->command_or_file = mem_strdup(opts->command_or_file);
+    l->command_ms = opts->command_ms ? opts->command_ms : (uint64_t)LOGIN_COMMAND_S * 1000;
     l->record = mem_strdup(opts->record);
     l->vault = opts->vault;
     l->max_requests = opts->max_requests;

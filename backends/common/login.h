@@ -85,6 +85,7 @@ struct login_opts {   /* copied */
     enum http_auth auth;
     enum login_source source;
     const char *command_or_file;
+    unsigned command_ms;                /* how long the command may take; 0 = LOGIN_COMMAND_S */
     unsigned max_requests;              /* at once, over all accounts; 0 = no limit */
     struct login_vault vault;           /* LOGIN_STORED, LOGIN_OAUTH */
     const char *record;                 /* there */

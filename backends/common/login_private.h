@@ -27,6 +27,7 @@ struct login_oauth {
 struct login {
     struct loop *loop;
     char *name, *user, *command_or_file, *record;
+    uint64_t command_ms;
     enum http_auth auth;
     enum login_source source;
     struct login_vault vault;

@@ -139,8 +139,8 @@ static enum login_fetched begin(struct login *l)
         read_file(l);
         return l->secret ? LOGIN_HERE : LOGIN_MISSING;
     case LOGIN_COMMAND:
-        l->child = child_run(l->loop, l->command_or_file, STR_NULL, LOGIN_SECRET_MAX, (uint64_t)LOGIN_COMMAND_S * 1000,
-                             on_command_done, l);
+        l->child =
+            child_run(l->loop, l->command_or_file, STR_NULL, LOGIN_SECRET_MAX, l->command_ms, on_command_done, l);
         return LOGIN_COMING;
     case LOGIN_STORED:
         return read_vault(l);

@@ -8,8 +8,8 @@
 #include "bridge/base/mem.h"
 #include "bridge/io/loop_private.h"
 
-#define GRACE_MS 2000 /* between the shell's end and that of its output: a daemon it started may keep the pipe open */
-
+#define GRACE_MS    2000 /* between the shell's end and that of its output: a daemon it started may keep the pipe open */
+#define TERM_MS     1000  /* between SIGTERM and SIGKILL: to put away what lies about, or to give a terminal back */
 #define CHATTER_MAX 65536 /* bytes of output that nobody reads */
 
 struct child {
@@ -25,11 +25,12 @@ struct child {
     struct err err;
     unsigned handles; /* not yet closed */
     bool running, exited, in_open, out_open, telling;
+    bool ending, killed; /* SIGTERM, SIGKILL were sent */
 };
 
 static void release(struct child *c)
 {
-    if (c->handles || c->telling)
+    if (c->handles || c->telling || c->fn)
         return;
     loop_defer_cancel(&c->deferred);
     buf_wipe(&c->input);
@@ -74,17 +75,29 @@ static void tell(struct child *c)
     release(c);
 }
 
+/* The shell and all that it started and that did not take a session of its own: it leads a group (UV_PROCESS_DETACHED),
+ * which may outlive it. False: nobody is left. */
+static bool signal_group(struct child *c, int signum)
+{
+    return kill(-c->process.pid, signum) == 0;
+}
+
 static void kill_group(struct child *c)
 {
-    if (c->running)
-        kill(-c->process.pid, SIGKILL); /* it leads a group of its own (UV_PROCESS_DETACHED) */
+    if (c->running || (c->ending && !c->killed))
+        signal_group(c, SIGKILL);
+    c->killed = true;
 }
 
 static void fail(struct child *c, enum err_code code, const char *text)
 {
     if (c->err.code == ERR_NONE)
         err_set(&c->err, code, "%s", text);
-    kill_group(c);
+    if (!c->running || c->ending)
+        return;
+    c->ending = true;
+    signal_group(c, SIGTERM);
+    timer_start(c->timer, TERM_MS);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
@@ -109,18 +122,19 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n >= 0 || n == UV_ENOBUFS)
         fail(c, ERR_TOO_BIG, "the command's output is too long");
     close_pipe(&c->out, &c->out_open);
-    if (c->exited)
+    if (c->exited && !c->ending)
         tell(c);
 }
 
-static void on_grace_over(void *ud)
+static void on_time(void *ud)
 {
     struct child *c = ud;
-    if (c->exited) {
+    if (c->ending)
+        kill_group(c);
+    else if (!c->exited)
+        fail(c, ERR_OFFLINE, "the command took too long and was killed");
+    if (c->exited)
         tell(c);
-        return;
-    }
-    fail(c, ERR_OFFLINE, "the command took too long and was killed");
 }
 
 static void on_exit_status(uv_process_t *process, int64_t status, int signum)
@@ -139,6 +153,8 @@ static void on_exit_status(uv_process_t *process, int64_t status, int signum)
     uv_close((uv_handle_t *)process, child_on_closed);
     if (!c->fn)
         return;
+    if (c->ending && !c->killed && signal_group(c, 0))
+        return; /* the shell obeyed, not all of its children did yet: on_time() */
     if (!c->out_open || c->err.code != ERR_NONE)
         tell(c);
     else
@@ -199,7 +215,7 @@ struct child *child_run(struct loop *loop, const char *command, struct str input
     c->ud = ud;
     c->output.limit = limit + 1;
     deferred_init(&c->deferred, on_start_failed, c);
-    c->timer = timer_new(loop, on_grace_over, c);
+    c->timer = timer_new(loop, on_time, c);
     uv_pipe_init(&loop->uv, &c->out, 0);
     c->out.data = c;
     c->out_open = true;

@@ -60,8 +60,9 @@ void loop_fd_free(struct loop_fd **f);
 /* Run `/bin/sh -c command` in a session of its own, with stdin from /dev/null (or `input`), collect stdout (up to
  * `limit` bytes), stderr goes to ours. fn is called exactly once, never from inside, unless the child is abandoned with
  * child_free() first (which kills it and what it started). The child is gone when fn returns: clear your pointer in fn.
- * Errors: ERR_INVALID (exit status: err->status; not found: 127; killed), ERR_OFFLINE (ran longer than timeout_ms, and
- * was killed), ERR_TOO_BIG. `output` is wiped after fn returns: it may be a password. */
+ * Errors: ERR_INVALID (exit status: err->status; not found: 127; killed), ERR_OFFLINE (ran longer than timeout_ms:
+ * SIGTERM to it and all that it started, a second later SIGKILL to whoever is left), ERR_TOO_BIG (the same). `output`
+ * is wiped after fn returns: it may be a password. */
 struct child;
 typedef void child_cb(void *ud, const struct err *err, struct str output);
 struct child *child_run(struct loop *loop, const char *command, struct str input, size_t limit, uint64_t timeout_ms,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bridge/base/mem.h"
+#include "tests/unit/temp_dir.h"
 #include "tests/unit/test_loop.h"
 
 static int set_up(void **state)
@@ -214,6 +215,48 @@ static void child_leaves_a_daemon(void **state)
     assert_true(time_mono_ms() - from < 5000);
 }
 
+/* What takes too long is asked to end, with all that it has started; who does not listen is killed. */
+static void child_takes_too_long(void **state)
+{
+    static const struct {
+        const char *script;
+        size_t children;
+        bool cleans;
+    } rows[] = {
+        {"sleep 600", 0, false},
+        {"sleep 600 & echo $! >>pids; wait", 1, false},
+        {"(sleep 600 & echo $! >>pids; wait) & echo $! >>pids; wait", 2, false},
+        {"trap 'echo x >cleaned; exit' TERM; sleep 600 & echo $! >>pids; wait", 1, true},
+        {"trap '' TERM; sleep 600 & echo $! >>pids; echo $$ >>pids; while :; do wait; done", 2, false},
+        {"sh -c \"trap '' TERM; sleep 600 & wait\" & echo $! >>pids; wait", 1, false},
+        {"trap '' TERM; sleep 600 & echo $! >>pids; trap - TERM; yes", 1, false}, /* too much output, not too long */
+    };
+    struct loop *loop = *state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *dir = temp_dir_new(), command[600], path[300];
+        struct told t = {.count = 0};
+        int pids[4];
+        size_t n = 0;
+        snprintf(command, sizeof(command), "cd %s; %s", dir, rows[i].script);
+        child_run(loop, command, STR_NULL, 100, 700, on_child, &t);
+        TURN_UNTIL(loop, t.count);
+        bool flood = strstr(rows[i].script, "yes") != NULL;
+        assert_int_equal(t.err.code, flood ? ERR_TOO_BIG : ERR_OFFLINE);
+        snprintf(path, sizeof(path), "%s/pids", dir);
+        FILE *f = fopen(path, "r");
+        while (f && n < 4 && fscanf(f, "%d", &pids[n]) == 1)
+            n++;
+        if (f)
+            fclose(f);
+        assert_int_equal(n, rows[i].children);
+        for (size_t k = 0; k < n; k++)
+            TURN_UNTIL(loop, test_has_ended(pids[k]));
+        snprintf(path, sizeof(path), "%s/cleaned", dir);
+        assert_int_equal(access(path, F_OK) == 0, rows[i].cleans);
+        temp_dir_done(&dir);
+    }
+}
+
 static void child_abandoned(void **state)
 {
     struct loop *loop = *state;
@@ -261,8 +304,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(deferred_in_order), T(deferred_is_fair),      T(timers),          T(signals_and_descriptors),
-        T(children),          T(child_leaves_a_daemon), T(child_abandoned), T(child_freed_from_inside),
+        T(deferred_in_order),     T(deferred_is_fair),     T(timers),          T(signals_and_descriptors), T(children),
+        T(child_leaves_a_daemon), T(child_takes_too_long), T(child_abandoned), T(child_freed_from_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -463,6 +463,41 @@ static void bad_sources(void **state)
     }
 }
 
+/* A command that hangs ends in time, and all who waited for it hear why; the next one who asks begins anew. */
+static void hanging_command(void **state)
+{
+    struct fixture *f = *state;
+    static const enum http_auth auths[] = {HTTP_AUTH_BASIC, HTTP_AUTH_BEARER};
+    static const char *const keys[] = {"password-command", "token-command"};
+    for (size_t i = 0; i < 2; i++) {
+        struct asked a, b;
+        char command[300], wanted[100];
+        write_file(f, "", 0600);
+        snprintf(command, sizeof(command), "sleep 600 & echo $! >%s; wait", f->file);
+        f->login = login_new(f->loop, &(struct login_opts){.name = "work",
+                                                           .user = "alice",
+                                                           .auth = auths[i],
+                                                           .source = LOGIN_COMMAND,
+                                                           .command_or_file = command,
+                                                           .command_ms = 700});
+        ask(f, &a);
+        ask(f, &b);
+        expect(f, &a, ERR_OFFLINE, NULL);
+        expect(f, &b, ERR_OFFLINE, NULL);
+        snprintf(wanted, sizeof(wanted), "work: %s: the command took too long and was killed", keys[i]);
+        assert_string_equal(a.err.text, wanted);
+        assert_string_equal(b.err.text, wanted);
+        login_end(&a.pass);
+        login_end(&b.pass);
+        FILE *file = fopen(f->file, "r");
+        int pid = 0;
+        assert_int_equal(fscanf(file, "%d", &pid), 1);
+        fclose(file);
+        TURN_UNTIL(f->loop, test_has_ended(pid)); /* its child as well */
+        login_free(&f->login);
+    }
+}
+
 /* An expired token is no failed password: the command is asked for a new one, and nothing is counted. */
 static void tokens(void **state)
 {
@@ -487,8 +522,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(single_flight), T(stale_password),   T(stale_proof),      T(silence),  T(stored),      T(proven_then_refused),
-        T(passthrough),   T(slots_and_cancel), T(trial_given_back), T(back_off), T(bad_sources), T(tokens),
+        T(single_flight),       T(stale_password),  T(stale_proof),      T(silence),          T(stored),
+        T(proven_then_refused), T(passthrough),     T(slots_and_cancel), T(trial_given_back), T(back_off),
+        T(bad_sources),         T(hanging_command), T(tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "bridge/base/time.h"
 #include "bridge/io/loop.h"
@@ -44,5 +45,17 @@ static inline void test_tick(void *ud)
         }                                                                                                              \
         timer_free(&tick);                                                                                             \
     } while (0)
+
+/* A process that is gone, or that only waits for whoever inherited it to ask for its status. */
+static inline bool test_has_ended(int pid)
+{
+    char path[64], state = 'Z';
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    FILE *f = fopen(path, "r");
+    bool read = f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1;
+    if (f)
+        fclose(f);
+    return !read || state == 'Z';
+}
 
 #endif
