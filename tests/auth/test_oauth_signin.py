@@ -87,6 +87,71 @@ def test_device_trouble(stage):
     assert result.returncode == 78 and "allow public client flows in its registration (AADSTS7000218)" in result.stderr
 
 
+def test_slow_down(stage):
+    """Who is told to ask less often does so (RFC 8628 3.5); waiting is no error."""
+    server = exchange(stage)
+    bridge = stage.bridge(oauth_account("work", server), start=False)
+    bridge.write_config()
+    server.fault(op="token", where={"grant": "device_code"}, do="status", status=400, body='{"error":"slow_down"}')
+    with bridge.begin("login", "--device") as login:
+        found = login.read_until(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)")
+        poll(60, lambda: len(server.log(op="token")) == 1)
+        browser.submit(browser.get(found.group(1)), user_code=found.group(2), user=USER, password=PASSWORD, do="yes")
+        login.end()
+    polls = [e["t"] for e in server.log(op="token")]
+    assert len(polls) == 2 and polls[1] - polls[0] > 5.5  # a second, and five more
+
+
+def test_client_tenant_and_scope(stage):
+    """Each of them is the file's."""
+    server = exchange(stage)
+    ours = {"oauth-client-id": "5fd1ad20-0000-4000-8000-00000000de71", "oauth-tenant": "standin.example.com",
+            "oauth-scope": "offline_access https://outlook.office365.com/EWS.AccessAsUser.All"}  # fmt: skip
+    account = oauth_account("work", server)
+    account.keys.update(ours)
+    bridge = stage.bridge(account, start=False)
+    bridge.write_config()
+    with bridge.begin("login", "work", "--no-browser") as login:
+        url = authorize_url(login)
+        browser.go_back(browser.sign_in(url, USER, PASSWORD))
+        login.end()
+    asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+    assert (asked["client_id"], asked["scope"]) == (ours["oauth-client-id"], ours["oauth-scope"])
+    assert [e["path"] for e in server.log(op="token")] == ["/standin.example.com/oauth2/v2.0/token"]
+    bridge.start()
+    reads_mail(bridge)
+    server.oauth("expire")
+    server.deliver(subject="later")
+    poll(60, lambda: bridge.login("work").open("INBOX")["exists"] == 5, bridge.tail)
+    assert {e["path"] for e in server.log(op="token")} == {"/standin.example.com/oauth2/v2.0/token"}
+    account.keys["oauth-client-id"] = "5fd1ad20-0000-4000-8000-00000000dead"  # and a wrong one is named
+    bridge.write_config()
+    done = bridge.cli("login", "work", "--device")
+    assert done.returncode == 78 and "oauth-client-id is not known in this organisation" in done.stderr
+
+
+@pytest.mark.parametrize("code, told", [("AADSTS65001", "sign in and agree, or ask an administrator"),
+                                        ("AADSTS50105", "an administrator must assign this user"),
+                                        ("AADSTS53003", "conditional access")])
+def test_what_only_an_administrator_can_do(stage, code, told):
+    """At the sign-in, and when it is withdrawn later."""
+    server = exchange(stage)
+    bridge = stage.bridge(oauth_account("work", server), start=False)
+    bridge.write_config()
+    refusal = '{"error":"invalid_grant","error_description":"%s: x.","suberror":"consent_required"}' % code
+    server.fault(op="token", do="status", status=400, body=refusal)
+    said = sign_in(bridge, "work", code=77)
+    assert told in said and f"({code})" in said
+    sign_in(bridge, "work")
+    bridge.start()
+    reads_mail(bridge)
+    server.fault(op="token", do="status", status=400, body=refusal)
+    server.oauth("expire")
+    server.drop_connections()
+    text = rig.wait_state(bridge, "work", "needs-login")
+    assert told in text and f"({code})" in text and "run: exbridge login work" in text
+
+
 def test_pasted_address(stage):
     """The browser runs on another machine."""
     server = exchange(stage)
@@ -134,6 +199,8 @@ def test_the_port(stage):
             (base + "/?error=access_denied&state=" + "0" * 32, {}, 400),
             (back, {"method": "POST"}, 400),
             (back.replace("localhost", "evil.example.com"), {}, 400),
+            (back, {"headers": {"Host": f"localhost:{parts.port ^ 1}"}}, 400),  # meant for another port
+            (back, {"headers": {"Host": "localhost"}}, 400),
             (back + "&code=two", {}, 400),
             (base + "/?" + "a" * 70000, {}, None),
         ]

@@ -185,6 +185,58 @@ static void refusals(void **state)
     }
 }
 
+/* Each of Entra's numbers that people meet is answered with what they can do. */
+static void hints(void **state)
+{
+    static const struct {
+        const char *number, *way_out;
+    } rows[] = {
+        {"AADSTS50011", "needs the redirect URI http://localhost"},
+        {"AADSTS500113", "needs the redirect URI http://localhost"},
+        {"AADSTS9002327", "mobile and desktop"},
+        {"AADSTS50194", "oauth-tenant must be"},
+        {"AADSTS50020", "see oauth-tenant"},
+        {"AADSTS50034", "see user"},
+        {"AADSTS50105", "an administrator must assign"},
+        {"AADSTS500011", "oauth-scope"},
+        {"AADSTS50053", "wait, or ask an administrator"},
+        {"AADSTS50057", "ask an administrator"},
+        {"AADSTS50199", "sign in with the browser"},
+        {"AADSTS53003", "without"},
+        {"AADSTS530034", "without"},
+        {"AADSTS530036", "sign in without --device"},
+        {"AADSTS53000", "ask an administrator"},
+        {"AADSTS53001", "ask an administrator"},
+        {"AADSTS65001", "sign in and agree, or ask an administrator"},
+        {"AADSTS90094", "an administrator must consent"},
+        {"AADSTS700016", "see oauth-tenant"},
+        {"AADSTS7000218", "allow public client flows"},
+        {"AADSTS90002", "it is a domain of your organisation"},
+        {"AADSTS900023", "oauth-tenant"},
+        {"AADSTS70011", "oauth-scope"},
+        {"AADSTS70043", "a new sign-in"},
+        {"AADSTS50173", "the password has changed"},
+        {"AADSTS700082", "not used for too long"},
+        {"AADSTS50076", "a second factor"},
+        {"AADSTS50079", "a second factor"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char description[200], body[400], number[40];
+        struct oauth_answer a;
+        struct err err;
+        snprintf(description, sizeof(description), "%s: Alice's secrets. Trace ID: 1", rows[i].number);
+        snprintf(number, sizeof(number), " (%s)", rows[i].number);
+        snprintf(body, sizeof(body), "{\"error\":\"invalid_grant\",\"error_description\":\"%s\"}", description);
+        oauth_read_answer(400, str_from(body), 1000, &a);
+        oauth_read_refusal(STR("access_denied"), str_from(description), &err);
+        if (!strstr(a.err.text, rows[i].way_out) || !strstr(a.err.text, number) || strstr(a.err.text, "Alice"))
+            fail_msg("%s: %s", rows[i].number, a.err.text);
+        assert_string_equal(err.text, a.err.text); /* told by the browser or by the token endpoint: the same */
+        oauth_tokens_done(&a.tokens);
+    }
+}
+
 static void device(void **state)
 {
     (void)state;
@@ -285,7 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses),  cmocka_unit_test(pkce),     cmocka_unit_test(tokens),
         cmocka_unit_test(odd_tokens), cmocka_unit_test(refusals), cmocka_unit_test(device),
-        cmocka_unit_test(redirects),  cmocka_unit_test(pasted),
+        cmocka_unit_test(redirects),  cmocka_unit_test(pasted),   cmocka_unit_test(hints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
