@@ -24,19 +24,24 @@
 #define KEY_MAX     4096
 #define NOT_FOUND   127 /* exit status of the shell */
 #define KEYRING_CMD "command -v secret-tool >/dev/null || exit 127; exec secret-tool "
+#define LOOK_CMD    "exec env LC_ALL=C secret-tool search service exbridge id %s 2>/dev/null" /* asks nobody */
+#define LOOK_LINE   "secret = " /* is there when the keyring is unlocked */
 
 struct secrets {
     struct loop *loop;
     char *dir;
     enum secrets_kind kind;
-    unsigned ask_ms;
+    unsigned ask_ms, look_ms;
     void (*on_change)(void *ud);
     void *ud;
 
     bool has_key;
     unsigned char key[CRYPTO_KEY_SIZE];
     struct child *asked; /* secret-tool, under way */
-    struct buf made;     /* a key on its way into the keyring */
+    bool closed;         /* our key is there, and the keyring did not give it when it could ask */
+    struct timer *timer; /* ... until it is looked at again */
+    struct child *look;
+    struct buf made; /* a key on its way into the keyring */
     char id[KEY_TEXT + 1];
     uint64_t failed_ms; /* when the keyring last failed; 0 = it did not */
     struct err why;
@@ -192,6 +197,12 @@ static enum secrets_result read_key_file(struct secrets *s, bool make, struct er
 
 /* --- the keyring --------------------------------------------------------------------------------- */
 
+static void look_later(struct secrets *s)
+{
+    s->closed = true;
+    timer_start(s->timer, s->look_ms);
+}
+
 static void told(struct secrets *s, const struct err *err)
 {
     s->asked = NULL;
@@ -219,7 +230,42 @@ static void on_looked_up(void *ud, const struct err *err, struct str output)
         describe(&why, why.code == ERR_OFFLINE ? "the keyring does not answer" : "the keyring does not give our key");
     else
         take_key(s, output, "the keyring's key", &why);
+    if (why.code == ERR_OFFLINE)
+        look_later(s);
     told(s, &why);
+}
+
+/* Somebody may have unlocked it. */
+static void on_seen(void *ud, const struct err *err, struct str output)
+{
+    struct secrets *s = ud;
+    struct err why = *err;
+    struct str line = STR_NULL;
+    s->look = NULL;
+    while (why.code == ERR_NONE && str_cut(&output, '\n', &line) && !str_starts(line, STR(LOOK_LINE)))
+        line = STR_NULL;
+    if (line.n && take_key(s, str_skip(line, strlen(LOOK_LINE)), "the keyring's key", &why)) {
+        s->closed = false;
+        told(s, &why);
+    } else {
+        look_later(s);
+    }
+}
+
+static void on_look(void *ud)
+{
+    struct secrets *s = ud;
+    struct buf command = BUF_INIT(0);
+    buf_printf(&command, LOOK_CMD, s->id);
+    s->look = child_run(s->loop, buf_z(&command), STR_NULL, KEY_MAX, s->ask_ms, on_seen, s);
+    buf_done(&command);
+}
+
+static void stop_looking(struct secrets *s)
+{
+    s->closed = false;
+    timer_stop(s->timer);
+    child_free(&s->look);
 }
 
 static void on_stored(void *ud, const struct err *err, struct str output)
@@ -294,7 +340,7 @@ static enum secrets_result ask_keyring(struct secrets *s, struct err *err)
 {
     if (s->asked)
         return SECRETS_WAIT;
-    if (s->failed_ms && time_mono_ms() - s->failed_ms < SECRETS_RETRY_MS) {
+    if (s->closed || (s->failed_ms && time_mono_ms() - s->failed_ms < SECRETS_RETRY_MS)) {
         *err = s->why;
         return SECRETS_FAILED;
     }
@@ -402,6 +448,7 @@ void secrets_remove(struct secrets *s, const char *name)
 void secrets_retry(struct secrets *s)
 {
     s->failed_ms = 0;
+    stop_looking(s);
 }
 
 /* --- life ---------------------------------------------------------------------------------------- */
@@ -413,6 +460,8 @@ struct secrets *secrets_open(struct loop *loop, const struct secrets_opts *opts)
     s->dir = mem_strdup(opts->dir);
     s->kind = opts->kind;
     s->ask_ms = opts->ask_ms ? opts->ask_ms : SECRETS_ASK_MS;
+    s->look_ms = opts->look_ms ? opts->look_ms : SECRETS_LOOK_MS;
+    s->timer = timer_new(loop, on_look, s);
     s->on_change = opts->on_change;
     s->ud = opts->ud;
     return s;
@@ -425,6 +474,8 @@ void secrets_close(struct secrets **secrets)
     if (!s)
         return;
     child_free(&s->asked);
+    child_free(&s->look);
+    timer_free(&s->timer);
     buf_wipe(&s->made);
     mem_free(s->dir);
     mem_wipe(s, sizeof(*s));

@@ -13,8 +13,10 @@
  * when first needed; a `key` file of before moves there.
  *
  * A keyring may be locked, ask its owner, or never answer: it is asked in the background, for SECRETS_ASK_MS at most.
- * Until then SECRETS_WAIT; on_change comes when something has been learnt. A keyring that failed is asked again when
- * somebody wants something, SECRETS_RETRY_MS later.
+ * Until then SECRETS_WAIT; on_change comes when something has been learnt. Who closes the keyring's question is not
+ * asked again and again: after a failure we only look every SECRETS_LOOK_MS whether the key can be read without any
+ * question, because somebody has unlocked the keyring; secrets_retry() lets it ask. A key that is still to be stored is
+ * offered again when somebody wants something, SECRETS_RETRY_MS later.
  *
  * What cannot be opened is kept, and the text says so: it is never begun anew by itself.
  */
@@ -28,6 +30,7 @@
 #define SECRETS_ASK_MS   (60 * 1000) /* somebody may be typing the keyring's password */
 #define SECRETS_PROBE_MS 2000
 #define SECRETS_RETRY_MS (60 * 1000)
+#define SECRETS_LOOK_MS  (10 * 1000)
 #define SECRETS_SIZE_MAX ((size_t)256 << 10) /* bytes of one secret */
 
 enum secrets_kind { SECRETS_FILE, SECRETS_SERVICE };
@@ -35,7 +38,7 @@ enum secrets_kind { SECRETS_FILE, SECRETS_SERVICE };
 struct secrets_opts {
     const char *dir; /* copied; made, mode 0700, when something is stored */
     enum secrets_kind kind;
-    unsigned ask_ms;             /* 0 = SECRETS_ASK_MS */
+    unsigned ask_ms, look_ms;    /* 0 = SECRETS_ASK_MS, SECRETS_LOOK_MS */
     void (*on_change)(void *ud); /* the key has come, or will not; may be NULL */
     void *ud;
 };

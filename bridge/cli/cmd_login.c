@@ -15,6 +15,7 @@
 #include "bridge/daemon.h"
 
 #define LINE_MAX_BYTES ((size_t)64 << 10) /* of a pasted address: a code can be long */
+#define KEYRING_MS     1500               /* who has not answered then, asks somebody */
 #define FAREWELL_MS    300                /* for the browser's page to leave */
 #define TEST_S         180                /* the daemon asks the server, which may be slow */
 
@@ -163,6 +164,12 @@ static void on_secrets_change(void *ud)
     (void)ud; /* loop_turn() returns, which is enough */
 }
 
+static void on_keyring_waits(void *ud)
+{
+    (void)ud;
+    cli_complain("waiting for the keyring (a minute at most): it may be asking for its password");
+}
+
 bool cli_store_secret(struct config *config, const struct config_login *l, struct str secret, struct err *err)
 {
     int lock = -1;
@@ -170,9 +177,12 @@ bool cli_store_secret(struct config *config, const struct config_login *l, struc
         return false;
     struct loop *loop = loop_new();
     struct secrets *secrets = config_secrets_open(config, loop, on_secrets_change, NULL);
+    struct timer *timer = timer_new(loop, on_keyring_waits, NULL);
     enum secrets_result result;
+    timer_start(timer, KEYRING_MS);
     while ((result = secrets_put(secrets, config_login_record(config, l), secret, err)) == SECRETS_WAIT)
         loop_turn(loop);
+    timer_free(&timer);
     secrets_close(&secrets);
     loop_free(loop);
     close(lock);
@@ -267,8 +277,11 @@ static int hand_over(struct cli *c, const struct config_login *l, bool is_passwo
     }
     if (!is_down(&err))
         return cli_fail(&err);
-    if (is_password && a && !prove_alone(c->config, a, secret, &err))
+    if (is_password && a && !prove_alone(c->config, a, secret, &err)) {
+        struct err why = err;
+        err_set(&err, why.code, "%s; nothing was stored: is that the password of %s? (see user)", why.text, l->user);
         return cli_fail(&err);
+    }
     if (!cli_store_secret(c->config, l, secret, &err))
         return cli_fail(&err);
     cli_say("%s: stored; exbridge is not running", l->name);

@@ -84,6 +84,8 @@ static const struct cli_flag flags[] = {
     {"--provision", "accept|refuse", "the answer when the server demands rules for devices"},
     {"--ca-file", "FILE", "the server's certification authority, when the system does not know it"},
     {"--proxy", "URL", "to the server, or none; without: what the environment says"},
+    {"--secret-store", "file|secret-service",
+     "for a new file: where the key to secrets is; else the keyring, if one answers"},
     {"--state-dir", "DIR", "for a new file"},
     {"--cache-dir", "DIR", "for a new file"},
     {"--trust", NULL, "have Thunderbird and Firefox trust the local certificate (exbridge trust)"},
@@ -160,6 +162,7 @@ static int check_flags(struct cli *c, const struct setup *s)
     static const char *const auths[] = {"basic", "ntlm", "kerberos", "oauth", "cert", "token-command", NULL};
     static const char *const accesses[] = {"delegation", "impersonation", NULL};
     static const char *const answers[] = {"accept", "refuse", NULL};
+    static const char *const stores[] = {"file", "secret-service", NULL};
     const struct setup_values *v = &s->v;
     if (!is_one_of(v->backend, backends))
         return cli_usage(c, "--backend is ews or eas");
@@ -169,6 +172,8 @@ static int check_flags(struct cli *c, const struct setup *s)
         return cli_usage(c, "--access is delegation or impersonation");
     if (!is_one_of(v->provision, answers))
         return cli_usage(c, "--provision is accept or refuse");
+    if (!is_one_of(cli_flag(c, "--secret-store"), stores))
+        return cli_usage(c, "--secret-store is file or secret-service");
     if (s->host && cli_flag(c, "--url"))
         return cli_usage(c, "--host or --url, not both");
     if (v->password_command && v->password_file)

@@ -97,7 +97,8 @@ static bool write_server(struct setup *s, struct buf *out, struct err *err)
     v.date = arena_strdup(&s->arena, str_sub(buf_view(&date), 0, 10));
     v.state_dir = cli_flag(s->cli, "--state-dir");
     v.cache_dir = cli_flag(s->cli, "--cache-dir");
-    if (setup_is_typed(s) || strcmp(s->v.auth, "oauth") == 0) {
+    v.secret_store = cli_flag(s->cli, "--secret-store");
+    if (!v.secret_store && (setup_is_typed(s) || strcmp(s->v.auth, "oauth") == 0)) {
         v.secret_store = has_keyring(s) ? "secret-service" : "file";
         setup_say("Secrets are kept %s.", strcmp(v.secret_store, "file") == 0
                                               ? "sealed in the state directory (no keyring answers)"
@@ -224,9 +225,14 @@ static bool store_secret(struct setup *s, struct config *config, struct err *err
     if (!has_secret(s))
         return true;
     s->hand_over = !cli_store_secret(config, own_login(s, config), buf_view(&s->secret), err);
-    if (s->hand_over && err->code != ERR_EXISTS)
-        return false;
-    return true;
+    if (!s->hand_over || err->code == ERR_EXISTS)
+        return true;
+    if (err->code == ERR_OFFLINE && !s->old_text.n) {
+        struct err why = *err;
+        err_set(err, why.code, "%s; nothing was written: run setup again, with --secret-store file if there is no way",
+                why.text);
+    }
+    return false;
 }
 
 /* --- in order

@@ -4,6 +4,12 @@
     with Keyring(directory) as keyring:       # unlocked
         keyring.environment                   # for programs
         keyring.lock(); keyring.unlock(); keyring.end_service()
+
+Locked, it asks for its password, which is known to nobody: there is no screen. With a screen there is a dialogue:
+
+    with Keyring(directory, screen=True) as keyring:
+        keyring.lock()
+        keyring.wait_for_question(); keyring.answer()      # or keyring.dismiss()
 """
 import os
 import subprocess
@@ -12,27 +18,45 @@ from bridge import poll
 
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path={path}</listen><auth>EXTERNAL</auth>
+<busconfig><type>session</type><listen>unix:path={path}</listen>{services}<auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
-"""  # no service can be started by asking for it: neither another keyring nor a dialogue
+"""  # no service can be started by asking for it (another keyring, say), but the dialogue, where there is a screen
+PROMPTER = "[D-BUS Service]\nName=org.gnome.keyring.SystemPrompter\nExec=/usr/libexec/gcr-prompter\n"
+OWN_PASSWORD = "of the keyring"
 
 
 class Keyring:
-    def __init__(self, directory):
+    def __init__(self, directory, screen=False):
         self.directory = str(directory)
+        self.screen = self.bus = self.daemon = None
         run, data = (os.path.join(self.directory, name) for name in ("run", "data"))
         for path in (run, data):
             os.makedirs(path, mode=0o700, exist_ok=True)
         self.bus_path = os.path.join(run, "bus")
         config = os.path.join(self.directory, "bus.conf")
+        services = os.path.join(self.directory, "services")
         with open(config, "w") as file:
-            file.write(CONFIG.format(path=self.bus_path))
+            file.write(CONFIG.format(path=self.bus_path, services=f"<servicedir>{services}</servicedir>" if screen else ""))
         self.environment = {"DBUS_SESSION_BUS_ADDRESS": "unix:path=" + self.bus_path}
         self.own = {**os.environ, **self.environment, "HOME": self.directory, "XDG_RUNTIME_DIR": run, "XDG_DATA_HOME": data}
-        self.bus = subprocess.Popen(["dbus-daemon", "--config-file=" + config, "--nofork", "--nopidfile"], stderr=subprocess.DEVNULL)
+        if screen:
+            os.makedirs(services, exist_ok=True)
+            with open(os.path.join(services, "prompter.service"), "w") as file:
+                file.write(PROMPTER)
+            self._begin_screen()
+        command = ["dbus-daemon", "--config-file=" + config, "--nofork", "--nopidfile"]
+        self.bus = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=self.own)
         poll(30, lambda: os.path.exists(self.bus_path), "no message bus")
-        self.daemon = None
         self.unlock()
+
+    def _begin_screen(self):
+        read, write = os.pipe()
+        command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-nolisten", "tcp"]
+        self.screen = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            self.own.update(DISPLAY=":" + pipe.readline().strip(), NO_AT_BRIDGE="1")
+        self.own.pop("WAYLAND_DISPLAY", None)
 
     def _start(self, *args, password=None):
         self.end_service()
@@ -45,10 +69,33 @@ class Keyring:
         poll(30, lambda: b"boolean true" in subprocess.run(ask, env=self.own, capture_output=True).stdout, "no keyring")
 
     def unlock(self):
-        self._start("--unlock", password=b"of the keyring")
+        self._start("--unlock", password=OWN_PASSWORD.encode())
 
     def lock(self):
         self._start()
+
+    def asks(self):
+        """Is there a dialogue?"""
+        command = ["xdotool", "search", "--onlyvisible", "--class", "gcr-prompter"]
+        return subprocess.run(command, env=self.own, capture_output=True).returncode == 0
+
+    def wait_for_question(self):
+        poll(60, self.asks, "the keyring asks nothing")
+
+    def _type(self, *keys):
+        """Until the dialogue has gone: it takes no keys before it is quite there."""
+        def tried():
+            for words in keys:
+                subprocess.run(["xdotool", *words], env=self.own, check=True)
+            return not self.asks()
+
+        poll(60, tried, "the dialogue stays")
+
+    def answer(self):
+        self._type(["key", "ctrl+a"], ["type", OWN_PASSWORD], ["key", "Return"])
+
+    def dismiss(self):
+        self._type(["key", "Escape"])
 
     def end_service(self):
         if self.daemon:
@@ -58,10 +105,11 @@ class Keyring:
 
     def stop(self):
         self.end_service()
-        if self.bus:
-            self.bus.terminate()
-            self.bus.wait(30)
-            self.bus = None
+        for process in (self.bus, self.screen):
+            if process:
+                process.terminate()
+                process.wait(30)
+        self.bus = self.screen = None
 
     def __enter__(self):
         return self

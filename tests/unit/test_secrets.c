@@ -30,7 +30,8 @@ static void reopen(struct fixture *f, enum secrets_kind kind)
 {
     secrets_close(&f->secrets);
     f->secrets = secrets_open(
-        f->loop, &(struct secrets_opts){.dir = f->dir, .kind = kind, .ask_ms = 2000, .on_change = on_change, .ud = f});
+        f->loop, &(struct secrets_opts){
+                     .dir = f->dir, .kind = kind, .ask_ms = 2000, .look_ms = 50, .on_change = on_change, .ud = f});
 }
 
 static int set_up(void **state)
@@ -69,7 +70,8 @@ static void write_text(const char *dir, const char *name, const char *text, mode
     close(fd);
 }
 
-/* A keyring of a few lines: keeps one secret in $TOP/ring; mode: "ok", "locked" or "silent". */
+/* A keyring of a few lines: keeps one secret in $TOP/ring; mode: "ok", "gone", "locked" or "silent" (and search tells
+ * no secret then, as secret-tool's). */
 static void fake_keyring(struct fixture *f, const char *mode)
 {
     char dir[300], script[1000];
@@ -77,9 +79,11 @@ static void fake_keyring(struct fixture *f, const char *mode)
     mkdir(dir, 0700);
     snprintf(script, sizeof(script),
              "#!/bin/sh\necho \"$*\" >> %s/calls\n"
-             "case %s in locked) exit 1;; silent) exec sleep 60;; esac\n"
-             "case $1 in store) cat > %s/ring;; lookup) cat %s/ring;; esac\n",
-             f->top, mode, f->top, f->top);
+             "[ $1 != search ] || echo '[/1]\nlabel = '\n"
+             "case %s-$1 in ok-search) printf 'secret = '; cat %s/ring; echo '\ncreated = ';; gone-*) exit 1;; "
+             "*-search) :;;\n"
+             "locked-*) exit 1;; silent-*) exec sleep 60;; ok-store) cat > %s/ring;; ok-lookup) cat %s/ring;; esac\n",
+             f->top, mode, f->top, f->top, f->top);
     write_text(dir, "secret-tool", script, 0700);
     setenv("PATH", f->path, 1);
 }
@@ -249,8 +253,8 @@ static void keyring_trouble(void **state)
     TURN_UNTIL(f->loop, f->changes == 2);
     expect_get(f, "a", SECRETS_FAILED, "");
     expect_text(f, ERR_OFFLINE, "unlocked");
-    fake_keyring(f, "ok");
     expect_get(f, "a", SECRETS_FAILED, ""); /* not asked again at once */
+    fake_keyring(f, "ok");
     secrets_retry(f->secrets);
     expect_get(f, "a", SECRETS_WAIT, "");
     TURN_UNTIL(f->loop, f->changes == 3);
@@ -261,11 +265,64 @@ static void keyring_trouble(void **state)
     TURN_UNTIL(f->loop, f->changes == 4);
     expect_get(f, "a", SECRETS_FAILED, "");
     expect_text(f, ERR_OFFLINE, "does not answer");
+    secrets_retry(f->secrets);
     assert_true(secrets_exists(f->secrets, "a"));
     write_text(f->dir, "keyring-id", "../..", 0600);
     secrets_retry(f->secrets);
     expect_get(f, "a", SECRETS_FAILED, "");
     expect_text(f, ERR_INVALID, "damaged");
+}
+
+static int calls_of(struct fixture *f, const char *command)
+{
+    char line[400], path[300];
+    int n = 0;
+    snprintf(path, sizeof(path), "%s/calls", f->top);
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof(line), file))
+        n += strncmp(line, command, strlen(command)) == 0;
+    if (file)
+        fclose(file);
+    return n;
+}
+
+/* Who closed the keyring's question is asked once. Whoever unlocks it later need not tell us. */
+static void unlocked_later(void **state)
+{
+    static const char *const modes[] = {"locked", "silent"};
+    struct fixture *f = *state;
+    fake_keyring(f, "ok");
+    reopen(f, SECRETS_SERVICE);
+    put(f, "a", "x");
+    TURN_UNTIL(f->loop, f->changes == 1);
+    put(f, "a", "x");
+    for (size_t i = 0; i < 2; i++) {
+        int before = calls_of(f, "search"), asked = calls_of(f, "lookup");
+        fake_keyring(f, modes[i]);
+        reopen(f, SECRETS_SERVICE);
+        f->changes = 0;
+        expect_get(f, "a", SECRETS_WAIT, "");
+        TURN_UNTIL(f->loop, f->changes == 1);
+        TURN_UNTIL(f->loop, calls_of(f, "search") >= before + 3);
+        expect_get(f, "a", SECRETS_FAILED, "");
+        expect_text(f, ERR_OFFLINE, "unlocked");
+        assert_int_equal(calls_of(f, "lookup"), asked + 1);
+        assert_int_equal(f->changes, 1);
+        fake_keyring(f, "ok");
+        TURN_UNTIL(f->loop, f->changes == 2);
+        expect_get(f, "a", SECRETS_OK, "x");
+        int over = calls_of(f, "search");
+        TURN_FOR(f->loop, 200);
+        assert_int_equal(calls_of(f, "search"), over);
+        assert_int_equal(calls_of(f, "lookup"), asked + 1);
+    }
+    fake_keyring(f, "locked");
+    reopen(f, SECRETS_SERVICE);
+    expect_get(f, "a", SECRETS_WAIT, "");
+    TURN_UNTIL(f->loop, f->changes == 3);
+    int before = calls_of(f, "search");
+    TURN_UNTIL(f->loop, calls_of(f, "search") > before);
+    secrets_close(&f->secrets); /* in the middle */
 }
 
 static void no_secret_tool(void **state)
@@ -297,7 +354,7 @@ static void probe(void **state)
     secrets_probe_service(f->loop, on_probed, f);
     TURN_UNTIL(f->loop, f->changes == 1);
     assert_int_equal(f->err.code, ERR_NONE);
-    fake_keyring(f, "locked");
+    fake_keyring(f, "gone");
     secrets_probe_service(f->loop, on_probed, f);
     TURN_UNTIL(f->loop, f->changes == 2);
     assert_int_not_equal(f->err.code, ERR_NONE);
@@ -306,8 +363,8 @@ static void probe(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = {TEST(files),           TEST(refused),        TEST(disk_trouble),
-                                       TEST(credential),      TEST(keyring),        TEST(moving),
-                                       TEST(keyring_trouble), TEST(no_secret_tool), TEST(probe)};
+    const struct CMUnitTest tests[] = {TEST(files),          TEST(refused), TEST(disk_trouble),    TEST(credential),
+                                       TEST(keyring),        TEST(moving),  TEST(keyring_trouble), TEST(unlocked_later),
+                                       TEST(no_secret_tool), TEST(probe)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

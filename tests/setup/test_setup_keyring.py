@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Setup on a desktop with a real keyring: unlocked; locked, where it asks its owner, who answers, declines or is not there."""
+import os
+import re
+import subprocess
+import threading
+
+import canary
+import pytest
+import rig
+from desktop_keyring import Keyring
+from rig import EMAIL, PASSWORD, USER
+from screen import Screen
+from test_setup import corp, sane
+
+
+def secrets(home):
+    folder = os.path.join(home.state, "secrets")
+    return set(os.listdir(folder)) if os.path.exists(folder) else set()
+
+
+@pytest.fixture
+def keyring(tmp_path, home):
+    with Keyring(tmp_path / "keyring", screen=True) as keyring:
+        home.desktop = dict(keyring.environment)
+        yield keyring
+        home.stop()
+
+
+def setup_under_way(home, *answers):
+    """setup, which will wait for the keyring; end() gives returncode and stderr."""
+    process = subprocess.Popen([rig.program(), "setup", EMAIL, "--ca-file", home.world.authority.ca], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home.environment())
+    said = []
+    reader = threading.Thread(target=lambda: said.append(process.communicate("".join(a + "\n" for a in answers))))
+    reader.start()
+
+    def end():
+        reader.join(120)
+        rig.FLOCK.check_text("".join(said[0]), "what setup said")
+        return process.returncode, *said[0]
+
+    return end
+
+
+def test_in_a_terminal(world, home, keyring):
+    """From the address to mail; again after a restart of the program, and of the keyring."""
+    corp(world)
+    env = home.environment(XDG_CONFIG_HOME=os.path.join(home.directory, ".config"))
+    env = {k: v for k, v in env.items() if os.environ.get(k) != v and k not in ("LC_ALL", "HOME", "SHELL")}
+    shell = f"{rig.program()} setup --ca-file {world.authority.ca}; echo status $?; read end"
+    with Screen(home.directory, ["/bin/sh", "-c", shell], env) as screen:
+        for question, answer in (("E-mail address: *$", EMAIL), (r"May autodiscover.corp.test get your password\?.*: *$", "yes"),
+                                 ("User name for the server", USER), ("Password of alice: *$", PASSWORD)):  # fmt: skip
+            screen.wait(question)
+            screen.type(answer)
+            screen.keys("Enter")
+        shown = screen.wait(r"^status \d+$")
+    rig.FLOCK.check_text(shown, "the screen")
+    assert re.search("^status 0$", shown, re.M), shown
+    assert "sealed, with the key in your keyring" in shown
+    assert "secret-store = secret-service" in home.text() and secrets(home) == {"account-corp.secret", "keyring-id"}
+    canary.Flock(PASSWORD).check_files(keyring.directory)  # the keyring has the key alone
+    sane(home)
+    password = rig.password_of(shown)
+    for _ in range(2):
+        home.start()
+        assert home.imap(EMAIL, password) == 5
+        home.stop()
+        keyring.unlock()
+
+
+def test_the_keyring_asks(world, home, keyring):
+    corp(world)
+    keyring.lock()
+    end = setup_under_way(home, "yes", USER, PASSWORD)
+    keyring.wait_for_question()
+    keyring.dismiss()
+    code, _, err = end()
+    assert code == 69 and "is the keyring unlocked?" in err and "run setup again, with --secret-store file" in err, (code, err)
+    assert not os.path.exists(home.config) and secrets(home) == set()
+    end = setup_under_way(home, "yes", USER, PASSWORD)
+    keyring.wait_for_question()
+    keyring.answer()
+    code, out, err = end()
+    assert code == 0 and "secret-store = secret-service" in home.text(), err
+    sane(home)
+    home.start()
+    assert home.imap(EMAIL, rig.password_of(out)) == 5
+
+
+def test_without_the_keyring(world, home, keyring):
+    corp(world)
+    keyring.lock()
+    done = home.setup(EMAIL, "--secret-store", "file", answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert "secret-store = file" in home.text() and "key" in secrets(home) and not keyring.asks()
+    home.start()
+    assert home.imap(EMAIL, rig.password_of(done.stdout)) == 5
