@@ -12,6 +12,7 @@
 #include "bridge/control.h"
 
 #define ASK_TIMEOUT_S 30
+#define NAMES_SHOWN   8
 
 /* --- saying --------------------------------------------------------------------------------------- */
 
@@ -301,6 +302,23 @@ struct config *cli_config(struct cli *c)
     return c->config;
 }
 
+/* `address`: that of them all; NULL: any account would do. */
+static void complain_of_several(const struct config *config, const char *address)
+{
+    struct buf names = BUF_INIT(0);
+    size_t n = 0;
+    for (size_t i = 0; i < config->account_count; i++)
+        if ((!address || str_case_is(str_from(config->accounts[i].email), address)) && ++n <= NAMES_SHOWN)
+            buf_printf(&names, "%s%s", n > 1 ? ", " : "", config->accounts[i].name);
+    if (n > NAMES_SHOWN)
+        buf_lit(&names, ", ...");
+    if (address)
+        cli_complain("%s is the address of several accounts; give the name of the section: %s", address, buf_z(&names));
+    else
+        cli_complain("there are several accounts; name one of them: %s", buf_z(&names));
+    buf_done(&names);
+}
+
 struct config_account *cli_account(struct cli *c, const char *name)
 {
     struct config *config = cli_config(c);
@@ -314,10 +332,7 @@ struct config_account *cli_account(struct cli *c, const char *name)
         if (name && !str_case_is(str_from(config->accounts[i].email), name))
             continue;
         if (found) {
-            if (name)
-                cli_complain("%s is the address of several accounts; give the name of the section", name);
-            else
-                cli_complain("there are several accounts; name one of them");
+            complain_of_several(config, name);
             return NULL;
         }
         found = &config->accounts[i];

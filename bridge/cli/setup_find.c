@@ -63,6 +63,24 @@ static void show_all(struct setup *s, const struct autodiscover_look_result *r)
             show(s, &r->candidates[i]);
 }
 
+/* Nothing was found: what it may be that a person can do something about. */
+static void explain(const struct autodiscover_look_result *r)
+{
+    size_t looked = 0, unknown = 0, untrusted = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        enum autodiscover_verdict v = r->candidates[i].verdict;
+        looked += v != VERDICT_LEFT && strstr(r->candidates[i].name, "://"); /* the others are the DNS's records */
+        unknown += v == VERDICT_NO_NAME;
+        untrusted += v == VERDICT_BAD_CERTIFICATE;
+    }
+    if (untrusted)
+        setup_say(
+            "Nothing is sent to a server whose certificate is not to be trusted. Where your company has an authority "
+            "of its own, name its certificate with --ca-file; else the server's administrator has to correct it.");
+    else if (looked && unknown == looked)
+        setup_say("No such names: is the address right, and is this machine connected to the network?");
+}
+
 struct autodiscover_probe_result setup_probe(struct setup *s, enum autodiscover_kind kind, const char *url)
 {
     return cli_probe(&s->net, &s->arena, kind, url, s->v.email);
@@ -236,6 +254,8 @@ static bool take_found(struct setup *s, const struct autodiscover_look_result *r
     const char *url = best >= 0 ? r->candidates[best].name : NULL;
     if (!url && s->host)
         setup_say("%s does not answer as an Exchange server.", s->host);
+    if (!url)
+        explain(r);
     switch (ask_host(s, url, url ? named_by(s, r, best) : NULL, err)) {
     case HOST_FAILED:
         return false;

@@ -15,7 +15,7 @@ def bridge(stage):
 
 @pytest.mark.parametrize("typed, code, told", [
     ("", 78, "a question needs an answer, and stdin has ended"), ("\n", 65, "no password was given"),
-    ("canary-wrong-44\n", 77, "refused the name and password"), ("x" * 70000 + "\n", 78, "an answer of more than")])  # fmt: skip
+    ("canary-wrong-44\n", 77, "nothing was stored: is that the password of alice@example.com?"), ("x" * 70000 + "\n", 65, "an answer of more than")], ids=["end", "empty", "wrong", "long"])  # fmt: skip
 def test_the_password(stage, bridge, typed, code, told):
     bridge.canaries.append("canary-wrong-44")
     done = bridge.cli("login", "work", text=typed)
@@ -25,7 +25,7 @@ def test_the_password(stage, bridge, typed, code, told):
 
 
 @pytest.mark.parametrize("words, code, told", [
-    (["nobody"], 66, "nobody"), ([], 66, "work"), (["work", "--device"], 64, "its auth is not oauth"),
+    (["nobody"], 66, "nobody"), ([], 66, "name one of them: work, home"), (["work", "--device"], 64, "its auth is not oauth"),
     (["work", "--trace"], 64, "its auth is not oauth"), (["work", "home"], 64, "exbridge help login")])  # fmt: skip
 def test_the_command_line(bridge, words, code, told):
     done = bridge.cli("login", *words, text=PASSWORD + "\n")

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 
+import canary
 import pytest
 import rig
 from rig import EMAIL, PASSWORD, USER, credentials
@@ -134,10 +135,10 @@ def test_trust_without_a_program(world, home):
 
 def test_wrong_answers_are_explained(world, home):
     server = corp(world)
-    answers = ["alice", "alice@corp", EMAIL, "http://mail.corp.test", "not a host!", "yes", USER, "", WRONG, USER, WRONG, PASSWORD]
+    answers = ["", "alice", EMAIL, "http://mail.corp.test", "not a host!", "yes", USER, "", WRONG, USER, WRONG, PASSWORD]
     done = home.setup(answers=answers)
     assert done.returncode == 0, done.stderr
-    for text in ["has no '@'", "is no domain like example.com", "only https", "is no host", "Nothing was entered",
+    for text in ['"" has no \'@\'', '"alice" has no \'@\'', "only https", "is no host", "Nothing was entered",
                  "the server refused the name and password (it offers Basic)", "It is not sent again"]:
         assert text in done.stderr, text
     refused = [e for e in credentials(server) if not e["user"]]
@@ -187,6 +188,31 @@ def test_three_wrong_passwords_end_it(world, home):
     nothing_written(home)
 
 
+@pytest.mark.parametrize("answers, text", [
+    (["", "a", "alice@corp"], "is no domain like example.com"), ([EMAIL, "not a host!", "a b", "http://x.test"], "only https"),
+    ([EMAIL, "yes", USER, "", "", ""], "no password was entered")])
+def test_nothing_but_useless_answers(world, home, answers, text):
+    """Each question comes three times at most; the last answer is explained, too."""
+    server = corp(world)
+    done = home.setup(answers=[*answers, *["more"] * 5])
+    assert done.returncode in (77, 78) and text in done.stderr.splitlines()[-1] and credentials(server) == []
+    nothing_written(home)
+
+
+def test_an_empty_name_is_the_address(world, home):
+    corp(world)
+    done = home.setup(EMAIL, answers=["yes", " ", PASSWORD])
+    assert done.returncode == 0 and f"Signed in as {EMAIL}" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("answers", [["yes", USER, PASSWORD], ["yes", USER, PASSWORD, "perhaps"]])
+def test_the_end_of_input_at_the_policy(world, home, answers):
+    corp(world, eas_policy={"DevicePasswordEnabled": "1"}, eas_allow_nonprovisionable=True)
+    done = home.setup(EMAIL, "--backend", "eas", answers=answers)
+    assert done.returncode == 78 and "stdin has ended" in done.stderr
+    nothing_written(home)
+
+
 @pytest.mark.parametrize("answers", [[], [EMAIL], [EMAIL, "yes"], [EMAIL, "yes", USER]])
 def test_the_end_of_input_ends_it(world, home, answers):
     server = corp(world)
@@ -206,7 +232,8 @@ def test_an_address_that_is_none(world, home, address, text):
 @pytest.mark.parametrize("flags", [["--backend", "imap"], ["--auth", "plain"], ["--host", "a", "--url", "https://b/EWS/"],
                                    ["--password-file", "/a", "--password-command", "b"], ["--client-cert", "/a"],
                                    ["--access", "delegation"], ["--service-account", "a", "--mailbox", "b@c.d"],
-                                   ["--login", "a", "--user", "b"], ["--backend", "eas", "--mailbox", "b@c.d"], ["--provision", "ask"]])
+                                   ["--login", "a", "--user", "b"], ["--backend", "eas", "--mailbox", "b@c.d"], ["--provision", "ask"],
+                                   ["--secret-store", "keyring"]])
 def test_flags_that_contradict_each_other(world, home, flags):
     done = home.run("setup", EMAIL, *flags)
     assert done.returncode == 64 and "exbridge help setup" in done.stderr
@@ -306,6 +333,34 @@ def test_another_address(world, home):
     assert done.returncode == 0, done.stderr
     assert "knows this mailbox as alice@new.test" in done.stderr
     assert "email   = alice@new.test" in home.text()
+
+
+@pytest.mark.parametrize("wrong", ["authority", "name", "date"])
+def test_a_certificate_that_is_not_trusted(world, home, wrong):
+    """What is wrong with it is shown, nothing is sent, and what can be done is said."""
+    authority = rig.Authority(os.path.join(world.directory, "other")) if wrong == "authority" else world.authority
+    name = "other.corp.test" if wrong == "name" else "mail.corp.test"
+    certificate = authority.certificate([name], expired=wrong == "date")
+    server = world.exchange("--corpus", "5", hosts=["mail.corp.test"], certificate=certificate, auth_schemes=BASIC)
+    world.dns()
+    done = home.setup(EMAIL, "--host", "mail.corp.test", answers=[])
+    assert done.returncode == 78 and "the certificate is not to be trusted: " in done.stderr
+    assert "name its certificate with --ca-file" in done.stderr and server.log() == []
+    nothing_written(home)
+    if wrong == "authority":  # and so it is
+        done = home.run("setup", EMAIL, "--host", "mail.corp.test", "--ca-file", authority.ca, answers=[USER, PASSWORD])
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name_server", [None, "answer"])
+def test_no_network(world, home, name_server):
+    if name_server:
+        world.dns(mode=name_server)
+    done = home.setup(EMAIL, answers=[])
+    assert done.returncode == 78 and "is this machine connected to the network?" in done.stderr, done.stderr
+    nothing_written(home)
+    done = home.setup(EMAIL, "--yes")
+    assert done.returncode == 66 and "is this machine connected to the network?" in done.stderr and "--host" in done.stderr
 
 
 def test_certificates_are_never_waved_through(world, home):
@@ -503,7 +558,7 @@ def fake_tool(home, name, script):
     os.makedirs(tools, exist_ok=True)
     path = os.path.join(tools, name)
     with open(path, "w") as file:
-        file.write("#!/bin/sh\n" + script)
+        file.write(canary.remember(os.path.join(home.tools, "calls")) + script)
     os.chmod(path, 0o755)
     return f"{tools}:{os.environ['PATH']}"
 
