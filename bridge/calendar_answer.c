@@ -56,24 +56,28 @@ static bool note_answer(struct calendar_write *w, struct str id, struct str chan
         ok = store_items_gone(s, w->folder_pk, &w->known.pk, 1, err);
     else if (!str_eq(id, w->known.server_id) || change.n)
         ok = store_event_renamed(s, w->known.pk, id, change, err);
-    ok = ok && (!calendar_writes_mail(w) || calendar_held_confirmed(w->account, w->known.ical_uid, &w->answer, err));
+    ok = ok && calendar_held_confirmed(w->account, &w->held, err);
     return store_end(s, ok, err);
 }
 
 static void on_answered(void *ud, const struct reply *reply)
 {
     struct calendar_write *w = ud;
-    struct err err = reply->err, ignored = {0};
+    struct err err = reply->err;
     w->op = NULL;
-    if (calendar_is_refusal(err.code) && calendar_writes_mail(w))
-        calendar_held_failed(w->account, w->known.ical_uid, &w->answer, &ignored);
+    crash_point("event_reply.answered");
+    if (err.code != ERR_NONE)
+        calendar_held_ends(w->account, &w->held, err.code);
     if (err.code != ERR_NONE && !calendar_is_refusal(err.code)) /* nobody knows: look */
         sync_want(w->account->sync, w->folder_pk, 0);
     struct str id = reply->event_done.id;
     if (err.code != ERR_NONE || !note_answer(w, id, reply->event_done.change, &err)) {
+        calendar_held_ends(w->account, &w->held, ERR_INTERNAL);
         calendar_write_fail(w, &err);
         return;
     }
+    crash_point("event_reply.stored");
+    calendar_held_ends(w->account, &w->held, ERR_NONE);
     if (id.n == 0) {
         calendar_write_end(w);
         return;
@@ -99,7 +103,8 @@ void calendar_write_respond(struct calendar_write *w, const struct event_excepti
     };
     struct err err = {0};
     w->answer = (struct calendar_answer){request.has_instance, request.instance, answer};
-    if (calendar_writes_mail(w) && !calendar_hold_reply(w->account, w->known.ical_uid, &w->base, &w->answer, &err)) {
+    if (calendar_writes_mail(w) &&
+        !calendar_hold_reply(w->account, w->folder_pk, w->known.ical_uid, &w->base, &w->answer, &w->held, &err)) {
         calendar_write_fail(w, &err);
         return;
     }

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Invitations, updates, cancellations and answers that we send ourselves, where the server does not (EAS up to 14.1:
- * MS-ASCMD 3.1.5.6). A mail that is due is written down in the transaction that makes it due, and deleted when the
- * server has taken it; submit.h's journal sees to it that it goes out once.
+ * MS-ASCMD 3.1.5.6). A mail is written down before the server is asked for what it speaks of (calendar_held.c), and
+ * deleted when the server has taken it; submit.h's journal sees to it that it goes out once.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "bridge/base/crash.h"
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/rand.h"
@@ -15,7 +12,6 @@
 #include "bridge/base/time.h"
 #include "bridge/calendar_private.h"
 #include "bridge/formats/build.h"
-#include "bridge/io/crypto.h"
 #include "bridge/submit.h"
 
 #define RETRY_MIN_MS (60 * 1000)
@@ -59,7 +55,7 @@ static void add_text(struct buf *out, const struct event *e)
 }
 
 struct mail {
-    struct str mark; /* held until that is confirmed; empty: due now */
+    const struct calendar_due *due;
     const struct event *event;
     struct ical_message about;
     const char *prefix; /* of the subject */
@@ -73,14 +69,14 @@ static bool owe(struct account *a, const struct mail *m, struct err *err)
     struct str me[1];
     struct ical_options options = calendar_options(a, me);
     struct buf calendar = BUF_INIT(OWED_MAX), text = {0}, subject = {0}, id = {0}, type = {0}, all = BUF_INIT(OWED_MAX);
-    struct buf boundary = {0}, sealed = BUF_INIT(OWED_MAX + 1024), evidence = {0};
+    struct buf boundary = {0}, sealed = BUF_INIT(OWED_MAX + 1024), unique = {0};
     struct ical_message about = m->about;
     about.stamped = time_wall_s();
     bool ok = ical_write_message(&calendar, m->event, &about, &options, err);
     rand_add_hex(&boundary, 16);
-    rand_add_hex(&evidence, 16);
+    rand_add_hex(&unique, 16);
     buf_printf(&subject, "%s%.*s", m->prefix, STR_ARG(m->event->fields.subject));
-    buf_printf(&id, "<%s@exbridge.invalid>", buf_z(&evidence));
+    buf_printf(&id, "<%s@exbridge.invalid>", buf_z(&unique));
     buf_printf(&type, "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=\"%s\"\r\n\r\n",
                buf_z(&boundary));
     struct build_address from = {.name = STR_NULL, .spec = me[0]};
@@ -102,14 +98,13 @@ static bool owe(struct account *a, const struct mail *m, struct err *err)
     buf_printf(&type, "text/calendar; charset=utf-8; method=%s", ical_method_name(about.method));
     add_part(&all, buf_view(&boundary), buf_z(&type), buf_view(&calendar));
     buf_printf(&all, "--%s--\r\n", buf_z(&boundary));
-    if (ok && (all.failed || calendar.failed))
+    if (ok && (all.failed || calendar.failed || m->due->promise.n == 0))
         ok = err_set(err, ERR_TOO_BIG, "the invitation is too big");
     if (ok) {
         cache_seal(a->cache, STR("owed"), buf_view(&all), &sealed);
-        ok = m->mark.n ? store_owe_held(a->store, m->mark, buf_view(&sealed), err)
-                       : store_owe(a->store, buf_view(&evidence), buf_view(&sealed), err);
+        ok = store_owe_held(a->store, m->due->mark, buf_view(&sealed), m->due->promise, err);
     }
-    struct buf *bufs[] = {&calendar, &text, &subject, &id, &type, &all, &boundary, &sealed, &evidence};
+    struct buf *bufs[] = {&calendar, &text, &subject, &id, &type, &all, &boundary, &sealed, &unique};
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
         buf_done(bufs[i]);
     return ok;
@@ -117,11 +112,6 @@ static bool owe(struct account *a, const struct mail *m, struct err *err)
 
 /* --- who gets what
  * ------------------------------------------------------------------------------------------------------------ */
-
-/* What guests are told about. */
-#define NEWS                                                                                                           \
-    (EVENT_PART_TIME | EVENT_PART_SUBJECT | EVENT_PART_LOCATION | EVENT_PART_BODY | EVENT_PART_RECURRENCE |            \
-     EVENT_PART_EXCEPTIONS | EVENT_PART_ATTACHMENTS)
 
 static bool is_invited(const struct event *e, struct str email)
 {
@@ -145,15 +135,15 @@ static size_t guests(const struct event *e, const struct event *other, bool in_o
     return n;
 }
 
-static bool tell(struct account *a, struct str mark, const struct event *e, enum ical_method method, const char *prefix,
-                 struct build_address *to, size_t count, struct arena *arena, struct err *err)
+static bool tell(struct account *a, const struct calendar_due *due, const struct event *e, enum ical_method method,
+                 const char *prefix, struct build_address *to, size_t count, struct arena *arena, struct err *err)
 {
     if (count == 0)
         return true;
     struct str *addresses = arena_array(arena, count, sizeof(*addresses));
     for (size_t i = 0; i < count; i++)
         addresses[i] = to[i].spec;
-    struct mail m = {.mark = mark,
+    struct mail m = {.due = due,
                      .event = e,
                      .about = {.method = method, .to = addresses, .to_count = count},
                      .prefix = prefix,
@@ -162,57 +152,29 @@ static bool tell(struct account *a, struct str mark, const struct event *e, enum
     return owe(a, &m, err);
 }
 
-bool calendar_owe(struct account *a, const struct event *before, const struct event *after, struct err *err)
+bool calendar_owe_put(struct account *a, const struct calendar_due *due, const struct event *before,
+                      const struct event *after, struct err *err)
 {
     struct arena arena = {0};
     struct build_address *to;
     size_t n;
     bool ok = true;
     if (before) { /* who is not invited any more, or nobody is */
-        bool off = !after || after->fields.cancelled;
+        bool off = after->fields.cancelled;
         if (!before->fields.cancelled && (n = guests(before, off ? NULL : after, false, &arena, &to)))
-            ok = tell(a, STR_NULL, before, ICAL_CANCEL, "Canceled: ", to, n, &arena, err);
+            ok = tell(a, due, before, ICAL_CANCEL, "Canceled: ", to, n, &arena, err);
     }
-    if (ok && after && !after->fields.cancelled) {
-        bool news = !before || event_differ(before, after) & NEWS;
+    if (ok && !after->fields.cancelled) {
+        bool news = !before || event_differ(before, after) & CALENDAR_NEWS;
         n = guests(after, news ? NULL : before, false, &arena, &to);
-        ok = tell(a, STR_NULL, after, ICAL_REQUEST, "", to, n, &arena, err);
+        ok = tell(a, due, after, ICAL_REQUEST, "", to, n, &arena, err);
     }
     arena_done(&arena);
     return ok;
 }
 
-/* --- what is due when the server has confirmed
- * -------------------------------------------------------------------------------- */
-
-/*
- * STORE_HELD "ITEM ORIGINAL WHAT": of which item, of which occurrence ("-": all of it), and what has to have happened
- * to it: the user's answer (enum event_response), or that it is gone. So when the outcome stays unknown, the next sync
- * tells whether it has.
- */
-#define GONE 9
-
-static struct str marks_of(struct str uid, struct arena *arena)
-{
-    struct crypto_hash h = crypto_sha256(uid);
-    struct buf b = BUF_INIT(256);
-    buf_lit(&b, STORE_HELD);
-    text_hex_add(&b, str_of(h.b, 16));
-    buf_byte(&b, ' ');
-    struct str mark = arena_str(arena, buf_view(&b));
-    buf_done(&b);
-    return mark;
-}
-
-static struct str mark_of(struct str uid, bool has_instance, int64_t instance, int what, struct arena *arena)
-{
-    struct str object = marks_of(uid, arena);
-    return has_instance ? arena_printf(arena, "%.*s%lld %d", STR_ARG(object), (long long)instance, what)
-                        : arena_printf(arena, "%.*s- %d", STR_ARG(object), what);
-}
-
-static bool reply(struct account *a, struct str mark, const struct event *e, const struct calendar_answer *answer,
-                  struct err *err)
+bool calendar_owe_reply(struct account *a, const struct calendar_due *due, const struct event *e,
+                        const struct calendar_answer *answer, struct err *err)
 {
     static const char *const prefixes[] = {
         [EVENT_ACCEPTED] = "Accepted: ", [EVENT_TENTATIVELY_ACCEPTED] = "Tentative: ", [EVENT_DECLINED] = "Declined: "};
@@ -220,7 +182,7 @@ static bool reply(struct account *a, struct str mark, const struct event *e, con
     if (e->organizer_email.n == 0 || e->organizer_elsewhere || response < EVENT_ACCEPTED || response > EVENT_DECLINED)
         return true; /* nobody to tell */
     struct build_address to = {e->organizer_name, e->organizer_email};
-    struct mail m = {.mark = mark,
+    struct mail m = {.due = due,
                      .event = e,
                      .about = {.method = ICAL_REPLY,
                                .to = &e->organizer_email,
@@ -235,104 +197,19 @@ static bool reply(struct account *a, struct str mark, const struct event *e, con
     return owe(a, &m, err);
 }
 
-bool calendar_hold_reply(struct account *a, struct str uid, const struct event *e, const struct calendar_answer *answer,
-                         struct err *err)
-{
-    struct arena arena = {0};
-    struct str mark = mark_of(uid, answer->has_instance, answer->instance, answer->response, &arena);
-    bool ok = calendar_held_failed(a, uid, answer, err) && reply(a, mark, e, answer, err);
-    arena_done(&arena);
-    return ok;
-}
-
-bool calendar_hold_removal(struct account *a, struct str uid, const struct event *e, struct err *err)
+bool calendar_owe_removal(struct account *a, const struct calendar_due *due, const struct event *e, struct err *err)
 {
     struct calendar_answer no = {.response = EVENT_DECLINED};
     struct arena arena = {0};
-    struct str mark = mark_of(uid, false, 0, GONE, &arena);
     struct build_address *to;
     size_t n;
     bool ok = true;
     if (e->fields.mine != EVENT_ORGANIZER)
-        ok = e->fields.cancelled || reply(a, mark, e, &no, err);
+        ok = e->fields.cancelled || calendar_owe_reply(a, due, e, &no, err);
     else if (!e->fields.cancelled && (n = guests(e, NULL, false, &arena, &to)))
-        ok = tell(a, mark, e, ICAL_CANCEL, "Canceled: ", to, n, &arena, err);
+        ok = tell(a, due, e, ICAL_CANCEL, "Canceled: ", to, n, &arena, err);
     arena_done(&arena);
     return ok;
-}
-
-static bool release(struct account *a, struct str mark, struct err *err)
-{
-    struct buf evidence = {0};
-    rand_add_hex(&evidence, 16);
-    bool ok = store_held_release(a->store, mark, buf_view(&evidence), err);
-    buf_done(&evidence);
-    calendar_mail_kick(a);
-    return ok;
-}
-
-bool calendar_held_confirmed(struct account *a, struct str uid, const struct calendar_answer *answer, struct err *err)
-{
-    struct arena arena = {0};
-    struct str mark = answer ? mark_of(uid, answer->has_instance, answer->instance, answer->response, &arena)
-                             : mark_of(uid, false, 0, GONE, &arena);
-    bool ok = release(a, mark, err);
-    arena_done(&arena);
-    return ok;
-}
-
-bool calendar_held_failed(struct account *a, struct str uid, const struct calendar_answer *answer, struct err *err)
-{
-    struct arena arena = {0};
-    struct str mark =
-        answer ? mark_of(uid, answer->has_instance, answer->instance, 0, &arena) : mark_of(uid, false, 0, GONE, &arena);
-    if (answer)
-        mark.n--; /* whatever the answer was */
-    bool ok = store_held_drop(a->store, mark, err);
-    arena_done(&arena);
-    return ok;
-}
-
-/* Has what the mark speaks of happened? */
-static bool has_happened(const struct event *now, struct str original, int what)
-{
-    if (!now)
-        return what == GONE || (what == EVENT_DECLINED && str_is(original, "-"));
-    if (str_is(original, "-"))
-        return (int)now->fields.mine == what;
-    char *end;
-    char digits[32];
-    snprintf(digits, sizeof(digits), "%.*s", STR_ARG(original));
-    const struct event_exception *x = event_exception(now, strtoll(digits, &end, 10));
-    enum event_response mine = !x ? now->fields.mine : x->deleted ? EVENT_DECLINED : x->fields.mine;
-    return (int)mine == what;
-}
-
-bool calendar_any_held(struct account *a)
-{
-    struct arena arena = {0};
-    struct str *marks;
-    size_t n = store_held(a->store, STR(STORE_HELD), &arena, &marks);
-    arena_done(&arena);
-    return n > 0;
-}
-
-void calendar_settle_held(struct account *a, struct str uid, const struct event *now)
-{
-    struct arena arena = {0};
-    struct str *marks;
-    struct err err = {0};
-    size_t n = store_held(a->store, marks_of(uid, &arena), &arena, &marks);
-    for (size_t i = 0; i < n; i++) {
-        struct str rest = marks[i], word, original;
-        uint32_t what;
-        str_cut(&rest, ' ', &word);
-        str_cut(&rest, ' ', &word);
-        str_cut(&rest, ' ', &original);
-        if (str_to_u32(rest, &what) && has_happened(now, original, (int)what) && !release(a, marks[i], &err))
-            log_error("calendar", account_name(a), "%s", err.text);
-    }
-    arena_done(&arena);
 }
 
 /* --- sending
@@ -346,6 +223,8 @@ struct calendar_mail {
     struct deferred turn;
     int64_t pk;
     uint64_t wait_ms;
+    struct calendar_get *get; /* objects that mail waits for, lost with the cache */
+    int64_t get_folder;
 };
 
 static void on_mail_turn(void *ud);
@@ -365,7 +244,9 @@ static void on_sent(void *ud, const struct err *err)
     if (err->code == ERR_NONE || for_good) {
         if (for_good)
             log_error("calendar", account_name(m->account), "an invitation could not be sent: %s", err->text);
+        crash_point("owed.answered");
         forget(m);
+        crash_point("owed.done");
         m->wait_ms = 0;
         loop_defer(m->account->loop, &m->turn);
         return;
@@ -400,12 +281,13 @@ static void on_mail_turn(void *ud)
 {
     struct calendar_mail *m = ud;
     struct arena arena = {0};
-    struct str evidence, message;
+    struct str message;
     if (m->submit || m->account->wiped)
         return;
     timer_stop(m->timer);
     m->pk = 0;
-    while (!m->submit && store_owed(m->account->store, m->pk, &arena, &m->pk, &evidence, &message)) {
+    while (!m->submit && store_owed(m->account->store, m->pk, &arena, &m->pk, &message)) {
+        crash_point("owed.due");
         if (send(m, message, &arena))
             continue;
         log_error("calendar", account_name(m->account),
@@ -422,6 +304,7 @@ struct calendar_mail *calendar_mail_new(struct account *a)
     m->timer = timer_new(a->loop, on_mail_turn, m);
     deferred_init(&m->turn, on_mail_turn, m);
     loop_defer(a->loop, &m->turn);
+    calendar_held_begin(a);
     return m;
 }
 
@@ -431,6 +314,7 @@ void calendar_mail_free(struct calendar_mail **mp)
     if (!m)
         return;
     submit_detach(&m->submit);
+    calendar_get_cancel(&m->get);
     loop_defer_cancel(&m->turn);
     timer_free(&m->timer);
     mem_free(m);
@@ -441,4 +325,23 @@ void calendar_mail_kick(struct account *a)
 {
     if (a->calendar_mail)
         loop_defer(a->loop, &a->calendar_mail->turn);
+}
+
+static void on_get(void *ud, const struct err *err)
+{
+    struct calendar_mail *m = ud;
+    m->get = NULL;
+    if (err->code == ERR_NONE)
+        calendar_settle_held(m->account, m->get_folder, false);
+}
+
+void calendar_mail_fetch(struct account *a, int64_t folder_pk, const int64_t *pks, size_t count)
+{
+    struct calendar_mail *m = a->calendar_mail;
+    if (!m || m->get)
+        return;
+    for (size_t i = 0; i < count; i++)
+        cache_drop(a->cache, pks[i]); /* half of it may be there */
+    m->get_folder = folder_pk;
+    m->get = calendar_get(a, folder_pk, pks, count, on_get, m);
 }

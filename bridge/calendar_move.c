@@ -25,9 +25,8 @@ static void on_removed(void *ud, const struct reply *reply)
     if (err.code == ERR_NOT_FOUND)
         err = (struct err){0};
     struct account *a = w->account;
-    struct err ignored = {0};
-    if (calendar_is_refusal(err.code) && tells_removal(w))
-        calendar_held_failed(a, w->known.ical_uid, NULL, &ignored);
+    if (err.code != ERR_NONE)
+        calendar_held_ends(a, &w->held, err.code);
     if (calendar_write_again(w, &err))
         return;
     if (err.code != ERR_NONE && !calendar_is_refusal(err.code))
@@ -39,10 +38,11 @@ static void on_removed(void *ud, const struct reply *reply)
     bool ok = store_begin(a->store, &err);
     if (ok) {
         ok = store_items_gone(a->store, w->folder_pk, &w->known.pk, 1, &err) &&
-             (!tells_removal(w) || calendar_held_confirmed(a, w->known.ical_uid, NULL, &err));
+             calendar_held_confirmed(a, &w->held, &err);
         ok = store_end(a->store, ok, &err);
     }
     crash_point("event_gone.stored");
+    calendar_held_ends(a, &w->held, ok ? ERR_NONE : ERR_INTERNAL);
     if (ok)
         calendar_write_end(w);
     else
@@ -75,7 +75,8 @@ static void decide_delete(struct calendar_write *w)
         calendar_write_respond(w, NULL, EVENT_DECLINED);
         return;
     }
-    if (tells_removal(w) && !calendar_hold_removal(w->account, w->known.ical_uid, &w->base, &err)) {
+    if (tells_removal(w) &&
+        !calendar_hold_removal(w->account, w->folder_pk, w->known.ical_uid, &w->base, &w->held, &err)) {
         calendar_write_fail(w, &err);
         return;
     }

@@ -43,34 +43,70 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
 /* The server's folder of a collection; false: it is gone. Strings in the arena. */
 bool calendar_folder(struct account *a, int64_t pk, struct arena *arena, struct store_folder *ret);
 
-/* Invitations that we send ourselves (calendar_mail.c). `before` NULL: new; `after` NULL: deleted. Adds what is owed
- * inside the caller's transaction. */
-bool calendar_owe(struct account *a, const struct event *before, const struct event *after, struct err *err);
-/*
- * Mails that are due only when the server has confirmed what they speak of are written down before it is asked, and
- * wait: hold, ask, then confirmed (inside the transaction that writes the outcome down) or failed. When the outcome
- * stays unknown, the sync tells what has happened to the item, and calendar_settle_held() lets them go.
- */
+/* The canonical text of an event, and back. */
+struct str calendar_written(struct account *a, const struct event *e, struct arena *arena);
+bool calendar_read(struct account *a, struct str text, struct arena *arena, struct event *ret);
+
+/* --- calendar_mail.c: invitations that we send ourselves */
+
+/* What guests are told about. */
+#define CALENDAR_NEWS                                                                                                  \
+    (EVENT_PART_TIME | EVENT_PART_SUBJECT | EVENT_PART_LOCATION | EVENT_PART_BODY | EVENT_PART_RECURRENCE |            \
+     EVENT_PART_EXCEPTIONS | EVENT_PART_ATTACHMENTS)
+
 struct calendar_answer {
     bool has_instance; /* of one occurrence */
     int64_t instance;
     enum event_response response;
 };
-/* The attendee's answer to the organiser. */
-bool calendar_hold_reply(struct account *a, struct str uid, const struct event *e, const struct calendar_answer *answer,
-                         struct err *err);
-/* Of a meeting that is to be deleted: the organiser's cancellation, or the attendee's no. */
-bool calendar_hold_removal(struct account *a, struct str uid, const struct event *e, struct err *err);
-/* answer NULL: the removal. */
-bool calendar_held_confirmed(struct account *a, struct str uid, const struct calendar_answer *answer, struct err *err);
-bool calendar_held_failed(struct account *a, struct str uid, const struct calendar_answer *answer, struct err *err);
-bool calendar_any_held(struct account *a);
-/* The object as the server has it now; NULL: it is gone. */
-void calendar_settle_held(struct account *a, struct str uid, const struct event *now);
+/* Where a mail waits: see store_owe_held(). */
+struct calendar_due {
+    struct str mark, promise;
+};
+/* The mails about a change (`before` NULL: the object is new), the attendee's answer, a removal (the organiser's
+ * cancellation, or the attendee's no): written down as held, inside the caller's transaction. None, when nobody is to
+ * be told. */
+bool calendar_owe_put(struct account *a, const struct calendar_due *due, const struct event *before,
+                      const struct event *after, struct err *err);
+bool calendar_owe_reply(struct account *a, const struct calendar_due *due, const struct event *e,
+                        const struct calendar_answer *answer, struct err *err);
+bool calendar_owe_removal(struct account *a, const struct calendar_due *due, const struct event *e, struct err *err);
+
+/* --- calendar_held.c: ... of which each waits for the server's word */
+
+/* What one request to the server holds back. Zeroed: nothing. */
+struct calendar_held {
+    int64_t folder_pk;
+    struct str uid; /* borrowed */
+    char token[17]; /* empty: nothing */
+    char matter[48];
+};
+/* Before the server is asked. `before`: what the guests know, as far as the caller knows. */
+bool calendar_hold_put(struct account *a, int64_t folder_pk, const struct event *before, const struct event *after,
+                       struct calendar_held *ret, struct err *err);
+bool calendar_hold_reply(struct account *a, int64_t folder_pk, struct str uid, const struct event *e,
+                         const struct calendar_answer *answer, struct calendar_held *ret, struct err *err);
+bool calendar_hold_removal(struct account *a, int64_t folder_pk, struct str uid, const struct event *e,
+                           struct calendar_held *ret, struct err *err);
+/* Done: the mail is due, and what earlier attempts at the same held back is over. Inside the transaction that writes
+ * the outcome down. */
+bool calendar_held_confirmed(struct account *a, const struct calendar_held *h, struct err *err);
+/* Behind that transaction (ERR_NONE), or instead of it: dropped when the server has refused; else the calendar is asked
+ * for, and tells. */
+void calendar_held_ends(struct account *a, struct calendar_held *h, enum err_code code);
+/* The calendar is known as the server has it: let go what has happened, drop what has not. `fetch`: objects that are
+ * not in the cache are asked for, and looked at then. */
+void calendar_settle_held(struct account *a, int64_t folder_pk, bool fetch);
+/* At the start: what was left open by the process before is looked at first. */
+void calendar_held_begin(struct account *a);
+
+/* --- calendar_mail.c */
 /* Send what is owed, one after the other; again after a failure. */
 struct calendar_mail *calendar_mail_new(struct account *a);
 void calendar_mail_free(struct calendar_mail **m);
 void calendar_mail_kick(struct account *a);
+/* Objects that mail waits for, lost with the cache: calendar_settle_held() once more when they are here again. */
+void calendar_mail_fetch(struct account *a, int64_t folder_pk, const int64_t *pks, size_t count);
 
 void calendar_writes_done(struct account *a); /* the account goes away */
 

@@ -19,6 +19,8 @@ static void on_put(void *ud, const struct reply *reply)
     struct calendar_write *w = ud;
     struct err err = reply->err;
     w->op = NULL;
+    if (err.code != ERR_NONE)
+        calendar_held_ends(w->account, &w->held, err.code);
     if (calendar_write_again(w, &err))
         return;
     crash_point("event.answered");
@@ -36,18 +38,16 @@ static void on_put(void *ud, const struct reply *reply)
         return;
     }
     const struct event *got = reply->event_done.event ? reply->event_done.event : &w->wanted;
-    bool mail = calendar_writes_mail(w) && calendar_is_organizer(&w->wanted);
     struct str id = reply->event_done.id.n ? reply->event_done.id : w->known.server_id;
     if (w->exists && !str_eq(id, w->known.server_id) &&
         !store_event_renamed(w->account->store, w->known.pk, id, reply->event_done.change, &err))
         calendar_write_fail(w, &err);
-    else if (calendar_write_down(w, id, reply->event_done.change, got, mail && w->exists ? &w->base : NULL,
-                                 mail ? &w->wanted : NULL, &err))
+    else if (calendar_write_down(w, id, reply->event_done.change, got, &err))
         calendar_write_end(w);
     else
         calendar_write_fail(w, &err);
     crash_point("event.stored");
-    calendar_mail_kick(w->account);
+    calendar_held_ends(w->account, &w->held, err.code == ERR_NONE ? ERR_NONE : ERR_INTERNAL);
 }
 
 /* A row before the request goes out: when its outcome stays unknown, the client's next attempt looks before it makes
@@ -79,6 +79,14 @@ static bool journal(struct calendar_write *w, struct journal_row *row, struct er
     return ok;
 }
 
+/* Guests hear of it from us when the server has taken it. */
+static bool hold(struct calendar_write *w, struct err *err)
+{
+    bool was = w->exists && calendar_is_organizer(&w->base);
+    return !calendar_writes_mail(w) || (!was && !calendar_is_organizer(&w->wanted)) ||
+           calendar_hold_put(w->account, w->folder_pk, was ? &w->base : NULL, &w->wanted, &w->held, err);
+}
+
 void calendar_write_put(struct calendar_write *w)
 {
     struct journal_row row = {0};
@@ -88,6 +96,10 @@ void calendar_write_put(struct calendar_write *w)
         return;
     }
     crash_point("event.journaled");
+    if (!hold(w, &err)) {
+        calendar_write_fail(w, &err);
+        return;
+    }
     struct event_put request = {
         .folder_id = w->folder.server_id,
         .kind = w->folder.kind,

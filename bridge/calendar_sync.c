@@ -98,10 +98,23 @@ static struct str written(struct account *a, const struct event *e, struct str e
     return text;
 }
 
+struct str calendar_written(struct account *a, const struct event *e, struct arena *arena)
+{
+    return written(a, e, STR(""), arena);
+}
+
+bool calendar_read(struct account *a, struct str text, struct arena *arena, struct event *ret)
+{
+    struct str extras, me[1];
+    struct ical_options options = calendar_options(a, me);
+    struct ical_problem problem;
+    return ical_read(text, &options, arena, ret, &extras, &problem);
+}
+
 void calendar_prepare(struct account *a, const struct event *e, const struct store_resource *known, struct arena *arena,
                       struct calendar_item *ret)
 {
-    *ret = (struct calendar_item){.canonical = written(a, e, STR(""), arena)};
+    *ret = (struct calendar_item){.canonical = calendar_written(a, e, arena)};
     struct store_event *row = &ret->row;
     row->ical_uid = known && known->ical_uid.n ? known->ical_uid : e->uid;
     row->digest = digest_of(ret->canonical, arena);
@@ -146,11 +159,8 @@ bool calendar_rendering(struct account *a, int64_t pk, unsigned which, struct ar
 
 bool calendar_base(struct account *a, int64_t pk, struct arena *arena, struct event *ret)
 {
-    struct str text, extras, me[1];
-    struct ical_options options = calendar_options(a, me);
-    struct ical_problem problem;
-    return calendar_rendering(a, pk, CALENDAR_R_CANONICAL, arena, &text) &&
-           ical_read(text, &options, arena, ret, &extras, &problem);
+    struct str text;
+    return calendar_rendering(a, pk, CALENDAR_R_CANONICAL, arena, &text) && calendar_read(a, text, arena, ret);
 }
 
 /* --- pages
@@ -165,7 +175,6 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
     struct item_info *items = arena_array(&arena, n + 1, sizeof(*items));
     struct store_event *rows = arena_array(&arena, n + 1, sizeof(*rows));
     struct calendar_item *made = arena_array(&arena, n + 1, sizeof(*made));
-    struct str *uids = calendar_any_held(a) ? arena_array(&arena, n + 1, sizeof(*uids)) : NULL;
     for (size_t i = 0; i < n; i++) {
         const struct item_info *item = &reply->items.list[i];
         struct store_resource known;
@@ -181,10 +190,6 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
             calendar_prepare(a, item->event, is_known ? &known : NULL, &arena, &made[count]);
             rows[count] = made[count].row;
         }
-        if (uids && item->event)
-            uids[count] = rows[count].ical_uid;
-        else if (uids && item->gone && store_resource_of(a->store, folder_pk, item->id, STR_NULL, &arena, &known))
-            uids[count] = known.ical_uid;
         count++;
     }
     struct store_page page = {items, count, reply->items.cursor, reply->items.more, rows};
@@ -194,11 +199,8 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
         if (pk)
             calendar_keep(a, pk, &made[i]);
     }
-    for (size_t i = 0; ok && uids && i < count; i++) { /* what has another id now is not gone */
-        struct store_resource now;
-        if (uids[i].n && (items[i].event || !store_resource_by_uid(a->store, folder_pk, uids[i], &arena, &now)))
-            calendar_settle_held(a, uids[i], items[i].event);
-    }
+    if (ok && !reply->items.more)
+        calendar_settle_held(a, folder_pk, true);
     arena_done(&arena);
     return ok;
 }

@@ -187,7 +187,7 @@ bool calendar_write_fetch_base(struct calendar_write *w)
  * -------------------------------------------------------------------------------------------------- */
 
 bool calendar_write_down(struct calendar_write *w, struct str id, struct str change, const struct event *got,
-                         const struct event *owed_before, const struct event *owed_after, struct err *err)
+                         struct err *err)
 {
     struct account *a = w->account;
     struct calendar_item made;
@@ -213,7 +213,7 @@ bool calendar_write_down(struct calendar_write *w, struct str id, struct str cha
         return false;
     bool ok = store_event_put(a->store, w->folder_pk, id, change, got == &w->wanted && !w->exists ? STR_NULL : got->uid,
                               &made.row, &now, err);
-    ok = ok && (!owed_after || calendar_owe(a, owed_before, owed_after, err));
+    ok = ok && calendar_held_confirmed(a, &w->held, err);
     ok = ok && (!w->journal_pk || store_journal_set(a->store, w->journal_pk, JOURNAL_SENT, err));
     if (!store_end(a->store, ok, err))
         return false;
@@ -226,7 +226,7 @@ bool calendar_write_down(struct calendar_write *w, struct str id, struct str cha
 void calendar_write_keep_extras(struct calendar_write *w)
 {
     struct err err = {0};
-    if (calendar_write_down(w, w->known.server_id, STR_NULL, &w->base, NULL, NULL, &err))
+    if (calendar_write_down(w, w->known.server_id, STR_NULL, &w->base, &err))
         calendar_write_end(w);
     else
         calendar_write_fail(w, &err);
@@ -298,7 +298,7 @@ bool calendar_writes_mail(const struct calendar_write *w)
     return w->schedule && !calendar_server_schedules(w);
 }
 
-/* ERR_OFFLINE and the like: nobody knows; the mail waits until the sync tells. */
+/* ERR_OFFLINE and the like: nobody knows, until the sync tells. */
 bool calendar_is_refusal(enum err_code code)
 {
     return code != ERR_NONE && code != ERR_OFFLINE && code != ERR_PROTOCOL && code != ERR_INTERNAL;

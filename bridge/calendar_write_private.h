@@ -37,6 +37,7 @@ struct calendar_write {
     size_t next_instance;
     bool answered;                 /* the user's answer for the whole series has gone out */
     struct calendar_answer answer; /* the one that is under way */
+    struct calendar_held held;     /* the mail that waits for the request under way */
 
     int64_t journal_pk;
     struct op *op;
@@ -64,9 +65,9 @@ void calendar_write_refuse(struct calendar_write *w, enum calendar_refusal refus
 bool calendar_write_look(struct calendar_write *w);
 /* True: the base is on its way (or cannot be had), and decide() is called again. */
 bool calendar_write_fetch_base(struct calendar_write *w);
-/* The server has confirmed: into store and cache. owed_*: the mail that we have to write because of it. */
+/* The server has confirmed: into store and cache; the mail that was held is due. */
 bool calendar_write_down(struct calendar_write *w, struct str id, struct str change, const struct event *got,
-                         const struct event *owed_before, const struct event *owed_after, struct err *err);
+                         struct err *err);
 /* Nothing is asked of the server: only what it has no place for may have changed. */
 void calendar_write_keep_extras(struct calendar_write *w);
 bool calendar_is_organizer(const struct event *e);

@@ -210,3 +210,8 @@ END;
 -- newest item that was there before.
 ALTER TABLE append ADD COLUMN message_id BLOB NOT NULL DEFAULT x'';
 ALTER TABLE append ADD COLUMN after INTEGER NOT NULL DEFAULT 0;
+
+-- version 6
+
+-- What has to be true on the server before a mail that waits for it may go out; sealed as the mail is.
+ALTER TABLE owed ADD COLUMN promise BLOB NOT NULL DEFAULT x'';

@@ -74,22 +74,24 @@ bool store_end(struct store *s, bool ok, struct err *err);
 /* --- mail that is owed
  * ------------------------------------------------------------------------------------------------ */
 
-bool store_owe(struct store *s, struct str evidence, struct str message, struct err *err);
-/* The oldest; false: nothing is owed. */
-bool store_owed(struct store *s, int64_t after_pk, struct arena *arena, int64_t *ret_pk, struct str *ret_evidence,
-                struct str *ret_message);
-bool store_owed_done(struct store *s, int64_t pk, struct err *err);
 /*
- * A mail that becomes due only when the server confirms something else: kept under a mark (STORE_HELD and words), and
- * not among those that are owed until it is released. One mark has one mail: the latest. Unknown marks are fine. Those
- * that nobody has asked for in a week are over.
+ * A mail that becomes due only when the server has done something else: kept under a mark (STORE_HELD and words), and
+ * not among those that are owed until it is released. `promise` is what has to be true then, as the caller words it.
+ * Several mails may have one mark, or marks that begin alike. Those of which nothing was heard for a week are over.
  */
 #define STORE_HELD "held "
-bool store_owe_held(struct store *s, struct str mark, struct str message, struct err *err);
-bool store_held_release(struct store *s, struct str mark, struct str evidence, struct err *err);
+struct store_held {
+    struct str mark, promise;
+    int64_t created_s;
+};
+bool store_owe_held(struct store *s, struct str mark, struct str message, struct str promise, struct err *err);
+bool store_held_release(struct store *s, struct str mark_begins, struct err *err);
 bool store_held_drop(struct store *s, struct str mark_begins, struct err *err);
-/* Marks that begin so; in the arena. */
-size_t store_held(struct store *s, struct str mark_begins, struct arena *arena, struct str **ret_marks);
+/* Those whose mark begins so, the oldest first, at most 1000; in the arena. */
+size_t store_held(struct store *s, struct str mark_begins, struct arena *arena, struct store_held **ret);
+/* The oldest that is due; false: nothing is. */
+bool store_owed(struct store *s, int64_t after_pk, struct arena *arena, int64_t *ret_pk, struct str *ret_message);
+bool store_owed_done(struct store *s, int64_t pk, struct err *err);
 
 /* Between store_items.c, store_match.c and store_calendar.c, inside a transaction. */
 struct folder_state;

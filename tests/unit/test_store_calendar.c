@@ -271,26 +271,30 @@ static void a_folder_takes_everything_along(void **state)
 static void what_is_held_waits(void **state)
 {
     struct fixture *f = *state;
-    struct str evidence, message, *marks;
+    struct str message;
+    struct store_held *held;
     struct err err = {0};
     int64_t pk;
 
-    assert_true(store_owe_held(f->store, STR("held 5 - 2"), STR("yes"), &err));
-    assert_true(store_owe_held(f->store, STR("held 5 17 4"), STR("not that day"), &err));
-    assert_true(store_owe_held(f->store, STR("held 55 - 2"), STR("another"), &err));
-    assert_false(store_owed(f->store, 0, &f->arena, &pk, &evidence, &message));
-    assert_int_equal(store_held(f->store, STR("held 5 "), &f->arena, &marks), 2);
-    assert_true(store_held_drop(f->store, STR("held 5 - "), &err));
-    assert_true(store_owe_held(f->store, STR("held 5 - 4"), STR("no"), &err));
-    assert_true(store_owe_held(f->store, STR("held 5 - 4"), STR("no, again"), &err));
-    assert_int_equal(store_held(f->store, STR("held 5 - "), &f->arena, &marks), 1);
-    assert_true(store_held_release(f->store, STR("held 5 - 2"), STR("nothing"), &err));
-    assert_false(store_owed(f->store, 0, &f->arena, &pk, &evidence, &message));
-    assert_true(store_held_release(f->store, STR("held 5 - 4"), STR("e7"), &err));
-    assert_true(store_owed(f->store, 0, &f->arena, &pk, &evidence, &message));
-    assert_true(str_is(evidence, "e7") && str_is(message, "no, again"));
-    assert_false(store_owed(f->store, pk, &f->arena, &pk, &evidence, &message));
-    assert_int_equal(store_held(f->store, STR("held "), &f->arena, &marks), 2);
+    assert_true(store_owe_held(f->store, STR("held 5 a"), STR("yes"), STR("if"), &err));
+    assert_true(store_owe_held(f->store, STR("held 5 b"), STR("not that day"), STR(""), &err));
+    assert_true(store_owe_held(f->store, STR("held 5 b"), STR("nor that"), STR(""), &err));
+    assert_true(store_owe_held(f->store, STR("held 55 a"), STR("another"), STR(""), &err));
+    assert_false(store_owed(f->store, 0, &f->arena, &pk, &message));
+    assert_int_equal(store_held(f->store, STR("held 5 "), &f->arena, &held), 3);
+    assert_true(str_is(held[0].mark, "held 5 a") && str_is(held[0].promise, "if"));
+    assert_true(str_is(held[2].mark, "held 5 b") && str_is(held[2].promise, ""));
+    assert_true(store_held_drop(f->store, STR("held 5 a"), &err));
+    assert_int_equal(store_held(f->store, STR("held 5 "), &f->arena, &held), 2);
+    assert_true(store_held_release(f->store, STR("held 5 a"), &err));
+    assert_false(store_owed(f->store, 0, &f->arena, &pk, &message));
+    assert_true(store_held_release(f->store, STR("held 5 "), &err));
+    assert_true(store_owed(f->store, 0, &f->arena, &pk, &message));
+    assert_true(str_is(message, "not that day"));
+    assert_true(store_owed(f->store, pk, &f->arena, &pk, &message));
+    assert_true(str_is(message, "nor that"));
+    assert_false(store_owed(f->store, pk, &f->arena, &pk, &message));
+    assert_int_equal(store_held(f->store, STR(STORE_HELD), &f->arena, &held), 1);
 }
 
 static void what_is_owed_survives(void **state)
@@ -298,16 +302,17 @@ static void what_is_owed_survives(void **state)
     struct fixture *f = *state;
     struct err err = {0};
     int64_t pk = 0;
-    struct str evidence, message;
+    struct str message;
     assert_true(store_begin(f->store, &err));
-    assert_true(store_owe(f->store, STR("e0"), STR("never"), &err));
+    assert_true(store_owe_held(f->store, STR("held 1"), STR("never"), STR(""), &err));
     assert_false(store_end(f->store, false, &err));
-    assert_true(store_owe(f->store, STR("e1"), STR("mail"), &err));
+    assert_true(store_owe_held(f->store, STR("held 2"), STR("mail"), STR(""), &err));
+    assert_true(store_held_release(f->store, STR(STORE_HELD), &err));
     reopen(f);
-    assert_true(store_owed(f->store, 0, &f->arena, &pk, &evidence, &message));
+    assert_true(store_owed(f->store, 0, &f->arena, &pk, &message));
     assert_string_equal(arena_strdup(&f->arena, message), "mail");
     assert_true(store_owed_done(f->store, pk, &err));
-    assert_false(store_owed(f->store, 0, &f->arena, &pk, &evidence, &message));
+    assert_false(store_owed(f->store, 0, &f->arena, &pk, &message));
 }
 
 /* A state.db of the first version: as it was then, from the part of the schema before the mark. */
