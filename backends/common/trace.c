@@ -101,14 +101,7 @@ static struct exchange *begin(struct trace *t, uint64_t number, bool whole)
 
 /* --- heads ------------------------------------------------------------------------------------------------------- */
 
-static bool is_among(struct str name, const char *const *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_case_is(name, names[i]))
-            return true;
-    return false;
-}
-#define IS_AMONG(name, names) is_among((name), (names), sizeof(names) / sizeof((names)[0]))
+#define IS_AMONG(name, names) str_case_among((name), (names), sizeof(names) / sizeof((names)[0]))
 
 /* Of a query, what says which command it is, or what is asked of a login server; users, devices and codes are left
  * out. */

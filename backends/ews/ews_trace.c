@@ -132,14 +132,6 @@ static const char *const attributes[] = {
     "Version",
 };
 
-static bool is_among(struct str name, const char *const *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (str_is(name, names[i]))
-            return true;
-    return false;
-}
-
 /* --- the reader -------------------------------------------------------------------------------------------------- */
 
 struct reader {
@@ -155,10 +147,10 @@ static enum xml_want on_start(void *ctx, struct xml *x, const struct xml_name *n
 {
     struct reader *r = ctx;
     (void)x;
-    trace_open(r->document, name->local, is_among(name->local, elements, sizeof(elements) / sizeof(elements[0])));
+    trace_open(r->document, name->local, str_among(name->local, elements, sizeof(elements) / sizeof(elements[0])));
     for (size_t i = 0; i < n; i++)
         trace_attr(r->document, attrs[i].name, attrs[i].value,
-                   is_among(attrs[i].name, attributes, sizeof(attributes) / sizeof(attributes[0])));
+                   str_among(attrs[i].name, attributes, sizeof(attributes) / sizeof(attributes[0])));
     return XML_STREAM;
 }
 

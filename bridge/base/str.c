@@ -29,6 +29,22 @@ bool str_case_is(struct str a, const char *z)
     return str_case_eq(a, str_from(z));
 }
 
+bool str_among(struct str s, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_is(s, names[i]))
+            return true;
+    return false;
+}
+
+bool str_case_among(struct str s, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_case_is(s, names[i]))
+            return true;
+    return false;
+}
+
 int str_cmp(struct str a, struct str b)
 {
     size_t n = a.n < b.n ? a.n : b.n;

@@ -39,6 +39,9 @@ static inline bool str_is(struct str a, const char *z)
 }
 bool str_case_eq(struct str a, struct str b); /* ASCII only */
 bool str_case_is(struct str a, const char *z);
+/* Is it one of these? */
+bool str_among(struct str s, const char *const *names, size_t count);
+bool str_case_among(struct str s, const char *const *names, size_t count);
 int str_cmp(struct str a, struct str b);      /* bytewise; for sorting */
 int str_case_cmp(struct str a, struct str b); /* ASCII folded */
 bool str_starts(struct str s, struct str prefix);

@@ -196,10 +196,7 @@ bool ical_read_event(struct ical_reader *r, const struct ical_parts *parts, stru
 static bool is_refused_component(const struct ical_comp *c)
 {
     static const char *const names[] = {"VJOURNAL", "VFREEBUSY", "VAVAILABILITY", "VPOLL"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (str_case_is(c->name, names[i]))
-            return true;
-    return false;
+    return str_case_among(c->name, names, sizeof(names) / sizeof(*names));
 }
 
 static bool check_uid(struct ical_reader *r, const struct ical_comp *c, const struct ical_comp *first)

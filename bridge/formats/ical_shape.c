@@ -148,10 +148,7 @@ static bool is_replaced(struct str name)
 {
     static const char *const names[] = {"RECURRENCE-ID", "DTSTART", "DTEND",  "DUE",    "DURATION",
                                         "RRULE",         "RDATE",   "EXRULE", "EXDATE", "X-EXBRIDGE-RECURRENCE"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (str_case_is(name, names[i]))
-            return true;
-    return false;
+    return str_case_among(name, names, sizeof(names) / sizeof(*names));
 }
 
 /* Any other time with a zone, in UTC: zones are not told. */

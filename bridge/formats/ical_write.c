@@ -182,10 +182,7 @@ static void keep_component(struct ical_reader *r, struct buf *out, const struct 
 static bool is_of_head(struct str name)
 {
     static const char *const names[] = {"VERSION", "PRODID", "CALSCALE", "METHOD"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (str_case_is(name, names[i]))
-            return true;
-    return false;
+    return str_case_among(name, names, sizeof(names) / sizeof(*names));
 }
 
 static bool is_own_comp(const struct ical_comp *c)

@@ -118,10 +118,7 @@ static bool means_utc(struct str name)
         "",          "UTC",   "Z",       "Etc/UTC",  "Etc/UCT",   "Etc/Universal", "Etc/Zulu",      "UCT",
         "Universal", "Zulu",  "Etc/GMT", "Etc/GMT0", "Etc/GMT+0", "Etc/GMT-0",     "Etc/Greenwich", "GMT",
         "GMT0",      "GMT+0", "GMT-0",   "Greenwich"};
-    for (size_t i = 0; i < ROWS(names); i++)
-        if (str_case_is(name, names[i]))
-            return true;
-    return false;
+    return str_case_among(name, names, ROWS(names));
 }
 
 const struct tz *tz_utc(void)
