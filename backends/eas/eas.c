@@ -174,22 +174,33 @@ struct eas_folder *eas_folder_get(struct eas_backend *b, struct str id)
 
 /* --- for status and doctor --------------------------------------------------------------------------------------- */
 
-/* What is acknowledged is not told again: the key stands for it, and the filter (MS-ASCMD 2.2.3.72.2). */
+/* By MaxEmailAgeFilter, and what MaxCalendarAgeFilter adds (MS-ASPROV 2.2.2.33, 2.2.2.31). */
+#define RULES         "the server's rules are acknowledged"
+#define EVENTS(since) "events of the last " since " and later only"
+#define MAIL_AND(events)                                                                                               \
+    RULES ": mail of the last day only" events, RULES ": mail of the last 3 days only" events,                         \
+        RULES ": mail of the last week only" events, RULES ": mail of the last 2 weeks only" events,                   \
+        RULES ": mail of the last month only" events
+#define MAILS 6
+static const char *const policy_texts[][MAILS] = {
+    [0] = {RULES, MAIL_AND("")},
+    [4] = {RULES ": " EVENTS("2 weeks"), MAIL_AND(", " EVENTS("2 weeks"))},
+    [5] = {RULES ": " EVENTS("month"), MAIL_AND(", " EVENTS("month"))},
+    [6] = {RULES ": " EVENTS("3 months"), MAIL_AND(", " EVENTS("3 months"))},
+    [7] = {RULES ": " EVENTS("6 months"), MAIL_AND(", " EVENTS("6 months"))},
+};
+
+/* What is acknowledged is not told again: the key stands for it, and the filters (MS-ASCMD 2.2.3.68.2). */
 static const char *policy_text(const struct eas_state *state)
 {
-    static const char *const texts[] = {
-        "the server's rules are acknowledged",
-        "the server's rules are acknowledged: mail of the last day only",
-        "the server's rules are acknowledged: mail of the last 3 days only",
-        "the server's rules are acknowledged: mail of the last week only",
-        "the server's rules are acknowledged: mail of the last 2 weeks only",
-        "the server's rules are acknowledged: mail of the last month only",
-    };
+    size_t events = state->calendar_filter, mail = state->filter;
+    bool known = events < sizeof(policy_texts) / sizeof(policy_texts[0]) && mail < MAILS;
+
     if (state->version == 0)
         return "not known yet";
     if (strcmp(state->policy_key, "0") == 0)
         return "the server has none for this device";
-    return texts[state->filter < sizeof(texts) / sizeof(texts[0]) ? state->filter : 0];
+    return known && policy_texts[events][mail] ? policy_texts[events][mail] : RULES;
 }
 
 void eas_facts(const struct backend *base, struct backend_facts *ret)

@@ -112,6 +112,7 @@ def test_push_that_does_not_work(home, server):
 
 
 def test_over_activesync(home, server):
+    server.options(eas_policy={"MaxEmailAgeFilter": "3", "MaxCalendarAgeFilter": "6"})
     assert home.setup(EMAIL, "--backend", "eas", answers=["yes", USER, PASSWORD]).returncode == 0
     home.start()
     lines = examine(home, code=0)
@@ -120,9 +121,12 @@ def test_over_activesync(home, server):
     assert "rules" in line(lines, "policy", "ok")["evidence"] or "none for this device" in line(lines, "policy", "ok")["evidence"]
     assert "served by CalDAV" in line(lines, "calendar", "ok")["evidence"]
     rig.poll(60, lambda: daemon(home)["facts"]["open"], lambda: daemon(home))
+    assert daemon(home)["facts"]["policy"] == ("the server's rules are acknowledged: mail of the last week only, events of the last "
+                                               "3 months and later only")
     found = line(examine(home, code=0), "push", "ok")["evidence"]
     assert "Ping: open for" in found and "of 480 s" in found
     home.stop()
+    server.options(eas_policy={})
     assert "not tried" in line(examine(home), "push", "ok")["evidence"]
     assert len(server.devices()) == 1
 
