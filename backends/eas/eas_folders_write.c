@@ -223,7 +223,10 @@ static void on_status(struct folder_op *f, int status)
         confirmed(f);
         return;
     case STATUS_EXISTS:
-        fail(f, ERR_EXISTS, "there is a folder of that name already", status);
+        fail(f, ERR_EXISTS,
+             "the server has a folder of that name; if none is seen, it is one that mail programs are not shown "
+             "(drafts before ActiveSync 16.0, contacts, notes, ...): choose another name",
+             status);
         return;
     case STATUS_SPECIAL:
         fail(f, ERR_UNSUPPORTED, "this folder belongs to the mailbox", status);

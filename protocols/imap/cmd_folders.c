@@ -9,7 +9,7 @@
 static void answer(struct imap_session *s, const struct change_result *r)
 {
     if (r->err.code == ERR_EXISTS)
-        imap_finish(s, "NO", "ALREADYEXISTS", "There is a mailbox of that name already.");
+        imap_finish(s, "NO", "ALREADYEXISTS", r->err.text);
     else if (r->err.code == ERR_UNSUPPORTED)
         imap_finish(s, "NO", "CANNOT", r->err.text);
     else

@@ -339,6 +339,11 @@ def test_folders(make, kind):
     s.imap.ok("DELETE Projects/Ideas")
     assert b"Projects/Ideas" not in b"".join(s.imap.ok('LIST "" "Projects*"'))
     s.imap.no("DELETE INBOX")
+    # names of folders that exist, and that nobody is shown
+    for name in ("Notes", *kind.hidden):
+        assert name.encode() not in b"".join(s.imap.ok('LIST "" "*"'))
+        s.imap.no(f"CREATE {name}", "ALREADYEXISTS")
+        assert "not shown" in s.imap.status and "another name" in s.imap.status
 
 
 @BOTH
