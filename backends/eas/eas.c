@@ -199,7 +199,7 @@ static const char *policy_text(const struct eas_state *state)
     if (state->version == 0)
         return "not known yet";
     if (strcmp(state->policy_key, "0") == 0)
-        return "the server has none for this device";
+        return "the server has not asked for any so far";
     return known && policy_texts[events][mail] ? policy_texts[events][mail] : RULES;
 }
 

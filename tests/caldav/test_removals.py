@@ -4,7 +4,8 @@ each family of ActiveSync: up to 14.1 a Change takes away what it leaves out, fr
 import pytest
 
 import kinds
-from davtest import event, prop
+from davtest import event, prop, todo
+from fields import fields
 
 EAS_12 = kinds.Kind("eas-12.1", "eas", "12.1")
 KINDS = (kinds.EWS, kinds.EAS_16, kinds.EAS_14, EAS_12)
@@ -92,3 +93,47 @@ def test_the_subject(dav, exchange, kind):
     assert answer.status == 204, answer.body
     assert the_one(exchange, before)["subject"] == ""
     assert prop(dav.get(path).text(), "SUMMARY") in (None, "")
+
+
+OF_ONE = {"categories": ("CATEGORIES:Red", ["Red"], [], "categories"), "location": ("LOCATION:Room", "Room", "", "LOCATION"),
+          "body": ("DESCRIPTION:Words", "Words", "", "DESCRIPTION"), "subject": ("SUMMARY:Other", "Other", "", "SUMMARY")}
+
+
+@pytest.mark.parametrize("name", OF_ONE)
+def test_what_one_occurrence_has_no_more(dav, exchange, kind, name):
+    """Its series keeps it."""
+    line, then, now, told = OF_ONE[name]
+    uid, path, before = f"one-{name}", f"{dav.calendar()}one-{name}.ics", {e["num"] for e in exchange.events()}
+    other = [] if name == "subject" else [line]
+    override = [l.format(uid=uid) for l in MOVED]
+    if name == "subject":
+        override[-1] = line
+    series = event(uid, *WEEKLY, *other, *override, *other)
+
+    def of_server():
+        own = the_one(exchange, before)["exceptions"]["2026-12-08"]
+        return own["body"]["text"].strip() if name == "body" else own[name]
+
+    assert dav.put(path, series).status == 201
+    assert of_server() == then
+    head, mark, tail = series.partition("RECURRENCE-ID")
+    answer = dav.put(path, head + mark + tail.replace(line + "\r\n", ""))
+    assert answer.status == 204, answer.body
+    assert of_server() == now
+    got = fields(dav.get(path).text())
+    assert told not in got["changed"][0] and (name == "subject" or told in got)
+
+
+TASK = {"categories": ("CATEGORIES:Red", "categories"), "due": ("DUE;VALUE=DATE:20261210", "DUE"), "body": ("DESCRIPTION:Words", "DESCRIPTION")}
+
+
+@pytest.mark.parametrize("name", TASK)
+def test_tasks(dav, exchange, kind, name):
+    line, told = TASK[name]
+    path, before = f"{dav.calendars()['Tasks']}{name}.ics", {e["num"] for e in exchange.events("tasks")}
+    assert dav.put(path, todo(f"t-{name}", line)).status == 201
+    answer = dav.put(path, todo(f"t-{name}"))
+    assert answer.status == 204, answer.body
+    item, = (e for e in exchange.events("tasks") if e["num"] not in before)
+    assert not (item["body"]["text"].strip() if name == "body" else item[name])
+    assert prop(dav.get(path).text(), told.upper()) is None

@@ -401,6 +401,10 @@ static const struct example series[] = {
      "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day every 1 daily until=2026-01-10T00:00:00Z]"},
     {141, ADD(DAYS("20260104T230000Z", "20260105T230000Z") BERLIN "c:Recurrence(Type=0 Until=20260109T230000Z)"),
      "[u 2026-01-05T00:00:00Z - 2026-01-06T00:00:00Z day every 1 daily until=2026-01-10T00:00:00Z]"},
+    /* 16.x: a series of one is how a single event is written that was a series */
+    {161, RULE("Type=0 Interval=1 Occurrences=1"), "[" AT_9 "]"},
+    {141, RULE("Type=0 Interval=1 Occurrences=1"), "[" AT_9 " every 1 daily count=1]"},
+    {161, RULE("Type=0 Interval=2 Occurrences=1"), "[" AT_9 " every 2 daily count=1]"},
     /* what is no pattern: the first occurrence is what can be shown */
     {141, RULE("Type=4"), "[" AT_9 "]"},
     {141, RULE("Interval=1"), "[" AT_9 "]"},
@@ -416,6 +420,11 @@ static const struct example series[] = {
      "[" SERIES " {2026-01-07T08:00:00Z 2026-01-07T08:00:00Z - 2026-01-07T09:00:00Z Europe/Berlin}]"},
     {161, CHANGED("Exception(ExceptionStartTime=20000107T080000Z b:InstanceId=20260107T080000Z b:Body(Type=1 Data=x))"),
      "[" SERIES " {2026-01-07T08:00:00Z 2026-01-07T08:00:00Z - 2026-01-07T09:00:00Z Europe/Berlin 'S' text'x'}]"},
+    {161,
+     CHANGED("Exception(b:InstanceId=20260107T080000Z b:Attachments(Attachment(DisplayName=a.txt FileReference=r1 "
+             "Method=1 EstimatedDataSize=5)))"),
+     "[" SERIES
+     " {2026-01-07T08:00:00Z 2026-01-07T08:00:00Z - 2026-01-07T09:00:00Z Europe/Berlin 'S' file=r1|a.txt|5}]"},
     /* in order, each once, a deletion before a change; without a beginning there is none */
     {141,
      CHANGED("Exception(ExceptionStartTime=20260108T080000Z Subject=T) Exception(Deleted=1 "

@@ -393,12 +393,46 @@ static void what_cannot_be_held_is_refused(void **state)
     }
 }
 
+/* --- the same rule in other words -------------------------------------------------------------------------------- */
+
+static void rules_are_reworded(void **state)
+{
+    static const struct {
+        struct event_recurrence rule;
+        bool can;
+    } rows[] = {
+        {{.pattern = EVENT_DAILY, .interval = 1, .count = 5}, true},
+        {{.pattern = EVENT_DAILY, .interval = 2}, false},
+        {{.pattern = EVENT_WEEKLY, .interval = 1, .days = 10, .first_day = 6}, true},
+        {{.pattern = EVENT_WEEKLY, .interval = 3, .days = 8}, true},
+        {{.pattern = EVENT_WEEKLY, .interval = 3, .days = 10}, false},
+        {{.pattern = EVENT_WEEKLY, .interval = 1, .days = EVENT_EVERY_DAY}, true},
+        {{.pattern = EVENT_MONTHLY, .interval = 1, .day_of_month = 31}, true},
+        {{.pattern = EVENT_MONTHLY_RELATIVE, .interval = 2, .days = 2, .week = 5, .calendar = 1}, true},
+        {{.pattern = EVENT_YEARLY, .interval = 1, .day_of_month = 1, .month = 2, .has_until = true, .until = 86400},
+         true},
+        {{.pattern = EVENT_YEARLY_RELATIVE, .interval = 1, .days = 2, .week = 1, .month = 2, .calendar = 4}, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct event a = {.has_recurrence = true, .recurrence = rows[i].rule}, b = a;
+
+        assert_int_equal(eas_event_reword(&a.recurrence, &b.recurrence), rows[i].can);
+        if (!rows[i].can)
+            continue;
+        assert_int_equal(event_differ(&a, &b), 0);
+        assert_memory_not_equal(&a.recurrence, &b.recurrence, sizeof(a.recurrence));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_are_written),
         cmocka_unit_test(occurrences_are_written),
         cmocka_unit_test(what_cannot_be_held_is_refused),
+        cmocka_unit_test(rules_are_reworded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
