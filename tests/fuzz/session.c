@@ -2,8 +2,10 @@
 #include "tests/fuzz/session.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,17 +38,38 @@ struct rig {
     char dirs[4][80];
 };
 
-static char top[40];
+#define NAME "exbridge-fuzz-"
+static char top[60];
 
 static void remove_top(void)
 {
     cache_file_remove_tree(top);
 }
 
+/* What fuzzers left behind that were killed; their process ids are in the names. */
+static void sweep(const char *place)
+{
+    DIR *dir = opendir(place);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        char path[300];
+        int pid, end = 0;
+        if (sscanf(entry->d_name, NAME "%d-%*6[A-Za-z0-9]%n", &pid, &end) != 1 || end == 0 ||
+            entry->d_name[end] != '\0')
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", place, entry->d_name);
+        if (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH)
+            cache_file_remove_tree(path);
+    }
+    if (dir)
+        closedir(dir);
+}
+
 /* In memory where there is a place for that: a run makes and deletes a database. */
 static void make_top(void)
 {
-    snprintf(top, sizeof(top), "%s/exbridge-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    const char *place = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    sweep(place);
+    snprintf(top, sizeof(top), "%s/" NAME "%d-XXXXXX", place, (int)getpid());
     if (!mkdtemp(top))
         abort();
     atexit(remove_top);
