@@ -116,6 +116,8 @@ void account_set_health(struct account *a, const struct err *err)
         return;
     bool news = a->health.code != err->code;
     a->health = *err;
+    if (err->code == ERR_NONE)
+        account_ask_limit(a);
     if (err->code != ERR_NONE) {
         a->trouble = *err;
         a->trouble_s = time_wall_s();

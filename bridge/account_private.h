@@ -54,6 +54,8 @@ struct account {
     uint64_t quota_ms;
     struct op *quota_op;
     struct list quota_waits;
+    struct op *limit_op; /* account_quota.c: how large a message may be, asked for in the background */
+    uint64_t limit_next_ms;
 
     /* account_login.c: hashes of passwords, salted for this process */
     struct crypto_hash local_hash;
@@ -86,6 +88,7 @@ void changes_start(struct account *a); /* finishes what an earlier process left 
 void changes_done(struct account *a);  /* the account goes away: those under way are forgotten without callbacks */
 
 /* account_quota.c */
+void account_ask_limit(struct account *a);  /* the server answers: ask it how large a message may be, now and then */
 void account_quota_done(struct account *a); /* the account goes away */
 
 /* account_login.c */

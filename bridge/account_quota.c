@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How full the mailbox is: one question for all who ask, and its answer kept for a while (Thunderbird asks at every
- * SELECT). */
+ * SELECT). And how large a message may be, which the backend keeps. */
 #include "bridge/account_private.h"
+#include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 
 #define KEPT_MS         (5 * 60 * 1000)
 #define KEPT_UNKNOWN_MS (60 * 60 * 1000) /* that the server tells no limit */
+#define LIMIT_MS        (24 * 60 * 60 * 1000)
+#define LIMIT_AGAIN_MS  (60 * 60 * 1000) /* after a passing failure */
 
 struct quota_wait {
     struct list link; /* of account->quota_waits */
@@ -84,8 +87,29 @@ void account_quota_cancel(struct quota_wait **w)
     *w = NULL;
 }
 
+static void on_limit(void *ud, const struct reply *reply)
+{
+    struct account *a = ud;
+    a->limit_op = NULL;
+    if (reply->err.code != ERR_NONE) {
+        /* Nobody has asked, and nothing is wrong that others will not be told. */
+        log_debug("account", account_name(a), "the server's limit for sending: %s", reply->err.text);
+        if (err_is_transient(reply->err.code))
+            a->limit_next_ms = time_mono_ms() + LIMIT_AGAIN_MS;
+    }
+}
+
+void account_ask_limit(struct account *a)
+{
+    if (a->limit_op || time_mono_ms() < a->limit_next_ms || !a->backend || !a->backend->ops->send_limit)
+        return;
+    a->limit_next_ms = time_mono_ms() + LIMIT_MS;
+    a->limit_op = backend_send_limit(a->backend, on_limit, a);
+}
+
 void account_quota_done(struct account *a)
 {
+    op_cancel(&a->limit_op);
     op_cancel(&a->quota_op);
     while (!list_empty(&a->quota_waits))
         wait_free(LIST_ITEM(a->quota_waits.next, struct quota_wait, link));

@@ -73,6 +73,11 @@ struct op *backend_send(struct backend *b, const struct send_request *request, o
     return b->ops->send ? b->ops->send(b, request, cb, ud) : unsupported(b, "sending", cb, ud);
 }
 
+struct op *backend_send_limit(struct backend *b, op_cb *cb, void *ud)
+{
+    return b->ops->send_limit ? b->ops->send_limit(b, cb, ud) : unsupported(b, "a limit for sending", cb, ud);
+}
+
 struct op *backend_quota(struct backend *b, op_cb *cb, void *ud)
 {
     return b->ops->quota ? b->ops->quota(b, cb, ud) : unsupported(b, "quotas", cb, ud);

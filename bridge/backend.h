@@ -193,6 +193,7 @@ struct reply {
         struct {
             uint64_t used, limit; /* bytes; limit 0: the server tells none (and then `used` is nothing) */
         } quota;
+        uint64_t message_max;       /* send_limit: bytes; 0: the server tells none */
         struct {                    /* free_busy: in the order asked */
             const struct err *each; /* of an address: unknown, not allowed */
             const struct busy_list *list;
@@ -289,6 +290,7 @@ struct backend_facts {
     unsigned asked_s;    /* how long we ask the server to park it */
     struct err push_err; /* why not, when something stands in the way; ERR_NONE: nothing does */
     const char *policy;  /* the server's rules for devices, as far as they are known; NULL: the protocol has none */
+    const char *device;  /* the id that the administrator sees of us; NULL: the protocol has none */
 };
 
 struct flag_request;
@@ -341,6 +343,9 @@ struct backend_ops {
     /* kind: mail, calendar or tasks. reply.created */
     /* How full the mailbox is. reply.quota */
     struct op *(*quota)(struct backend *b, op_cb *cb, void *ud);
+    /* How large a message may be. limits.message_max follows, and is what the server told last in later lives, too.
+     * reply.message_max. NULL: the protocol has no word for it */
+    struct op *(*send_limit)(struct backend *b, op_cb *cb, void *ud);
     struct op *(*folder_create)(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind,
                                 op_cb *cb, void *ud);
     struct op *(*folder_change)(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,
@@ -455,6 +460,7 @@ struct op *backend_append(struct backend *b, const struct append_request *reques
 struct op *backend_find_appended(struct backend *b, struct str folder_id, struct str evidence, op_cb *cb, void *ud);
 struct op *backend_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
 struct op *backend_quota(struct backend *b, op_cb *cb, void *ud);
+struct op *backend_send_limit(struct backend *b, op_cb *cb, void *ud);
 struct op *backend_folder_create(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind,
                                  op_cb *cb, void *ud);
 struct op *backend_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,

@@ -30,6 +30,11 @@ static void set_limits(struct server_limits *l)
 #undef OR
 }
 
+const struct accounts *servers_accounts(const struct servers *s)
+{
+    return s->opts.accounts;
+}
+
 struct servers *servers_new(const struct servers_opts *opts)
 {
     struct servers *all = MEM_NEW(struct servers);

@@ -75,6 +75,7 @@ struct servers_opts {
 
 /* opts is copied; never fails. */
 struct servers *servers_new(const struct servers_opts *opts);
+const struct accounts *servers_accounts(const struct servers *all);
 size_t servers_clients(const struct servers *all);
 size_t servers_account_clients(const struct servers *all, const struct account *account); /* signed in */
 /* Says goodbye to the clients of an account, as at the shutdown; `now`: drops them. True: there is none any more, not

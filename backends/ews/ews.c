@@ -91,7 +91,6 @@ static struct backend *open_backend(const struct backend_config *config, struct 
         .fetch_message_bytes = EWS_MESSAGE_BYTES,
         .fetch_parallel = EWS_FETCH_PARALLEL,
         .write_batch = EWS_WRITE_BATCH,
-        .message_max = EWS_SEND_LIMIT,
     };
     e->config = *config;
     if (e->config.message_limit == 0)
@@ -103,6 +102,7 @@ static struct backend *open_backend(const struct backend_config *config, struct 
     list_init(&e->calls);
     list_init(&e->queue);
     load_negotiation(e);
+    ews_limit_load(e);
     e->http = http_client_new(config->loop, &(struct http_client_opts){
                                                 .account = config->name,
                                                 .user_agent = config->user_agent,
@@ -154,6 +154,7 @@ const struct backend_ops ews_ops = {
     .append = ews_append,
     .find_appended = ews_find_appended,
     .quota = ews_quota,
+    .send_limit = ews_send_limit,
     .send = ews_send,
     .sync_events = ews_sync_events,
     .event_fetch = ews_event_fetch,

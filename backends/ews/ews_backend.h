@@ -108,6 +108,8 @@ struct op *ews_append(struct backend *b, const struct append_request *request, o
 struct op *ews_find_appended(struct backend *b, struct str folder_id, struct str evidence, op_cb *cb, void *ud);
 struct op *ews_send(struct backend *b, const struct send_request *request, op_cb *cb, void *ud);
 struct op *ews_quota(struct backend *b, op_cb *cb, void *ud);
+struct op *ews_send_limit(struct backend *b, op_cb *cb, void *ud);
+void ews_limit_load(struct ews *e); /* what the server told last */
 struct op *ews_folder_create(struct backend *b, struct str parent_id, struct str name, enum folder_kind kind, op_cb *cb,
                              void *ud);
 struct op *ews_folder_change(struct backend *b, struct str id, struct str parent_id, struct str name, op_cb *cb,

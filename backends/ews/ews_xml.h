@@ -184,6 +184,8 @@ enum ews_el {
     EL_FB_FROM,
     EL_FB_TO,
     EL_FB_BUSY,
+    EL_MAIL_TIPS, /* MailTipsConfiguration */
+    EL_MAX_MESSAGE_SIZE,
     EL_MAX
 };
 

@@ -9,12 +9,22 @@ typedef void command_fn(struct smtp_session *s, const struct smtp_command *c);
 
 static const struct smtp_reply ok = {250, "2.0.0", "Done."};
 
-/* What the server takes; as long as nobody knows, what we are configured to carry. */
+/* What the server takes; as long as nobody knows, what we are configured to carry. Most clients ask before they sign
+ * in, and only then: what any of the accounts may send. */
 uint64_t smtp_size_limit(const struct smtp_session *s)
 {
-    uint64_t own = smtp_server_of(s)->limits.message;
-    uint64_t servers = s->client.account ? submit_size_limit(s->client.account) : 0;
-    return servers && servers < own ? servers : own;
+    uint64_t own = smtp_server_of(s)->limits.message, most = 0;
+    const struct accounts *all = servers_accounts(s->client.all);
+    size_t count = s->client.account ? 1 : accounts_count(all);
+    for (size_t i = 0; i < count; i++) {
+        const struct account *a = s->client.account ? s->client.account : accounts_at(all, i);
+        uint64_t servers = submit_size_limit(a);
+        if (servers == 0 || servers > own)
+            servers = own;
+        if (servers > most)
+            most = servers;
+    }
+    return most ? most : own;
 }
 
 static void hello(struct smtp_session *s)

@@ -3,7 +3,7 @@
 import collections
 import time
 
-START_UP = {"ews:SyncFolderHierarchy", "ews:GetFolder", "ews:GetServerTimeZones", "eas:OPTIONS", "eas:Provision",
+START_UP = {"ews:SyncFolderHierarchy", "ews:GetFolder", "ews:GetServerTimeZones", "ews:GetServiceConfiguration", "eas:OPTIONS", "eas:Provision",
             "eas:Settings", "eas:FolderSync"}
 PUSH = {"ews:Subscribe", "ews:Unsubscribe", "ews:GetStreamingEvents", "eas:Ping"}
 BODIES = {"ews:GetItem", "eas:ItemOperations"}

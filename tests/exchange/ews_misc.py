@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ResolveNames, ConvertId, GetServerTimeZones, GetUserConfiguration, GetUserOofSettings."""
+"""ResolveNames, ConvertId, GetServerTimeZones, GetUserConfiguration, GetServiceConfiguration, GetUserOofSettings."""
 import base64
 
 import cal_zones
@@ -121,6 +121,37 @@ def owa_options(call, name):
     return (
         f'<m:UserConfiguration><t:UserConfigurationName Name="{name}"><t:DistinguishedFolderId Id="root"/>'
         f"</t:UserConfigurationName><t:Dictionary>{entries}</t:Dictionary></m:UserConfiguration>"
+    )
+
+
+@operation("GetServiceConfiguration")
+def get_service_configuration(call):
+    """MailTips alone, as Exchange answers it. Who acts must be named (ErrorInvalidArgument), by an SMTP address that is
+    known; the limits are that sender's."""
+    acting = call.child("ActingAs")
+    wanted = {name.text.strip() for name in call.child("RequestedConfiguration")}
+    if wanted != {"MailTips"}:
+        raise EwsError("ErrorInvalidRequest", "This stand-in has the configuration of mail tips only.")
+    fields = {local(e): (e.text or "").strip() for e in acting} if acting is not None else {}
+    if not fields.get("RoutingType") or not fields.get("EmailAddress"):
+        raise EwsError("ErrorInvalidArgument", "The ActingAs element is missing, or its RoutingType or EmailAddress.")
+    address = fields["EmailAddress"].casefold()
+    if address not in {user.mailbox.email.casefold() for user in call.app.store.users}:
+        raise EwsError("ErrorInvalidArgument", "The ActingAs user was not found.")
+    limit = call.options.max_send_kb * 1024 or 0x7FFFFFFF
+    tips = (
+        f"<t:MailTipsEnabled>true</t:MailTipsEnabled><t:MaxRecipientsPerGetMailTipsRequest>50"
+        f"</t:MaxRecipientsPerGetMailTipsRequest><t:MaxMessageSize>{limit}</t:MaxMessageSize>"
+        f"<t:LargeAudienceThreshold>25</t:LargeAudienceThreshold><t:ShowExternalRecipientCount>false"
+        f"</t:ShowExternalRecipientCount><t:InternalDomains><t:Domain Name=\"{attr(address.split('@')[-1])}\" "
+        f"IncludeSubdomains=\"false\"/></t:InternalDomains><t:PolicyTipsEnabled>false</t:PolicyTipsEnabled>"
+        f"<t:LargeAudienceCap>1000</t:LargeAudienceCap>"
+    )
+    return (
+        f'<m:GetServiceConfigurationResponse xmlns:m="{M}" xmlns:t="{T}" ResponseClass="Success"><m:ResponseCode>NoError'
+        f"</m:ResponseCode><m:ResponseMessages><m:ServiceConfigurationResponseMessageType ResponseClass=\"Success\">"
+        f"<m:ResponseCode>NoError</m:ResponseCode><m:MailTipsConfiguration>{tips}</m:MailTipsConfiguration>"
+        f"</m:ServiceConfigurationResponseMessageType></m:ResponseMessages></m:GetServiceConfigurationResponse>"
     )
 
 

@@ -152,6 +152,10 @@ CONTENT = {
     "ResolveNames": "ParentFolderIds? UnresolvedEntry",
     "UnresolvedEntry": "#",
     "ConvertId": "SourceIds",
+    "GetServiceConfiguration": "ActingAs? RequestedConfiguration ConfigurationRequestDetails?",
+    "ActingAs": "Name? EmailAddress? RoutingType? MailboxType? ItemId? OriginalDisplayName?",
+    "RequestedConfiguration": "ConfigurationName+",
+    "ConfigurationName": "#MailTips|UnifiedMessagingConfiguration|ProtectionRules|PolicyNudges|SharePointURLs",
     "SourceIds": "(AlternateId|AlternatePublicFolderId|AlternatePublicFolderItemId)+",
     "AlternateId": "",
     "GetServerTimeZones": "Ids?",
@@ -342,7 +346,7 @@ def check(operation):
 
 def check_element(element, parent, depth):
     name = local(element)
-    if etree.QName(element).namespace != (M if depth <= 1 else T):
+    if etree.QName(element).namespace != (M if depth <= 1 or name == "ConfigurationName" else T):
         raise violation(element, f"The element '{name}' is in namespace '{etree.QName(element).namespace}'.")
     content = CONTENT.get(f"{parent}/{name}", CONTENT.get(name, "..."))
     check_attributes(element, name)

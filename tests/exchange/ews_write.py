@@ -239,6 +239,8 @@ def send(call, mime, changes, target, keep):
     if not rcpts:
         raise EwsError("ErrorInvalidRecipients", "At least one recipient is needed.")
     check_sender(call, mime, changes)
+    if call.options.max_send_kb and len(mime) > call.options.max_send_kb * 1024:
+        raise EwsError("ErrorMessageSizeExceeded", "The message exceeds the maximum supported size.")
     if keep:
         folder = call.folder(target[0]) if target is not None else call.mailbox.kinds["sentitems"]
         changes.pop("flags", None)

@@ -23,6 +23,7 @@ DEFAULTS = {
     "max_concurrent": 27,  # EWS requests of one user under way; more are refused
     "raw_control_chars": True,  # characters XML cannot hold leave as &#x1A; as on Exchange; false: dropped
     "mailbox_zone": "W. Europe Standard Time",  # the users' own zone: days without one are meant in it
+    "max_send_kb": 0,  # MaxSendSize of the user or the organisation; 0: unlimited
     "send_quota_kb": 0,  # PidTagProhibitSendQuota as the root folder shows it; 0: it does not
     "hold_sent_copies": False,  # what a client sends is not filed before POST /control/sent_copies says so
     "read_changes_announced": True,  # SyncFolderItems reports ReadFlagChange; false: Update

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from imaptest import message
+from imaptest import message, nameless_files
 
 CAPS_DRAFTS_ONLY = 4 | 16 | 64  # CAP_APPEND_DRAFT, CAP_ANSWERED, CAP_PUSH_ALL
 
@@ -95,6 +95,19 @@ def test_one_of_them_fails(c, s, good):
     assert len(subjects(c)) == 3
     assert appenduid(do(c, "APPEND INBOX", mail("a"), mail("b"), mail("c"))[0])
     assert len(ids(s)) == 6
+
+
+def test_silent_in_the_middle(start):
+    """A message whose rest does not come is dropped with its file when the client has been silent for too long."""
+    server = start("writes", "idle_timeout_s=2")
+    client = server.login()
+    client.send(b"x APPEND INBOX {2000000}\r\n")
+    assert client.line().startswith(b"+ ")
+    client.send(b"y" * 1000000)
+    server.wait(lambda: nameless_files(server.process.pid) == 1)
+    assert b"* BYE" in client.closed()
+    server.wait(lambda: nameless_files(server.process.pid) == 0)
+    assert ids(server) == []
 
 
 def test_one_answer_is_lost(c, s):

@@ -33,6 +33,12 @@ def clear(module_stage, exchange):
     return module_stage.bridge(rig.Account("work", exchange), name="clear", tls=False, limits=limits)
 
 
+@pytest.fixture(scope="module")
+def quick(module_stage, exchange):
+    """Silence ends a connection after two seconds, which only a build for tests takes from its configuration."""
+    return module_stage.bridge(rig.Account("work", exchange), name="quick", limits={"smtp-idle-timeout": "2s"})
+
+
 @pytest.fixture
 def smtp(bridge):
     client = signed_in(bridge)
@@ -49,12 +55,11 @@ def b64(text):
 
 def test_extensions(bridge):
     smtp = Smtp(bridge)
-    assert smtp.extensions.split("\n")[1:] == ["AUTH PLAIN LOGIN", "SIZE 157286400", "8BITMIME", "SMTPUTF8", "PIPELINING",
+    assert smtp.extensions.split("\n")[1:] == ["AUTH PLAIN LOGIN", f"SIZE {48 << 20}", "8BITMIME", "SMTPUTF8", "PIPELINING",
                                                "CHUNKING", "ENHANCEDSTATUSCODES"]
     assert smtp.ok("HELO x", 250) == "localhost"
     smtp.sign_in()
-    sizes = [x for x in smtp.ok("EHLO x", 250).split("\n") if x.startswith("SIZE ")]
-    assert sizes and 0 < int(sizes[0][5:]) < 157286400
+    assert f"SIZE {48 << 20}" in smtp.ok("EHLO x", 250).split("\n")
 
 
 def test_login_mechanism(bridge):
@@ -323,6 +328,27 @@ def test_browser_over_tls(bridge):
     with socket.create_connection(("127.0.0.1", bridge.smtp_port), timeout=30) as sock:
         with pytest.raises(ssl.SSLError):
             context.wrap_socket(sock, server_hostname="localhost").recv(1)
+
+
+# ---- silence ----
+
+
+@pytest.mark.parametrize("how", ["DATA", "BDAT"])
+def test_silent_in_the_middle(exchange, quick, how):
+    """A message whose rest does not come is dropped with its file when the client has been silent for too long."""
+    smtp = signed_in(quick)
+    smtp.envelope([BOB])
+    data = message("silent", body="x" * 70 + "\r\n" + "y" * (1 << 20))
+    if how == "DATA":
+        smtp.check("DATA", 354)
+        smtp.write(data)
+    else:
+        smtp.write(f"BDAT {len(data) + 1}\r\n".encode() + data)
+    rig.poll(20, lambda: rig.imaptest.nameless_files(quick.process.pid) == 1, "the message is nowhere")
+    smtp.expect(421, "4.4.2")
+    assert smtp.closed() == b""
+    rig.poll(20, lambda: rig.imaptest.nameless_files(quick.process.pid) == 0, "a file is left behind")
+    assert exchange.submissions() == []
 
 
 # ---- disconnects ----
