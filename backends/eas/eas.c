@@ -207,7 +207,7 @@ void eas_facts(const struct backend *base, struct backend_facts *ret)
 {
     const struct eas_backend *b = (const struct eas_backend *)base;
 
-    *ret = (struct backend_facts){.policy = policy_text(&b->state)};
+    *ret = (struct backend_facts){.policy = policy_text(&b->state), .device = b->state.device_id};
     eas_push_facts(b, ret);
 }
 

@@ -139,6 +139,7 @@ static void fail(struct eas_call *call, enum err_code code, const char *text, in
     if (call->http)
         http_name_host(call->http, &err);
     err_prefix(&err, "%s: ", names[call->request->command]);
+    eas_call_explain(call, &err);
     if (status == 401)
         login_advise(call->b->config.login, call->secret.n > 0, &err);
     finish(call, &err);
@@ -184,6 +185,7 @@ static void busy(struct eas_call *call, const struct eas_http_status *status)
             wait_s, status->status);
     err.status = status->status;
     err.retry_after_s = wait_s;
+    eas_call_explain(call, &err);
     finish(call, &err);
 }
 
@@ -327,6 +329,7 @@ static bool common_status(struct eas_call *call)
         break;
     }
     eas_status_err(&err, names[call->request->command], call->answer.status);
+    eas_call_explain(call, &err);
     finish(call, &err);
     return true;
 }

@@ -133,4 +133,7 @@ bool eas_attempt_start(struct eas_call *call, const struct http_events *events, 
 void eas_call_resume(struct eas_call *call, const struct err *err);
 const char *eas_command_name(enum eas_command command);
 
+/* eas_explain.c: the evidence that came along with a refusal, into the error's text. */
+void eas_call_explain(const struct eas_call *call, struct err *err);
+
 #endif

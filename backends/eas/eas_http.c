@@ -11,7 +11,7 @@ static const struct eas_http_status table[] = {
     {200, EAS_HTTP_READ, ERR_NONE, "OK"},
     {400, EAS_HTTP_FAIL, ERR_PROTOCOL, "the server did not understand the request"},
     {401, EAS_HTTP_AUTH, ERR_AUTH, "the server refused the credentials"},
-    {403, EAS_HTTP_FORBIDDEN, ERR_DENIED, "the server denies access; ActiveSync may be disabled for this user or device"},
+    {403, EAS_HTTP_FORBIDDEN, ERR_DENIED, "ActiveSync is closed to this user or device (ActiveSyncEnabled, or a rule about devices)"},
     {404, EAS_HTTP_FAIL, ERR_OFFLINE, "there is no ActiveSync at this address; is url right? Has the mailbox moved?"},
     {405, EAS_HTTP_FAIL, ERR_OFFLINE, "there is no ActiveSync at this address; is url right? Has the mailbox moved?"},
     {407, EAS_HTTP_FAIL, ERR_OFFLINE, "the proxy wants credentials"},

@@ -34,7 +34,7 @@ static const struct eas_status table[] = {
     {123, FAIL, ERR_DENIED, "the user has no mailbox"},
     {124, FAIL, ERR_DENIED, "anonymous users cannot synchronise"},
     {125, FAIL, ERR_DENIED, "the user could not be found in the directory"},
-    {126, FAIL, ERR_DENIED, "ActiveSync is not enabled for this user"},
+    {126, FAIL, ERR_DENIED, "ActiveSync is switched off for this user (ActiveSyncEnabled)"},
     {127, FAIL, ERR_DENIED, "the user's mailbox is on a newer server; use that server's address"},
     {128, FAIL, ERR_DENIED, "the user's mailbox is on an older server; use that server's address"},
     {129, FAIL, ERR_DENIED, "this device is blocked or in quarantine; an administrator must allow it"},

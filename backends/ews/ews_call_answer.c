@@ -2,6 +2,7 @@
 /* The answer of one attempt: read while it comes, judged when it is over. */
 #include <string.h>
 
+#include "backends/common/autodiscover_rules.h"
 #include "backends/common/login.h"
 #include "backends/ews/ews_call_private.h"
 
@@ -136,6 +137,12 @@ static bool on_body(void *ud, struct http_request *req, struct str bytes)
 
 /* --- judging it ---------------------------------------------------------------------------------- */
 
+static bool is_online(const struct ews *e)
+{
+    struct autodiscover_url url;
+    return autodiscover_url_read(str_from(e->url), &url) && autodiscover_cloud_by_host(url.host);
+}
+
 static void judge_http(struct ews_call *c, struct ews_verdict *ret_verdict)
 {
     struct ews_http_answer a = {
@@ -144,6 +151,8 @@ static void judge_http(struct ews_call *c, struct ews_verdict *ret_verdict)
         .location = http_header(c->request, "Location"),
         .diagnostics = http_header(c->request, "X-MS-Diagnostics"),
         .cas_error = http_header(c->request, "X-CasErrorCode"),
+        .fault = c->answer && ews_answer_fault(c->answer) ? ews_answer_fault(c->answer)->name : NULL,
+        .online = is_online(c->ews),
         .sample = buf_view(&c->sample),
     };
     ews_verdict_http(&a, ret_verdict);
@@ -178,7 +187,7 @@ static void evaluate(struct ews_call *c, const struct err *transport)
     if (c->opts.ret_flags)
         *c->opts.ret_flags = fault ? fault->code->flags : c->has_verdict ? c->verdict_flags : 0;
     int status = http_status(c->request);
-    if (fault && status != 401) {
+    if (fault && status != 401 && !(status == 403 && strcmp(fault->name, "ErrorAccessDenied") == 0)) {
         ews_verdict_status(fault, c->opts.operation, true, e->negotiation.confirmed, &v);
         note_connection_count(c, fault);
         if (v.action == EWS_BUSY && v.pause_ms == 0)

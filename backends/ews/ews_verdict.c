@@ -14,10 +14,6 @@ static const struct {
 } statuses[] = {
     {400, EWS_FAIL, ERR_PROTOCOL, false, "the server calls the request malformed"},
     {401, EWS_AUTH, ERR_AUTH, false, "the server refused the credentials"},
-    {403, EWS_FAIL, ERR_DENIED, false,
-     "EWS is not allowed for this account: blocked for the organisation, the program or the licence. An administrator "
-     "can allow "
-     "it; Exchange Online has ended EWS, use backend = eas there"},
     {404, EWS_FAIL, ERR_OFFLINE, false, "there is no EWS at this address; is url right? Has the mailbox moved?"},
     {405, EWS_FAIL, ERR_PROTOCOL, false, "there is no EWS at this address; is url right?"},
     {407, EWS_FAIL, ERR_OFFLINE, false, "the proxy asks for credentials; see proxy in the configuration"},
@@ -90,6 +86,42 @@ static void by_table(const struct ews_http_answer *a, struct ews_verdict *v)
     err_set(&v->err, a->status >= 500 ? ERR_OFFLINE : ERR_PROTOCOL, "HTTP %d", a->status);
 }
 
+/*
+ * Signed in, and kept out. Which of the administrator's switches it was is not told by Exchange: it says the same (403,
+ * sometimes with ErrorAccessDenied) for EwsEnabled of the organisation and of the mailbox, and for
+ * EwsApplicationAccessPolicy, which goes by our User-Agent. Exchange Online adds the licence (none for kiosk users) and
+ * EwsAllowedAppIDs. What has other words has another remedy.
+ */
+static void closed(const struct ews_http_answer *a, struct ews_verdict *v)
+{
+    static const struct {
+        const char *words, *text;
+    } table[] = {
+        {"not enough scope",
+         "the token is not good for EWS: the app needs the permission EWS.AccessAsUser.All; see oauth-scope"},
+        {"no permissions",
+         "the token is not good for EWS: the app needs the permission EWS.AccessAsUser.All, and consent"},
+        {"403.4", "the server wants https; is url right?"}, /* these are IIS's own: sub-status codes of 403 */
+        {"403.6", "the server takes nobody from this network address; is there a VPN, or another url from outside?"},
+        {"403.7", "the server demands a client certificate; see client-cert"},
+        {"403.13", "the server calls the client certificate revoked; see client-cert"},
+        {"403.16", "the server does not trust the client certificate; see client-cert"},
+        {"403.17", "the client certificate has expired; see client-cert"},
+    };
+    const char *evidence = a->diagnostics ? a->diagnostics : a->cas_error ? a->cas_error : a->fault;
+    const char *text = a->online ? "EWS is closed to this mailbox, licence or program (EwsEnabled, EwsAllowedAppIDs); "
+                                   "Exchange Online ends it: use backend = eas"
+                                 : "EWS is closed to this mailbox or program (EwsEnabled, EwsApplicationAccessPolicy): "
+                                   "ask the administrator, or use backend = eas";
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        if (contains(a->diagnostics, table[i].words) || sample_has(a, table[i].words)) {
+            text = table[i].text;
+            break;
+        }
+    err_set(&v->err, ERR_DENIED, "HTTP 403: %s%s%.60s%s", text, evidence ? " (" : "", evidence ? evidence : "",
+            evidence ? ")" : "");
+}
+
 void ews_verdict_http(const struct ews_http_answer *a, struct ews_verdict *ret_verdict)
 {
     struct ews_verdict *v = ret_verdict;
@@ -98,6 +130,8 @@ void ews_verdict_http(const struct ews_http_answer *a, struct ews_verdict *ret_v
         page_instead(a, v);
     else if (a->status >= 300 && a->status < 400)
         redirect(a, v);
+    else if (a->status == 403)
+        closed(a, v);
     else
         by_table(a, v);
     if (a->status == 500 && sample_has(a, "The specified server version is invalid"))

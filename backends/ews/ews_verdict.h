@@ -32,11 +32,14 @@ struct ews_http_answer {
     int status;
     unsigned retry_after_s;
     const char *location, *diagnostics, *cas_error; /* Location, X-MS-Diagnostics, X-CasErrorCode; NULL = absent */
+    const char *fault;                              /* the code of the SOAP fault in it; NULL = there is none */
+    bool online;                                    /* the host is Exchange Online's */
     struct str sample;                              /* the first bytes of the body */
 };
 #define EWS_SAMPLE_MAX 4096
 
-/* For an answer that held no SOAP fault: any status, also 200 with something that is no SOAP. */
+/* For an answer that held no SOAP fault: any status, also 200 with something that is no SOAP. And for 403 with a fault,
+ * which speaks of the mailbox as a whole and not of the operation. */
 void ews_verdict_http(const struct ews_http_answer *a, struct ews_verdict *ret_verdict);
 /* For a fault, or a response message with an error. alone: it speaks for the whole request; confirmed: the schema
  * version is known to be accepted. */

@@ -112,7 +112,7 @@ static bool open_backend(struct config *c, const struct config_account *a, struc
 
 bool backend_alone_open(struct config *c, const struct config_account *a, struct backend_alone *ret, struct err *err)
 {
-    *ret = (struct backend_alone){.loop = loop_new()};
+    *ret = (struct backend_alone){.loop = loop_new(), .memory = ret->memory};
     ret->secrets = config_secrets_open(c, ret->loop, on_secrets_change, ret);
     ret->login = config_login_open(c, a->login, ret->loop, ret->secrets);
     return open_backend(c, a, ret, err);
@@ -121,7 +121,7 @@ bool backend_alone_open(struct config *c, const struct config_account *a, struct
 bool backend_alone_open_with(struct config *c, const struct config_account *a, struct loop *loop, struct login *login,
                              struct backend_alone *ret, struct err *err)
 {
-    *ret = (struct backend_alone){.loop = loop, .login = login, .lent = true};
+    *ret = (struct backend_alone){.loop = loop, .login = login, .lent = true, .memory = ret->memory};
     return open_backend(c, a, ret, err);
 }
 

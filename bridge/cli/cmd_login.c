@@ -204,7 +204,7 @@ static void on_proved(void *ud, const struct reply *reply)
 /* Is this the password? True as well when nobody can be asked. */
 static bool prove_alone(struct config *config, const struct config_account *a, struct str secret, struct err *err)
 {
-    struct backend_alone b;
+    struct backend_alone b = {0};
     struct proof p = {0};
     if (!backend_alone_open(config, a, &b, err))
         return false;

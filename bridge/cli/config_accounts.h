@@ -36,7 +36,8 @@ struct account_opts config_account_opts(struct config *c, const struct config_ac
  * --------------------------------------------------------------------------------------- */
 /*
  * For commands that look at a server: a loop, a login, a backend, and for the backend a memory that ends with the
- * process. (An EAS backend gets a device of its own there, unless the caller puts the account's values into it first.)
+ * process. (An EAS backend gets a device of its own there, unless the caller puts the account's values into it first,
+ * with backend_alone_put() before it is opened: the struct is zeroed at the beginning, and opening keeps the memory.)
  * Nothing is asked of the server until an op is begun; run it to its end with backend_alone_wait().
  */
 #define BACKEND_ALONE_EAS_STATE "eas.state" /* the device that an ActiveSync server knows, and its policy */

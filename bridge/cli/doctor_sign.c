@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "backends/common/autodiscover_rules.h"
 #include "bridge/base/time.h"
 #include "bridge/cli/config_accounts.h"
 #include "bridge/cli/doctor.h"
@@ -70,18 +71,60 @@ static bool wait(struct signing *s)
 
 /* --- the sign-in ------------------------------------------------------------------------------------------------ */
 
-static const char *advice(struct doctor *d, const struct config_account *a, const struct err *err)
+/* Signed in and kept out: what the administrator has to do, in his words. */
+static const char *advice_ews(struct doctor *d, const struct config_account *a)
 {
-    switch (err->code) {
+    struct autodiscover_url url;
+    bool online = autodiscover_url_read(str_from(a->url), &url) && autodiscover_cloud_by_host(url.host);
+    const char *address = a->mailbox && !config_is_archive(a) ? a->mailbox : a->email;
+    if (online)
+        return doctor_text(d,
+                           "set it up over ActiveSync: exbridge setup --backend eas %s; until 2027-04-01 an "
+                           "administrator can still do Set-CASMailbox %s -EwsEnabled $true and Set-OrganizationConfig "
+                           "-EwsEnabled $true with your oauth-client-id in -EwsAllowedAppIDs",
+                           a->email, address);
+    return doctor_text(d,
+                       "an administrator has to allow EWS: Set-CASMailbox %s -EwsEnabled $true (and exbridge* in "
+                       "EwsAllowList, where EwsApplicationAccessPolicy is set); or set it up over ActiveSync: exbridge "
+                       "setup --backend eas %s",
+                       address, a->email);
+}
+
+static const char *advice_eas(struct signing *s)
+{
+    struct doctor *d = s->doctor;
+    const char *address = s->account->email;
+    struct backend_facts facts = {0};
+    s->alone.backend->ops->facts(s->alone.backend, &facts);
+    switch (s->err.status) {
+    case 126:
+    case 403:
+        return doctor_text(d,
+                           "an administrator has to switch ActiveSync on: Set-CASMailbox %s -ActiveSyncEnabled $true; "
+                           "or to let this device in: Set-CASMailbox %s -ActiveSyncAllowedDeviceIDs @{add='%s'}",
+                           address, address, facts.device);
+    case 177:
+        return "take away a device that is no longer used, in Outlook on the web (Settings, Mobile devices); or an "
+               "administrator: Get-MobileDeviceStatistics, Remove-MobileDevice";
+    default:
+        return doctor_text(d,
+                           "an administrator has to let this device in: Set-CASMailbox %s -ActiveSyncAllowedDeviceIDs "
+                           "@{add='%s'}",
+                           address, facts.device);
+    }
+}
+
+static const char *advice(struct signing *s)
+{
+    struct doctor *d = s->doctor;
+    const struct config_account *a = s->account;
+    switch (s->err.code) {
     case ERR_AUTH:
         if (a->login->auth == AUTH_KERBEROS)
             return "get a ticket: kinit";
         return doctor_text(d, "exbridge login %s", a->name);
     case ERR_DENIED:
-        return a->backend == BACKEND_EWS
-                   ? "an administrator has to allow EWS for you; or set it up over ActiveSync: exbridge "
-                     "setup --backend eas"
-                   : "an administrator has to allow this device";
+        return a->backend == BACKEND_EWS ? advice_ews(d, a) : advice_eas(s);
     case ERR_POLICY:
         return "provision = accept, if you agree to the rules";
     case ERR_THROTTLED:
@@ -98,7 +141,7 @@ static bool sign_in(struct signing *s)
     struct doctor *d = s->doctor;
     backend_login(s->alone.backend, STR_NULL, on_login, s);
     if (!wait(s)) {
-        doctor_say(d, DOCTOR_FAIL, "sign-in", advice(d, s->account, &s->err), "%s", s->err.text);
+        doctor_say(d, DOCTOR_FAIL, "sign-in", advice(s), "%s", s->err.text);
         return false;
     }
     doctor_say(d, DOCTOR_OK, "sign-in", NULL, "%s%s%s", s->user, *s->user ? ", " : "", s->server);
@@ -108,12 +151,27 @@ static bool sign_in(struct signing *s)
     return true;
 }
 
+static void on_send_limit(void *ud, const struct reply *reply)
+{
+    struct signing *s = ud;
+    s->done = true;
+    s->err = reply->err;
+    s->limit = s->err.code == ERR_NONE ? reply->message_max : 0;
+}
+
 static void say_limits(struct signing *s)
 {
-    uint64_t most = s->alone.backend->limits.message_max;
+    struct backend *b = s->alone.backend;
+    uint64_t most = b->limits.message_max;
+    if (b->ops->send_limit) {
+        backend_send_limit(b, on_send_limit, s);
+        (void)wait(s); /* that it does not tell is no fault */
+        most = b->limits.message_max;
+    }
     if (most)
-        doctor_say(s->doctor, DOCTOR_OK, "size limit", NULL, "messages up to %llu MB can be sent",
-                   (unsigned long long)(most >> 20));
+        doctor_say(s->doctor, DOCTOR_OK, "size limit", NULL, "messages up to %.1f MB can be sent, %s",
+                   (double)most / (1 << 20),
+                   s->limit ? "says the server" : "which fits into one request: the server tells no limit of its own");
     else
         doctor_say(s->doctor, DOCTOR_OK, "size limit", NULL,
                    "the server does not tell it; what is too large is refused when sent");
@@ -130,7 +188,7 @@ static void list_folders(struct signing *s)
     for (int i = 0; s->more && i < FOLDER_PAGES_MAX; i++) {
         backend_folders(s->alone.backend, s->cursor, on_folders, s);
         if (!wait(s)) {
-            doctor_say(d, DOCTOR_FAIL, "folders", advice(d, s->account, &s->err), "%s", s->err.text);
+            doctor_say(d, DOCTOR_FAIL, "folders", advice(s), "%s", s->err.text);
             return;
         }
     }
@@ -352,16 +410,16 @@ void doctor_sign(struct doctor *d, const struct config_account *a)
     }
     if (!has_secret(d, a))
         return;
+    if (a->backend == BACKEND_EAS && store_look(doctor_state_dir(d, a), STR(BACKEND_ALONE_EAS_STATE), &state, &err) &&
+        state.n)
+        backend_alone_put(&s.alone, STR(BACKEND_ALONE_EAS_STATE), buf_view(&state));
+    buf_done(&state);
     if (!backend_alone_open(d->config, a, &s.alone, &err)) {
         doctor_say(d, DOCTOR_FAIL, "sign-in", "correct the configuration", "%s", err.text);
         return;
     }
-    if (a->backend == BACKEND_EAS && store_look(doctor_state_dir(d, a), STR(BACKEND_ALONE_EAS_STATE), &state, &err) &&
-        state.n)
-        backend_alone_put(&s.alone, STR(BACKEND_ALONE_EAS_STATE), buf_view(&state));
     if (sign_in(&s))
         look_at_mailbox(&s);
     backend_alone_close(&s.alone);
     arena_done(&s.arena);
-    buf_done(&state);
 }

@@ -189,10 +189,10 @@ static bool try_once(struct setup *s, struct err *err)
     const struct config_account *a = setup_trial_config(s, &config, err);
     if (!a)
         return false;
-    bool ok = backend_alone_open_with(config, a, s->loop, s->login, &t.alone, err);
-    if (ok && s->eas_state.n)
+    if (s->eas_state.n)
         backend_alone_put(&t.alone, STR(BACKEND_ALONE_EAS_STATE), buf_view(&s->eas_state));
-    ok = ok && sign_in(&t, err) && list_folders(&t, err);
+    bool ok = backend_alone_open_with(config, a, s->loop, s->login, &t.alone, err) && sign_in(&t, err) &&
+              list_folders(&t, err);
     buf_reset(&s->eas_state);
     backend_alone_get(&t.alone, STR(BACKEND_ALONE_EAS_STATE), &s->eas_state);
     if (t.alone.wiped)

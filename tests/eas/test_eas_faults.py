@@ -62,6 +62,24 @@ def test_folders_survive(exchange, synced, fault):
     assert answer["err"] == "none" and len(answer["list"]) > 5
 
 
+WORDS = [  # what the text says besides
+    ({"do": "eas_status", "code": 126}, "denied", "switched off for this user (ActiveSyncEnabled)"),
+    ({"do": "eas_status", "code": 129}, "denied", "(DeviceId: "),
+    ({"do": "eas_status", "code": 177}, "denied", "too many devices"),
+    ({"do": "status", "status": 403, "headers": {"X-MS-Diagnostics": '4000000;reason="no"'}}, "denied", '(X-MS-Diagnostics: 4000000;reason="no")'),
+    ({"do": "status", "status": 503, "headers": {"Retry-After": "900", "X-MS-ASThrottle": "CommandFrequency"}}, "throttled",
+     "(X-MS-ASThrottle: CommandFrequency)"),
+]
+
+
+@pytest.mark.parametrize("fault, err, text", WORDS, ids=[str(w[0].get("code", w[0].get("status"))) for w in WORDS])
+def test_words_of_a_refusal(exchange, driver, fault, err, text):
+    d = driver(exchange)
+    exchange.fault(protocol="eas", op="FolderSync", times=0, **fault)
+    answer = d.folders()
+    assert answer["err"] == err and text in answer["text"]
+
+
 PERMANENT = [
     ({"do": "html"}, "protocol"), ({"do": "html", "status": 404}, "offline"), ({"do": "html", "status": 403}, "denied"),
     ({"do": "garbage"}, "protocol"), ({"do": "redirect"}, "protocol"), ({"do": "reset_before"}, "offline"),

@@ -95,10 +95,20 @@ def test_harmless(exchange, driver, fault):
 
 # --- what does not pass ------------------------------------------------------------------------------------------------------------
 
+CLOSED = ('<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode '
+          'xmlns:a="http://schemas.microsoft.com/exchange/services/2006/types">a:ErrorAccessDenied</faultcode><faultstring>Access is '
+          'denied. Check credentials and try again.</faultstring><detail><e:ResponseCode '
+          'xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors">ErrorAccessDenied</e:ResponseCode></detail></s:Fault>'
+          '</s:Body></s:Envelope>')
 LASTING = [
     # fault, error, words in the text, requests at most
     (dict(do="status", status=401), "auth", "credentials", 3),
     (dict(do="status", status=403), "denied", "backend = eas", 1),
+    (dict(do="status", status=403, body=CLOSED, headers={"Content-Type": "text/xml; charset=utf-8"}), "denied",
+     "EwsApplicationAccessPolicy): ask the administrator, or use backend = eas (ErrorAccessDenied)", 1),
+    (dict(do="status", status=403, headers={"X-MS-Diagnostics": '2000008;reason="The token contains not enough scope"'}), "denied",
+     "EWS.AccessAsUser.All", 1),
+    (dict(do="html", status=403), "denied", "EwsEnabled", 1),
     (dict(do="status", status=404), "offline", "url", 1),
     (dict(do="status", status=407), "offline", "proxy", 1),
     (dict(do="status", status=500), "offline", "HTTP 500", 3),

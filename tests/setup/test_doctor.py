@@ -88,6 +88,9 @@ def test_push_calendar_and_sizes_over_ews(home, server):
     assert "not served: dav = 0" in line(lines, "calendar", "ok")["evidence"]
     assert "no limit" in line(lines, "mailbox size", "ok")["evidence"]
     assert [x for x in lines if x["what"] == "policy"] == []
+    assert "up to 48.0 MB can be sent, which fits into one request" in line(lines, "size limit", "ok")["evidence"]
+    server.options(max_send_kb=10240)
+    assert "up to 10.0 MB can be sent, says the server" in line(examine(home), "size limit", "ok")["evidence"]
     server.options(send_quota_kb=1)
     assert " MB of 0 MB" in line(examine(home), "mailbox size", "warn")["evidence"]
     server.options(send_quota_kb=4 << 20)
@@ -293,7 +296,26 @@ def test_what_the_running_program_was_refused_with_is_not_sent_again(home, world
 def test_ews_closed_for_the_user(home, server):
     server.fault(protocol="ews", op="GetFolder", do="status", status=403, times=0)
     write(home)
-    assert "--backend eas" in line(examine(home, code=2), "sign-in")["fix"]
+    found = line(examine(home, code=2), "sign-in")
+    assert "HTTP 403: EWS is closed to this mailbox or program (EwsEnabled, EwsApplicationAccessPolicy)" in found["evidence"]
+    assert f"Set-CASMailbox {EMAIL} -EwsEnabled $true" in found["fix"] and f"exbridge setup --backend eas {EMAIL}" in found["fix"]
+
+
+@pytest.mark.parametrize("fault, evidence, fix", [
+    ({"do": "status", "status": 403, "headers": {"X-MS-ASThrottle": "DeviceRule"}}, "(X-MS-ASThrottle: DeviceRule)", "-ActiveSyncEnabled $true"),
+    ({"do": "status", "status": 403}, "ActiveSync is closed to this user or device", "-ActiveSyncAllowedDeviceIDs @{add='"),
+])
+def test_activesync_closed(home, server, fault, evidence, fix):
+    """Which device the administrator has to let in is told: the one that the running program is."""
+    assert home.setup(EMAIL, "--backend", "eas", answers=["yes", USER, PASSWORD]).returncode == 0
+    home.start()
+    rig.poll(60, lambda: daemon(home)["state"] == "online", lambda: daemon(home))
+    home.stop()
+    server.fault(protocol="eas", op="OPTIONS", times=0, **fault)
+    found = line(examine(home, code=2), "sign-in")
+    (device,) = server.devices()
+    assert evidence in found["evidence"] and f"(DeviceId: {device['id']})" in found["evidence"]
+    assert fix in found["fix"] and f"@{{add='{device['id']}'}}" in found["fix"] and EMAIL in found["fix"]
 
 
 def test_passthrough_has_nothing_to_try(home, server):

@@ -219,6 +219,51 @@ static void test_http(void **state)
     assert_true(v.slow);
 }
 
+/* Signed in and kept out: who did it, and the way out. */
+static void test_closed(void **state)
+{
+    static const struct {
+        const char *diagnostics, *fault, *sample;
+        bool online;
+        const char *text, *evidence; /* both must be in the error */
+    } rows[] = {
+        {NULL, NULL, "", false, "EwsApplicationAccessPolicy", "backend = eas"},
+        {NULL, NULL, "", true, "EwsAllowedAppIDs", "backend = eas"},
+        {NULL, "ErrorAccessDenied", "<s:Envelope/>", false, "ask the administrator", "(ErrorAccessDenied)"},
+        {NULL, "ErrorAccessDenied", "<s:Envelope/>", true, "Exchange Online ends it", "(ErrorAccessDenied)"},
+        {"4000001;reason=\"EWS is not there\"", NULL, "", true, "backend = eas",
+         "(4000001;reason=\"EWS is not there\")"},
+        {"2000008;reason=\"The token contains not enough scope to make this call.\";error_category=\"invalid_grant\"",
+         NULL, "", true, "EWS.AccessAsUser.All", "(2000008;reason="},
+        {"2000012;reason=\"The token contains no permissions, or permissions can not be understood.\"", NULL, "", true,
+         "consent", "(2000012;"},
+        {NULL, NULL, "<html><h3>HTTP Error 403.4 - Forbidden</h3>", false, "https", "url"},
+        {NULL, NULL, "<html><h3>HTTP Error 403.6 - Forbidden</h3>", false, "network address", "VPN"},
+        {NULL, NULL, "<html><h3>HTTP Error 403.7 - Forbidden</h3>", false, "demands a client certificate",
+         "client-cert"},
+        {NULL, NULL, "<html><h3>HTTP Error 403.13 - Forbidden</h3>", false, "revoked", "client-cert"},
+        {NULL, NULL, "<html><h3>HTTP Error 403.16 - Forbidden</h3>", false, "does not trust", "client-cert"},
+        {NULL, NULL, "<html><h3>HTTP Error 403.17 - Forbidden</h3>", false, "expired", "client-cert"},
+        {NULL, NULL, "<html><h2>403 - Forbidden: Access is denied.</h2>", false, "EwsEnabled", "administrator"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct ews_verdict v;
+        ews_verdict_http(&(struct ews_http_answer){.status = 403,
+                                                   .diagnostics = rows[i].diagnostics,
+                                                   .fault = rows[i].fault,
+                                                   .online = rows[i].online,
+                                                   .sample = str_from(rows[i].sample)},
+                         &v);
+        assert_int_equal(v.action, EWS_FAIL);
+        assert_int_equal(v.err.code, ERR_DENIED);
+        assert_int_equal(v.err.status, 403);
+        assert_non_null(strstr(v.err.text, rows[i].text));
+        assert_non_null(strstr(v.err.text, rows[i].evidence));
+        assert_true(strlen(v.err.text) < 210); /* the operation and the host come before it */
+    }
+}
+
 static void test_status(void **state)
 {
     static const struct {
@@ -335,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_version_refused),
         cmocka_unit_test(test_version_saved),
         cmocka_unit_test(test_http),
+        cmocka_unit_test(test_closed),
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_body_kind),
         cmocka_unit_test(test_retries),
