@@ -1,5 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making, renaming, moving and deleting folders (MS-OXWSFOLD): one small request after the other, each sent once. */
+/*
+ * Making, renaming, moving and deleting folders (MS-OXWSFOLD): one small request after the other, each sent once.
+ *
+ * Another parent and another name are two requests. What the second finds in its way must not leave the folder half
+ * way:
+ *
+ *     look -> MoveFolder -> UpdateFolder -> done
+ *               |  the old name is taken there: the new name first
+ *               v
+ *     failed, or the answer was lost: look -> the step was done: the next
+ *                                          -> all is as it was: failed
+ *                                          -> half: back to what it was, failed
+ */
 #include <string.h>
 
 #include "backends/ews/ews_backend.h"
@@ -13,9 +25,15 @@ struct folder_op {
     struct op op;
     struct ews *ews;
     struct ews_call *call;
-    struct str id, parent_id, name; /* parent_id empty: the top */
-    struct str is_name, is_parent;  /* as the server has them now */
+    struct str id, parent_id, name;  /* parent_id empty: the top */
+    struct str is_name, is_parent;   /* as the server has them now */
+    struct str old_name, old_parent; /* ... and had them before */
     bool deleting;
+    bool moving;     /* the step under way is MoveFolder */
+    bool name_first; /* UpdateFolder comes before MoveFolder */
+    bool stepped;    /* a step was done */
+    bool undoing;
+    struct err failed; /* why it could not be as wanted */
     struct ews_done done[1];
     struct ews_done_list answer;
     enum folder_kind kind; /* of one to be made */
@@ -189,19 +207,82 @@ static bool write_move(void *ud, struct xml_writer *w, bool slow)
     return true;
 }
 
-static bool same_parent(const struct folder_op *f)
+static struct str wanted_parent(const struct folder_op *f)
 {
-    return str_eq(f->is_parent, f->parent_id.n ? f->parent_id : root_id(f));
+    return f->parent_id.n ? f->parent_id : root_id(f);
 }
 
-static void on_moved(void *ud, const struct err *err)
+static void finish_change(struct folder_op *f)
+{
+    f->op.reply->created.id = f->done[0].id.n ? f->done[0].id : f->id;
+    f->op.reply->created.change = f->done[0].change;
+    op_finish_err(&f->op, &f->failed);
+}
+
+static void failed(struct folder_op *f, const struct err *why);
+static void on_stepped(void *ud, const struct err *err);
+
+static void next_step(struct folder_op *f)
+{
+    bool parent = !str_eq(f->is_parent, wanted_parent(f)), name = !str_eq(f->is_name, f->name);
+    f->moving = parent && !(name && f->name_first);
+    if (f->moving)
+        ask(f, "MoveFolder", write_move, on_stepped);
+    else if (name)
+        ask(f, "UpdateFolder", write_rename, on_stepped);
+    else
+        finish_change(f);
+}
+
+static void on_stepped(void *ud, const struct err *err)
 {
     struct folder_op *f = ud;
     struct err problem = outcome(f, err);
-    if (problem.code != ERR_NONE || str_eq(f->is_name, f->name))
-        op_finish_err(&f->op, &problem);
+    if (problem.code == ERR_NONE && f->moving)
+        f->is_parent = wanted_parent(f);
+    else if (problem.code == ERR_NONE)
+        f->is_name = f->name;
+    f->stepped |= problem.code == ERR_NONE;
+    bool taken = problem.code == ERR_EXISTS && f->moving && !f->name_first && !str_eq(f->is_name, f->name);
+    if (taken)
+        f->name_first = true; /* a folder of the old name is there: it may be in the way of the first step only */
+    if (problem.code == ERR_NONE || taken)
+        next_step(f);
     else
-        ask(f, "UpdateFolder", write_rename, on_last);
+        failed(f, &problem);
+}
+
+static void start_look(struct op *op);
+
+static void failed(struct folder_op *f, const struct err *why)
+{
+    if (f->undoing) {
+        log_warn("ews", f->ews->config.name, "a folder stays half renamed: %s", why->text);
+        finish_change(f);
+        return;
+    }
+    f->failed = *why;
+    if (f->stepped || why->code == ERR_OFFLINE)
+        start_look(&f->op);
+    else
+        finish_change(f);
+}
+
+/* After a failure, and a look at what there is now. */
+static void on_settled(struct folder_op *f)
+{
+    bool parent = str_eq(f->is_parent, wanted_parent(f)), name = str_eq(f->is_name, f->name);
+    if (f->moving ? parent : name) { /* it was done, the answer alone was lost */
+        f->failed = (struct err){0};
+        next_step(f);
+    } else if (str_eq(f->is_parent, f->old_parent) && str_eq(f->is_name, f->old_name)) {
+        finish_change(f);
+    } else {
+        f->undoing = true;
+        f->parent_id = f->old_parent;
+        f->name = f->old_name;
+        next_step(f);
+    }
 }
 
 static bool write_delete(void *ud, struct xml_writer *w, bool slow);
@@ -219,14 +300,19 @@ static void on_looked(void *ud, const struct err *err)
 {
     struct folder_op *f = ud;
     struct err problem = outcome(f, err);
-    if (problem.code != ERR_NONE)
+    if (f->failed.code != ERR_NONE && problem.code == ERR_NONE) {
+        on_settled(f);
+    } else if (f->failed.code != ERR_NONE) {
+        finish_change(f); /* what became of it the folder list will tell */
+    } else if (problem.code != ERR_NONE) {
         op_finish_err(&f->op, &problem);
-    else if (f->deleting)
+    } else if (f->deleting) {
         ask(f, "DeleteFolder", write_delete, on_last);
-    else if (!same_parent(f))
-        ask(f, "MoveFolder", write_move, on_moved);
-    else
-        ask(f, "UpdateFolder", write_rename, on_last);
+    } else {
+        f->old_name = f->is_name;
+        f->old_parent = f->is_parent;
+        next_step(f);
+    }
 }
 
 static void start_look(struct op *op)
