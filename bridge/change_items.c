@@ -93,12 +93,67 @@ static void copy_content(struct account *a, int64_t from, int64_t to)
     blob_unref(&message);
 }
 
+/* The copy of an item that came into the target since the request, and that is not another one's already. */
+static bool find_copy(struct change *c, int64_t from_pk, const int64_t *taken, size_t count, struct sent_found *ret)
+{
+    bool used = true;
+    for (int64_t after = c->after_pk; used; after = ret->pk) {
+        if (!store_copy_seen(c->account->store, from_pk, c->to_pk, after, &c->arena, ret))
+            return false;
+        used = false;
+        for (size_t i = 0; i < count; i++)
+            used |= taken[i] == ret->pk;
+    }
+    return true;
+}
+
+/* The target as it is now: are the copies there? What somebody else has copied there at the same time passes for ours:
+ * the message is there, and was to be. */
+static void on_copy_looked(void *ud, const struct err *err)
+{
+    struct change *c = ud;
+    int64_t *taken = arena_array(&c->arena, c->batch + 1, sizeof(*taken));
+    struct sent_found found;
+    size_t n = 0;
+    c->wait = NULL;
+    for (size_t i = 0; i < c->batch; i++) {
+        const struct change_todo *t = &c->todo[c->next + i];
+        struct change_item *item = &c->items[t->index];
+        item->err = c->lost;
+        if (err->code != ERR_NONE || !find_copy(c, t->row.pk, taken, n, &found))
+            continue;
+        item->err = (struct err){0};
+        item->new_uid = found.uid;
+        taken[n++] = found.pk;
+        copy_content(c->account, t->row.pk, found.pk);
+    }
+    change_refresh(c->account, c->to_pk);
+    bool all = n == c->batch;
+    c->next += c->batch;
+    if (all)
+        c->step(c);
+    else
+        change_end(c, &c->lost);
+}
+
+/* Done or not, nobody knows; the client's next attempt would copy a second time. A look at the target tells, where a
+ * sync tells of what we have made ourselves. */
+static bool look_for_copies(struct change *c, const struct reply *reply)
+{
+    bool unknown = reply->err.code == ERR_OFFLINE || reply->err.code == ERR_PROTOCOL;
+    if (!unknown || !(account_caps(c->account) & CAP_TELLS_OWN))
+        return false;
+    c->lost = reply->err;
+    c->wait = sync_wait(c->account->sync, c->to_pk, on_copy_looked, c);
+    return c->wait != NULL;
+}
+
 static void on_copied(void *ud, const struct reply *reply)
 {
     struct change *c = ud;
     struct err err = {0};
     c->op = NULL;
-    if (change_after_resync(c, reply))
+    if (change_after_resync(c, reply) || look_for_copies(c, reply))
         return;
     crash_point("copy.answered");
     struct store_created *made = arena_array(&c->arena, c->batch + 1, sizeof(*made));
@@ -139,6 +194,7 @@ static void copy_step(struct change *c)
     if (nothing_left(c))
         return;
     struct str *ids = change_batch(c);
+    c->after_pk = store_newest_item(c->account->store);
     c->op = backend_copy(c->account->backend, folder_id(c->account, mailbox_folder_pk(c->mailbox)),
                          folder_id(c->account, c->to_pk), ids, c->batch, on_copied, c);
 }

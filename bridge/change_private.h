@@ -54,6 +54,8 @@ struct change {
     int64_t merge_kept, merge_other; /* one copy of what was sent: items */
     struct append_row *undo;         /* pending work: the row at hand */
     struct change *follows;          /* step() again when that one is over */
+    int64_t after_pk;                /* copy: the newest item before the request */
+    struct err lost;                 /* ... and why its answer is not known */
     /* collections (calendar.c): as the client names it, and what the server made of it */
     struct str segment, made_id;
     enum folder_kind kind;

@@ -207,6 +207,37 @@ bool store_append_seen(struct store *s, int64_t pk, struct arena *arena, struct 
     return found;
 }
 
+int64_t store_newest_item(struct store *s)
+{
+    struct sqlite3_stmt *q = db_prepare(&s->db, "SELECT ifnull(max(pk), 0) FROM item", NULL);
+    int64_t pk = q && db_step(&s->db, q, NULL) == 1 ? db_int(q, 0) : INT64_MAX; /* unknown: nothing comes after it */
+    if (q)
+        db_reset(q);
+    return pk;
+}
+
+bool store_copy_seen(struct store *s, int64_t from_pk, int64_t folder_pk, int64_t after_pk, struct arena *arena,
+                     struct sent_found *ret)
+{
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db,
+        "SELECT i.pk, ifnull(i.uid, 0), i.server_id FROM item AS o JOIN item AS i ON i.identity = o.identity"
+        " AND i.identity <> x'' AND (i.received = o.received OR i.estimate = o.estimate) JOIN folder AS f ON f.pk ="
+        " i.folder AND f.generation = i.generation WHERE o.pk = ?1 AND i.folder = ?2 AND i.pk > ?3 ORDER BY i.pk LIMIT "
+        "1",
+        NULL);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, from_pk);
+    db_bind_int(q, 2, folder_pk);
+    db_bind_int(q, 3, after_pk);
+    bool found = db_step(&s->db, q, NULL) == 1;
+    if (found)
+        *ret = read_found(q, arena);
+    db_reset(q);
+    return found;
+}
+
 /* --- one copy of what was sent --------------------------------------------------------------------------------------
  */
 

@@ -142,6 +142,12 @@ struct sent_found {
 /* The item that a sync has brought since the row was written, with the Message-ID of its message, and that is not of
  * another append: what became of a request whose answer was lost. False: none. In the arena. */
 bool store_append_seen(struct store *s, int64_t pk, struct arena *arena, struct sent_found *ret);
+/* Of a copy whose answer was lost: the newest item there is before the request; and the first one that a sync has
+ * brought into `folder_pk` since, and after `after_pk`, and that is the same message as the item `from_pk`. In the
+ * arena. */
+int64_t store_newest_item(struct store *s);
+bool store_copy_seen(struct store *s, int64_t from_pk, int64_t folder_pk, int64_t after_pk, struct arena *arena,
+                     struct sent_found *ret);
 /* After a start: commands of several messages that did not come to their end are to be undone; old rows go. */
 bool store_append_recover(struct store *s, struct err *err);
 

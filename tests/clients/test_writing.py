@@ -122,6 +122,27 @@ def test_taken_away_before_a_sync_told_of_it(exchange, imap, how):
     assert imap.status_of("Deleted Items")["MESSAGES"] == 1
 
 
+@pytest.mark.parametrize("fault, done", [(dict(do="lose"), True), (dict(do="reset_after"), True), (dict(do="status", status=500), False)],
+                         ids=["lose", "reset_after", "500"])
+def test_the_answer_to_a_copy_is_lost(exchange, imap, fault, done):
+    """Whether it was done is seen in the target: a client that heard NO would copy again."""
+    imap.ok("CREATE Copies")
+    imap.open("INBOX")
+    imap.ok("COPY 1 Copies")  # of the same message, and not what is looked for
+    before, old = len(exchange.items("Copies")), imap.status_of("Copies")
+    exchange.fault(protocol="ews", op="CopyItem", **fault)
+    mark = exchange.mark()
+    if done:
+        imap.ok("COPY 1:3 Copies")
+        assert b"COPYUID" in imap.status.encode() and f"{old['UIDNEXT']}:{old['UIDNEXT'] + 2}" in imap.status
+    else:
+        imap.no("COPY 1:3 Copies", "UNAVAILABLE")
+    assert exchange.counts(mark)["ews:CopyItem"] == 1
+    assert len(exchange.items("Copies")) == before + (3 if done else 0)
+    imap.ok("COPY 1:3 Copies")
+    assert len(exchange.items("Copies")) == before + (6 if done else 3)
+
+
 def test_folders(exchange, imap):
     imap.ok("CREATE Projects/2026/Plans")
     assert {"Projects", "2026", "Plans"} <= {f["name"] for f in exchange.folders()}
