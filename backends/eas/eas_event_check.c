@@ -2,12 +2,16 @@
 /* What ActiveSync cannot say of an event: better refused than stored as something else. */
 #include "backends/eas/eas_event_write.h"
 
+#include <string.h>
+
+#include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 #include "bridge/formats/timezone.h"
 
 #define YEAR_S       ((int64_t)366 * 86400)
 #define SERIES_YEARS 10
-#define CHANGES_MAX  200 /* of a zone's offset that are compared */
+#define CHANGES_MAX  200  /* of a zone's offset that are compared */
+#define HOURS_MAX    4000 /* occurrences that are compared: ten years of every day */
 
 static bool no(struct err *err, const char *why)
 {
@@ -210,4 +214,39 @@ bool eas_event_check(const struct event *e, const struct eas_event_writing *o, s
         if (!check_exception(e, &e->exceptions[i], o, err))
             return false;
     return true;
+}
+
+/* --- what a server made of a series ------------------------------------------------------------------------------ */
+
+struct hours {
+    int64_t list[HOURS_MAX];
+    size_t count;
+};
+
+static bool note_hour(void *ud, const struct event_occurrence *o)
+{
+    struct hours *h = ud;
+
+    h->list[h->count++] = o->start;
+    return h->count < HOURS_MAX;
+}
+
+bool eas_event_keeps_hours(const struct event *wanted, const struct event *got)
+{
+    const struct event *both[2] = {wanted, got};
+    struct hours *h;
+    bool same;
+
+    if (!wanted->has_recurrence || wanted->fields.all_day || got->fields.all_day ||
+        str_eq(wanted->fields.start_zone, got->fields.start_zone))
+        return true;
+    h = mem_array(2, sizeof(*h));
+    for (int i = 0; i < 2; i++) {
+        h[i].count = 0;
+        event_each(both[i], wanted->fields.start, wanted->fields.start + SERIES_YEARS * YEAR_S, STR_NULL, note_hour,
+                   &h[i]);
+    }
+    same = h[0].count == h[1].count && memcmp(h[0].list, h[1].list, h[0].count * sizeof(h->list[0])) == 0;
+    mem_free(h);
+    return same;
 }

@@ -35,6 +35,9 @@ struct eas_event_writing {
 
 /* Can a server of this version hold it? ERR_UNSUPPORTED with the reason: nothing of it is to be sent then. */
 bool eas_event_check(const struct event *e, const struct eas_event_writing *o, struct err *err);
+/* Some servers (SOGo) put an item into the zone of its owner, whatever zone it names: does a series that was read back
+ * keep the hours it was to have, for ten years? */
+bool eas_event_keeps_hours(const struct event *wanted, const struct event *got);
 /* Is there an exception that the server has and that is wanted no more? None of its own can be taken back by itself. */
 bool eas_event_takes_back(const struct event *wanted, const struct event *base);
 /* Does the change give a series other times or another rule? Then the server forgets its exceptions (MS-ASCAL

@@ -71,15 +71,6 @@ static void end(struct put_op *p, const struct err *err)
     op_finish_err(&p->w.op, &copy);
 }
 
-static void on_taken_back(void *ud, const struct err *err)
-{
-    struct put_op *p = ud;
-
-    if (err->code != ERR_NONE)
-        log_warn("eas", p->w.b->config.name, "an event that was stored by half could not be taken back: %s", err->text);
-    end(p, &p->refused);
-}
-
 static void write_delete(void *ud, struct eas_writer *w)
 {
     struct put_op *p = ud;
@@ -94,19 +85,39 @@ static bool is_final(enum err_code code)
     return code == ERR_INVALID || code == ERR_UNSUPPORTED || code == ERR_TOO_BIG || code == ERR_QUOTA;
 }
 
-/* A new item of which the server refuses the rest does not stay by half. */
-static void fail(struct put_op *p, const struct err *err)
+static bool remove_made(struct put_op *p);
+
+static void on_taken_back(void *ud, const struct err *err)
+{
+    struct put_op *p = ud;
+
+    if (err->code == ERR_STALE && p->tries++ == 0 && remove_made(p)) /* SOGo forgets what it said of an empty folder */
+        return;
+    if (err->code != ERR_NONE)
+        log_warn("eas", p->w.b->config.name, "an event that was stored by half could not be taken back: %s", err->text);
+    end(p, &p->refused);
+}
+
+static bool remove_made(struct put_op *p)
 {
     struct str cursor;
+    struct err err = {0};
 
-    p->refused = *err;
-    if (!p->made || !is_final(err->code) || !eas_write_cursor(&p->w, p->folder_id, &cursor, &(struct err){0})) {
-        end(p, &p->refused);
-        return;
-    }
+    if (!eas_write_cursor(&p->w, p->folder_id, &cursor, &err))
+        return false;
     p->batch = (struct eas_push_batch){
         .deletes_as_moves = 0, .write = write_delete, .event = true, .gone = true, .event_id = p->id};
     eas_push_send(&p->push, cursor, &p->batch, on_taken_back, p);
+    return true;
+}
+
+/* A new item of which the server refuses the rest does not stay by half. */
+static void fail(struct put_op *p, const struct err *err)
+{
+    p->refused = *err;
+    p->tries = 0;
+    if (!p->made || !is_final(err->code) || !remove_made(p))
+        end(p, &p->refused);
 }
 
 /* --- read back --------------------------------------------------------------------------------------------------- */
@@ -128,6 +139,18 @@ static bool was_taken(const struct put_op *p, const struct event *got, struct er
                             eas_version_name(p->writing.version), kept);
 }
 
+/* Nor is one that puts a series into a zone of its own choice, where its hours are others. */
+static bool keeps_hours(const struct put_op *p, const struct event *got, struct err *err)
+{
+    struct str zone = got->fields.start_zone.n ? got->fields.start_zone : STR("UTC");
+
+    return eas_event_keeps_hours(&p->wanted, got) ||
+           err_set(err, ERR_UNSUPPORTED,
+                   "the server keeps the series in the time zone %.*s, where it would have other hours for a part of "
+                   "the year; choose the zone in the preferences of your account there, or this one here",
+                   (int)zone.n, zone.p);
+}
+
 static void on_read(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
@@ -137,7 +160,11 @@ static void on_read(void *ud, const struct err *err)
 
     r->event_done.id = p->id;
     /* What was asked for is done: that it cannot be read now is no reason to deny it. The next page brings it. */
-    if (err->code == ERR_NONE && got->err.code == ERR_NONE && got->event && was_taken(p, got->event, &problem)) {
+    if (err->code == ERR_NONE && got->err.code == ERR_NONE && got->event) {
+        if (!was_taken(p, got->event, &problem) || !keeps_hours(p, got->event, &problem)) {
+            fail(p, &problem);
+            return;
+        }
         r->event_done.event = got->event;
         eas_push_heard(&p->push, p->id);
     }

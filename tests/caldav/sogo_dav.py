@@ -35,6 +35,11 @@ class SogoDav:
         texts = {name: self.ask("GET", name) for name in sorted(set(names))}
         return {name: text for name, text in texts.items() if f"BEGIN:{kind}" in text}
 
+    def change(self, name, text=None):
+        """Store it, or delete it, in a second of its own."""
+        self.next_second()
+        self.ask("PUT" if text else "DELETE", name, text)
+
     @staticmethod
     def next_second():
         """SOGo's sync states are seconds: a change within the one of the change before, which a client has read meanwhile,

@@ -66,3 +66,15 @@ def test_tasks(dav, client):  # noqa: F811
     assert client.ask("DELETE", f"{tasks}t1.ics").status == 204
     left, = map(fields, dav.objects().values())
     assert (left["SUMMARY"], left["STATUS"]) == ("Some day", "COMPLETED")
+
+
+def test_a_series_keeps_its_hours(dav, client):  # noqa: F811
+    """SOGo puts it into the time zone of its user, which is UTC here: over the beginning of summer time that is refused."""
+    calendar = home(client, "VEVENT")
+    when = {"start": "DTSTART;TZID=Europe/Berlin:20270325T100000", "end": "DTEND;TZID=Europe/Berlin:20270325T110000"}
+    answer = client.put(f"{calendar}s.ics", event("s", "RRULE:FREQ=DAILY;COUNT=5", **when))
+    assert answer.status == 403 and b"in the time zone UTC" in answer.body, answer.body
+    assert dav.objects() == {} and client.etags(calendar) == {}
+    assert client.put(f"{calendar}s.ics", event("s", "RRULE:FREQ=DAILY;COUNT=3", **when)).status == 201
+    assert client.put(f"{calendar}one.ics", event("one", **when)).status == 201
+    assert {f["start"] for f in by_uid(dav).values()} == {"2027-03-25T09:00Z"}
