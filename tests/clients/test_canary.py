@@ -211,6 +211,24 @@ def test_answers(tmp_path, server):
         bridge.kill()
 
 
+@pytest.mark.parametrize("path, name", [("tests/ews/driver.py", "ews_rig"), ("tests/eas/easdriver.py", "eas_rig")])
+def test_backends(tmp_path, server, path, name):
+    """The backends alone, whose log is the driver's."""
+    driver = load(path, name).Driver(server.url if name == "ews_rig" else server.eas_url, str(tmp_path), user=USER, password=PASSWORD)
+    with open(tmp_path / "stderr", "ab") as log:
+        log.write(b"Authorization: Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()))
+    with found("stands in the log"):
+        driver.stop()
+
+
+def test_imap_rig(tmp_path):
+    server = rig.imaptest.Server(tmp_path, folders=False)
+    with open(tmp_path / "stderr", "ab") as log:
+        log.write(rig.imaptest.PASSWORD.encode())
+    with found("stands in the log"):
+        server.stop()
+
+
 def test_commands(tmp_path, monkeypatch):
     from test_program import call
 

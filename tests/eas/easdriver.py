@@ -4,10 +4,14 @@ import json
 import os
 import queue
 import subprocess
+import sys
 import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(ROOT, "tests", "clients"))
+import canary  # noqa: E402
+
 BUILD = os.environ.get("EXBRIDGE_BUILD") or os.path.join(ROOT, "build")
 PROGRAM = os.path.join(BUILD, "tests", "eas_driver")
 SEEN, FLAGGED, ANSWERED, FORWARDED, DRAFT = 1, 2, 4, 8, 16
@@ -20,6 +24,7 @@ class Driver:
         os.makedirs(self.out, exist_ok=True)
         os.makedirs(self.persist, exist_ok=True)
         self.password_file = os.path.join(self.directory, "password")
+        self.flock = canary.Flock(password, f"{user}:{password}")
         self.set_password(password)
         command = [PROGRAM, "--url", url, "--user", user, "--email", email, "--out", self.out, "--persist", self.persist,
                    "--password-file", self.password_file, *(["--fast"] if fast else []), *map(str, args)]
@@ -193,6 +198,7 @@ class Driver:
         text = self.stderr()
         self.errors.close()
         assert "ERROR: " not in text and "runtime error" not in text, text[-5000:]
+        self.flock.check_text(text, "the log")
 
     def kill(self):
         self.process.kill()
