@@ -103,9 +103,9 @@ struct op *backend_folder_remove(struct backend *b, struct str id, op_cb *cb, vo
 }
 
 struct op *backend_sync_events(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor,
-                               op_cb *cb, void *ud)
+                               event_known_cb *is_known, op_cb *cb, void *ud)
 {
-    return b->ops->sync_events ? b->ops->sync_events(b, folder_id, kind, cursor, cb, ud)
+    return b->ops->sync_events ? b->ops->sync_events(b, folder_id, kind, cursor, is_known, cb, ud)
                                : unsupported(b, "reading calendars", cb, ud);
 }
 

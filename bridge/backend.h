@@ -121,6 +121,11 @@ typedef void fetched_cb(void *ud, const struct fetched *f);
  * not asked. */
 typedef bool event_current_cb(void *ud);
 
+/* For protocols whose pages name versions and whose items are fetched apart (EWS): asked with the op's ud for each item
+ * of a page before it is fetched. True: this very version is here already, as the echo of a change of ours is; it is
+ * neither fetched nor listed. NULL: not asked. */
+typedef bool event_known_cb(void *ud, struct str id, struct str change);
+
 struct fetch_request {
     struct str folder_id;
     const struct str *ids; /* at most limits.fetch_*_batch */
@@ -355,7 +360,7 @@ struct backend_ops {
     /* Calendars and tasks. As sync(), of a folder of that kind; every item that is not gone comes complete (an EWS page
      * takes its items and exceptions along in as few requests as the server allows). reply.items */
     struct op *(*sync_events)(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor,
-                              op_cb *cb, void *ud);
+                              event_known_cb *is_known, op_cb *cb, void *ud);
     /* Again, when the cache was deleted. reply.events */
     struct op *(*event_fetch)(struct backend *b, struct str folder_id, enum folder_kind kind, const struct str *ids,
                               size_t count, op_cb *cb, void *ud);
@@ -363,8 +368,9 @@ struct backend_ops {
      * is not `base` any more, nothing was changed. ERR_UNSUPPORTED, ERR_INVALID: refused, with the reason. ERR_OFFLINE:
      * unknown how far it came; the same call again finds out by the uid. reply.event_done */
     struct op *(*event_put)(struct backend *b, const struct event_put *request, op_cb *cb, void *ud);
-    /* Delete; with `notify` the organiser's cancellation (or the attendee's decline) goes out where the server does
-     * that. A recoverable deletion where the server has one. reply.items_done with one entry */
+    /* Delete, if the server's item is still the version `change` (empty: whichever there is); ERR_CONFLICT: it is not,
+     * nothing was done. With `notify` the organiser's cancellation (or the attendee's decline) goes out where the
+     * server does that. A recoverable deletion where the server has one. reply.items_done with one entry */
     struct op *(*event_remove)(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
                                struct str change, bool notify, event_current_cb *is_current, op_cb *cb, void *ud);
     /* The user's answer to somebody else's meeting. reply.event_done */
@@ -467,7 +473,7 @@ struct op *backend_folder_change(struct backend *b, struct str id, struct str pa
                                  void *ud);
 struct op *backend_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
 struct op *backend_sync_events(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor,
-                               op_cb *cb, void *ud);
+                               event_known_cb *is_known, op_cb *cb, void *ud);
 struct op *backend_event_fetch(struct backend *b, struct str folder_id, enum folder_kind kind, const struct str *ids,
                                size_t count, op_cb *cb, void *ud);
 struct op *backend_event_put(struct backend *b, const struct event_put *request, op_cb *cb, void *ud);

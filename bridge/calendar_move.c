@@ -59,6 +59,10 @@ static void decide_delete(struct calendar_write *w)
         calendar_write_fail(w, &err);
         return;
     }
+    if (w->unseen) {
+        calendar_write_conflict(w);
+        return;
+    }
     if (w->folder.kind == FOLDER_CALENDAR && w->schedule && calendar_write_fetch_base(w)) /* whom to tell */
         return;
     if (w->has_base) {

@@ -40,6 +40,10 @@ struct str calendar_unseal(struct account *a, struct str extra, struct arena *ar
 bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply *reply, bool announce,
                         struct store_applied *done, struct err *err);
 
+/* As calendar_get() of one resource, whatever the cache has: a change of the server's that no sync has brought yet is
+ * here afterwards, with its ChangeKey. */
+struct calendar_get *calendar_get_again(struct account *a, int64_t pk, int64_t resource_pk, waiter_cb *cb, void *ud);
+
 /* The server's folder of a collection; false: it is gone. Strings in the arena. */
 bool calendar_folder(struct account *a, int64_t pk, struct arena *arena, struct store_folder *ret);
 
@@ -109,5 +113,7 @@ void calendar_mail_kick(struct account *a);
 void calendar_mail_fetch(struct account *a, int64_t folder_pk, const int64_t *pks, size_t count);
 
 void calendar_writes_done(struct account *a); /* the account goes away */
+/* A change of ours is at the server: what a sync told of this collection now would be told again. */
+bool calendar_write_under_way(const struct account *a, int64_t pk);
 
 #endif

@@ -43,31 +43,37 @@ static void on_put(void *ud, const struct reply *reply)
         !store_event_renamed(w->account->store, w->known.pk, id, reply->event_done.change, &err))
         calendar_write_fail(w, &err);
     else if (calendar_write_down(w, id, reply->event_done.change, got, &err))
-        calendar_write_end(w);
+        calendar_write_stored(w);
     else
         calendar_write_fail(w, &err);
     crash_point("event.stored");
     calendar_held_ends(w->account, &w->held, err.code == ERR_NONE ? ERR_NONE : ERR_INTERNAL);
 }
 
-/* A row before the request goes out: when its outcome stays unknown, the client's next attempt looks before it makes
- * the item a second time. */
-static struct journal_key journal_key(struct calendar_write *w)
+static struct journal_key journal_key(struct calendar_write *w, int64_t folder_pk, struct str uid)
 {
     struct buf b = {0};
-    buf_printf(&b, "event %lld\n", (long long)w->folder_pk);
-    buf_str(&b, w->wanted.uid);
+    buf_printf(&b, "event %lld\n", (long long)folder_pk);
+    buf_str(&b, uid);
     struct crypto_hash h = crypto_sha256(buf_view(&b));
     buf_done(&b);
     return (struct journal_key){arena_str(&w->arena, str_of(h.b, sizeof(h.b))), STR(""), STR("")};
 }
 
+bool calendar_write_was_begun(struct calendar_write *w, int64_t folder_pk, struct str uid, struct journal_row *ret_row)
+{
+    struct journal_key key = journal_key(w, folder_pk, uid);
+    return store_journal_find(w->account->store, &key, ret_row) && ret_row->state == JOURNAL_UNKNOWN;
+}
+
+/* A row before the request goes out: when its outcome stays unknown, the client's next attempt looks before it makes
+ * the item a second time. */
 static bool journal(struct calendar_write *w, struct journal_row *row, struct err *err)
 {
     struct buf token = {0};
-    struct journal_key key = journal_key(w);
-    bool ok = store_journal_find(w->account->store, &key, row) && row->state == JOURNAL_UNKNOWN;
+    bool ok = calendar_write_was_begun(w, w->folder_pk, w->wanted.uid, row);
     if (!ok) {
+        struct journal_key key = journal_key(w, w->folder_pk, w->wanted.uid);
         *row = (struct journal_row){0};
         rand_add_hex(&token, 16);
         memcpy(row->evidence, buf_z(&token), token.n + 1);
@@ -155,10 +161,9 @@ static bool read_text(struct calendar_write *w)
 static bool adopt(struct calendar_write *w, const struct store_resource *made)
 {
     struct journal_row row;
-    struct journal_key key = journal_key(w);
     struct err err = {0};
     uint64_t modseq;
-    if (!store_journal_find(w->account->store, &key, &row) || row.state != JOURNAL_UNKNOWN)
+    if (!calendar_write_was_begun(w, w->folder_pk, w->wanted.uid, &row))
         return false;
     if (!store_resource_rename(w->account->store, w->folder_pk, made->pk, w->name, &modseq, &err) ||
         !store_resource_by_name(w->account->store, w->folder_pk, w->name, &w->arena, &w->known)) {
@@ -281,7 +286,10 @@ static void decide_put(struct calendar_write *w)
     }
     ical_settle(&w->wanted, &w->base, &w->arena);
     calendar_write_mark_elsewhere(w);
-    if (w->base.is_meeting && !calendar_is_organizer(&w->base)) {
+    /* Unless it is what the client wants anyway: its own change, whose confirmation got lost (RFC 9110 13.1.1). */
+    if (w->unseen && event_differ(&w->base, &w->wanted) & ~(unsigned)CALENDAR_NOT_OURS) {
+        calendar_write_conflict(w);
+    } else if (w->base.is_meeting && !calendar_is_organizer(&w->base)) {
         if (calendar_attendee_oversteps(w))
             calendar_write_refuse(w, CALENDAR_NOT_ORGANIZER, ERR_INVALID, "only the organizer may change this meeting");
         else

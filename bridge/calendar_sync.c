@@ -216,6 +216,7 @@ struct calendar_get {
     int64_t *pks;
     struct str *ids;
     size_t count, next, batch;
+    bool again; /* whatever the cache has */
     struct op *op;
     struct deferred later;
     struct err err;
@@ -241,7 +242,8 @@ static void get_end(void *ud)
     cb(cb_ud, &err);
 }
 
-/* The item again. When it has changed meanwhile, this is as good as a sync page. */
+/* The item again. When it has changed meanwhile, this is as good as a sync page. What a client was served is written
+ * anew only when it is not in the cache, or the server's item says something else. */
 static void take_again(struct calendar_get *g, int64_t pk, const struct item_info *item)
 {
     struct account *a = g->account;
@@ -251,9 +253,10 @@ static void take_again(struct calendar_get *g, int64_t pk, const struct item_inf
     struct err err = {0};
     if (store_resource_by_pk(a->store, pk, &arena, &known)) {
         struct str digest = known.digest;
-        known.digest = STR_NULL; /* so that the served text is written */
+        if (!g->again)
+            known.digest = STR_NULL; /* so that the served text is written */
         calendar_prepare(a, item->event, &known, &arena, &made);
-        if (str_eq(digest, made.row.digest) && str_eq(known.served, made.row.served))
+        if (!g->again && str_eq(digest, made.row.digest) && str_eq(known.served, made.row.served))
             calendar_keep(a, pk, &made);
         else if (store_event_put(a->store, g->folder_pk, known.server_id, item->change, item->event->uid, &made.row,
                                  &now, &err))
@@ -301,12 +304,13 @@ static void get_step(void *ud)
                                 on_fetched, g);
 }
 
-struct calendar_get *calendar_get(struct account *a, int64_t pk, const int64_t *resource_pks, size_t count,
-                                  waiter_cb *cb, void *ud)
+static struct calendar_get *get_new(struct account *a, int64_t pk, bool again, const int64_t *resource_pks,
+                                    size_t count, waiter_cb *cb, void *ud)
 {
     struct calendar_get *g = MEM_NEW(struct calendar_get);
     g->account = a;
     g->folder_pk = pk;
+    g->again = again;
     g->cb = cb;
     g->ud = ud;
     deferred_init(&g->later, get_step, g);
@@ -317,7 +321,7 @@ struct calendar_get *calendar_get(struct account *a, int64_t pk, const int64_t *
         g->ids = arena_array(&g->arena, count + 1, sizeof(*g->ids));
         for (size_t i = 0; i < count; i++) {
             struct store_resource r;
-            if (calendar_rendering(a, resource_pks[i], CALENDAR_R_SERVED, NULL, NULL) ||
+            if ((!again && calendar_rendering(a, resource_pks[i], CALENDAR_R_SERVED, NULL, NULL)) ||
                 !store_resource_by_pk(a->store, resource_pks[i], &g->arena, &r))
                 continue;
             g->pks[g->count] = resource_pks[i];
@@ -326,6 +330,17 @@ struct calendar_get *calendar_get(struct account *a, int64_t pk, const int64_t *
     }
     loop_defer(a->loop, &g->later);
     return g;
+}
+
+struct calendar_get *calendar_get(struct account *a, int64_t pk, const int64_t *resource_pks, size_t count,
+                                  waiter_cb *cb, void *ud)
+{
+    return get_new(a, pk, false, resource_pks, count, cb, ud);
+}
+
+struct calendar_get *calendar_get_again(struct account *a, int64_t pk, int64_t resource_pk, waiter_cb *cb, void *ud)
+{
+    return get_new(a, pk, true, &resource_pk, 1, cb, ud);
 }
 
 void calendar_get_cancel(struct calendar_get **g)

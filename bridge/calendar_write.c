@@ -37,14 +37,25 @@ static void on_end(void *ud)
         w->cb(w->ud, &w->done);
     else if (w->done.err.code != ERR_NONE)
         log_warn("calendar", account_name(a), "%s (the client did not wait for it)", w->done.err.text);
+    int64_t touched[] = {w->folder_pk, w->to_pk};
     write_free(w);
     calendar_write_next(a);
+    for (int i = 0; i < 2; i++) /* what had to wait (calendar_write_under_way) */
+        sync_want(a->sync, touched[i], UINT64_MAX);
 }
 
 void calendar_write_end(struct calendar_write *w)
 {
     deferred_init(&w->later, on_end, w);
     loop_defer(w->account->loop, &w->later);
+}
+
+void calendar_write_stored(struct calendar_write *w)
+{
+    if (w->then)
+        w->then(w);
+    else
+        calendar_write_end(w);
 }
 
 void calendar_write_fail(struct calendar_write *w, const struct err *err)
@@ -83,6 +94,16 @@ static bool is_blocked(struct account *a, const struct calendar_write *w)
         if (earlier == w)
             return false;
         if (touches(earlier, w->folder_pk) || (w->to_pk && touches(earlier, w->to_pk)))
+            return true;
+    }
+    return false;
+}
+
+bool calendar_write_under_way(const struct account *a, int64_t pk)
+{
+    LIST_EACH (&a->calendar_writes, l) {
+        const struct calendar_write *w = LIST_ITEM(l, struct calendar_write, link);
+        if (w->op && touches(w, pk))
             return true;
     }
     return false;
@@ -152,6 +173,9 @@ bool calendar_write_look(struct calendar_write *w)
         calendar_write_fail(w, &err);
         return false;
     }
+    if (!w->refreshed)
+        w->first_digest = w->known.digest;
+    w->unseen = w->exists && w->refreshed && !str_eq(w->known.digest, w->first_digest);
     w->has_base = w->exists && calendar_base(w->account, w->known.pk, &w->arena, &w->base);
     return true;
 }
@@ -200,6 +224,8 @@ bool calendar_write_down(struct calendar_write *w, struct str id, struct str cha
     as.ical_uid = w->wanted.uid;
     as.extra = calendar_seal(a, w->extras, &w->arena);
     calendar_prepare(a, got, &as, &w->arena, &made);
+    if (w->outdated)
+        made.row.digest = STR("");
     made.row.extra = as.extra;
     made.row.name = w->name;
     if (faithful && w->verbatim) {
@@ -226,8 +252,10 @@ bool calendar_write_down(struct calendar_write *w, struct str id, struct str cha
 void calendar_write_keep_extras(struct calendar_write *w)
 {
     struct err err = {0};
+    struct store_resource now;
+    w->outdated = store_resource_by_pk(w->account->store, w->known.pk, &w->arena, &now) && now.digest.n == 0;
     if (calendar_write_down(w, w->known.server_id, STR_NULL, &w->base, &err))
-        calendar_write_end(w);
+        calendar_write_stored(w);
     else
         calendar_write_fail(w, &err);
 }
@@ -275,10 +303,44 @@ static void on_not_fresh(void *ud)
     calendar_write_fail(w, &err);
 }
 
+void calendar_write_conflict(struct calendar_write *w)
+{
+    struct err err = {0};
+    err_set(&err, ERR_CONFLICT, "the object was changed on the server meanwhile");
+    calendar_write_fail(w, &err);
+}
+
+static void on_refreshed(void *ud, const struct err *err)
+{
+    struct calendar_write *w = ud;
+    struct store_resource now;
+    bool same = store_resource_by_pk(w->account->store, w->known.pk, &w->arena, &now) &&
+                str_eq(now.change, w->known.change) && str_eq(now.digest, w->known.digest);
+    w->get = NULL;
+    if (err->code != ERR_NONE || same) { /* what it says instead, only the sync can tell */
+        sync_want(w->account->sync, w->folder_pk, 0);
+        calendar_write_conflict(w);
+    } else {
+        w->decide(w);
+    }
+}
+
+static bool refresh(struct calendar_write *w)
+{
+    if (!w->exists || ++w->rounds > ROUNDS_MAX)
+        return false;
+    w->refreshed = true;
+    w->base_asked = false;
+    w->get = calendar_get_again(w->account, w->folder_pk, w->known.pk, on_refreshed, w);
+    return true;
+}
+
 bool calendar_write_again(struct calendar_write *w, const struct err *err)
 {
     struct account *a = w->account;
     bool stale = err->code == ERR_STALE && !w->to_pk; /* a copy has become a new item in another place */
+    if (err->code == ERR_CONFLICT && !w->overtaken)
+        return refresh(w);
     if ((!w->overtaken && !stale) || ++w->rounds > ROUNDS_MAX)
         return false;
     if (stale && !(w->fresh = sync_wait(a->sync, w->folder_pk, on_fresh, w)))

@@ -20,8 +20,11 @@ struct calendar_write {
     void *ud;
     bool detached, running, base_asked;
     bool overtaken; /* the item changed here while the request waited for its turn: nothing was sent */
+    bool refreshed; /* the server has said that its item is another version, which was brought in then */
+    bool unseen;    /* ... and it says something else: no client can have known of it */
     unsigned rounds;
     void (*decide)(struct calendar_write *w); /* when its turn has come, and again when the base has been fetched */
+    void (*then)(struct calendar_write *w);   /* when the object is stored, in place of the end */
     int64_t folder_pk, to_pk;
     struct str name, to_name, text;
     struct calendar_condition condition;
@@ -30,9 +33,11 @@ struct calendar_write {
     struct store_folder folder;
     bool exists, has_base;
     bool adopted, must_be_equal; /* an earlier attempt made it; the client thinks that there is nothing */
+    struct str first_digest;     /* of the item when it was first looked at */
     struct store_resource known;
     struct event wanted, base;
     struct str extras;
+    bool outdated; /* `base` is not what the server has by now: answers of ours have changed it */
     bool verbatim; /* the client's own bytes are what it gets back, if the server keeps what they say */
     size_t next_instance;
     bool answered;                 /* the user's answer for the whole series has gone out */
@@ -57,7 +62,8 @@ struct calendar_write *calendar_write_new(struct account *a, int64_t pk, struct 
                                           calendar_done_cb *cb, void *ud);
 /* Start what waits for no other any more. */
 void calendar_write_next(struct account *a);
-void calendar_write_end(struct calendar_write *w); /* the callback comes from the loop */
+void calendar_write_end(struct calendar_write *w);    /* the callback comes from the loop */
+void calendar_write_stored(struct calendar_write *w); /* then(), or the end */
 void calendar_write_fail(struct calendar_write *w, const struct err *err);
 void calendar_write_refuse(struct calendar_write *w, enum calendar_refusal refusal, enum err_code code,
                            const char *text);
@@ -76,11 +82,20 @@ bool calendar_writes_mail(const struct calendar_write *w); /* it is us who write
 bool calendar_is_refusal(enum err_code code);              /* nothing was done; other errors leave it open */
 /* event_current_cb of backend.h. */
 bool calendar_write_is_current(void *ud);
-/* Once more from the beginning, conditions included: the item had changed before anything was sent, or `err` is
- * ERR_STALE, and the collection is read anew first. False: neither, or it does not come to rest. */
+/*
+ * Once more from the beginning, conditions included. False: it is as it is, or it does not come to rest.
+ * - The item had changed before anything was sent.
+ * - ERR_STALE: the collection is read anew first.
+ * - ERR_CONFLICT: the server's item is another version than the one that we know, and nothing was done. That version is
+ *   brought in first. A client that named a version is refused by its condition then; one that named none must not
+ * change what it cannot know of either (`unseen`).
+ */
 bool calendar_write_again(struct calendar_write *w, const struct err *err);
+void calendar_write_conflict(struct calendar_write *w); /* the end: because of `unseen` */
 
 /* --- calendar_put.c */
+/* An attempt to make an object of this UID has an unknown outcome: what has the UID may be its work. */
+bool calendar_write_was_begun(struct calendar_write *w, int64_t folder_pk, struct str uid, struct journal_row *ret_row);
 void calendar_write_put(struct calendar_write *w); /* `wanted` goes to the server */
 /* Somebody else's invitation that the server does not know becomes an appointment. */
 void calendar_disinvite(struct event *e);

@@ -468,6 +468,23 @@ bool store_event_put(struct store *s, int64_t folder_pk, struct str server_id, s
     return store_resource_by_pk(s, pk, NULL, ret) || err_set(err, ERR_INTERNAL, "the resource is not there");
 }
 
+bool store_event_is_version(struct store *s, int64_t folder_pk, struct str server_id, struct str change)
+{
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db,
+        "SELECT 1 FROM folder AS f JOIN item AS i ON i.folder = f.pk AND i.generation = f.generation + f.resync"
+        " JOIN resource AS r ON r.pk = i.pk WHERE f.pk = ?1 AND i.server_id = ?2 AND i.change = ?3 AND r.digest <> x''",
+        NULL);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, folder_pk);
+    db_bind_blob(q, 2, server_id);
+    db_bind_blob(q, 3, change);
+    bool found = db_step(&s->db, q, NULL) == 1;
+    db_reset(q);
+    return found;
+}
+
 bool store_event_renamed(struct store *s, int64_t item_pk, struct str server_id, struct str change, struct err *err)
 {
     struct sqlite3_stmt *q = db_prepare(
@@ -478,7 +495,7 @@ bool store_event_renamed(struct store *s, int64_t item_pk, struct str server_id,
     db_bind_int(q, 1, item_pk);
     db_bind_blob(q, 2, server_id);
     db_bind_blob(q, 3, change);
-    return db_run(&s->db, q, err);
+    return db_run(&s->db, q, err) && store_run1(s, "UPDATE resource SET digest = x'' WHERE pk = ?1", item_pk, err);
 }
 
 /* --- collections

@@ -55,7 +55,11 @@ bool store_event_put(struct store *s, int64_t folder_pk, struct str server_id, s
 /* Another name for a resource; ERR_EXISTS: it is taken. The revision goes up, the old name is gone. */
 bool store_resource_rename(struct store *s, int64_t folder_pk, int64_t item_pk, struct str name, uint64_t *ret_modseq,
                            struct err *err);
-/* The same item under a new server id (an answered meeting). */
+/* Is this version of the item what the store has, in the list that pages go to just now? Not when only its ChangeKey is
+ * known (store_event_renamed). */
+bool store_event_is_version(struct store *s, int64_t folder_pk, struct str server_id, struct str change);
+/* The same item under a new server id or ChangeKey (an answered meeting). What it says now has yet to be read: its
+ * digest is empty until then. */
 bool store_event_renamed(struct store *s, int64_t item_pk, struct str server_id, struct str change, struct err *err);
 
 /* --- collections ----------------------------------------------------------------------------------------------------

@@ -352,7 +352,7 @@ static struct sync_folder *next_folder(struct sync *s, uint64_t now, uint64_t *w
     struct sync_folder *best = NULL;
     LIST_EACH (&s->folders, l) {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
-        if (!f->dirty)
+        if (!f->dirty || (f->kind != FOLDER_MAIL && calendar_write_under_way(s->account, f->pk)))
             continue;
         if (f->not_before_ms > now) {
             if (f->not_before_ms < *wake_ms)
@@ -365,6 +365,12 @@ static struct sync_folder *next_folder(struct sync *s, uint64_t now, uint64_t *w
     return best;
 }
 
+static bool is_known(void *ud, struct str id, struct str change)
+{
+    struct sync *s = ud;
+    return store_event_is_version(s->account->store, s->current->pk, id, change);
+}
+
 static void start_page(struct sync *s, struct sync_folder *f)
 {
     struct buf cursor = BUF_INIT(BACKEND_CURSOR_MAX);
@@ -374,10 +380,10 @@ static void start_page(struct sync *s, struct sync_folder *f)
         folder_trouble(s, f, &err);
     } else {
         s->current = f;
-        s->page_op =
-            f->kind == FOLDER_MAIL
-                ? backend_sync(s->account->backend, f->server_id, buf_view(&cursor), on_page, s)
-                : backend_sync_events(s->account->backend, f->server_id, f->kind, buf_view(&cursor), on_page, s);
+        s->page_op = f->kind == FOLDER_MAIL
+                         ? backend_sync(s->account->backend, f->server_id, buf_view(&cursor), on_page, s)
+                         : backend_sync_events(s->account->backend, f->server_id, f->kind, buf_view(&cursor), is_known,
+                                               on_page, s);
     }
     buf_done(&cursor);
 }

@@ -164,8 +164,8 @@ void eas_trace(struct backend *b, const struct backend_trace *to);
 struct op *eas_login(struct backend *b, struct str secret, op_cb *cb, void *ud);
 struct op *eas_folders(struct backend *b, struct str cursor, op_cb *cb, void *ud);
 struct op *eas_sync(struct backend *b, struct str folder_id, struct str cursor, op_cb *cb, void *ud);
-struct op *eas_sync_events(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor, op_cb *cb,
-                           void *ud);
+struct op *eas_sync_events(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor,
+                           event_known_cb *is_known, op_cb *cb, void *ud);
 struct op *eas_event_fetch(struct backend *b, struct str folder_id, enum folder_kind kind, const struct str *ids,
                            size_t count, op_cb *cb, void *ud);
 struct op *eas_fetch(struct backend *b, const struct fetch_request *request, op_cb *cb, void *ud);

@@ -531,13 +531,14 @@ static void stop(struct op *op)
 }
 
 struct op *eas_sync_events(struct backend *base, struct str folder_id, enum folder_kind kind, struct str cursor,
-                           op_cb *cb, void *ud)
+                           event_known_cb *is_known, op_cb *cb, void *ud)
 {
     static const struct op_class class = {"eas.sync", sizeof(struct sync_op), start, stop};
     struct eas_backend *b = (struct eas_backend *)base;
     struct op *op = op_new(b->base.loop, &class, cb, ud);
     struct sync_op *s = (struct sync_op *)op;
 
+    (void)is_known; /* items come with the page */
     s->b = b;
     s->kind = kind;
     s->folder_id = arena_str(&op->arena, folder_id);
@@ -547,5 +548,5 @@ struct op *eas_sync_events(struct backend *base, struct str folder_id, enum fold
 
 struct op *eas_sync(struct backend *base, struct str folder_id, struct str cursor, op_cb *cb, void *ud)
 {
-    return eas_sync_events(base, folder_id, FOLDER_MAIL, cursor, cb, ud);
+    return eas_sync_events(base, folder_id, FOLDER_MAIL, cursor, NULL, cb, ud);
 }

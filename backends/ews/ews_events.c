@@ -177,7 +177,8 @@ struct sync_op {
     enum folder_kind kind;
     struct str folder_id, cursor;
     struct ews_page page;
-    struct str *ids;
+    event_known_cb *is_known;
+    struct str *ids; /* of what is fetched */
     size_t id_count;
     unsigned empty_pages;
     bool restarted;
@@ -240,6 +241,19 @@ static void on_got(void *ud, const struct err *err)
     finish(ud, err);
 }
 
+/* What we wrote ourselves comes back with the ChangeKey that the server answered then. */
+static void leave_known_out(struct sync_op *s)
+{
+    struct ews_page *p = &s->page;
+    size_t kept = 0;
+    if (!s->is_known || s->op.detached) /* whoever would be asked has gone */
+        return;
+    for (size_t i = 0; i < p->count; i++)
+        if (p->list[i].gone || !p->list[i].change.n || !s->is_known(s->op.ud, p->list[i].id, p->list[i].change))
+            p->list[kept++] = p->list[i];
+    p->count = kept;
+}
+
 static void on_page(void *ud, const struct err *err)
 {
     struct sync_op *s = ud;
@@ -255,6 +269,7 @@ static void on_page(void *ud, const struct err *err)
         begin(s);
         return;
     }
+    leave_known_out(s);
     s->ids = arena_array(&s->op.arena, p->count + 1, sizeof(*s->ids));
     s->id_count = 0;
     for (size_t i = 0; i < p->count; i++)
@@ -288,8 +303,8 @@ static void stop_sync(struct op *op)
     ews_getter_abort(&s->getter);
 }
 
-struct op *ews_sync_events(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor, op_cb *cb,
-                           void *ud)
+struct op *ews_sync_events(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor,
+                           event_known_cb *is_known, op_cb *cb, void *ud)
 {
     static const struct op_class class = {"ews.sync-events", sizeof(struct sync_op), start_sync, stop_sync};
     struct sync_op *s = (struct sync_op *)op_new(b->loop, &class, cb, ud);
@@ -297,6 +312,7 @@ struct op *ews_sync_events(struct backend *b, struct str folder_id, enum folder_
     s->kind = kind;
     s->folder_id = arena_str(&s->op.arena, folder_id);
     s->cursor = arena_str(&s->op.arena, cursor);
+    s->is_known = is_known;
     s->restarted = cursor.n == 0;
     return &s->op;
 }

@@ -2,7 +2,7 @@
 /*
  * Making and changing calendar items and tasks.
  *
- *     [retry: LOOK ->] MASTER (create, or what differs) -> its ATTACHMENTS -> DELETED occurrences -> CHANGED
+ *     [retry: FIND ->] MASTER (create, or what differs; else LOOK) -> its ATTACHMENTS -> DELETED occurrences -> CHANGED
  * occurrences
  *     -> their ATTACHMENTS -> READ BACK what the server made of it
  *
@@ -16,7 +16,6 @@
 
 #include "backends/ews/ews_event_write.h"
 #include "backends/ews/ews_events.h"
-#include "backends/ews/ews_write.h"
 #include "bridge/base/log.h"
 
 #define PERSONAL (EVENT_PART_REMINDER | EVENT_PART_CATEGORIES | EVENT_PART_BUSY) /* nobody else is told */
@@ -27,6 +26,7 @@ struct put_op {
     struct ews *ews;
     struct ews_call *call;
     struct ews_getter getter;
+    struct ews_look look;
     struct str folder_id, id, change, evidence, zone;
     enum folder_kind kind;
     struct event wanted, base;
@@ -491,6 +491,14 @@ static bool takes_back(const struct put_op *p)
     return false;
 }
 
+static void on_looked(void *ud, const struct err *err)
+{
+    if (err->code != ERR_NONE)
+        finish(ud, err);
+    else
+        attach_to_master(ud);
+}
+
 static void update(struct put_op *p)
 {
     const unsigned series = EVENT_PART_RECURRENCE | EVENT_PART_TIME;
@@ -500,6 +508,8 @@ static void update(struct put_op *p)
         p->parts |= series;
     if (p->parts & ~(unsigned)(EVENT_PART_EXCEPTIONS | EVENT_PART_ATTACHMENTS))
         ask(p, "UpdateItem", 1, false, write_update, on_updated);
+    else if (p->change.n) /* nothing of it compares the series' ChangeKey */
+        ews_look_start(&p->look, p->ews, &p->op.arena, p->id, p->change, on_looked, p);
     else
         attach_to_master(p);
 }
@@ -563,7 +573,7 @@ static void on_found(void *ud, const struct err *err)
     }
 }
 
-static void look(struct put_op *p)
+static void find(struct put_op *p)
 {
     static const struct ews_reader reader = {.on_start = on_find_start, .max_bytes = 1 << 20};
     p->call = ews_call_start(p->ews, &(struct ews_call_opts){.operation = "FindItem",
@@ -584,7 +594,7 @@ static void start_put(struct op *op)
     if (p->has_base)
         update(p);
     else if (p->retry)
-        look(p);
+        find(p);
     else
         create(p);
 }

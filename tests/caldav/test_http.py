@@ -6,6 +6,7 @@ import threading
 import time
 import xml.etree.ElementTree as ET
 
+import counting
 import kinds
 import pytest
 
@@ -239,4 +240,69 @@ def test_the_servers_change_comes_meanwhile(stage, method):
     assert answer.status == 412, answer.body
     assert sorted(e["subject"] for e in exchange.events()) == ["Changed there", "New"]
     assert prop(dav.get(path).text(), "SUMMARY") == "Changed there"
+    dav.close()
+
+
+def no_sync(exchange):
+    """From now on: what push tells of is not looked at."""
+    counting.settle(exchange, "ews")
+    exchange.fault(op="SyncFolderItems", do="pause", times=0)
+
+
+def test_deleting_what_has_changed_meanwhile(stage):
+    """EWS: DeleteItem compares no ChangeKey. A change that has not come here yet is not deleted with the item by a client that
+    cannot know of it; it is here then, and may be deleted."""
+    exchange = kinds.EWS.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+    etags = {dav.calendar() + name + ".ics": dav.put(dav.calendar() + name + ".ics", event(name, summary=name)).headers["ETag"] for name in "ab"}
+    no_sync(exchange)
+    for path, etag in etags.items():
+        headers = {"If-Match": etag} if path.endswith("a.ics") else {}
+        num, = [e["num"] for e in exchange.events() if e["subject"] == path[-5]]
+        exchange.event("update", num=num, event={"subject": "Changed there"})
+        assert dav.ask("DELETE", path, headers=headers).status == 412
+        assert "Changed there" in [e["subject"] for e in exchange.events()]
+        got = dav.get(path)
+        assert prop(got.text(), "SUMMARY") == "Changed there" and got.headers["ETag"] != etag
+        assert dav.ask("DELETE", path, headers={"If-Match": got.headers["ETag"]} if headers else {}).status == 204
+        assert "Changed there" not in [e["subject"] for e in exchange.events()] and path not in dav.etags(dav.calendar())
+    dav.close()
+
+
+def test_writing_what_the_server_has_already(stage):
+    """EWS: a client's own change whose confirmation it did not hear is no conflict for it. Somebody else's is, without If-Match, too,
+    as long as no client can know of it."""
+    exchange = kinds.EWS.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+    path = dav.calendar() + "a.ics"
+    etag = dav.put(path, event("a")).headers["ETag"]
+    no_sync(exchange)
+    num = exchange.events()[0]["num"]
+    exchange.event("update", num=num, event={"subject": "Third"})
+    assert dav.put(path, event("a", summary="Third")).status == 204
+    exchange.event("update", num=num, event={"subject": "Fourth"})
+    assert dav.put(path, event("a", summary="Fifth")).status == 412
+    assert exchange.events()[0]["subject"] == prop(dav.get(path).text(), "SUMMARY") == "Fourth"
+    assert dav.put(path, event("a", summary="Fifth"), If_Match=etag).status == 412
+    assert dav.put(path, event("a", summary="Fifth")).status == 204
+    assert exchange.events()[0]["subject"] == "Fifth"
+    dav.close()
+
+
+def test_an_occurrence_is_not_overwritten_unseen(stage):
+    """EWS: occurrences are written without a ChangeKey; that of their series is looked at first."""
+    exchange = kinds.EWS.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+    path = dav.calendar() + "s.ics"
+    series = event("s", "RRULE:FREQ=WEEKLY;COUNT=4")
+    etag = dav.put(path, series).headers["ETag"]
+    no_sync(exchange)
+    num = exchange.events()[0]["num"]
+    exchange.event("occurrence", num=num, day="2026-12-08", event={"subject": "Changed there"})
+    override = ("BEGIN:VEVENT\r\nUID:s\r\nDTSTAMP:20261101T000000Z\r\nRECURRENCE-ID;TZID=Europe/Berlin:20261208T100000\r\n"
+                "DTSTART;TZID=Europe/Berlin:20261208T140000\r\nDTEND;TZID=Europe/Berlin:20261208T150000\r\nSUMMARY:Here\r\nEND:VEVENT\r\n")
+    answer = dav.put(path, series.replace("END:VCAL", override + "END:VCAL"), If_Match=etag)
+    assert answer.status == 412, answer.body
+    assert exchange.events()[0]["exceptions"]["2026-12-08"]["subject"] == "Changed there"
+    assert "SUMMARY:Changed there" in dav.get(path).text()
     dav.close()

@@ -70,7 +70,8 @@ def test_reading_costs_nothing(first, exchange, kind):
 
 
 def test_writing(first, exchange, kind):
-    """An event without exceptions, attendees and attachments: the change, and a look at what the server made of it."""
+    """An event without exceptions, attendees and attachments: the change, and a look at what the server made of it. A deletion
+    over EWS is preceded by a look at the ChangeKey, because DeleteItem compares none."""
     dav, calendar, _, _ = first
     path = calendar + "mine.ics"
 
@@ -83,4 +84,22 @@ def test_writing(first, exchange, kind):
     assert len(cost(exchange, kind, status(201, event("mine", "RRULE:FREQ=WEEKLY;COUNT=5", "LOCATION:Here")))) <= 2
     assert len(cost(exchange, kind, status(204, event("mine", "RRULE:FREQ=WEEKLY;COUNT=5", "LOCATION:There")))) <= 2
     assert cost(exchange, kind, status(204, event("mine", "RRULE:FREQ=WEEKLY;COUNT=5", "LOCATION:There", "X-OURS:1"))) == []
-    assert len(cost(exchange, kind, lambda: dav.ask("DELETE", path))) == 1
+    deletion = cost(exchange, kind, lambda: dav.ask("DELETE", path))
+    assert deletion == ["ews:GetItem", "ews:DeleteItem"] if kind.backend == "ews" else len(deletion) == 1
+
+
+def test_the_echo_of_our_own_changes(first, exchange, kind):
+    """Push tells of them, and the sync that it asks for brings the ChangeKey that our change was answered with: no item is
+    fetched again."""
+    dav, calendar, _, _ = first
+    path = calendar + "echo.ics"
+    for do in (lambda: dav.put(path, event("echo")), lambda: dav.put(path, event("echo", summary="Other")), lambda: dav.ask("DELETE", path)):
+        mark = counting.settle(exchange, kind.backend)
+        assert do().status in (201, 204)
+        counting.settle(exchange, kind.backend)
+        names = [counting.name(e) for e in counting.entries(exchange, mark, kind.backend)]
+        if kind.backend == "ews":
+            assert names.count("ews:SyncFolderItems") >= 1
+            assert set(names[names.index("ews:SyncFolderItems"):]) == {"ews:SyncFolderItems"}, names
+        else:
+            assert len(names) <= 2, names

@@ -222,7 +222,7 @@ static void page(struct ask *w, struct str line)
 
     w->folder = driver_word(&line);
     kind = kind_of(driver_word(&line));
-    backend_sync_events(w->all->backend, w->folder, kind, line, on_page, w);
+    backend_sync_events(w->all->backend, w->folder, kind, line, NULL, on_page, w);
 }
 
 static void fetch(struct ask *w, struct str line)

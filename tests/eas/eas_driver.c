@@ -204,7 +204,7 @@ static void on_page(void *ud, const struct reply *r);
 static void ask_page(struct driver *d, struct str cursor)
 {
     d->op = d->kind == FOLDER_MAIL ? backend_sync(d->backend, d->folder, cursor, on_page, d)
-                                   : backend_sync_events(d->backend, d->folder, d->kind, cursor, on_page, d);
+                                   : backend_sync_events(d->backend, d->folder, d->kind, cursor, NULL, on_page, d);
 }
 
 static void on_page(void *ud, const struct reply *r)

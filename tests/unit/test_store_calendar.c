@@ -342,6 +342,29 @@ static void an_old_state_is_brought_up_to_date(void **state)
     assert_resources(f, 0, "uid-b.ics=B1 ");
 }
 
+/* What a sync page names is fetched again unless it is the very version that the list it goes to has. */
+static void versions(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct store_resource r;
+    const struct store_event e = {.ical_uid = STR("u"), .digest = STR("d"), .served = STR("s"), .from = 10, .to = 20};
+    PAGE(false, "c1", "old u1 d1");
+    assert_true(store_event_put(f->store, CAL, STR("id"), STR("k1"), STR("u"), &e, &r, &err));
+    assert_true(store_event_is_version(f->store, CAL, STR("id"), STR("k1")));
+    assert_false(store_event_is_version(f->store, CAL, STR("id"), STR("k2")));
+    assert_false(store_event_is_version(f->store, CAL, STR("other"), STR("k1")));
+    assert_false(store_event_is_version(f->store, CAL + 1, STR("id"), STR("k1")));
+    /* the ChangeKey of an answer, whose content nobody has read */
+    assert_true(store_event_renamed(f->store, r.pk, STR("id2"), STR("k2"), &err));
+    assert_false(store_event_is_version(f->store, CAL, STR("id2"), STR("k2")));
+    assert_true(store_event_put(f->store, CAL, STR("id2"), STR("k2"), STR("u"), &e, &r, &err));
+    assert_true(store_event_is_version(f->store, CAL, STR("id2"), STR("k2")));
+    /* a resync collects everything anew */
+    assert_true(store_resync(f->store, CAL, &err));
+    assert_false(store_event_is_version(f->store, CAL, STR("id2"), STR("k2")));
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -352,6 +375,7 @@ int main(void)
         TEST(equal_uids_get_names_of_their_own),
         TEST(a_resync_keeps_names_and_revisions),
         TEST(a_put_names_what_a_sync_brought),
+        TEST(versions),
         TEST(ranges),
         TEST(a_folder_takes_everything_along),
         TEST(what_is_held_waits),
