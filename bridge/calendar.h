@@ -149,11 +149,12 @@ struct calendar_write *calendar_put(struct account *a, int64_t pk, struct str na
 struct calendar_write *calendar_delete(struct account *a, int64_t pk, struct str name,
                                        const struct calendar_condition *condition, bool schedule, calendar_done_cb *cb,
                                        void *ud);
-/* COPY and MOVE between collections of one kind, under a name that is free there (ERR_CONFLICT otherwise: whoever may
- * overwrite deletes first). Within one collection an object can only be moved, that is, renamed: UIDs are unique. */
+/* COPY and MOVE between collections of one kind. What has the name there is overwritten or (ERR_CONFLICT) stays; it
+ * goes when the server has confirmed what takes its place, so that no failure loses either. Within one collection an
+ * object can only be moved, that is, renamed: UIDs are unique. */
 struct calendar_write *calendar_copy(struct account *a, int64_t pk, struct str name, int64_t to_pk, struct str to_name,
-                                     bool move, const struct calendar_condition *condition, calendar_done_cb *cb,
-                                     void *ud);
+                                     bool move, bool overwrite, const struct calendar_condition *condition,
+                                     calendar_done_cb *cb, void *ud);
 void calendar_detach(struct calendar_write **w);
 
 /* --- people ---------------------------------------------------------------------------------------------------------

@@ -28,9 +28,12 @@ struct calendar_write {
     int64_t folder_pk, to_pk;
     struct str name, to_name, text;
     struct calendar_condition condition;
-    bool schedule, move;
+    bool schedule, move, overwrite;
+    bool replaces, replaced_looked;
+    struct store_resource replaced; /* COPY and MOVE: what has their name, and has to go */
+    int64_t made_pk;                /* of what takes its place */
 
-    struct store_folder folder;
+    struct store_folder folder, to_folder;
     bool exists, has_base;
     bool adopted, must_be_equal; /* an earlier attempt made it; the client thinks that there is nothing */
     struct str first_digest;     /* of the item when it was first looked at */

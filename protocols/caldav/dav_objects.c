@@ -104,7 +104,6 @@ void dav_get(struct dav_session *s)
 struct relocation {
     struct dav_path to;
     struct calendar target;
-    bool replaced;
 };
 
 /* --- PUT and what is like it
@@ -224,87 +223,22 @@ void dav_delete(struct dav_session *s)
 /* --- COPY and MOVE
  * ---------------------------------------------------------------------------------------------------------------- */
 
-static void relocate(struct dav_session *s);
-
-static void on_relocated(void *ud, const struct calendar_done *done)
-{
-    struct dav_session *s = ud;
-    struct relocation *r = s->state;
-    struct calendar_done shown = *done;
-    if (r->replaced)
-        shown.created = false;
-    on_written(s, &shown);
-}
-
-static void on_destination_gone(void *ud, const struct calendar_done *done)
-{
-    struct dav_session *s = ud;
-    struct relocation *r = s->state;
-    s->work.write = NULL;
-    r->replaced = true;
-    if (done->err.code != ERR_NONE && done->err.code != ERR_NOT_FOUND)
-        dav_answer_err(s, &done->err);
-    else
-        relocate(s);
-}
-
-static void relocate(struct dav_session *s)
-{
-    struct relocation *r = s->state;
-    struct calendar_condition condition;
-    if (!dav_condition(s, &condition))
-        dav_answer_status(s, 412);
-    else
-        s->work.write = calendar_copy(s->client.account, s->calendar.pk, s->path.name, r->target.pk, r->to.name,
-                                      s->request->method == DAV_MOVE, &condition, on_relocated, s);
-}
-
-/* All that can be known before anything is overwritten: what would be refused afterwards loses nobody's object. */
-static bool may_replace(struct dav_session *s, const struct resource *here, const struct resource *there)
-{
-    struct relocation *r = s->state;
-    struct resource same;
-    struct calendar_condition condition;
-    struct calendar_done refused = {.refusal = CALENDAR_FINE};
-    bool renames = s->request->method == DAV_MOVE && r->target.pk == s->calendar.pk;
-    if (r->target.kind != s->calendar.kind) {
-        refused.refusal = CALENDAR_BAD_COMPONENT;
-        err_set(&refused.err, ERR_INVALID, "events and tasks do not go into one collection");
-    } else if (!renames && calendar_resource_by_uid(s->client.account, r->target.pk, here->uid, &s->arena, &same) &&
-               same.pk != there->pk) {
-        refused.refusal = CALENDAR_UID_CONFLICT;
-        refused.name = same.name;
-        err_set(&refused.err, ERR_INVALID, "another object of that calendar has the UID");
-    }
-    if (!dav_condition(s, &condition))
-        dav_answer_status(s, 412);
-    else if (refused.refusal != CALENDAR_FINE)
-        on_written(s, &refused);
-    else
-        return true;
-    return false;
-}
-
 static void begin_relocation(struct dav_session *s)
 {
     struct relocation *r = s->state;
-    struct resource there, here;
-    bool overwrite = !str_case_is(dav_header_get(s->request, "Overwrite"), "F");
+    struct calendar_condition condition;
+    bool overwrite = !str_case_is(dav_header_get(s->request, "Overwrite"), "F"), move = s->request->method == DAV_MOVE;
     if (!calendar_find(s->client.account, r->to.segment, &s->arena, &r->target))
         dav_answer_status(s, 409); /* RFC 4918 9.8.5: the parent is missing */
     else if (s->calendar.read_only || r->target.read_only)
         dav_answer_error(s, 403, "D:need-privileges", NULL, "this calendar can only be read");
-    else if (!calendar_resource(s->client.account, s->calendar.pk, s->path.name, &s->arena, &here))
-        dav_answer_status(s, 404);
-    else if (!calendar_resource(s->client.account, r->target.pk, r->to.name, &s->arena, &there))
-        relocate(s);
-    else if (there.pk == here.pk)
+    else if (r->target.pk == s->calendar.pk && str_eq(r->to.name, s->path.name))
         dav_answer_status(s, 403);
-    else if (!overwrite)
+    else if (!dav_condition(s, &condition))
         dav_answer_status(s, 412);
-    else if (may_replace(s, &here, &there))
-        s->work.write =
-            calendar_delete(s->client.account, r->target.pk, r->to.name, NULL, false, on_destination_gone, s);
+    else
+        s->work.write = calendar_copy(s->client.account, s->calendar.pk, s->path.name, r->target.pk, r->to.name, move,
+                                      overwrite, &condition, on_written, s);
 }
 
 void dav_copy_or_move(struct dav_session *s)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """CalDAV: discovery, objects, conditions, sync, and what the server has afterwards."""
+import counting
 import kinds
 import pytest
 
@@ -289,6 +290,65 @@ def test_copy_and_move(dav, exchange, kind):
     assert prop(dav.get(calendar + "b.ics").text(), "UID") == "a.ics"
     there, = exchange.events()
     assert kind.makes_uids or there["uid"] == "a.ics"
+
+
+def test_overwriting_loses_nothing(stage):
+    """EWS: COPY and MOVE over another object, and the server fails at each step. What was there goes when its successor is there."""
+    exchange = kinds.EWS.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+    calendar, second = dav.calendar(), dav.home + "second/"
+    assert dav.ask("MKCALENDAR", second).status == 201
+    for path, uid in ((calendar + "a.ics", "a"), (calendar + "b.ics", "b"), (second + "x.ics", "x")):
+        assert dav.put(path, event(uid, summary=uid)).status == 201
+
+    def ask(method, source, to):
+        mark = exchange.mark()
+        status = dav.ask(method, source, headers={"Destination": f"https://localhost:{dav.bridge.dav_port}{to}"}).status
+        asked = [e["op"] for e in exchange.log(mark, protocol="ews") if e["op"] in ("CreateItem", "UpdateItem", "MoveItem", "DeleteItem")]
+        return status, asked, sorted(e["subject"] for e in exchange.events("second"))
+
+    exchange.fault(op="CreateItem", do="error", code="ErrorAccessDenied")
+    assert ask("COPY", calendar + "a.ics", second + "x.ics") == (403, ["CreateItem"], ["x"])
+    exchange.fault(op="DeleteItem", do="error", code="ErrorAccessDenied")
+    assert ask("COPY", calendar + "a.ics", second + "x.ics") == (403, ["CreateItem", "DeleteItem"], ["a", "x"])
+    assert prop(dav.get(second + "x.ics").text(), "UID") == "x" and dav.get(calendar + "a.ics").status == 200
+    # once more: what was begun is brought to its end
+    assert ask("COPY", calendar + "a.ics", second + "x.ics") == (204, ["DeleteItem"], ["a"])
+    assert prop(dav.get(second + "x.ics").text(), "UID") == "a" and list(dav.etags(second)) == [second + "x.ics"]
+    # the same UID: changed in its place
+    assert dav.put(calendar + "a.ics", event("a", summary="later")).status == 204
+    assert ask("COPY", calendar + "a.ics", second + "x.ics") == (204, ["UpdateItem"], ["later"])
+    assert prop(dav.get(second + "x.ics").text(), "SUMMARY") == "later"
+    assert ask("COPY", calendar + "a.ics", second + "x.ics") == (204, [], ["later"])
+    exchange.fault(op="MoveItem", do="error", code="ErrorAccessDenied")
+    assert ask("MOVE", calendar + "b.ics", second + "x.ics") == (403, ["MoveItem"], ["later"])
+    exchange.fault(op="DeleteItem", do="error", code="ErrorAccessDenied")
+    assert ask("MOVE", calendar + "b.ics", second + "x.ics") == (403, ["MoveItem", "DeleteItem"], ["b", "later"])
+    assert sorted(prop(dav.get(path).text(), "UID") for path in dav.etags(second)) == ["a", "b"]
+    assert ask("MOVE", next(p for p in dav.etags(second) if p != second + "x.ics"), second + "x.ics") == (204, ["DeleteItem"], ["b"])
+    assert list(dav.etags(second)) == [second + "x.ics"] and prop(dav.get(second + "x.ics").text(), "UID") == "b"
+    # a change of what is to be overwritten that nobody here has seen
+    counting.settle(exchange, "ews")
+    exchange.fault(op="SyncFolderItems", do="pause", times=0)
+    exchange.event("update", num=next(e["num"] for e in exchange.events("second")), event={"subject": "Changed there"})
+    assert ask("COPY", calendar + "a.ics", second + "x.ics") == (412, [], ["Changed there"])
+    assert prop(dav.get(second + "x.ics").text(), "SUMMARY") == "Changed there"
+    assert ask("COPY", calendar + "a.ics", second + "x.ics") == (204, ["CreateItem", "DeleteItem"], ["later"])
+    dav.close()
+
+
+def test_a_copy_without_the_attachments_is_none(stage):
+    exchange = kinds.EWS.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+    assert dav.ask("MKCALENDAR", dav.home + "second/").status == 201
+    path = dav.calendar() + "a.ics"
+    assert dav.put(path, event("a", "ATTACH;ENCODING=BASE64;VALUE=BINARY;FILENAME=all.txt:YWxs")).status == 201
+    answer = dav.ask("COPY", path, headers={"Destination": dav.home + "second/a.ics"})
+    assert (answer.status, answer.precondition()) == (403, "valid-calendar-object-resource") and exchange.events("second") == []
+    assert dav.ask("MOVE", path, headers={"Destination": dav.home + "second/a.ics"}).status == 201
+    (_, url), = attached(dav.get(dav.home + "second/a.ics").text())
+    assert dav.get("/" + url.split("/", 3)[3]).body == b"all"
+    dav.close()
 
 
 def test_properties_of_objects(dav):

@@ -307,19 +307,18 @@ def events(case, folder="calendar"):
 
 
 def put(case, point):
-    """Stored, then changed."""
+    """Stored, then changed. The client's name for it is not what a sync would make of its UID."""
     name = "event-" + point
 
     def store(summary):
         dav = case.dav()
-        return dav.put(case.calendars["Calendar"] + name + ".ics", event(name, summary=summary)).status
+        return dav.put(case.calendars["Calendar"] + name + ".ics", event("uid-" + name, summary=summary)).status
 
     for n, summary in enumerate((name, "changed-" + point)):
         if n and point == "journaled":  # a change needs no journal
             break
         case.crash("event." + point, lambda: store(summary))
-        # 412: our own change, of which nobody lived to hear, has not come back from the server yet
-        poll(60, lambda: store(summary) in (201, 204))
+        assert store(summary) in (201, 204)  # though our own change, of which nobody lived to hear, may not be back yet
         assert events(case).count(summary) == 1 and len([s for s in events(case) if s.endswith("-" + point)]) == 1
         dav = case.dav()
         assert f"SUMMARY:{summary}\r\n" in dav.get(case.calendars["Calendar"] + name + ".ics").text()
@@ -359,6 +358,48 @@ def put_elsewhere(case, point):
     assert name in events(case, "Elsewhere") and name not in events(case)
 
 
+def put_over(case, point):
+    """COPY and MOVE over another object: whatever dies, neither the new one nor (before the new one is there) the old one is lost."""
+    if case.first:
+        case.exchange.folder("create", name="Elsewhere", **{"class": "IPF.Appointment"})
+    case.first = False
+    point = point if "." in point else "event_replaced." + point
+    for method in ("COPY", "MOVE"):
+        if point.startswith("event." if method == "MOVE" else "event_moved."):
+            continue
+        case.bridge.start()
+        dav, name = case.dav(), f"{method}-{point}".lower()
+        poll(60, lambda: "Elsewhere" in case.calendars or case.dav() and False)
+        source, target = (case.calendars[c] + name + ".ics" for c in ("Calendar", "Elsewhere"))
+        assert dav.put(source, event("new-" + name, summary="new")).status == 201
+        assert dav.put(target, event("old-" + name, summary="old")).status == 201
+        case.bridge.stop()
+
+        def overwrite():
+            headers = {"Destination": f"https://localhost:{case.bridge.dav_port}{target}"}
+            return case.dav().ask(method, source, headers=headers).status
+
+        case.crash(point, overwrite)
+        assert events(case, "Elsewhere").count("new") + events(case).count("new") >= 1
+        assert "new" in events(case, "Elsewhere") or "old" in events(case, "Elsewhere")
+        again, dav = overwrite(), case.dav()
+        poll(60, lambda: len(dav.etags(case.calendars["Elsewhere"])) == len(events(case, "Elsewhere")))
+        if method == "COPY":
+            assert again == 204 if point != "event_replaced.answered" else again in (201, 204)
+            assert events(case, "Elsewhere") == ["new"] and events(case) == ["new"]
+            assert "SUMMARY:new" in dav.get(target).text()
+        else:  # what has moved cannot be moved again; both are there, or it was all over
+            texts = [dav.get(path).text() for path in dav.etags(case.calendars["Elsewhere"])]
+            assert any("SUMMARY:new" in text for text in texts) and events(case) == []
+            assert point.startswith("event_replaced.") or any("SUMMARY:old" in text for text in texts)
+        for path in [*dav.etags(case.calendars["Elsewhere"]), *dav.etags(case.calendars["Calendar"])]:
+            assert dav.ask("DELETE", path).status == 204
+        case.bridge.stop()
+
+
+REPLACING = ["event.journaled", "event.answered", "event.stored", "event_moved.answered", "event_moved.stored"]
+
+
 AREAS = {
     "submit": (["answered", "settled", "marked", "journaled"], submit),
     "append": (["journaled", "done", "stored", "answered"], append),
@@ -377,6 +418,7 @@ AREAS = {
     "event": (["journaled", "answered", "stored"], put),
     "event_gone": (["answered", "stored"], put_away),
     "event_moved": (["answered", "stored"], put_elsewhere),
+    "event_replaced": (["answered", "stored"], put_over),
 }
 
 
@@ -391,6 +433,7 @@ WALKS = {
 @pytest.mark.parametrize("kind,area", [pytest.param(k, a, id=f"{k}-{a}") for k in WALKS for a in AREAS if a in WALKS[k]])
 def test_killed_at_every_point(stage, kind, area):
     steps, scenario = AREAS[area]
+    steps = [*steps, *(REPLACING if area == "event_replaced" else ())]
     case = Case(stage, area, kind)
     case.prepared()
     for point in sorted(steps):
