@@ -90,7 +90,7 @@ static void tell_health(struct ews_call *c, const struct err *err)
     bool healthy = err->code == ERR_NONE;
     if (healthy ? c->troubles != e->troubles : err->code != ERR_AUTH && err->code != ERR_DENIED)
         return;
-    if (!healthy && c->opts.secret.n)
+    if (!healthy && (c->opts.secret.n || c->opts.aside))
         return; /* what a client offered is not the account's trouble */
     e->troubles += !healthy;
     if (e->told_health && e->healthy == healthy)

@@ -47,6 +47,7 @@ struct ews_call_opts {
     /* May be NULL. enum ews_code_flag of the fault or of the response message that it failed with, 0 = none; set before
      * on_done(). */
     unsigned *ret_flags;
+    bool aside;        /* nobody waits for it: that it is refused says nothing of the account's health */
     struct str secret; /* a password somebody offers, to be tried instead of the login's own */
 };
 

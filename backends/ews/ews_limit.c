@@ -121,6 +121,7 @@ static void start(struct op *op)
                                          .reader_ud = l,
                                          .on_done = on_done,
                                          .ud = l,
+                                         .aside = true,
                                      });
 }
 

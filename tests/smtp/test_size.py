@@ -104,7 +104,8 @@ NO = ('<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:m="
 
 
 @pytest.mark.parametrize("fault", [dict(do="replace", body=NO), dict(do="soap_fault", code="ErrorInvalidRequest"),
-                                   dict(do="status", status=500), dict(do="garbage")], ids=lambda f: f["do"])
+                                   dict(do="status", status=500), dict(do="status", status=403), dict(do="garbage")],
+                         ids=lambda f: f"{f['do']}-{f.get('status', '')}")
 def test_not_told(stage, fault):
     """A server that does not say leaves what there is without it, and nobody else notices."""
     exchange = stage.exchange("--set", "max_send_kb=3000")
@@ -114,3 +115,4 @@ def test_not_told(stage, fault):
     assert told(bridge) == FITS
     smtp = signed_in(bridge)
     assert smtp.send([BOB], message("small"))[0] == 250
+    assert not bridge.log_lines(r"(warn|error) .*GetServiceConfiguration")
