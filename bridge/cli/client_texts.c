@@ -191,8 +191,9 @@ static const char evolution[] =
     "{given}  Password: what this prints: $(passcommand)\n"
     "{passthrough}  Password: your Exchange password\n"
     "  Defaults > Sent Messages Folder: off. Exchange keeps the copy.\n"
-    "{own}It asks once whether to trust the certificate; compare \"$(ca-fingerprint)\"\n"
-    "{own}or have the whole machine trust it:\n"
+    "{own}It asks whether to trust the certificate, once and when that was renewed (every nine months). SHA-256:\n"
+    "{own}  $(leaf-fingerprint)\n"
+    "{own}To have the whole machine trust it instead:\n"
     "{own}  sudo cp $(ca) /usr/local/share/ca-certificates/exbridge.crt && sudo update-ca-certificates\n";
 
 const struct client_text client_texts[] = {

@@ -4,7 +4,7 @@
 /*
  * What `exbridge client-settings` prints for each client, as templates. In a template
  *   $(name)   is replaced: imap smtp dav (ports), user, email, name (section), word (section, letters and digits only),
- *             user-url (percent-encoded), config (" -c FILE" when it was given), ca (file), ca-fingerprint, client,
+ *             user-url (percent-encoded), config (" -c FILE" when it was given), ca (file), leaf-fingerprint, client,
  *             passcommand, passfile, drafts, trash, dav-scheme, security, security-tb, security-evo (what the clients
  * call it) {word}    at the beginning of a line (several may follow each other): the line is there only when it is
  * true: imap smtp dav (served), tls, plain (no TLS), own (our own certificate authority), ews, eas, made (the local

@@ -175,15 +175,17 @@ static void set_security(struct facts *f, const struct config_server *v)
 static void set_certificate(struct facts *f, const struct config *c)
 {
     const char *ca = beside_config(f, c->path, "ca.pem");
-    struct buf fingerprint = BUF_INIT(0);
+    struct buf leaf = BUF_INIT(0), fingerprint = BUF_INIT(0);
     struct err err;
     set_truth(f, "own", c->server.tls && !c->server.cert);
     set(f, "ca", ca);
-    if (certs_fingerprint(ca, &fingerprint, &err))
-        set(f, "ca-fingerprint", arena_strdup(&f->arena, buf_view(&fingerprint)));
+    buf_printf(&leaf, "%s/certs/localhost.pem", c->server.state_dir);
+    if (certs_fingerprint(buf_z(&leaf), &fingerprint, &err))
+        set(f, "leaf-fingerprint", arena_strdup(&f->arena, buf_view(&fingerprint)));
     else
-        set(f, "ca-fingerprint", "the SHA-256 fingerprint that exbridge trust --print shows");
+        set(f, "leaf-fingerprint", "(there is none yet: exbridge makes it when it runs for the first time)");
     buf_done(&fingerprint);
+    buf_done(&leaf);
 }
 
 static void gather(struct cli *cli, const struct config_account *a, const char *client, struct facts *f)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What client-settings prints, fed to the real programs; and trust, seen by Thunderbird."""
+import base64
+import json
 import os
 import re
 import subprocess
@@ -116,6 +118,43 @@ def test_vdirsyncer_and_khal(stage, bridge, tmp_path, account):
     assert [e["subject"] for e in server.events()] == ["Made by khal"]
     server.event("create", event={"subject": "Made there", "uid": "v-1", "start": "2026-12-02T10:00:00Z", "end": "2026-12-02T11:00:00Z"})
     poll(60, lambda: "Made there" in (run("vdirsyncer", "sync"), run("khal", "-c", str(khal), "list", "2026-12-02", "1d"))[1])
+
+
+def evolution(directory, wanted):
+    """GIO's own idea of the network is left out: there is none in a sandbox."""
+    env = dict(os.environ, GIO_USE_NETWORK_MONITOR="base", HOME=str(directory))
+    done = subprocess.run(["/usr/bin/python3", os.path.join(rig.ROOT, "tests/service/evolution_mail.py"), str(directory)], env=env,
+                          input=json.dumps(wanted), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_evolution(stage, tmp_path):
+    """Evolution's mail engine with an account as the text has it typed in: reads, marks as read, sends; asks about the certificate
+    once, and what is shown to be compared is what the text says."""
+    server = stage.exchange("--corpus", "3")
+    bridge = Made(stage.directory / "bridge", [Account("work", server, email=rig.USER)])
+    stage.bridges.append(bridge)
+    text = settings(bridge, "evolution")
+    host, port, user = re.search(r"Receiving: IMAP, server (\S+), port (\d+), user name (\S+), TLS on a dedicated port, Password$", text, re.M).groups()
+    sending = r"Sending: SMTP, server (\S+), port (\d+), TLS on a dedicated port, server requires authentication \((\w+)\),\n +user name (\S+)$"
+    smtp_host, smtp_port, mechanism, smtp_user = re.search(sending, text, re.M).groups()
+    command = re.search(r"Password: what this prints: exbridge (password .*)$", text, re.M).group(1)
+    password = subprocess.run(f"{rig.program()} {command}", shell=True, check=True, capture_output=True, text=True).stdout.strip()
+    bridge.canaries.append(password)
+    wanted = {"password": password, "from": rig.USER, "to": "bob@example.com", "subject": "from Evolution",
+              "imap": {"host": host, "port": int(port), "user": user, "security": "SSL_ON_ALTERNATE_PORT", "mechanism": None},
+              "smtp": {"host": smtp_host, "port": int(smtp_port), "user": smtp_user, "security": "SSL_ON_ALTERNATE_PORT",
+                       "mechanism": mechanism}}
+    seen = evolution(tmp_path, wanted)
+    items = server.items("inbox")
+    assert {x for _, x in seen["messages"].values()} == {i["message_id"].strip("<>") for i in items}
+    poll(30, lambda: all(i["read"] for i in server.items("inbox")))
+    (sent,) = server.submissions()
+    assert sent["recipients"] == ["bob@example.com"] and b"Subject: from Evolution" in base64.b64decode(sent["mime_b64"])
+    assert [chain[0].upper() for chain in seen["asked"]] == [re.search(r"^ +((?:[0-9A-F]{2}:){31}..)$", text, re.M).group(1).replace(":", "")]
+    del wanted["smtp"]
+    assert evolution(tmp_path, wanted) == {"messages": seen["messages"], "asked": []}
 
 
 def test_texts(bridge):
