@@ -216,7 +216,8 @@ static bool moved_down(struct calendar_write *w, struct str id, struct err *err)
                               .from = w->known.from,
                               .to = w->known.to,
                               .size = w->known.size,
-                              .extra = w->known.extra};
+                              .extra = w->known.extra,
+                              .told_again = account_caps(a) & CAP_TELLS_OWN};
     struct store_resource now = {0};
     struct str canonical, served;
     bool cached = !has_attachments(&w->base) && /* they have other addresses from now on */

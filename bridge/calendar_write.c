@@ -228,6 +228,7 @@ bool calendar_write_down(struct calendar_write *w, struct str id, struct str cha
         made.row.digest = STR("");
     made.row.extra = as.extra;
     made.row.name = w->name;
+    made.row.told_again = account_caps(a) & CAP_TELLS_OWN;
     if (faithful && w->verbatim) {
         char digest[STORE_DIGEST_SIZE];
         calendar_digest(w->text, digest);

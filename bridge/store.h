@@ -94,6 +94,8 @@ bool store_announce(struct store *s, int64_t folder_pk, struct err *err);
 /* A page is about to be asked for. Items that store_moved() and store_created() put into the folder before this call
  * and that the pages up to the last one do not mention are gone then. */
 bool store_sync_begins(struct store *s, int64_t folder_pk, struct err *err);
+/* The server's page does mention this one, which is left out of it because all of it is known. */
+bool store_sync_told(struct store *s, int64_t folder_pk, struct str server_id, struct err *err);
 /* The sync state is invalid: collect the folder again beside the old list, which is served until the last page is in.
  * Then old and new are matched: by server id (where identity and date agree), then by identity, date and size where
  * that is unique on both sides; matched items keep UID and content, the others get new UIDs or vanish. */

@@ -418,7 +418,8 @@ static bool put_row(struct store *s, int64_t folder_pk, struct folder_state *st,
     *ret_pk = pk;
     if (!pk)
         return insert_item(s, folder_pk, st, server_id, change, identity_uid, ret_pk, err) &&
-               store_event_insert(s, folder_pk, *ret_pk, false, event, err);
+               store_event_insert(s, folder_pk, *ret_pk, false, event, err) &&
+               (!event->told_again || store_made_add(s, folder_pk, *ret_pk, err));
     struct arena arena = {0};
     struct store_resource now;
     bool named = event->name.n == 0 || (store_resource_by_pk(s, pk, &arena, &now) && str_eq(now.name, event->name));

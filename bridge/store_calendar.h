@@ -19,6 +19,7 @@ struct store_event {
     int64_t from, to;
     uint64_t size;
     struct str extra; /* p NULL: unchanged */
+    bool told_again;  /* of a new item: the next sync tells of it, as of everybody's; see store_sync_begins() */
 };
 
 struct store_resource {

@@ -28,24 +28,31 @@ static bool any(struct store *s, int64_t folder_pk)
 }
 
 /* By server id: a resync tells of it under a row of its own. */
+static bool told(struct store *s, int64_t folder_pk, struct str server_id, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db,
+        "DELETE FROM made WHERE folder = ?1 AND pk IN (SELECT pk FROM item WHERE folder = ?1 AND server_id = ?2)", err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, folder_pk);
+    db_bind_blob(q, 2, server_id);
+    return db_run(&s->db, q, err);
+}
+
 bool store_made_told(struct store *s, int64_t folder_pk, const struct store_page *page, struct err *err)
 {
     if (page->count == 0 || !any(s, folder_pk))
         return true;
-    for (size_t i = 0; i < page->count; i++) {
-        struct sqlite3_stmt *q =
-            db_prepare(&s->db,
-                       "DELETE FROM made WHERE folder = ?1 AND pk IN (SELECT pk FROM item WHERE folder = ?1 AND"
-                       " server_id = ?2)",
-                       err);
-        if (!q)
+    for (size_t i = 0; i < page->count; i++)
+        if (!told(s, folder_pk, page->items[i].id, err))
             return false;
-        db_bind_int(q, 1, folder_pk);
-        db_bind_blob(q, 2, page->items[i].id);
-        if (!db_run(&s->db, q, err))
-            return false;
-    }
     return true;
+}
+
+bool store_sync_told(struct store *s, int64_t folder_pk, struct str server_id, struct err *err)
+{
+    return !any(s, folder_pk) || told(s, folder_pk, server_id, err);
 }
 
 bool store_made_missing(struct store *s, int64_t folder_pk, uint64_t modseq, bool *ret_any, struct err *err)

@@ -368,7 +368,9 @@ static struct sync_folder *next_folder(struct sync *s, uint64_t now, uint64_t *w
 static bool is_known(void *ud, struct str id, struct str change)
 {
     struct sync *s = ud;
-    return store_event_is_version(s->account->store, s->current->pk, id, change);
+    struct err ignored = {0}; /* then it is listed, and that is written down with its page */
+    return store_event_is_version(s->account->store, s->current->pk, id, change) &&
+           store_sync_told(s->account->store, s->current->pk, id, &ignored);
 }
 
 static void start_page(struct sync *s, struct sync_folder *f)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the server did and could not say, and what it said when nobody listened."""
+import kinds
 import pytest
 from bridge import poll
 from davtest import Dav, event, prop
@@ -93,3 +94,33 @@ def test_two_changes_the_first_unheard(exchange, bridge, dav, kind):
     assert poll(60, lambda: (s := dav.put(two, event("two@test.example", summary="second")).status) < 500 and s) in (201, 204)
     assert {e["subject"] for e in exchange.events()} == {"second"}
     poll(60, lambda: prop(dav.get(one).text(), "SUMMARY") == "second", lambda: dav.get(one).text())
+
+
+def test_put_while_the_list_is_on_its_way(stage):
+    """The folder is collected anew, and the list was made before the new event was: it stays, under its name, and no client
+    hears that it went."""
+    exchange = kinds.EWS.exchange(stage)
+    exchange.event("fill", count=5, start="2026-12-01")
+    bridge = stage.bridge(kinds.EWS.account("work", exchange), dav=True)
+    dav = Dav(bridge)
+    calendar = poll(60, lambda: len(dav.etags(c := dav.calendar())) == 5 and c, "the events do not come")
+    _, _, token, _ = dav.sync(calendar)
+    dav.close()
+    bridge.stop()
+    exchange.invalidate()
+    exchange.event("update", num=exchange.events()[0]["num"], event={"location": "Attic"})
+    mark = exchange.mark()
+    exchange.fault(op="GetItem", do="pause")
+    bridge.start()
+    poll(60, lambda: "ews:GetItem" in exchange.counts(mark), "the list is not asked for")
+    answer = dav.put(calendar + "new.ics", event("new@test.example"), If_None_Match="*")
+    assert answer.status == 201, answer.body
+    exchange.clear_faults()
+    poll(60, lambda: any(prop(dav.get(href).text(), "LOCATION") == "Attic" for href in dav.etags(calendar)), "the list does not come")
+    exchange.event("create", event={"subject": "last", "start": "2026-12-02T10:00:00Z", "end": "2026-12-02T11:00:00Z"})
+    poll(60, lambda: len(dav.etags(calendar)) == 7, lambda: f"{dav.etags(calendar)}")
+    changed, gone, _, _ = dav.sync(calendar, token)
+    assert calendar + "new.ics" in changed and gone == [] and dav.get(calendar + "new.ics").headers["ETag"] == answer.headers["ETag"]
+    exchange.event("delete", num=next(e["num"] for e in exchange.events() if e["subject"] == "Meeting"))
+    poll(60, lambda: calendar + "new.ics" not in dav.etags(calendar), "it does not go")
+    dav.close()
