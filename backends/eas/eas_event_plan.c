@@ -2,6 +2,8 @@
 /* What it takes to make a server's event what is wanted: which parts go, and what the server forgets on the way. */
 #include "backends/eas/eas_event_write.h"
 
+#include "bridge/base/time.h"
+
 /* --- what is taken away ------------------------------------------------------------------------------------------ */
 
 static const char *fields_taken(const struct event_fields *was, const struct event_fields *now,
@@ -23,10 +25,17 @@ static const struct event_fields *fields_at(const struct event *e, int64_t origi
     return x && !x->deleted ? &x->fields : &e->fields;
 }
 
+static bool is_due(const struct event *e)
+{
+    return e->kind == EVENT_TASK && e->fields.end != TIME_NONE;
+}
+
 const char *eas_event_taken_away(const struct event *base, const struct event *wanted, const struct event *got)
 {
     const char *taken = fields_taken(&base->fields, &wanted->fields, got ? &got->fields : NULL);
 
+    if (!taken && is_due(base) && !is_due(wanted) && (!got || is_due(got)))
+        taken = "the day that it is due on";
     for (size_t i = 0; !taken && i < wanted->exception_count; i++) {
         const struct event_exception *x = &wanted->exceptions[i];
 

@@ -46,8 +46,8 @@ bool eas_event_moves(const struct event *wanted, const struct event *base);
 /* 16.x: the same rule in other words (event_differ() sees no difference), which a server takes for another pattern;
  * false: there are none. */
 bool eas_event_reword(const struct event_recurrence *r, struct event_recurrence *ret);
-/* 16.x: the first thing that a change from `base` to `wanted` takes away by an empty element, for people to read; NULL:
- * nothing. With `got`, what the server has after it: only what it kept all the same. */
+/* The first thing that a change from `base` to `wanted` takes away and that servers may want to keep, for people to
+ * read; NULL: nothing. With `got`, what the server has after it: only what it kept all the same. */
 const char *eas_event_taken_away(const struct event *base, const struct event *wanted, const struct event *got);
 /* The content of the ApplicationData of an Add or Change of the item. */
 void eas_event_write(struct eas_writer *w, const struct event *e, const struct eas_event_writing *o);

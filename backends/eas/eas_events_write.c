@@ -127,11 +127,11 @@ static bool apart(const struct put_op *p)
     return p->writing.version >= EAS_EVENTS_APART;
 }
 
-/* 16.x: an empty element takes away what the schema lets be empty (MS-ASCAL 6), but no text says that servers have to
- * do so: one that says no, or nothing and does nothing, is not to look as if it had. */
+/* What is left out up to 14.1, and an empty element in 16.x, takes away what the schema lets be empty (MS-ASCAL 6), but
+ * servers have their own mind: one that says no, or nothing and does nothing, is not to look as if it had. */
 static bool was_taken(const struct put_op *p, const struct event *got, struct err *err)
 {
-    const char *kept = apart(p) && p->has_base ? eas_event_taken_away(&p->before, &p->wanted, got) : NULL;
+    const char *kept = (apart(p) || got) && p->has_base ? eas_event_taken_away(&p->before, &p->wanted, got) : NULL;
 
     return !kept || err_set(err, ERR_UNSUPPORTED,
                             "ActiveSync %s: the server does not let %s be taken away; change it instead, or delete the "

@@ -3,12 +3,12 @@
 the bridge, a second program and SOGo's own CalDAV show the same thing, field by field.
 
 Habits of SOGo's, and what follows from each:
-- It puts events into the user's time zone, whatever zone ActiveSync names: here the two are the same
-  (tests/eas/test_eas_sogo_writing.py has what is refused where they are not).
+- It puts events into the user's time zone, whatever zone ActiveSync names: here the two are the same.
 - Tasks have no UID in ActiveSync: SOGo's CalDAV shows one of its own. They are compared by what they are about.
 - A task that is not done is IN-PROCESS to SOGo, and one of usual importance has PRIORITY:5. A day it is due on
   becomes midnight. Done is done: it has no PERCENT-COMPLETE (in_our_words).
-- It does not give up the last category: no test takes that away.
+- It does not give up the last category and the day a task is due on: no test here takes them away (what is refused
+  because of that, and because of time zones, is in tests/eas/test_eas_sogo_writing.py).
 - A sync state is a second: what SOGo's CalDAV changes waits for the next one (SogoDav.change).
 - It polls: what its CalDAV changes comes up to five seconds later (poll).
 """

@@ -38,7 +38,7 @@ def test_events(dav, client):  # noqa: F811
     there = by_uid(dav)
     for name, text in OBJECTS.items():
         assert there[name] == fields(text), name
-    other = event("plain", "LOCATION:Roof", "CATEGORIES:Green", summary="Other")  # the last category SOGo does not give up
+    other = event("plain", "LOCATION:Roof", "CATEGORIES:Green", summary="Other")
     assert client.put(f"{calendar}plain.ics", other).status == 204
     assert client.ask("DELETE", f"{calendar}day.ics").status == 204
     series = OBJECTS["exdate"].replace("EXDATE;TZID=Europe/Berlin:20261203T100000",
@@ -78,3 +78,15 @@ def test_a_series_keeps_its_hours(dav, client):  # noqa: F811
     assert client.put(f"{calendar}s.ics", event("s", "RRULE:FREQ=DAILY;COUNT=3", **when)).status == 201
     assert client.put(f"{calendar}one.ics", event("one", **when)).status == 201
     assert {f["start"] for f in by_uid(dav).values()} == {"2027-03-25T09:00Z"}
+
+
+def test_what_it_does_not_let_be_taken_away(dav, client):  # noqa: F811
+    calendar, tasks = home(client, "VEVENT"), home(client, "VTODO")
+    assert client.put(f"{calendar}c.ics", event("c", "CATEGORIES:Red", "LOCATION:Hall", "CLASS:PRIVATE")).status == 201
+    answer = client.put(f"{calendar}c.ics", event("c"))
+    assert answer.status == 403 and b"does not let the last category be taken away" in answer.body, answer.body
+    assert by_uid(dav)["c"] == fields(event("c", "CATEGORIES:Red"))
+    assert client.put(f"{tasks}t.ics", todo("t", "DUE;VALUE=DATE:20261210", "DESCRIPTION:x")).status == 201
+    answer = client.put(f"{tasks}t.ics", todo("t"))
+    assert answer.status == 403 and b"does not let the day that it is due on be taken away" in answer.body, answer.body
+    poll_until(lambda: "20261210" in client.get(f"{tasks}t.ics").text(), 30, "the server's task does not come back")
