@@ -441,9 +441,10 @@ struct event_put {
 };
 struct event_reply {
     struct str folder_id, id, change;
+    struct str inbox_id; /* where invitations arrive; empty: not known */
     bool has_instance;
     int64_t instance;          /* original start of the one occurrence it is about */
-    const struct event *event; /* as the server had it when it was last seen; with has_instance */
+    const struct event *event; /* as the server had it when it was last seen */
     enum event_response response;
     bool notify; /* tell the organiser, where the server does that */
     struct str comment;

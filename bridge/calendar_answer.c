@@ -73,6 +73,7 @@ static void on_answered(void *ud, const struct reply *reply)
     struct str id = reply->event_done.id;
     if (err.code != ERR_NONE || !note_answer(w, id, reply->event_done.change, &err)) {
         calendar_held_ends(w->account, &w->held, ERR_INTERNAL);
+        calendar_write_explain(w, &err);
         calendar_write_fail(w, &err);
         return;
     }
@@ -89,12 +90,24 @@ static void on_answered(void *ud, const struct reply *reply)
     calendar_write_answer(w);
 }
 
+/* Up to ActiveSync 14.0 it is the invitation there that is answered. */
+static struct str inbox_of(const struct account *a)
+{
+    size_t n;
+    const struct folder *const *folders = account_folders(a, &n);
+    for (size_t i = 0; i < n; i++)
+        if (folders[i]->use == USE_INBOX)
+            return folders[i]->server_id;
+    return STR_NULL;
+}
+
 void calendar_write_respond(struct calendar_write *w, const struct event_exception *x, enum event_response answer)
 {
     struct event_reply request = {
         .folder_id = w->folder.server_id,
         .id = w->known.server_id,
         .change = w->known.change,
+        .inbox_id = inbox_of(w->account),
         .has_instance = x != NULL,
         .instance = x ? x->original : 0,
         .event = &w->base,

@@ -28,10 +28,7 @@ static void on_put(void *ud, const struct reply *reply)
         struct err ignored;
         if (w->journal_pk && calendar_is_refusal(err.code)) /* else its outcome stays unknown */
             store_journal_set(w->account->store, w->journal_pk, JOURNAL_REFUSED, &ignored);
-        if (err.code == ERR_UNSUPPORTED || err.code == ERR_INVALID) {
-            w->done.refusal = CALENDAR_BAD_OBJECT;
-            err.code = ERR_INVALID;
-        }
+        calendar_write_explain(w, &err);
         if (err.code == ERR_CONFLICT)
             sync_want(w->account->sync, w->folder_pk, 0);
         calendar_write_fail(w, &err);

@@ -73,6 +73,14 @@ void calendar_write_refuse(struct calendar_write *w, enum calendar_refusal refus
     calendar_write_end(w);
 }
 
+void calendar_write_explain(struct calendar_write *w, struct err *err)
+{
+    if (err->code != ERR_UNSUPPORTED && err->code != ERR_INVALID)
+        return;
+    w->done.refusal = CALENDAR_BAD_OBJECT;
+    err->code = ERR_INVALID;
+}
+
 static void on_turn(void *ud)
 {
     struct calendar_write *w = ud;

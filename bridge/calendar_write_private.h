@@ -70,6 +70,8 @@ void calendar_write_stored(struct calendar_write *w); /* then(), or the end */
 void calendar_write_fail(struct calendar_write *w, const struct err *err);
 void calendar_write_refuse(struct calendar_write *w, enum calendar_refusal refusal, enum err_code code,
                            const char *text);
+/* The server, or its protocol, cannot do it: the client gets the reason in words. Before calendar_write_fail(). */
+void calendar_write_explain(struct calendar_write *w, struct err *err);
 /* Folder, resource and base as they are now; false: it has ended, a condition failed. */
 bool calendar_write_look(struct calendar_write *w);
 /* True: the base is on its way (or cannot be had), and decide() is called again. */
