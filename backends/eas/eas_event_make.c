@@ -103,9 +103,15 @@ static struct str location_of(const struct eas_event *r, const struct eas_event_
 static const enum event_response responses[] = {EVENT_NO_RESPONSE, EVENT_ORGANIZER, EVENT_TENTATIVELY_ACCEPTED,
                                                 EVENT_ACCEPTED,    EVENT_DECLINED,  EVENT_NO_RESPONSE};
 
-/* The user's answer; up to 12.1 it is not told, and the list of attendees has to serve. */
+#define ANSWER_TOLD 140 /* from here on by ResponseType */
+
+/* The user's answer; up to 12.1 it is not told, and the list of attendees has to serve, or that a meeting which was put
+ * into the calendar tentatively is not tentative any more. */
 static enum event_response mine_of(const struct eas_event *r, const struct eas_event_part *p)
 {
+    bool firm = p->told & EAS_TOLD_BUSY && (p->fields.busy == EVENT_BUSY || p->fields.busy == EVENT_OOF);
+    enum event_response unsaid = r->options.version < ANSWER_TOLD && firm ? EVENT_ACCEPTED : EVENT_NO_RESPONSE;
+
     if (str_case_eq(r->e.organizer_email, r->options.me))
         return EVENT_ORGANIZER; /* some servers say "received" of what an organiser attends himself */
     if (p->told & EAS_TOLD_RESPONSE && p->response > 0)
@@ -113,9 +119,9 @@ static enum event_response mine_of(const struct eas_event *r, const struct eas_e
     if (!(p->meeting & RECEIVED))
         return EVENT_ORGANIZER;
     for (size_t i = 0; i < p->fields.attendee_count; i++)
-        if (str_case_eq(p->fields.attendees[i].email, r->options.me))
+        if (str_case_eq(p->fields.attendees[i].email, r->options.me) && p->fields.attendees[i].response)
             return p->fields.attendees[i].response;
-    return EVENT_NO_RESPONSE;
+    return unsaid;
 }
 
 static void drop_organizer(const struct eas_event *r, const struct eas_event_part *p, struct event_fields *f)

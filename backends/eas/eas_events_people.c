@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backends/eas/eas_event_write.h"
+#include "backends/eas/eas_invitations.h"
 #include "backends/eas/eas_items_read.h"
 #include "backends/eas/eas_people_read.h"
 #include "backends/eas/eas_write.h"
@@ -11,13 +12,12 @@
 
 /* --- the user's answer to a meeting (MS-ASCMD 2.2.1.11) ---------------------------------------------------------- */
 
-#define RESPOND_SINCE 141 /* to an item of the calendar; before, to the mail in the inbox alone */
-
 struct respond_op {
     struct eas_write w;
     struct eas_call call;
     struct eas_meeting_answer answer;
-    struct str folder_id, id, instance, comment;
+    struct str folder_id, id, comment;
+    struct str inbox_id, uid; /* where and how the invitation is found, up to 14.0 */
     enum event_response response;
     bool has_instance, notify;
     struct event event; /* with has_instance */
@@ -52,6 +52,20 @@ static void write_send_response(const struct respond_op *r, struct eas_writer *w
     eas_write_close(w);
 }
 
+/* Up to 14.0 it is the mail in the Inbox that is answered, and as a whole (MS-ASCMD 2.2.3.92.1). */
+static bool find_invitation(struct respond_op *r, struct str *ret_id, struct err *err)
+{
+    const char *version = eas_version_name(r->w.b->state.version);
+
+    if (r->has_instance)
+        return err_set(err, ERR_UNSUPPORTED, "with ActiveSync %s a series is answered as a whole only", version);
+    *ret_id = eas_invitation_find(r->w.b, r->inbox_id, r->uid, &r->w.op.arena);
+    return ret_id->n > 0 || err_set(err, ERR_UNSUPPORTED,
+                                    "with ActiveSync %s a meeting is answered by its invitation, and that is not in "
+                                    "the Inbox (any more): answer it in Outlook",
+                                    version);
+}
+
 static bool write_response(void *ud, struct eas_writer *w, struct err *err)
 {
     static const unsigned words[] = {[EVENT_ACCEPTED] = 1, [EVENT_TENTATIVELY_ACCEPTED] = 2, [EVENT_DECLINED] = 3};
@@ -60,15 +74,19 @@ static bool write_response(void *ud, struct eas_writer *w, struct err *err)
     struct eas_event_writing writing = {.version = r->w.b->state.version,
                                         .zone = str_from(config->zone ? config->zone : "")};
 
-    if (writing.version < RESPOND_SINCE)
-        return err_set(err, ERR_UNSUPPORTED, "with ActiveSync %s a meeting can be answered from its invitation only",
-                       eas_version_name(writing.version));
+    struct str folder_id = r->folder_id, id = r->id;
+
+    if (writing.version < EAS_ANSWER_BY_ITEM) {
+        folder_id = r->inbox_id;
+        if (!find_invitation(r, &id, err))
+            return false;
+    }
     r->answer = (struct eas_meeting_answer){.arena = &r->w.op.arena};
     eas_write_open(w, MeetingResponse_MeetingResponse);
     eas_write_open(w, MeetingResponse_Request);
     eas_write_uint(w, MeetingResponse_UserResponse, words[r->response]);
-    eas_write_text(w, MeetingResponse_CollectionId, r->folder_id);
-    eas_write_text(w, MeetingResponse_RequestId, r->id);
+    eas_write_text(w, MeetingResponse_CollectionId, folder_id);
+    eas_write_text(w, MeetingResponse_RequestId, id);
     if (r->has_instance)
         eas_write_text(w, MeetingResponse_InstanceId,
                        eas_event_instance_extended(&r->event, r->original, &writing, &r->w.op.arena));
@@ -93,7 +111,8 @@ static void on_responded(void *ud, const struct err *err)
 
 static void on_responding_turn(void *ud)
 {
-    /* Up to 14.1 an answer says no more the second time; later the organiser would get it twice. */
+    /* With 14.1 an answer says no more the second time; later the organiser would get it twice. What is gone after the
+     * first time, an invitation or a meeting that was declined, would be missed the second time. */
     static const struct eas_request again = {.command = EAS_MEETING_RESPONSE,
                                              .rules = &eas_meeting_rules,
                                              .write = write_response,
@@ -104,8 +123,10 @@ static void on_responding_turn(void *ud)
                                             .write = write_response,
                                             .done = on_responded};
     struct respond_op *r = ud;
+    unsigned version = r->w.b->state.version;
+    bool leaves = version < EAS_ANSWER_BY_ITEM || (r->response == EVENT_DECLINED && !r->has_instance);
 
-    eas_call_init(&r->call, r->w.b, r->w.b->state.version >= EAS_SCHEDULING_SINCE ? &once : &again, r);
+    eas_call_init(&r->call, r->w.b, leaves || version >= EAS_SCHEDULING_SINCE ? &once : &again, r);
     r->call.reader = &r->answer;
     eas_call_start(&r->call);
 }
@@ -137,6 +158,8 @@ struct op *eas_event_respond(struct backend *b, const struct event_reply *reques
 
     r->folder_id = arena_str(arena, request->folder_id);
     r->id = arena_str(arena, request->id);
+    r->inbox_id = arena_str(arena, request->inbox_id);
+    r->uid = request->event ? arena_str(arena, request->event->uid) : STR_NULL;
     r->comment = arena_str(arena, request->comment);
     r->response = request->response;
     r->notify = request->notify;

@@ -7,6 +7,7 @@
  */
 #include "backends/eas/eas_backend.h"
 #include "backends/eas/eas_events.h"
+#include "backends/eas/eas_invitations.h"
 #include "backends/eas/eas_push.h"
 #include "backends/eas/eas_status.h"
 #include "backends/eas/eas_sync_read.h"
@@ -243,6 +244,7 @@ static void end_page(struct sync_op *s)
 
     if (eas_is_mail(s->kind)) {
         list_items(s);
+        eas_invitations_note(s->b, s->folder_id, s->op.reply->items.list, s->op.reply->items.count, s->page);
         tell_page(s);
         return;
     }

@@ -2,6 +2,7 @@
 #include "backends/eas/eas_sync_read.h"
 
 #include "backends/eas/eas_collection.h"
+#include "backends/eas/eas_invitations.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 
@@ -24,6 +25,7 @@ static void begin_item(struct eas_sync_page *page)
     page->current = (struct item_info){.received_ms = TIME_NONE};
     page->need = EAS_NEED_NOTHING;
     page->instance = false;
+    memset(&page->meeting, 0, sizeof(page->meeting));
 }
 
 static bool on_collection(void *ud, struct err *err)
@@ -193,11 +195,53 @@ static void take_content(struct eas_sync_page *page)
     }
 }
 
+/* --- invitations ------------------------------------------------------------------------------------------------- */
+
+static bool on_message_class(void *ud, struct str text, struct err *err)
+{
+    (void)err;
+    ((struct eas_sync_page *)ud)->meeting.request = str_case_is(text, "IPM.Schedule.Meeting.Request");
+    return true;
+}
+
+static bool on_instance_type(void *ud, struct str text, struct err *err)
+{
+    (void)err;
+    ((struct eas_sync_page *)ud)->meeting.one_occurrence = eas_number(text) >= EAS_ONE_OCCURRENCE;
+    return true;
+}
+
+static bool on_global_id(void *ud, struct str text, struct err *err)
+{
+    struct eas_sync_page *page = ud;
+
+    (void)err;
+    page->meeting.uid = eas_uid_of_global_id(text, &page->arena);
+    return true;
+}
+
+static void take_invitation(struct eas_sync_page *page)
+{
+    struct eas_sync_invitation *more;
+
+    if (!page->meeting.request || page->meeting.one_occurrence || page->meeting.uid.n == 0 || page->current.id.n == 0)
+        return;
+    if (page->invitation_count == page->invitation_size) {
+        page->invitation_size = page->invitation_size ? page->invitation_size * 2 : 8;
+        more = arena_array(&page->arena, page->invitation_size, sizeof(*more));
+        if (page->invitation_count > 0)
+            memcpy(more, page->invitations, page->invitation_count * sizeof(*more));
+        page->invitations = more;
+    }
+    page->invitations[page->invitation_count++] = (struct eas_sync_invitation){page->current.id, page->meeting.uid};
+}
+
 static bool close_item(void *ud, struct err *err)
 {
     struct eas_sync_page *page = ud;
 
     (void)err;
+    take_invitation(page);
     take_properties(page);
     take_content(page);
     return close_command(page);
@@ -338,7 +382,14 @@ static bool close_response(void *ud, struct err *err)
     EAS_CONTAINER(AirSync_Change, AirSync_ApplicationData)
 /* clang-format on */
 
-static const struct eas_rule rules[] = {SYNC_RULES(close_item), EAS_ITEM_RULES(AirSync_ApplicationData)};
+static const struct eas_rule rules[] = {
+    SYNC_RULES(close_item),
+    EAS_ITEM_RULES(AirSync_ApplicationData),
+    {AirSync_ApplicationData, Email_MessageClass, .text = on_message_class},
+    EAS_CONTAINER(AirSync_ApplicationData, Email_MeetingRequest),
+    {Email_MeetingRequest, Email_InstanceType, .text = on_instance_type},
+    {Email_MeetingRequest, Email_GlobalObjId, .text = on_global_id},
+};
 const struct eas_rules eas_sync_rules = {rules, sizeof(rules) / sizeof(rules[0])};
 static const struct eas_rule event_rules[] = {SYNC_RULES(close_event), EAS_EVENT_RULES(AirSync_ApplicationData)};
 const struct eas_rules eas_sync_event_rules = {event_rules, sizeof(event_rules) / sizeof(event_rules[0])};

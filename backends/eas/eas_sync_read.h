@@ -48,6 +48,11 @@ struct eas_sync_response {
     int status;           /* 0 = none */
 };
 
+/* A mail that invites to a meeting (MS-ASEMAIL 2.2.2.48), as a whole: not to one occurrence alone. */
+struct eas_sync_invitation {
+    struct str id, uid; /* ServerId; iCalendar UID */
+};
+
 struct eas_sync_page {
     union { /* the one that is open, by options.kind; first: the rules of eas_item and eas_event work on it */
         struct eas_item item;
@@ -66,6 +71,12 @@ struct eas_sync_page {
     size_t count, size;
     struct eas_sync_response response, *responses;
     size_t response_count, response_size;
+    struct {
+        bool request, one_occurrence;
+        struct str uid;
+    } meeting; /* of the mail that is open */
+    struct eas_sync_invitation *invitations;
+    size_t invitation_count, invitation_size;
 };
 
 extern const struct eas_rules eas_sync_rules;       /* of mail; ud is the page */

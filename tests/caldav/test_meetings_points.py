@@ -21,10 +21,11 @@ WALKS = {
     "invite": ["event.journaled", *PUT, *MAIL],
     "update": ["held.written", "batch.answered", "event.answered", "event.stored"],
     "uninvite": ["held.written", "event.answered"],
+    "disband": ["event.answered"],
     "cancel": ["held.written", "batch.answered", "event_gone.answered", "event_gone.stored"],
     "answer": ["held.written", "event_reply.answered", "event_reply.stored", "owed.answered"],
 }
-METHOD = {"invite": "REQUEST", "update": "REQUEST", "uninvite": "CANCEL", "cancel": "CANCEL", "answer": "REPLY"}
+METHOD = {"invite": "REQUEST", "update": "REQUEST", "uninvite": "CANCEL", "disband": "CANCEL", "cancel": "CANCEL", "answer": "REPLY"}
 
 
 def meeting(uid, summary, *guests):
@@ -138,7 +139,8 @@ class Change:
         if what == "cancel":
             return dav.ask("DELETE", path, headers={k.replace("_", "-"): v for k, v in headers.items()}).status
         guests = [BOB] if what == "uninvite" else [BOB, "carol@example.com"]
-        return dav.put(path, meeting(self.uid, "New" if what == "update" else "Old", *guests), **headers).status
+        text = meeting(self.uid, "New" if what == "update" else "Old", *guests)
+        return dav.put(path, event(self.uid, summary="Old") if what == "disband" else text, **headers).status
 
     def happened(self):
         e = self.rig.event(self.uid)
@@ -146,8 +148,8 @@ class Change:
             return e["my_response"] == "Accept"
         if self.what == "cancel":
             return e is None
-        if self.what == "uninvite":
-            return len(e["attendees"]) == 1
+        if self.what in ("uninvite", "disband"):
+            return len(e["attendees"]) == (self.what == "uninvite")
         return e is not None and (self.what == "invite" or e["subject"] == "New")
 
     def news(self):
@@ -208,6 +210,29 @@ def test_killed_while_it_is_settled(rig):
         assert change.happened() == happened and change.news() == ["REQUEST"] * happened
         change.again(conditional=False)
         change.once()
+
+
+def test_half_a_series(rig):
+    """What a series leaves out comes with a second request: nobody is told of half of it."""
+    if rig.bridge.process is None:
+        rig.restart()
+    uid = "half-a-series"
+    text = event(uid, f"ORGANIZER:mailto:{ALICE}", f"ATTENDEE:mailto:{BOB}", "RRULE:FREQ=DAILY;COUNT=4",
+                 "EXDATE;TZID=Europe/Berlin:20261202T100000")
+
+    def store():
+        dav = rig.dav()
+        return dav.put(rig.path(dav, uid), text).status
+
+    rig.crash("batch.recorded", store)
+    rig.restart()
+    dav = rig.dav()
+    poll(60, lambda: uid in str(dav.etags(rig.path(dav, "")[: -len(".ics")])), "it did not come back")
+    assert rig.event(uid)["deleted"] == [] and rig.mails(uid) == []
+    assert len(rig.bridge.sql("alice", "SELECT * FROM owed")) == 1
+    poll(60, lambda: store() in (201, 204))
+    rig.settled()
+    assert rig.event(uid)["deleted"] == ["2026-12-02"] and rig.mails(uid) == ["REQUEST"]
 
 
 def test_an_answer_that_never_arrived(rig):

@@ -108,8 +108,8 @@ def one(ctx, request):
     folder = find_folder(ctx, request.value("CollectionId"))
     if response is None or folder in (None, "RI") or class_of(folder) not in ("Email", "Calendar"):
         return INVALID, []
-    if class_of(folder) == "Calendar" and not ctx.at_least("14.1"):
-        return INVALID, []  # up to 14.0 only requests in the inbox can be answered
+    if not ctx.at_least("14.1") and folder is not ctx.mailbox.kinds["inbox"]:
+        return INVALID, []  # up to 14.0 only requests in the inbox can be answered (MS-ASCMD 2.2.1.11)
     state = ctx.device.collection(folder)
     found = folder.items.get(state.ids.num_of(request.value("RequestId", ""), state.mode))
     if found is None:

@@ -183,6 +183,18 @@ def test_answers_that_are_refused(empty, fresh, bob):
     assert answer(client, own.id, event_id)[0] == "1"
 
 
+@pytest.mark.parametrize("version", ["12.1", "14.0"])
+def test_old_versions_answer_the_invitation_in_the_inbox(empty, fresh, bob, version):
+    """MS-ASCMD 2.2.1.11"""
+    invite(fresh(NEW), daily())
+    client = bob(version)
+    inbox, number, _ = mail_of(client)
+    assert answer(client, inbox, number, 2)[0] == "1"
+    trash = client.folder(type="deleted").id
+    moved = max(client.sync_all(trash), key=lambda n: int(n.split(":")[1]))
+    assert answer(client, trash, moved)[0] == "2"
+
+
 def test_occurrences_are_told(empty, fresh, sent):
     cal, number = invite(fresh(NEW), daily())
     moved = times("20260107T120000Z", "20260107T130000Z")

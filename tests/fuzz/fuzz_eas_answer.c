@@ -57,6 +57,9 @@ static void fuzz_sync(struct str bytes, size_t step)
         eas_sync_page_reset(page);
         if (!feed(&eas_sync_rules, page, bytes, step))
             eas_sync_page_quarantine(page);
+        for (size_t i = 0; i < page->invitation_count; i++)
+            if (page->invitations[i].id.n == 0 || page->invitations[i].uid.n == 0)
+                abort();
         for (size_t i = 0; i < page->count; i++)
             check_item(&page->items[i]);
     }

@@ -349,7 +349,12 @@ static const struct example people[] = {
      "[" AT_9 " cancelled mine=t meeting of <bob@example.com|Bob>]"},
     {141, ADD(TIMES BOBS "c:MeetingStatus=15 c:ResponseType=4"),
      "[" AT_9 " cancelled mine=d meeting of <bob@example.com|Bob>]"},
-    /* up to 12.1 the own answer stands in the list alone */
+    /* up to 12.1 the own answer stands in the list, or shows in the time that is kept free */
+    {121, ADD(TIMES BOBS "c:MeetingStatus=3 c:BusyStatus=1"),
+     "[" AT_9 " busy=1 mine=? meeting of <bob@example.com|Bob> rsvp]"},
+    {121, ADD(TIMES BOBS "c:MeetingStatus=3 c:BusyStatus=2"),
+     "[" AT_9 " mine=a meeting of <bob@example.com|Bob> rsvp]"},
+    {140, ADD(TIMES BOBS "c:MeetingStatus=3 c:BusyStatus=2"), "[" AT_9 " mine=? meeting of <bob@example.com|Bob>]"},
     {121, ADD(TIMES BOBS "c:MeetingStatus=3 c:Attendees(" ME ")"),
      "[" AT_9 " Rt<ME@example.com|Me> mine=t meeting of <bob@example.com|Bob> rsvp]"},
     /* the organiser among the attendees, as such or although the server says "received" */

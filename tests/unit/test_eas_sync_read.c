@@ -65,6 +65,8 @@ static void describe_page(struct buf *out, const struct eas_sync_page *page)
     buf_printf(out, "key=%.*s status=%d%s ", STR_ARG(page->key), page->status, page->more ? " more" : "");
     for (size_t i = 0; i < page->count; i++)
         describe_item(out, &page->items[i]);
+    for (size_t i = 0; i < page->invitation_count; i++)
+        buf_printf(out, " %.*s invites to %.*s", STR_ARG(page->invitations[i].id), STR_ARG(page->invitations[i].uid));
 }
 
 struct example {
@@ -75,6 +77,10 @@ struct example {
 #define ADD(data)    PAGE("Commands(Add(ServerId=5:1 ApplicationData(" data ")))")
 #define CHANGE(data) PAGE("Commands(Change(ServerId=5:1 ApplicationData(" data ")))")
 #define GOT(item)    "key=k2 status=1 " item
+
+/* An invitation's class, and the beginning of its GlobalObjId: up to the length of what follows. */
+#define REQUEST "Email:MessageClass=IPM.Schedule.Meeting.Request "
+#define GOID    "BAAAAIIA4AB0xbcQGoLgCAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 static const struct example examples[] = {
     {PAGE(""), GOT("")},
@@ -126,6 +132,26 @@ static const struct example examples[] = {
     /* local line ends, converted on the way; CRLF with a stray LF, kept */
     {ADD("AirSyncBase:Body(Type=4 Data='A: b\nC: d\n\nx\n')"), GOT("[5:1 -S-F-D # size=17 message=A: b/|C: d/|/|x/|]")},
     {ADD("AirSyncBase:Body(Type=4 Data='A: b\r\n\r\nx\ny\r\n')"), GOT("[5:1 -S-F-D # size=13 message=A: b/|/|x|y/|]")},
+    /* invitations: of a client's making, of Exchange's (the date is of an occurrence), to an occurrence, broken ones */
+    {ADD(REQUEST "Email:MeetingRequest(InstanceType=1 GlobalObjId='" GOID "EgAAAHZDYWwtVWlkAQAAAHUtMUB4AA==')"),
+     GOT("[5:1 -S-F-D #] 5:1 invites to u-1@x")},
+    {ADD("Email:MeetingRequest(GlobalObjId='"
+         "BAAAAIIA4AB0xbcQGoLgCAfqDAEAAAAAAAAAAAAAAAAAAAAAEAAAAAABAgMEBQYHCAkKCwwNDg8=') " REQUEST),
+     GOT("[5:1 -S-F-D #] 5:1 invites to "
+         "040000008200e00074c5b7101a82e008000000000000000000000000000000000000000010000000000102030405060708090a0b0c0d0"
+         "e0f")},
+    {ADD(REQUEST "Email:MeetingRequest(GlobalObjId='" GOID "9AEAAHZDYWwtVWlkAQAAAGFiYwA=')"),
+     GOT("[5:1 -S-F-D #] 5:1 invites to "
+         "040000008200e00074c5b7101a82e0080000000000000000000000000000000000000000f40100007643616c2d5569640100000061626"
+         "300")},
+    {ADD(REQUEST "Email:MeetingRequest(InstanceType=3 GlobalObjId='" GOID "EgAAAHZDYWwtVWlkAQAAAHUtMUB4AA==')"),
+     GOT("[5:1 -S-F-D #]")},
+    {ADD("Email:MessageClass=IPM.Schedule.Meeting.Canceled Email:MeetingRequest(GlobalObjId='" GOID
+         "EgAAAHZDYWwtVWlkAQAAAHUtMUB4AA==')"),
+     GOT("[5:1 -S-F-D #]")},
+    {ADD(REQUEST "Email:MeetingRequest(GlobalObjId=AAAA)"), GOT("[5:1 -S-F-D #]")},
+    {ADD(REQUEST "Email:MeetingRequest(GlobalObjId='no base64')"), GOT("[5:1 -S-F-D #]")},
+    {ADD(REQUEST "Email:MeetingRequest(GlobalObjId='" GOID "')"), GOT("[5:1 -S-F-D #]")},
     /* unknown elements, a command without an id, and one more after it */
     {PAGE("Class=Email Responses(Change(ServerId=9:9 Status=1)) Commands(Add(ApplicationData(Email:Read=1)) "
           "Add(ServerId=5:2 ApplicationData(Calendar:Subject=no Email:Read=1 Tasks:Subject=no)))"),
