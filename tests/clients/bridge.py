@@ -151,8 +151,8 @@ class Bridge:
             env["ASAN_OPTIONS"] = "detect_leaks=1:abort_on_error=0:exitcode=99:strict_string_checks=1"
             env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
             env.update(self.environment)
-            env.pop("NOTIFY_SOCKET", None)
-            env.pop("JOURNAL_STREAM", None)
+            for name in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "PYTEST_CURRENT_TEST"):  # the last one may name secrets
+                env.pop(name, None)
             with open(self.log_path, "ab") as log:
                 self.log_from = log.tell()
                 self.process = subprocess.Popen([*self.command, program(), "run", "-c", self.config_path], stdin=subprocess.DEVNULL,

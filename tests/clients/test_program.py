@@ -278,5 +278,7 @@ def test_wrong_password_at_the_server_is_asked_once(stage):
 
 def test_password_command(stage):
     exchange = stage.exchange("--corpus", "3")
-    bridge = stage.bridge(Account("work", exchange, password_command=f"echo {PASSWORD}; echo second line; exit 0"))
+    path = stage.directory / "password"
+    path.write_text(PASSWORD + "\n")
+    bridge = stage.bridge(Account("work", exchange, password_command=f"cat {path}; echo second line; exit 0"))
     bridge.login("work").ok("SELECT INBOX")

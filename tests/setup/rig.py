@@ -144,7 +144,7 @@ class World:
         with open(self.names_file, "w") as file:
             for (host, port), target in self.names.items():
                 file.write(f"{host} {port} {target}\n")
-        env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+        env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy") and k != "PYTEST_CURRENT_TEST"}
         env.update(LD_PRELOAD=self.library, TEST_NAMES=self.names_file, LC_ALL="C.UTF-8")
         env["ASAN_OPTIONS"] = "detect_leaks=1:abort_on_error=0:exitcode=99:strict_string_checks=1"
         env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
