@@ -176,12 +176,12 @@ bool calendar_write_look(struct calendar_write *w)
     }
     w->exists = store_resource_by_name(w->account->store, w->folder_pk, w->name, &w->arena, &w->known);
     if ((c->must_exist && !w->exists) || (c->must_not_exist && w->exists) ||
-        (c->has_revision && (!w->exists || w->known.modseq != c->revision))) {
+        (c->has_revision && (!w->exists || (!w->refreshed && w->known.modseq != c->revision)))) {
         err_set(&err, ERR_CONFLICT, "the object is not what the client knows");
         calendar_write_fail(w, &err);
         return false;
     }
-    if (!w->refreshed)
+    if (!w->refreshed) /* later `unseen` tells what the revision cannot: what is there may be our own change */
         w->first_digest = w->known.digest;
     w->unseen = w->exists && w->refreshed && !str_eq(w->known.digest, w->first_digest);
     w->has_base = w->exists && calendar_base(w->account, w->known.pk, &w->arena, &w->base);

@@ -33,10 +33,10 @@ def warm_up(dav):
     assert dav.ask("DELETE", path).status == 204
 
 
-def put_in_vain(exchange, kind, dav, path, text, **headers):
+def put_in_vain(exchange, kind, dav, path, text):
     """Done by the server, whose answer does not come."""
     exchange.fault(op=WRITES[kind.backend], do="lose", times=1 if kind.backend == "ews" else 3)
-    answer = dav.put(path, text, **headers)
+    answer = dav.put(path, text, If_Match=dav.get(path).headers["ETag"])
     exchange.clear_faults()
     return answer.status
 
@@ -90,7 +90,8 @@ def test_two_changes_the_first_unheard(exchange, bridge, dav, kind):
     one, two = dav.calendar() + "one.ics", dav.calendar() + "two.ics"
     for path in (one, two):
         assert dav.put(path, event(path[-7:-4] + "@test.example", summary="first")).status == 201
-    assert put_in_vain(exchange, kind, dav, one, event("one@test.example", summary="second")) in (204, 412, 503)
+    status = put_in_vain(exchange, kind, dav, one, event("one@test.example", summary="second"))
+    assert status == 204 or (status == 503 and kind.backend == "eas")  # EWS says of the second attempt that it is too late
     assert poll(60, lambda: (s := dav.put(two, event("two@test.example", summary="second")).status) < 500 and s) in (201, 204)
     assert {e["subject"] for e in exchange.events()} == {"second"}
     poll(60, lambda: prop(dav.get(one).text(), "SUMMARY") == "second", lambda: dav.get(one).text())
