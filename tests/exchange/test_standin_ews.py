@@ -356,6 +356,27 @@ def test_create_rules(client, exchange):
     ]
 
 
+def test_limit_for_sending(client, exchange):
+    """Of the one who acts, who has to be named, and be somebody."""
+    def ask(acting, name="<m:ConfigurationName>MailTips</m:ConfigurationName>"):
+        return client.post(f"<m:GetServiceConfiguration>{acting}<m:RequestedConfiguration>{name}</m:RequestedConfiguration>"
+                           "</m:GetServiceConfiguration>")
+
+    def actor(address="alice@example.com", routing="<t:RoutingType>SMTP</t:RoutingType>"):
+        return f"<m:ActingAs><t:EmailAddress>{address}</t:EmailAddress>{routing}</m:ActingAs>"
+
+    limit = ".//m:ServiceConfigurationResponseMessageType/m:MailTipsConfiguration/t:MaxMessageSize"
+    assert ask(actor()).text(limit) == str(0x7FFFFFFF)
+    exchange.options(max_send_kb=10240)
+    assert ask(actor()).text(limit) == str(10240 * 1024)
+    for acting in ("", actor(routing=""), actor("nobody@example.com")):
+        assert ask(acting).fault == "ErrorInvalidArgument"
+    assert exchange.violations() == []
+    assert ask(actor(), "<t:ConfigurationName>MailTips</t:ConfigurationName>").fault == "ErrorSchemaValidation"
+    assert ask(actor(), "<m:ConfigurationName>Tips</m:ConfigurationName>").fault == "ErrorSchemaValidation"
+    exchange.options(max_send_kb=0)
+
+
 def test_foreign_mailboxes(client):
     def ask(address):
         return client.post(
