@@ -9,197 +9,7 @@
 
 #include <cmocka.h>
 
-#include "backends/eas/eas_event_answer.h"
-#include "backends/eas/eas_items_read.h"
-#include "bridge/base/mem.h"
-#include "bridge/base/text.h"
-#include "bridge/base/time.h"
-#include "tests/unit/eas_doc.h"
-
-/* --- an event as one line ---------------------------------------------------------------------------------------- */
-
-static void say_time(struct buf *out, const char *key, int64_t at)
-{
-    buf_printf(out, " %s", key);
-    if (at == TIME_NONE)
-        buf_lit(out, "none");
-    else
-        time_add_iso(out, at);
-}
-
-static void say_text(struct buf *out, const char *key, struct str text)
-{
-    if (text.n == 0)
-        return;
-    buf_printf(out, " %s'", key);
-    for (size_t i = 0; i < text.n; i++)
-        buf_byte(out, text.p[i] == '\n' ? '|' : text.p[i]);
-    buf_byte(out, '\'');
-}
-
-static void say_people(struct buf *out, const struct event_fields *f)
-{
-    static const char roles[] = "ROX", responses[] = "?oatd";
-
-    for (size_t i = 0; i < f->attendee_count; i++)
-        buf_printf(out, " %c%c<%.*s|%.*s>", roles[f->attendees[i].role], responses[f->attendees[i].response],
-                   STR_ARG(f->attendees[i].email), STR_ARG(f->attendees[i].name));
-}
-
-static void say_fields(struct buf *out, const struct event_fields *f)
-{
-    static const char *const mine[] = {" mine=?", "", " mine=a", " mine=t", " mine=d"};
-
-    say_time(out, "", f->start);
-    say_time(out, "- ", f->end);
-    if (f->all_day)
-        buf_lit(out, " day");
-    else
-        buf_printf(out, " %.*s", STR_ARG(f->start_zone.n ? f->start_zone : STR("UTC")));
-    say_text(out, "", f->subject);
-    say_text(out, "at", f->location);
-    say_text(out, "text", f->text);
-    say_text(out, "html", f->html);
-    if (f->busy != EVENT_BUSY)
-        buf_printf(out, " busy=%d", f->busy);
-    if (f->sensitivity)
-        buf_printf(out, " private=%d", f->sensitivity);
-    if (f->importance != EVENT_MEDIUM)
-        buf_printf(out, " importance=%d", f->importance);
-    if (f->has_reminder)
-        buf_printf(out, " alarm=%d", f->reminder_minutes);
-    for (size_t i = 0; i < f->category_count; i++)
-        say_text(out, "#", f->categories[i]);
-    say_people(out, f);
-    for (size_t i = 0; i < f->attachment_count; i++)
-        buf_printf(out, " file=%.*s|%.*s|%llu%s", STR_ARG(f->attachments[i].id), STR_ARG(f->attachments[i].name),
-                   (unsigned long long)f->attachments[i].size, f->attachments[i].is_inline ? "|inline" : "");
-    if (f->cancelled)
-        buf_lit(out, " cancelled");
-    buf_lit(out, mine[f->mine]);
-    if (f->replied != TIME_NONE)
-        say_time(out, "replied=", f->replied);
-}
-
-static void say_rule(struct buf *out, const struct event_recurrence *p)
-{
-    static const char *const names[] = {"daily", "weekly", "monthly", "monthly-nth", "yearly", "yearly-nth"};
-
-    buf_printf(out, " every %u %s", p->interval, names[p->pattern]);
-    if (p->days)
-        buf_printf(out, " days=%u", p->days);
-    if (p->week)
-        buf_printf(out, " week=%u", p->week);
-    if (p->day_of_month)
-        buf_printf(out, " day=%u", p->day_of_month);
-    if (p->month)
-        buf_printf(out, " month=%u", p->month);
-    if (p->first_day != (p->pattern == EVENT_WEEKLY))
-        buf_printf(out, " from=%u", p->first_day);
-    if (p->count)
-        buf_printf(out, " count=%u", p->count);
-    if (p->has_until)
-        say_time(out, "until=", p->until);
-    if (p->regenerates)
-        buf_lit(out, " regenerates");
-    if (p->calendar || p->leap_month)
-        buf_printf(out, " calendar=%u/%d", p->calendar, p->leap_month);
-}
-
-static void say_event(struct buf *out, const struct event *e)
-{
-    buf_printf(out, "%s%.*s", e->kind == EVENT_TASK ? "task " : "", STR_ARG(e->uid));
-    say_fields(out, &e->fields);
-    if (e->is_meeting)
-        buf_printf(out, " meeting of <%.*s|%.*s>%s", STR_ARG(e->organizer_email), STR_ARG(e->organizer_name),
-                   e->response_requested ? " rsvp" : "");
-    say_text(out, "join", e->join_url);
-    if (e->has_recurrence)
-        say_rule(out, &e->recurrence);
-    if (e->kind == EVENT_TASK && e->task.status == EVENT_COMPLETED)
-        say_time(out, "done ", e->task.completed);
-    if (e->kind == EVENT_TASK && e->task.reminder_at != TIME_NONE)
-        say_time(out, "alarm ", e->task.reminder_at);
-    for (size_t i = 0; i < e->exception_count; i++) {
-        say_time(out, "{", e->exceptions[i].original);
-        if (e->exceptions[i].deleted)
-            buf_lit(out, " deleted");
-        else
-            say_fields(out, &e->exceptions[i].fields);
-        buf_byte(out, '}');
-    }
-}
-
-/* --- documents --------------------------------------------------------------------------------------------------- */
-
-/* "c:" Calendar, "b:" AirSyncBase, "t:" Tasks; "$Europe/Berlin" its 172 bytes of 2026. */
-static void expand(struct buf *out, const char *text)
-{
-    static const char *const spaces[] = {"c:Calendar:", "b:AirSyncBase:", "t:Tasks:"};
-
-    for (; *text; text++) {
-        size_t n = strcspn(text + 1, " ()");
-        bool start = out->n == 0 || strchr(" (", out->p[out->n - 1]);
-
-        if (*text == '$') {
-            unsigned char blob[TZ_BLOB_SIZE] = {0};
-            const struct tz *zone = tz_by_name(str_of(text + 1, n));
-
-            if (zone) /* else all zero */
-                tz_blob_write(zone, 2026, blob);
-            text_base64_add(out, str_of(blob, sizeof(blob)));
-            text += n;
-            continue;
-        }
-        for (size_t i = 0; start && text[1] == ':' && i < 3; i++)
-            if (text[0] == spaces[i][0]) {
-                buf_lit(out, spaces[i] + 2);
-                text += 2;
-                break;
-            }
-        buf_byte(out, *text);
-    }
-}
-
-static void document(struct buf *out, const char *text)
-{
-    struct buf whole = BUF_INIT(0);
-
-    expand(&whole, text);
-    eas_doc(out, "AirSync", buf_z(&whole));
-    buf_done(&whole);
-}
-
-static struct eas_sync_options options_of(unsigned version, bool task)
-{
-    return (struct eas_sync_options){.kind = task ? FOLDER_TASKS : FOLDER_CALENDAR,
-                                     .tmp_dir = "/tmp",
-                                     .version = version,
-                                     .zone = tz_by_name(STR("Europe/Berlin")),
-                                     .me = STR("me@example.com")};
-}
-
-static void say_page(struct buf *out, const struct eas_sync_page *page)
-{
-    static const char *const needs[] = {"", "html ", "fetch "};
-
-    for (size_t i = 0; i < page->count; i++) {
-        buf_printf(out, "[%s%s", needs[page->needs[i]], page->items[i].gone ? "gone " : "");
-        if (page->items[i].event)
-            say_event(out, page->items[i].event);
-        else
-            buf_printf(out, "%.*s", STR_ARG(page->items[i].id));
-        buf_byte(out, ']');
-    }
-}
-
-static bool feed(struct eas_answer *a, struct str doc, size_t step, struct err *err)
-{
-    for (size_t at = 0; at < doc.n; at += step)
-        if (!eas_answer_feed(a, str_sub(doc, at, step), err))
-            return false;
-    return eas_answer_end(a, err);
-}
+#include "tests/unit/eas_event_kit.h"
 
 struct example {
     unsigned version; /* 141 and so on; of a task: + 1000 */
@@ -208,11 +18,11 @@ struct example {
 
 static void check(const struct example *x)
 {
-    struct eas_sync_options options = options_of(x->version % 1000, x->version > 1000);
+    struct eas_sync_options options = eas_kit_options(x->version % 1000, x->version > 1000);
     struct eas_sync_page *page = eas_sync_page_new(&options);
     struct buf doc = BUF_INIT(0);
 
-    document(&doc, x->doc);
+    eas_kit_document(&doc, x->doc);
     for (size_t step = 1; step <= doc.n; step += step < 8 ? 1 : doc.n) {
         struct buf got = BUF_INIT(0);
         struct eas_answer a;
@@ -220,9 +30,9 @@ static void check(const struct example *x)
 
         eas_sync_page_reset(page);
         eas_answer_init(&a, eas_sync_event_rules, page);
-        if (!feed(&a, buf_view(&doc), step, &err))
+        if (!eas_kit_feed(&a, buf_view(&doc), step, &err))
             fail_msg("%s: %s", x->doc, err.text);
-        say_page(&got, page);
+        eas_kit_say_page(&got, page);
         if (strcmp(buf_z(&got), x->expected) != 0)
             fail_msg("%u: %s\ngives    %s\nand not  %s", x->version, x->doc, buf_z(&got), x->expected);
         eas_answer_done(&a);
@@ -238,13 +48,6 @@ static void check_all(const struct example *list, size_t count)
         check(&list[i]);
 }
 #define CHECK_ALL(list) check_all(list, sizeof(list) / sizeof((list)[0]))
-
-#define PAGE(inside)   "Sync(Collections(Collection(SyncKey=k2 Status=1 Commands(" inside "))))"
-#define ADD(data)      PAGE("Add(ServerId=5:1 ApplicationData(" data "))")
-#define TIMES          "c:StartTime=20260105T080000Z c:EndTime=20260105T090000Z c:UID=u "
-#define BERLIN         "c:Timezone=$Europe/Berlin "
-#define AT_9           "u 2026-01-05T08:00:00Z - 2026-01-05T09:00:00Z Europe/Berlin"
-#define DAYS(from, to) "c:AllDayEvent=1 c:StartTime=" from " c:EndTime=" to " c:UID=u "
 
 /* --- single events ----------------------------------------------------------------------------------------------- */
 
@@ -539,203 +342,13 @@ static void test_tasks(void **state)
     CHECK_ALL(tasks);
 }
 
-/* --- answers to what was asked for by id ---------------------------------------------------------------------------
- */
-
-#define ITEMS(inside)  "ItemOperations:ItemOperations(Status=1 Response(" inside "))"
-#define ITEM(id, more) "Fetch(Status=1 AirSync:ServerId=" id " Properties(" TIMES more "))"
-
-static const struct {
-    const char *doc,
-        *expected; /* of "a", an item, and "b", whose HTML is missing; a second answer where it begins anew */
-} fetches[] = {
-    {ITEMS(ITEM("b", "b:Body(Type=2 Data='<p>x')") " " ITEM("a", "")), "a: " AT_9 "; b: B html'<p>x'; "},
-    {ITEMS(ITEM("a", "b:Body(Type=1 Data=t) b:NativeBodyType=2")), "a: html " AT_9 " text't'; b: html B; "},
-    {ITEMS("Fetch(Status=6 AirSync:ServerId=a) Fetch(Status=6 AirSync:ServerId=b)"), "a: not-found; b: not-found; "},
-    {ITEMS("Fetch(Status=14 AirSync:ServerId=a) Fetch(Status=14 AirSync:ServerId=b)"), "a: protocol; b: B; "},
-    {ITEMS("Fetch(Status=1 AirSync:ServerId=a Properties(c:Subject=x)) " ITEM("c", "")), "a: protocol; b: html B; "},
-    {ITEMS("Fetch(Status=1 Properties(" TIMES "))"), "a: " AT_9 "; b: html B; "}, /* without an id: in their order */
-    {ITEMS("Fetch(Status=3 AirSync:ServerId=a) " ITEM("a", "") " " ITEM("b", "b:Body(Type=2)")), "a: offline; b: B; "},
-    {"Sync(Collections(Collection(SyncKey=2 Status=1 Responses(Fetch(ServerId=a Status=1 ApplicationData(" TIMES ")) "
-     "Fetch(ServerId=b Status=8)))))",
-     "a: " AT_9 "; b: not-found; "},
-};
-
-static void say_got(struct buf *out, const struct eas_got *got)
-{
-    buf_printf(out, "%.*s: ", STR_ARG(got->id));
-    if (got->err.code != ERR_NONE)
-        buf_lit(out, err_name(got->err.code));
-    else if (got->need == EAS_NEED_ITEM)
-        buf_lit(out, "nothing");
-    else {
-        buf_lit(out, got->need == EAS_NEED_HTML ? "html " : "");
-        if (str_is(got->id, "b"))
-            buf_lit(out, "B");
-        else
-            say_event(out, got->event);
-        if (str_is(got->id, "b"))
-            say_text(out, "html", got->event->fields.html);
-    }
-    buf_lit(out, "; ");
-}
-
-static void test_fetches(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof(fetches) / sizeof(fetches[0]); i++) {
-        struct eas_sync_options options = options_of(141, false);
-        struct buf doc = BUF_INIT(0);
-        bool sync = strncmp(fetches[i].doc, "Sync", 4) == 0;
-
-        document(&doc, fetches[i].doc);
-        for (size_t step = 1; step <= doc.n; step += step < 8 ? 1 : doc.n) {
-            struct arena arena = {0};
-            struct event known = {.fields = {.text = STR("text")}};
-            struct eas_got a = {.id = STR("a"), .need = EAS_NEED_ITEM},
-                           b = {.id = STR("b"), .need = EAS_NEED_HTML, .event = &known}, *asked[] = {&a, &b};
-            struct eas_event_answer answer = {0};
-            struct eas_answer reading;
-            struct buf got = BUF_INIT(0);
-            struct err err = {0};
-
-            eas_event_answer_begin(&answer, &arena, &options, asked, 2);
-            eas_answer_init(&reading, sync ? eas_event_fetch_rules : eas_event_items_rules, &answer);
-            if (!feed(&reading, buf_view(&doc), step, &err))
-                fail_msg("%s: %s", fetches[i].doc, err.text);
-            say_got(&got, &a);
-            say_got(&got, &b);
-            if (strcmp(buf_z(&got), fetches[i].expected) != 0)
-                fail_msg("%s\ngives    %s\nand not  %s", fetches[i].doc, buf_z(&got), fetches[i].expected);
-            eas_answer_done(&reading);
-            eas_event_answer_done(&answer);
-            arena_done(&arena);
-            buf_done(&got);
-        }
-        buf_done(&doc);
-    }
-}
-
-/* --- bounds ------------------------------------------------------------------------------------------------------ */
-
-static void test_bounds(void **state)
-{
-    static const enum eas_tag around[] = {AirSync_Sync, AirSync_Collections, AirSync_Collection, AirSync_Commands,
-                                          AirSync_Add};
-    struct eas_sync_options options = options_of(141, false);
-    struct eas_sync_page *page = eas_sync_page_new(&options);
-    struct buf doc = BUF_INIT(0), text = BUF_INIT(0);
-    const struct event *e;
-    struct eas_writer w;
-    struct eas_answer a;
-    struct err err = {0};
-
-    (void)state;
-    buf_fill(&text, 'x', EAS_EVENT_BODY_MAX + 10);
-    eas_writer_init(&w, &doc);
-    for (size_t i = 0; i < sizeof(around) / sizeof(around[0]); i++)
-        eas_write_open(&w, around[i]);
-    eas_write_text(&w, AirSync_ServerId, STR("5:1"));
-    eas_write_open(&w, AirSync_ApplicationData);
-    eas_write_text(&w, Calendar_StartTime, STR("20260105T080000Z"));
-    eas_write_text(&w, Calendar_Subject, str_sub(buf_view(&text), 0, EAS_EVENT_TEXT_MAX + 10));
-    eas_write_open(&w, AirSyncBase_Body);
-    eas_write_uint(&w, AirSyncBase_Type, 1);
-    eas_write_text(&w, AirSyncBase_Data, buf_view(&text));
-    eas_write_close(&w);
-    eas_write_open(&w, Calendar_Attendees);
-    for (int i = 0; i < EVENT_ATTENDEES_MAX + 5; i++) {
-        eas_write_open(&w, Calendar_Attendee);
-        eas_write_text(&w, Calendar_Email, STR("a@b"));
-        eas_write_close(&w);
-    }
-    eas_write_close(&w);
-    eas_write_open(&w, Calendar_Recurrence);
-    eas_write_uint(&w, Calendar_Type, 0);
-    eas_write_close(&w);
-    eas_write_open(&w, Calendar_Exceptions);
-    for (int i = 0; i < EVENT_EXCEPTIONS_MAX + 5; i++) {
-        char original[32];
-
-        snprintf(original, sizeof(original), "2026010%dT0%d%02d%02dZ", i / 3000 + 5, i / 600 % 6, i / 60 % 60, i % 60);
-        eas_write_open(&w, Calendar_Exception);
-        eas_write_uint(&w, Calendar_Deleted, 1);
-        eas_write_text(&w, Calendar_ExceptionStartTime, str_from(original));
-        eas_write_close(&w);
-    }
-    while (w.depth > 0)
-        eas_write_close(&w);
-    assert_false(doc.failed);
-    eas_answer_init(&a, eas_sync_event_rules, page);
-    assert_true(feed(&a, buf_view(&doc), 4096, &err));
-    assert_int_equal(page->count, 1);
-    e = page->items[0].event;
-    assert_int_equal(e->fields.text.n, EAS_EVENT_BODY_MAX);
-    assert_int_equal(e->fields.subject.n, EAS_EVENT_TEXT_MAX);
-    assert_int_equal(e->fields.attendee_count, EVENT_ATTENDEES_MAX);
-    assert_int_equal(e->exception_count, EVENT_EXCEPTIONS_MAX);
-    eas_answer_done(&a);
-    buf_done(&doc);
-    buf_done(&text);
-    eas_sync_page_free(&page);
-}
-
-/* An answer that breaks within an event: the item is known by its id, and is to be fetched. */
-static void test_quarantine(void **state)
-{
-    struct eas_sync_options options = options_of(141, false);
-    struct eas_sync_page *page = eas_sync_page_new(&options);
-    struct buf doc = BUF_INIT(0), got = BUF_INIT(0);
-    struct eas_answer a;
-    struct err err = {0};
-
-    (void)state;
-    document(&doc, PAGE("Add(ServerId=5:0 ApplicationData(" TIMES ")) Add(ServerId=5:1 ApplicationData(" TIMES
-                        "b:Body(Type=1 Data=xyz)))"));
-    eas_answer_init(&a, eas_sync_event_rules, page);
-    assert_true(eas_answer_feed(&a, str_sub(buf_view(&doc), 0, str_find(buf_view(&doc), STR("xyz"))), &err));
-    assert_false(eas_answer_end(&a, &err));
-    assert_true(eas_sync_page_quarantine(page));
-    say_page(&got, page);
-    assert_string_equal(buf_z(&got), "[" AT_9 "][fetch 5:1]");
-    eas_answer_done(&a);
-    buf_done(&doc);
-    buf_done(&got);
-    eas_sync_page_free(&page);
-}
-
-/* The answer to an Add of ours (16.x), and to a change of one occurrence. */
-static void test_responses(void **state)
-{
-    struct eas_sync_options options = options_of(161, false);
-    struct eas_sync_page *page = eas_sync_page_new(&options);
-    struct buf doc = BUF_INIT(0);
-    struct eas_answer a;
-    struct err err = {0};
-
-    (void)state;
-    document(&doc, "Sync(Collections(Collection(SyncKey=3 Status=1 Responses(Add(ClientId=c ServerId=5:9 Status=1 "
-                   "ApplicationData(c:UID=made)) Change(ServerId=5:1 b:InstanceId=20260107T080000Z Status=6)))))");
-    eas_answer_init(&a, eas_sync_event_rules, page);
-    assert_true(feed(&a, buf_view(&doc), 1, &err));
-    assert_int_equal(page->response_count, 2);
-    assert_true(str_is(page->responses[0].uid, "made"));
-    assert_true(str_is(page->responses[0].id, "5:9"));
-    assert_int_equal(page->responses[1].status, 6);
-    assert_true(str_is(page->responses[1].instance, "20260107T080000Z"));
-    assert_int_equal(page->responses[1].uid.n, 0);
-    eas_answer_done(&a);
-    buf_done(&doc);
-    eas_sync_page_free(&page);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_singles),    cmocka_unit_test(test_people),    cmocka_unit_test(test_series),
-        cmocka_unit_test(test_tasks),      cmocka_unit_test(test_fetches),   cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_quarantine), cmocka_unit_test(test_responses),
+        cmocka_unit_test(test_singles),
+        cmocka_unit_test(test_people),
+        cmocka_unit_test(test_series),
+        cmocka_unit_test(test_tasks),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
