@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a CalDAV client may ask; a byte 0x01 stands for the line that signs it in. */
+/* What a CalDAV client may ask of calendars with a few objects (session.h); a byte 0x01 stands for the line that signs
+ * it in. */
 #include <string.h>
 
 #include "bridge/base/buf.h"

@@ -113,6 +113,45 @@ static void fill(struct rig *r)
         "PWENCkNvbnRlbnQtVHJhbnNmZXItRW5jb2Rpbmc6IGJhc2U2NA0KDQpBQUFBDQotLWItLQ0K",
         "bulk inbox b 5 300",
         "bulk work w 3 200",
+        "folder cal - Calendar calendar none",
+        "folder todo - Tasks tasks none",
+        "folder cal2 - Second calendar none",
+        /* an event */
+        "item cal e1 - 1700000000 - "
+        "QkVHSU46VkNBTEVOREFSDQpWRVJTSU9OOjIuMA0KUFJPRElEOngNCkJFR0lOOlZFVkVOVA0KVUlEOm9uZQ0KRFRTVEFNUDoyMDI2"
+        "MTEwMVQwMDAwMDBaDQpEVFNUQVJUOjIwMjYxMjAxVDEwMDAwMFoNCkRURU5EOjIwMjYxMjAxVDExMDAwMFoNClNVTU1BUlk6b25l"
+        "DQpFTkQ6VkVWRU5UDQpFTkQ6VkNBTEVOREFSDQo=",
+        /* a series with an exception */
+        "item cal e2 - 1700000000 - "
+        "QkVHSU46VkNBTEVOREFSDQpWRVJTSU9OOjIuMA0KUFJPRElEOngNCkJFR0lOOlZFVkVOVA0KVUlEOndlZWtseQ0KRFRTVEFNUDoy"
+        "MDI2MTEwMVQwMDAwMDBaDQpEVFNUQVJUO1RaSUQ9RXVyb3BlL0JlcmxpbjoyMDI2MTIwMVQxMjAwMDANCkRURU5EO1RaSUQ9RXVy"
+        "b3BlL0JlcmxpbjoyMDI2MTIwMVQxMzAwMDANClJSVUxFOkZSRVE9V0VFS0xZO0NPVU5UPTUNCkVYREFURTtUWklEPUV1cm9wZS9C"
+        "ZXJsaW46MjAyNjEyMTVUMTIwMDAwDQpTVU1NQVJZOnMNCkVORDpWRVZFTlQNCkJFR0lOOlZFVkVOVA0KVUlEOndlZWtseQ0KRFRT"
+        "VEFNUDoyMDI2MTEwMVQwMDAwMDBaDQpSRUNVUlJFTkNFLUlEO1RaSUQ9RXVyb3BlL0JlcmxpbjoyMDI2MTIwOFQxMjAwMDANCkRU"
+        "U1RBUlQ7VFpJRD1FdXJvcGUvQmVybGluOjIwMjYxMjA4VDE0MDAwMA0KRFRFTkQ7VFpJRD1FdXJvcGUvQmVybGluOjIwMjYxMjA4"
+        "VDE1MDAwMA0KU1VNTUFSWTptb3ZlZA0KRU5EOlZFVkVOVA0KRU5EOlZDQUxFTkRBUg0K",
+        /* a meeting of the user */
+        "item cal e3 - 1700000000 - "
+        "QkVHSU46VkNBTEVOREFSDQpWRVJTSU9OOjIuMA0KUFJPRElEOngNCkJFR0lOOlZFVkVOVA0KVUlEOm1pbmUNCkRUU1RBTVA6MjAy"
+        "NjExMDFUMDAwMDAwWg0KRFRTVEFSVDtWQUxVRT1EQVRFOjIwMjYxMjAyDQpTVU1NQVJZOm0NCk9SR0FOSVpFUjptYWlsdG86YWxp"
+        "Y2VAZXhhbXBsZS5jb20NCkFUVEVOREVFOm1haWx0bzpib2JAZXhhbXBsZS5jb20NCkVORDpWRVZFTlQNCkVORDpWQ0FMRU5EQVIN"
+        "Cg==",
+        /* somebody else's meeting */
+        "item cal e4 - 1700000000 - "
+        "QkVHSU46VkNBTEVOREFSDQpWRVJTSU9OOjIuMA0KUFJPRElEOngNCkJFR0lOOlZFVkVOVA0KVUlEOnRoZWlycw0KRFRTVEFNUDoy"
+        "MDI2MTEwMVQwMDAwMDBaDQpEVFNUQVJUOjIwMjYxMjAzVDEwMDAwMFoNCkRVUkFUSU9OOlBUMUgNClNVTU1BUlk6dA0KT1JHQU5J"
+        "WkVSOm1haWx0bzpib2JAZXhhbXBsZS5jb20NCkFUVEVOREVFO1BBUlRTVEFUPU5FRURTLUFDVElPTjptYWlsdG86YWxpY2VAZXhh"
+        "bXBsZS5jb20NCkVORDpWRVZFTlQNCkVORDpWQ0FMRU5EQVINCg==",
+        /* the first one, elsewhere */
+        "item cal2 e5 - 1700000000 - "
+        "QkVHSU46VkNBTEVOREFSDQpWRVJTSU9OOjIuMA0KUFJPRElEOngNCkJFR0lOOlZFVkVOVA0KVUlEOm9uZQ0KRFRTVEFNUDoyMDI2"
+        "MTEwMVQwMDAwMDBaDQpEVFNUQVJUOjIwMjYxMjAxVDEwMDAwMFoNCkRURU5EOjIwMjYxMjAxVDExMzAwMFoNClNVTU1BUlk6b3Ro"
+        "ZXINCkVORDpWRVZFTlQNCkVORDpWQ0FMRU5EQVINCg==",
+        /* a task */
+        "item todo t1 - 1700000000 - "
+        "QkVHSU46VkNBTEVOREFSDQpWRVJTSU9OOjIuMA0KUFJPRElEOngNCkJFR0lOOlZUT0RPDQpVSUQ6dG9kbw0KRFRTVEFNUDoyMDI2"
+        "MTEwMVQwMDAwMDBaDQpEVUU7VkFMVUU9REFURToyMDI2MTIxMA0KU1RBVFVTOklOLVBST0NFU1MNClNVTU1BUlk6dG9kbw0KRU5E"
+        "OlZUT0RPDQpFTkQ6VkNBTEVOREFSDQo=",
     };
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         struct buf answer = {0};
@@ -129,6 +168,8 @@ static void open_all(struct rig *r, struct server *(*make)(struct servers *all, 
     r->loop = loop_new();
     r->fake = fake_new();
     fake_allow_writes(r->fake);
+    fake_set_caps(r->fake, CAP_PUSH_ALL | CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED | CAP_CALENDAR |
+                               CAP_TASKS | CAP_FREE_BUSY);
     r->accounts = accounts_new(r->loop);
     struct account_opts account = {.name = "work",
                                    .email = "alice@example.com",
@@ -209,6 +250,17 @@ static void sign_in(struct rig *r, struct str lines)
         loop_turn(r->loop);
 }
 
+/* libFuzzer's clock interrupts system calls. */
+static bool is_connected(int fd, const struct sockaddr_in *to)
+{
+    while (connect(fd, (const struct sockaddr *)to, sizeof(*to)) != 0 && errno != EISCONN)
+        if (errno != EINTR && errno != EALREADY) {
+            perror("connect");
+            return false;
+        }
+    return true;
+}
+
 static void talk(struct rig *r, struct str lines)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
@@ -217,7 +269,7 @@ static void talk(struct rig *r, struct str lines)
     struct deferred tick;
     deferred_init(&tick, on_tick, NULL);
     r->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (r->fd < 0 || connect(r->fd, (struct sockaddr *)&to, sizeof(to)) != 0 || fcntl(r->fd, F_SETFL, O_NONBLOCK) != 0)
+    if (r->fd < 0 || !is_connected(r->fd, &to) || fcntl(r->fd, F_SETFL, O_NONBLOCK) != 0)
         abort();
     r->client = loop_fd_new(r->loop, r->fd, on_client, r);
     if (lines.n)

@@ -3,9 +3,9 @@
 #define TESTS_FUZZ_SESSION_H
 /*
  * A whole session of a server with a client that says whatever it likes: the core over the scripted backend of
- * tests/imap (a few folders and messages, in a directory of its own that is new for each run), one connection, signed
- * in as "work" with the password "secret", whose client sends its bytes in pieces, ends its direction, and reads to the
- * end. A server that does not end the session then hangs, and the fuzzer's timeout tells.
+ * tests/imap (a few folders, messages, events and a task, in a directory of its own that is new for each run), one
+ * connection, signed in as "work" with the password "secret", whose client sends its bytes in pieces, ends its
+ * direction, and reads to the end. A server that does not end the session then hangs, and the fuzzer's timeout tells.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -216,8 +216,10 @@ static void run_sync(struct fake_op *o)
             more = true;
             break;
         }
-        list[n++] = info_of(item, &o->op.arena);
-        if (n == page)
+        list[n] = info_of(item, &o->op.arena);
+        if (o->events && !fake_add_event(o, item, &list[n]))
+            continue;
+        if (++n == page)
             last = item->changed;
     }
     o->op.reply->items.list = list;
@@ -411,7 +413,13 @@ static const struct backend_ops fake_write_ops = {READING,
                                                   .find_appended = fake_find_appended,
                                                   .folder_create = fake_folder_create,
                                                   .folder_change = fake_folder_change,
-                                                  .folder_remove = fake_folder_remove};
+                                                  .folder_remove = fake_folder_remove,
+                                                  .sync_events = fake_sync_events,
+                                                  .event_fetch = fake_event_fetch,
+                                                  .event_put = fake_event_put,
+                                                  .event_remove = fake_event_remove,
+                                                  .event_respond = fake_event_respond,
+                                                  .free_busy = fake_free_busy};
 
 void fake_allow_writes(struct fake *f)
 {

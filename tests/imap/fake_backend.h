@@ -9,6 +9,7 @@
  *   folder ID PARENT NAME KIND USE    mail|calendar|contacts, none|inbox|drafts|sent|trash|junk|archive|outbox
  *   rmfolder ID
  *   item FOLDER ID FLAGS RECEIVED_S CATEGORIES BASE64      FLAGS: letters of "SFAWDTJM" (enum item_flag) or "-"
+ *                                     in a calendar or task folder (CAP_CALENDAR, CAP_TASKS): an iCalendar object
  *   load FOLDER ID FLAGS RECEIVED_S PATH                   the message is a file
  *   bulk FOLDER PREFIX COUNT SIZE     plain generated messages
  *   change FOLDER ID FLAGS CATEGORIES

@@ -83,6 +83,10 @@ struct fake_op {
     size_t category_n;
     struct str evidence;
     bool retry;
+    /* calendars */
+    bool events;
+    event_known_cb *is_known;
+    struct event event;
 };
 
 /* fake_backend.c */
@@ -99,6 +103,10 @@ void fake_wake(struct fake *f, const char *folder); /* NULL: the hierarchy */
 struct fake_op *fake_new_op(struct backend *b, enum fake_kind kind, op_cb *cb, void *ud);
 
 /* fake_writes.c */
+struct op *fake_new_write(struct backend *b, void (*write)(struct fake_op *o), struct str folder, const struct str *ids,
+                          size_t n, op_cb *cb, void *ud);
+struct str fake_new_id(struct fake_op *o);
+struct fake_item *fake_find_evidence(struct fake_op *o);
 struct op *fake_flag(struct backend *b, const struct flag_request *request, op_cb *cb, void *ud);
 struct op *fake_move(struct backend *b, struct str from, struct str to, const struct str *ids, size_t n, op_cb *cb,
                      void *ud);
@@ -113,5 +121,19 @@ struct op *fake_folder_create(struct backend *b, struct str parent, struct str n
 struct op *fake_folder_change(struct backend *b, struct str id, struct str parent, struct str name, op_cb *cb,
                               void *ud);
 struct op *fake_folder_remove(struct backend *b, struct str id, op_cb *cb, void *ud);
+
+/* fake_events.c */
+/* What a page of a calendar tells of an item besides; false: its reader has it. */
+bool fake_add_event(struct fake_op *o, const struct fake_item *item, struct item_info *info);
+struct op *fake_sync_events(struct backend *b, struct str folder_id, enum folder_kind kind, struct str cursor,
+                            event_known_cb *is_known, op_cb *cb, void *ud);
+struct op *fake_event_fetch(struct backend *b, struct str folder_id, enum folder_kind kind, const struct str *ids,
+                            size_t count, op_cb *cb, void *ud);
+struct op *fake_event_put(struct backend *b, const struct event_put *request, op_cb *cb, void *ud);
+struct op *fake_event_remove(struct backend *b, struct str folder_id, enum folder_kind kind, struct str id,
+                             struct str change, bool notify, event_current_cb *is_current, op_cb *cb, void *ud);
+struct op *fake_event_respond(struct backend *b, const struct event_reply *request, op_cb *cb, void *ud);
+struct op *fake_free_busy(struct backend *b, const struct str *addresses, size_t count, int64_t from, int64_t to,
+                          op_cb *cb, void *ud);
 
 #endif

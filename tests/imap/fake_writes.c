@@ -28,7 +28,15 @@ static void set_ids(struct fake_op *o, struct str folder, const struct str *ids,
     o->id_n = n;
 }
 
-static struct str new_id(struct fake_op *o)
+struct op *fake_new_write(struct backend *b, void (*write)(struct fake_op *o), struct str folder, const struct str *ids,
+                          size_t n, op_cb *cb, void *ud)
+{
+    struct fake_op *o = new_write(b, write, cb, ud);
+    set_ids(o, folder, ids, n);
+    return &o->op;
+}
+
+struct str fake_new_id(struct fake_op *o)
 {
     return arena_printf(&o->op.arena, "w%llu", (unsigned long long)++o->fake->made);
 }
@@ -108,7 +116,7 @@ static void write_copies(struct fake_op *o)
         struct fake_item *item = item_at(o, i, each);
         if (!item)
             continue;
-        ids[i] = new_id(o);
+        ids[i] = fake_new_id(o);
         fake_item_changed(o->fake, duplicate(o, item, ids[i]));
         if (o->flags) { /* a move */
             item->gone = true;
@@ -162,7 +170,7 @@ struct op *fake_remove(struct backend *b, struct str folder, const struct str *i
     return &o->op;
 }
 
-static struct fake_item *find_evidence(struct fake_op *o)
+struct fake_item *fake_find_evidence(struct fake_op *o)
 {
     LIST_EACH (&o->fake->items, link) {
         struct fake_item *item = LIST_ITEM(link, struct fake_item, link);
@@ -174,7 +182,7 @@ static struct fake_item *find_evidence(struct fake_op *o)
 
 static bool answer_found(struct fake_op *o)
 {
-    const struct fake_item *item = find_evidence(o);
+    const struct fake_item *item = fake_find_evidence(o);
     if (!item)
         return false;
     blob_unref(&o->message);
@@ -214,7 +222,7 @@ static void write_message(struct fake_op *o)
         return;
     }
     blob_unref(&o->message);
-    struct str id = new_id(o);
+    struct str id = fake_new_id(o);
     struct fake_item *item = fake_add_item(o->fake, o->folder, id, (struct str){bytes, n});
     item->flags = o->flags;
     item->evidence = str_dup(o->evidence);
@@ -241,8 +249,10 @@ struct op *fake_append(struct backend *b, const struct append_request *request, 
 
 static void write_folder(struct fake_op *o)
 {
-    struct str id = o->folder.n ? o->folder : new_id(o);
+    struct str id = o->folder.n ? o->folder : fake_new_id(o);
     struct fake_folder *folder = fake_add_folder(o->fake, id);
+    if (!o->folder.n)
+        folder->kind = (enum folder_kind)o->flags;
     mem_free(folder->parent);
     mem_free(folder->name);
     folder->parent = str_dup(o->to);
@@ -255,8 +265,9 @@ static void write_folder(struct fake_op *o)
 struct op *fake_folder_create(struct backend *b, struct str parent, struct str name, enum folder_kind kind, op_cb *cb,
                               void *ud)
 {
-    (void)kind;
-    return fake_folder_change(b, STR_NULL, parent, name, cb, ud);
+    struct op *op = fake_folder_change(b, STR_NULL, parent, name, cb, ud);
+    ((struct fake_op *)op)->flags = kind;
+    return op;
 }
 
 struct op *fake_folder_change(struct backend *b, struct str id, struct str parent, struct str name, op_cb *cb, void *ud)
