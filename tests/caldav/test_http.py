@@ -11,7 +11,7 @@ import kinds
 import pytest
 
 from bridge import poll
-from davtest import C, D, Dav, NS, event, prop
+from davtest import C, CS, D, Dav, NS, event, prop
 
 
 @pytest.fixture(scope="module")
@@ -305,4 +305,38 @@ def test_an_occurrence_is_not_overwritten_unseen(stage):
     assert answer.status == 412, answer.body
     assert exchange.events()[0]["exceptions"]["2026-12-08"]["subject"] == "Changed there"
     assert "SUMMARY:Changed there" in dav.get(path).text()
+    dav.close()
+
+
+def test_a_changed_object_is_there_at_every_moment(stage):
+    """Whatever a client asks while a change arrives, from the server or from another client: no answer says that it is gone."""
+    exchange = kinds.EWS.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+    calendar = dav.calendar()
+    path = calendar + "a.ics"
+    assert dav.put(path, event("a")).status == 201
+    token = dav.sync(calendar)[2]
+    num = exchange.events()[0]["num"]
+    ctags = []
+
+    def look():
+        assert dav.sync(calendar, token)[1] == [] and list(dav.etags(calendar)) == [path]
+        (status, props), = dav.multiget(calendar, [path]).responses().values()
+        answer = dav.get(path)
+        assert (status, answer.status) == (None, 200) and (C, "calendar-data") in props
+        ctags.append(int(dav.propfind(calendar, "<CS:getctag/>").responses()[calendar][1][CS, "getctag"].text.strip('"').split("-")[-1]))
+        return prop(answer.text(), "SUMMARY")
+
+    for n in range(6):
+        text, other = f"Change {n}", Dav(dav.bridge)
+        if n % 2:
+            changing = threading.Thread(target=other.put, args=(path, event("a", summary=text)))
+            changing.start()
+        else:
+            exchange.event("update", num=num, event={"subject": text})
+        poll(60, lambda: look() == text, "the change did not come")
+        if n % 2:
+            changing.join()
+        other.close()
+    assert ctags == sorted(ctags)
     dav.close()
