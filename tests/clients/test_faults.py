@@ -118,7 +118,7 @@ def test_remote_wipe(stage):
     refused = bridge.connect()
     status, _ = refused.run(f'LOGIN work "{LOCAL_PASSWORD}"')
     assert status.startswith("NO")
-    assert bridge.login("other").open("INBOX")["exists"] == 11
+    poll(60, lambda: bridge.login("other").open("INBOX")["exists"] == 11, bridge.tail)
     bridge.restart()
     status, _ = bridge.connect().run(f'LOGIN work "{LOCAL_PASSWORD}"')
     assert status.startswith("NO")
