@@ -4,7 +4,7 @@
 /*
  * The words of OAuth 2.0 as a public client speaks them: addresses, request bodies, and what an authorization server's
  * answers mean (RFC 6749; PKCE RFC 7636; native apps RFC 8252; device code RFC 8628; id token OpenID Connect Core 1.0).
- * Pure: nothing here talks to anybody. oauth_signin.h gets the first tokens, oauth_token.h keeps them fresh.
+ * Pure: nothing here talks to anybody. oauth_signin.h gets the first tokens, login_oauth.c keeps them fresh.
  *
  * Tokens are secrets: no function here puts one into an error text, and what held one is wiped.
  */
