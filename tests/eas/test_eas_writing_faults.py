@@ -393,9 +393,12 @@ def test_changes_go_before_pages(start):
     """Somebody waits for a change, and nobody for the next page of a long first synchronisation."""
     exchange, d, inbox, ids = start()
     mark = exchange.mark()
+    exchange.fault(op="Sync", do="pause")  # until all of it waits
     d.send("begin", "flag", inbox, f"{ids[0]},{FLAGGED},0")
     d.send("begin-sync", inbox, committed(d, inbox))
     d.send("begin", "flag", inbox, f"{ids[1]},{FLAGGED},0")
+    d.folders()  # the driver has read all three
+    exchange.clear_faults()
     assert d.wait("sync")["err"] == d.wait("flag")["err"] == d.wait("flag")["err"] == "none"
     assert [e["detail"]["commands"] for e in exchange.log(mark, op="Sync")] == [["Change"], ["Change"], []]
 
