@@ -181,7 +181,7 @@ def is_told_of_drafts(exchange, mutt):
     mutt.keys("P")
     mutt.wait("^Create Drafts")
     mutt.keys("y")
-    mutt.wait(r"CREATE failed: .* a mailbox of that name")
+    mutt.wait(r"CREATE failed: .* has a folder of that name")
     mutt.wait("^ *Subject: A draft")
     mutt.keys("y")
     [mail] = poll(20, lambda: submitted(exchange, "A draft"))
