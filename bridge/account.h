@@ -41,7 +41,7 @@ struct account_opts {
     struct secrets *secrets; /* must outlive the accounts */
     bool expunge_permanent;  /* expunge = permanent */
     bool calendars;          /* calendars and tasks are kept, too: somebody may ask for them (dav is on) */
-    const char *dav_url;     /* "https://localhost:1443/dav/work": where clients find them; NULL = unknown */
+    const char *dav_url;     /* "https://localhost:1443/dav/ACCOUNT": where clients find them; NULL = unknown */
     const struct backend_ops *backend;
     struct backend_config backend_config; /* `host` and `loop` are filled in by account_open() */
 };

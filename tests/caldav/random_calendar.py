@@ -14,14 +14,13 @@ other people only ever write its location. So what has been overwritten unseen i
      (href) that a client gave is still the name.
 """
 import http.client
-import queue
 import random
 import re
 import ssl
-import threading
 import time
 
 import invariants
+from actor import Actor
 from bridge import poll
 from davtest import C, D, Dav, event, prop
 
@@ -74,30 +73,16 @@ class Book(invariants.Ledger):
             return self.events.setdefault(summary, Event(summary))
 
 
-class Client(threading.Thread):
+class Client(Actor):
     """A client as they are: it follows the sync-token, keeps a copy, and writes by If-Match on that copy."""
 
     def __init__(self, play, number):
-        super().__init__(daemon=True)
-        self.play, self.book, self.number, self.name = play, play.book, number, f"client {number}"
-        self.todo, self.error = queue.Queue(2), None
+        super().__init__(f"client {number}")
+        self.play, self.book, self.number = play, play.book, number
         self.dav = Dav(play.bridge, attempts=1)
         self.token, self.copy = "", {}  # href -> (ETag, text)
         self.doubted = set()  # of what it has written it does not know what became of it there
         self.pending = []  # (href, text, summary) of new events whose outcome is not known
-
-    def run(self):
-        try:
-            while True:
-                task = self.todo.get()
-                if task is None:
-                    return
-                if not self.error:
-                    self.one(*task)
-        except BaseException as e:  # told by the main thread
-            self.error = e
-            while self.todo.get() is not None:
-                pass
 
     def one(self, number, operation):
         rnd = random.Random(f"{self.play.seed} {number}")

@@ -7,7 +7,6 @@ Every message that is changed by a client belongs to it: another one looks, copi
 the order in which things were promised is known. What the clients were told is written into a Ledger (invariants.py); when
 the script has ended and the trouble is over, they repeat what was never answered, and everything is compared.
 """
-import queue
 import random
 import re
 import ssl
@@ -15,6 +14,7 @@ import threading
 import time
 
 import invariants
+from actor import Actor
 from bridge import LOCAL_PASSWORD, Imap, literal, poll
 from imaptest import Closed
 from invariants import DOMAIN, Message
@@ -154,31 +154,16 @@ class Session(Imap):
         return status.startswith("OK")
 
 
-class Client(threading.Thread):
+class Client(Actor):
     def __init__(self, play, number):
-        super().__init__(daemon=True)
-        self.play, self.number, self.name = play, number, f"client {number}"
+        super().__init__(f"client {number}")
+        self.play, self.number = play, number
         self.ledger, self.bridge = play.ledger, play.bridge
-        self.todo = queue.Queue(2)
         self.session, self.marks = None, invariants.Marks(play.ledger)
         self.pending = []  # (what, token, ...) whose answer was not heard: to be tried again
         self.mailboxes = []  # of its own
-        self.error = None
 
     # ---- life ----
-
-    def run(self):
-        try:
-            while True:
-                task = self.todo.get()
-                if task is None:
-                    return
-                if not self.error:
-                    self.one(*task)
-        except BaseException as e:  # told by the main thread
-            self.error = e
-            while self.todo.get() is not None:
-                pass
 
     def one(self, number, operation):
         rnd = random.Random(f"{self.play.seed} {number}")

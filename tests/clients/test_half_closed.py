@@ -10,6 +10,7 @@ import pytest
 from bridge import Account, LOCAL_PASSWORD, poll
 from smtptest import message, plain, stuffed
 
+ACCOUNT = "work"
 MAIL = message("half-closed")
 EVENT = ("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\nBEGIN:VEVENT\r\nUID:half-closed\r\nDTSTAMP:20261101T000000Z\r\n"
          "DTSTART:20261201T100000Z\r\nDTEND:20261201T110000Z\r\nSUMMARY:Half\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n").encode()
@@ -18,8 +19,8 @@ EVENT = ("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\nBEGIN:VEVENT\r
 @pytest.fixture(scope="module", params=["tls", "plain"])
 def rig(request, module_stage):
     exchange = module_stage.exchange()
-    bridge = module_stage.bridge(Account("work", exchange), name=request.param, tls=request.param == "tls", dav=True)
-    imap = bridge.login("work")
+    bridge = module_stage.bridge(Account(ACCOUNT, exchange), name=request.param, tls=request.param == "tls", dav=True)
+    imap = bridge.login(ACCOUNT)
     imap.ok("CREATE Kept")
     return exchange, bridge
 
@@ -154,9 +155,9 @@ def test_caldav(rig):
 
     def home():
         peer = Peer(bridge, bridge.dav_port)
-        peer.say(f"PROPFIND /dav/work/calendars/ HTTP/1.1\r\n{head}Depth: 1\r\nContent-Length: 0\r\n\r\n".encode())
+        peer.say(f"PROPFIND /dav/{ACCOUNT}/calendars/ HTTP/1.1\r\n{head}Depth: 1\r\nContent-Length: 0\r\n\r\n".encode())
         peer.end()
-        return re.search(rb"<[^>]*href>(/dav/work/calendars/[^<]+/)<", peer.rest())
+        return re.search(rb"<[^>]*href>(/dav/%s/calendars/[^<]+/)<" % ACCOUNT.encode(), peer.rest())
 
     calendar = poll(60, home)[1].decode()
     name = f"half-{'tls' if bridge.tls else 'plain'}"

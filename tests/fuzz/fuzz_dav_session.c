@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf text = BUF_INIT(1 << 20);
     for (size_t i = 0; i < size; i++) {
         if (data[i] == 1 && i > 0)
-            buf_lit(&text, "Host: localhost\r\nAuthorization: Basic d29yazpzZWNyZXQ=\r\n");
+            buf_lit(&text, "Host: localhost\r\nAuthorization: Basic bWluZTpzZWNyZXQ=\r\n");
         else
             buf_byte(&text, (char)data[i]);
     }

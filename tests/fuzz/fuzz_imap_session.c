@@ -11,5 +11,5 @@ static struct server *make(struct servers *all, const char *tmp_dir)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    return session_run(make, "1 LOGIN work secret\r\n", data, size);
+    return session_run(make, "1 LOGIN mine secret\r\n", data, size);
 }

@@ -11,5 +11,5 @@ static struct server *make(struct servers *all, const char *tmp_dir)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    return session_run(make, "EHLO x\r\nAUTH PLAIN AHdvcmsAc2VjcmV0\r\n", data, size);
+    return session_run(make, "EHLO x\r\nAUTH PLAIN AG1pbmUAc2VjcmV0\r\n", data, size);
 }

@@ -171,14 +171,14 @@ static void open_all(struct rig *r, struct server *(*make)(struct servers *all, 
     fake_set_caps(r->fake, CAP_PUSH_ALL | CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED | CAP_CALENDAR |
                                CAP_TASKS | CAP_FREE_BUSY);
     r->accounts = accounts_new(r->loop);
-    struct account_opts account = {.name = "work",
+    struct account_opts account = {.name = "mine",
                                    .email = "alice@example.com",
                                    .state_dir = r->dirs[0],
                                    .cache_dir = r->dirs[1],
                                    .local_password_file = r->dirs[3],
                                    .calendars = true,
                                    .backend = &fake_backend_ops,
-                                   .backend_config = {.name = "work",
+                                   .backend_config = {.name = "mine",
                                                       .email = "alice@example.com",
                                                       .login = (struct login *)(void *)r->fake,
                                                       .tmp_dir = r->dirs[2],
