@@ -275,9 +275,10 @@ static void decide_put(struct calendar_write *w)
     w->verbatim = keeps_verbatim(w);
     if (!calendar_write_agents_fit(w, &w->wanted))
         return;
+    bool known_meeting = w->exists && w->base.is_meeting;
+    if (w->wanted.is_meeting && !known_meeting && !calendar_is_organizer(&w->wanted))
+        calendar_disinvite(&w->wanted);
     if (!w->exists) {
-        if (w->wanted.is_meeting && !calendar_is_organizer(&w->wanted))
-            calendar_disinvite(&w->wanted);
         calendar_write_put(w);
         return;
     }

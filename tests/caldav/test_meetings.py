@@ -151,3 +151,17 @@ def test_who_invites_himself_is_left_to_it(exchange, people, kind):
     assert alice.ask("DELETE", path).status == 204
     assert alice.put(alice.calendar() + "n.ics", meeting().replace("UID:m-1", "UID:n-1")).status == 201
     sent(exchange, kind, "REQUEST")
+
+
+def test_a_foreign_invitation_stays_an_appointment(exchange, people, kind):
+    """Put, and changed later: the user does not become its organiser, and nobody is invited once more."""
+    alice, _ = people
+    path = alice.calendar() + "foreign.ics"
+    text = event("m-2", "ORGANIZER;CN=Boss:mailto:boss@example.com", f"ATTENDEE;PARTSTAT=ACCEPTED:mailto:{ALICE}",
+                 f"ATTENDEE;PARTSTAT=DECLINED:mailto:{BOB}")
+    assert alice.put(path, text).status == 201
+    assert alice.put(path, text.replace("SUMMARY:Meeting", "SUMMARY:Their meeting")).status == 204
+    item, = exchange.events()
+    assert (item["subject"], item["attendees"]) == ("Their meeting", [])
+    assert alice.put(alice.calendar() + "m.ics", meeting()).status == 201
+    sent(exchange, kind, "REQUEST")  # of this one
