@@ -102,6 +102,18 @@ static void grant(struct login_pass *p, const char *secret, bool trial)
     tell(p, &none);
 }
 
+/* How long the others still wait for the one that went ahead. A parked request that was not refused by then waits at
+ * the server, and may do so for minutes. */
+static uint64_t trial_left_ms(const struct login *l)
+{
+    if (!l->trial)
+        return 0;
+    if (!l->trial->late)
+        return UINT64_MAX;
+    uint64_t age_ms = time_mono_ms() - l->trial_ms;
+    return age_ms < LOGIN_SILENCE_MS ? LOGIN_SILENCE_MS - age_ms : 0;
+}
+
 /* True: something was said to the pass's owner, who may have changed everything. */
 static bool serve(struct login_pass *p)
 {
@@ -136,7 +148,7 @@ static bool serve(struct login_pass *p)
             return false;
         secret = l->secret;
     }
-    if (l->trial)
+    if (trial_left_ms(l))
         return false;
     if (!guard_allows(l, secret, !p->offered && l->proven, &err)) {
         if (!p->offered && err.code == ERR_AUTH) {
@@ -173,8 +185,8 @@ static void advance(void *ud)
     struct login *l = ud;
     while (serve_somebody(l, login_wait_ms(l)))
         ;
-    uint64_t wait_ms = login_wait_ms(l);
-    if (wait_ms && !list_empty(&l->waiting))
+    uint64_t backoff_ms = login_wait_ms(l), wait_ms = backoff_ms ? backoff_ms : trial_left_ms(l);
+    if (wait_ms && wait_ms != UINT64_MAX && !list_empty(&l->waiting))
         timer_start(l->timer, wait_ms);
 }
 

@@ -220,6 +220,34 @@ static void silence(void **state)
     finish(&a[3], LOGIN_ACCEPTED);
 }
 
+/* A parked request that goes ahead with a secret that nothing has proven yet: what was to be refused is refused at
+ * once. When it was not, the others do not wait for the minutes that the server may hold it. */
+static void late_goes_ahead(void **state)
+{
+    struct fixture *f = *state;
+    struct asked ping, a[2];
+    make(f, LOGIN_COMMAND, "echo pw", HTTP_AUTH_BASIC, 0);
+    ask_with(f, &ping, (struct login_ask){.parked = true, .late = true});
+    expect(f, &ping, ERR_NONE, "pw");
+    for (int i = 0; i < 2; i++)
+        ask(f, &a[i]);
+    TURN_FOR(f->loop, 30);
+    assert_int_equal(a[0].told + a[1].told, 0);
+    expect(f, &a[0], ERR_NONE, "pw");
+    TURN_FOR(f->loop, 30);
+    assert_int_equal(a[1].told, 0); /* it went ahead in its stead */
+    finish(&a[0], LOGIN_ACCEPTED);
+    expect(f, &a[1], ERR_NONE, "pw");
+    finish(&a[1], LOGIN_ACCEPTED);
+    assert_true(finish(&ping, LOGIN_REFUSED)); /* after all: changed meanwhile, to be read anew */
+    ask_with(f, &ping, (struct login_ask){.parked = true, .late = true});
+    expect(f, &ping, ERR_NONE, "pw");
+    ask(f, &a[0]);
+    assert_false(finish(&ping, LOGIN_REFUSED)); /* at once: nobody else goes out with it */
+    expect(f, &a[0], ERR_AUTH, NULL);
+    login_end(&a[0].pass);
+}
+
 /* A password in the vault, and the ways in which it may not come. */
 struct fake_vault {
     enum login_stored result;
@@ -522,9 +550,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(single_flight),       T(stale_password),  T(stale_proof),      T(silence),          T(stored),
-        T(proven_then_refused), T(passthrough),     T(slots_and_cancel), T(trial_given_back), T(back_off),
-        T(bad_sources),         T(hanging_command), T(tokens),
+        T(single_flight), T(stale_password),      T(stale_proof),     T(silence),          T(late_goes_ahead),
+        T(stored),        T(proven_then_refused), T(passthrough),     T(slots_and_cancel), T(trial_given_back),
+        T(back_off),      T(bad_sources),         T(hanging_command), T(tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
