@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Flags, moving, copying, deleting: many items in one request, one response message each. Moving and copying are sent
- * once: a second move of the same ids finds nothing, and a second copy makes a second copy.
+ * once: a second move of the same ids finds nothing, and a second copy makes a second copy. So, when the server was
+ * busy for some of the items, only those are asked for again.
  */
 #include "backends/ews/ews_write.h"
 
@@ -65,6 +66,9 @@ struct write_op {
     struct str to_id;
     struct flag_change *changes; /* flag; the others use the id alone */
     size_t count;
+    bool *dealt;                /* the server has said what became of it, in this attempt or an earlier one */
+    size_t *asked, asked_count; /* by place in this attempt's request: which item */
+    size_t answered;            /* messages of this attempt's answer */
     bool permanent, versioned;
     struct ews_done_list done;
 };
@@ -79,8 +83,48 @@ static bool on_write(void *ud, struct xml_writer *w, bool slow)
 {
     struct write_op *o = ud;
     (void)slow;
-    o->done.answered = 0;
+    o->asked_count = o->answered = 0;
+    for (size_t i = 0; i < o->count; i++)
+        if (!o->dealt[i])
+            o->asked[o->asked_count++] = i;
     o->kind->write(o, w);
+    return o->asked_count > 0;
+}
+
+static enum xml_want on_item_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
+{
+    return ews_done_reader.on_start(&((struct write_op *)ud)->done, x, el, attrs, n);
+}
+
+static void on_item(void *ud, struct xml *x, size_t index, const struct ews_status *status)
+{
+    struct write_op *o = ud;
+    o->answered = index + 1;
+    if (index >= o->asked_count)
+        return;
+    ews_done_reader.on_message(&o->done, x, o->asked[index], status);
+    o->dealt[o->asked[index]] = true;
+}
+
+static const struct ews_reader item_reader = {.on_start = on_item_start, .on_message = on_item, .max_bytes = 16 << 20};
+
+static size_t count_dealt(const struct write_op *o)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < o->count; i++)
+        n += o->dealt[i];
+    return n;
+}
+
+/* The call has failed. What the server said of items in earlier attempts stays true; of the others, what the failure is
+ * to be. False: nothing is known of them, and so the whole has failed. */
+static bool settle_rest(struct write_op *o, const struct err *err)
+{
+    if (count_dealt(o) == 0 || (o->kind->once && err->code != ERR_THROTTLED))
+        return false;
+    for (size_t i = 0; i < o->count; i++)
+        if (!o->dealt[i])
+            o->done.list[i].err = *err;
     return true;
 }
 
@@ -90,8 +134,11 @@ static void on_done(void *ud, const struct err *err)
     struct arena *arena = &o->op.arena;
     struct err problem = *err;
     o->call = NULL;
-    if (problem.code == ERR_NONE && o->done.answered != o->count)
-        ews_done_check(&o->done, &problem);
+    if (problem.code == ERR_NONE && (o->answered != o->asked_count || count_dealt(o) != o->count))
+        err_set(&problem, ERR_PROTOCOL, "%s: %zu answers to %zu questions", o->kind->operation, o->answered,
+                o->asked_count);
+    else if (problem.code != ERR_NONE && settle_rest(o, &problem))
+        problem = (struct err){0};
     struct err *each = arena_array(arena, o->count + 1, sizeof(*each));
     struct str *ids = arena_array(arena, o->count + 1, sizeof(*ids));
     struct str *keys = arena_array(arena, o->count + 1, sizeof(*keys));
@@ -113,8 +160,8 @@ static void start(struct op *op)
     o->call = ews_call_start(o->ews, &(struct ews_call_opts){
                                          .operation = o->kind->operation,
                                          .write = on_write,
-                                         .reader = &ews_done_reader,
-                                         .reader_ud = &o->done,
+                                         .reader = &item_reader,
+                                         .reader_ud = o,
                                          .on_done = on_done,
                                          .ud = o,
                                          .batch = true,
@@ -133,6 +180,8 @@ static struct write_op *write_op_new(struct backend *b, const struct write_kind 
     o->kind = kind;
     o->count = count;
     o->changes = arena_array(&o->op.arena, count + 1, sizeof(*o->changes));
+    o->dealt = arena_array(&o->op.arena, count + 1, sizeof(*o->dealt));
+    o->asked = arena_array(&o->op.arena, count + 1, sizeof(*o->asked));
     o->done = (struct ews_done_list){
         .operation = kind->operation,
         .arena = &o->op.arena,
@@ -262,8 +311,8 @@ static void write_flags(struct write_op *o, struct xml_writer *w)
     if (ews_is_15(o->ews))
         xml_attr_lit(w, "SuppressReadReceipts", "true"); /* reading here is nobody's business */
     xml_open(w, "m:ItemChanges");
-    for (size_t i = 0; i < o->count; i++)
-        write_change(w, &o->changes[i], o->versioned);
+    for (size_t i = 0; i < o->asked_count; i++)
+        write_change(w, &o->changes[o->asked[i]], o->versioned);
     xml_close(w);
     xml_close(w);
 }
@@ -294,8 +343,8 @@ struct op *ews_flag(struct backend *b, const struct flag_request *request, op_cb
 static void write_ids(struct write_op *o, struct xml_writer *w)
 {
     xml_open(w, "m:ItemIds");
-    for (size_t i = 0; i < o->count; i++)
-        ews_write_item_id(w, o->changes[i].id);
+    for (size_t i = 0; i < o->asked_count; i++)
+        ews_write_item_id(w, o->changes[o->asked[i]].id);
     xml_close(w);
 }
 

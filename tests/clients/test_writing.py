@@ -61,6 +61,20 @@ def test_categories_set_by_outlook_survive(exchange, imap):
     assert set(by_uid(exchange)[0]["categories"]) == {"Outlook's own", "Work"}
 
 
+@pytest.mark.parametrize("command, op", [("COPY", "CopyItem"), ("MOVE", "MoveItem")])
+def test_busy_for_one_of_several(exchange, imap, command, op):
+    """The server is busy for the second of three messages: only that one is asked for again, and nothing lies there twice."""
+    imap.ok("CREATE Kept")
+    exchange.fault(op=op, do="error", code="ErrorServerBusy", index=1, backoff_ms=100)
+    mark = exchange.mark()
+    told = b"".join(imap.ok(f"UID {command} 1:3 Kept")).decode() + imap.status
+    assert re.search(r"COPYUID \d+ 1:3 1:3", told), told
+    assert [e["detail"]["ids"] for e in exchange.log(mark) if e["op"] == op] == [3, 1]
+    kept = exchange.items("Kept")
+    assert len(kept) == 3 and len({i["message_id"] for i in kept}) == 3
+    assert len(exchange.items("inbox")) == (12 if command == "COPY" else 9)
+
+
 def test_copy_move_and_expunge(exchange, imap):
     imap.ok("CREATE Kept")
     items = by_uid(exchange)
