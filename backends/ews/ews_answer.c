@@ -296,3 +296,16 @@ bool ews_status_err(const struct ews_status *s, const char *operation, struct er
         err->retry_after_s = (s->backoff_ms + 999) / 1000;
     return false;
 }
+
+void ews_outcome_take(struct ews_outcome *o, size_t index, const struct ews_status *status)
+{
+    if (index == 0)
+        *o = (struct ews_outcome){.answered = true, .status = *status};
+}
+
+bool ews_outcome_check(const struct ews_outcome *o, const char *operation, struct err *err)
+{
+    if (!o->answered)
+        return err_set(err, ERR_PROTOCOL, "%s: an answer without a response message", operation);
+    return o->status.code->err == ERR_NONE || ews_status_err(&o->status, operation, err);
+}

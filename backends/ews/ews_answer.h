@@ -69,4 +69,13 @@ bool ews_answer_server(const struct ews_answer *a, struct ews_server *ret_server
 /* The error an op or item gets for it: "GetItem: ErrorItemNotFound: ..." */
 bool ews_status_err(const struct ews_status *s, const char *operation, struct err *err);
 
+/* How a request about one thing ended: its first response message. To be zeroed before each attempt. */
+struct ews_outcome {
+    bool answered;
+    struct ews_status status;
+};
+void ews_outcome_take(struct ews_outcome *o, size_t index, const struct ews_status *status); /* for on_message() */
+/* False: there was none, or it is an error. */
+bool ews_outcome_check(const struct ews_outcome *o, const char *operation, struct err *err);
+
 #endif

@@ -174,11 +174,8 @@ static void on_tree(void *ud, const struct err *err)
     struct ews_tree *t = &f->tree;
     struct err problem = *err;
     f->call = NULL;
-    if (problem.code == ERR_NONE && !t->answered)
-        err_set(&problem, ERR_PROTOCOL, "SyncFolderHierarchy: an answer without a response message");
-    else if (problem.code == ERR_NONE && t->status.code->err != ERR_NONE)
-        ews_status_err(&t->status, "SyncFolderHierarchy", &problem);
-    else if (problem.code == ERR_NONE && (t->cursor.n == 0 || t->cursor.n > BACKEND_CURSOR_MAX))
+    if (problem.code == ERR_NONE && ews_outcome_check(&t->outcome, "SyncFolderHierarchy", &problem) &&
+        (t->cursor.n == 0 || t->cursor.n > BACKEND_CURSOR_MAX))
         err_set(&problem, ERR_PROTOCOL, "SyncFolderHierarchy: a sync state of %zu bytes", t->cursor.n);
     bool refused = problem.code == ERR_DENIED || problem.code == ERR_NOT_FOUND;
     /* Who has seen the tree before must not lose it over a passing refusal. */
@@ -193,7 +190,13 @@ static void on_tree(void *ud, const struct err *err)
         op_finish_err(&f->op, &problem);
         return;
     }
-    bool more = t->more && !str_eq(t->cursor, f->cursor) && ++f->pages < PAGES_MAX;
+    bool more = t->more && !str_eq(t->cursor, f->cursor);
+    if (more && ++f->pages == PAGES_MAX) {
+        /* A part of the tree must not pass for the whole: what it leaves out would be taken for deleted. */
+        err_set(&problem, ERR_PROTOCOL, "SyncFolderHierarchy: more than %d pages", PAGES_MAX);
+        op_finish_err(&f->op, &problem);
+        return;
+    }
     f->cursor = t->cursor;
     ews_tree_page_done(t);
     if (more)

@@ -100,7 +100,8 @@ void ews_tree_page_begin(struct ews_tree *t)
 {
     t->count = t->page_start;
     t->cursor = STR_NULL;
-    t->more = t->answered = false;
+    t->more = false;
+    t->outcome = (struct ews_outcome){0};
 }
 
 void ews_tree_page_done(struct ews_tree *t)
@@ -215,12 +216,8 @@ static void tree_on_end(void *ud, struct xml *x, enum ews_el el, struct str text
 
 static void tree_on_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
 {
-    struct ews_tree *t = ud;
     (void)x;
-    if (index > 0)
-        return;
-    t->answered = true;
-    t->status = *status;
+    ews_outcome_take(&((struct ews_tree *)ud)->outcome, index, status);
 }
 
 const struct ews_reader ews_tree_reader = {

@@ -45,8 +45,7 @@ struct ews_tree {
     size_t count;
     struct str cursor;
     bool more;
-    bool answered;
-    struct ews_status status;
+    struct ews_outcome outcome;
     /* private */
     struct arena *arena;
     size_t room, page_start;

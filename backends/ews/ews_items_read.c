@@ -228,12 +228,8 @@ static void attachment_on_text(void *ud, struct xml *x, struct str piece)
 
 static void attachment_on_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
 {
-    struct ews_attachment_content *c = ud;
     (void)x;
-    if (index > 0)
-        return;
-    c->answered = true;
-    c->status = *status;
+    ews_outcome_take(&((struct ews_attachment_content *)ud)->outcome, index, status);
 }
 
 const struct ews_reader ews_attachment_reader = {

@@ -65,9 +65,7 @@ extern const struct ews_reader ews_items_reader; /* ud: struct ews_items, props 
 struct ews_attachment_content {
     bool (*sink)(void *ud, struct str bytes);
     void *ud;
-    /* the result */
-    bool answered;
-    struct ews_status status;
+    struct ews_outcome outcome; /* the result */
     /* private */
     struct ews_decoder decoder;
 };

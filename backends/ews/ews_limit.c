@@ -11,16 +11,12 @@
 #include <string.h>
 
 #include "backends/ews/ews_backend.h"
-#include "backends/ews/ews_call.h"
+#include "backends/ews/ews_single.h"
 
 #define RECORD "ews.send-limit"
 
 struct limit_op {
-    struct op op;
-    struct ews *ews;
-    struct ews_call *call;
-    bool answered;
-    struct ews_status status;
+    struct ews_single single;
     uint64_t bytes; /* 0: not told */
 };
 
@@ -63,29 +59,20 @@ static void on_end(void *ud, struct xml *x, enum ews_el el, struct str text)
         l->bytes = bytes;
 }
 
-static void on_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
-{
-    struct limit_op *l = ud;
-    (void)x;
-    if (index == 0) {
-        l->answered = true;
-        l->status = *status;
-    }
-}
-
-static const struct ews_reader reader = {.on_end = on_end, .on_message = on_message, .max_bytes = 4 << 20};
+static const struct ews_reader reader = {.on_end = on_end, .on_message = ews_single_on_message, .max_bytes = 4 << 20};
 
 /* --- asking ------------------------------------------------------------------------------------------------------- */
 
 static bool write_ask(void *ud, struct xml_writer *w, bool slow)
 {
     struct limit_op *l = ud;
+    const struct backend_config *config = &l->single.ews->config;
     (void)slow;
-    l->answered = false;
+    l->single.outcome = (struct ews_outcome){0};
     l->bytes = 0;
     xml_open(w, "m:GetServiceConfiguration");
     xml_open(w, "m:ActingAs");
-    xml_leaf_lit(w, "t:EmailAddress", l->ews->config.mailbox ? l->ews->config.mailbox : l->ews->config.email);
+    xml_leaf_lit(w, "t:EmailAddress", config->mailbox ? config->mailbox : config->email);
     xml_leaf_lit(w, "t:RoutingType", "SMTP");
     xml_close(w);
     xml_open(w, "m:RequestedConfiguration");
@@ -98,43 +85,32 @@ static bool write_ask(void *ud, struct xml_writer *w, bool slow)
 static void on_done(void *ud, const struct err *err)
 {
     struct limit_op *l = ud;
-    struct err problem = *err;
-    l->call = NULL;
+    struct err problem;
     /* What is wrong with the whole stands in the answer's outer element, which nobody reads: it is not told, then. */
-    if (problem.code == ERR_NONE && l->answered && l->status.code->err != ERR_NONE)
-        ews_status_err(&l->status, "GetServiceConfiguration", &problem);
-    if (!err_is_transient(problem.code) || problem.code == ERR_NONE) {
-        take(l->ews, l->bytes);
-        save(l->ews, l->bytes);
+    if (!ews_single_end(&l->single, err, &problem) && err->code == ERR_NONE && !l->single.outcome.answered)
+        problem = (struct err){0};
+    /* A server that was not reached, or did not let us in, has told nothing new. */
+    bool asked = err->code != ERR_AUTH && err->code != ERR_DENIED && !err_is_transient(problem.code);
+    if (asked) {
+        take(l->single.ews, l->bytes);
+        save(l->single.ews, l->bytes);
     }
-    l->op.reply->message_max = l->bytes;
-    op_finish_err(&l->op, &problem);
+    l->single.op.reply->message_max = l->bytes;
+    op_finish_err(&l->single.op, &problem);
 }
 
 static void start(struct op *op)
 {
-    struct limit_op *l = (struct limit_op *)op;
-    l->call = ews_call_start(l->ews, &(struct ews_call_opts){
-                                         .operation = "GetServiceConfiguration",
-                                         .write = write_ask,
-                                         .reader = &reader,
-                                         .reader_ud = l,
-                                         .on_done = on_done,
-                                         .ud = l,
-                                         .aside = true,
-                                     });
+    ews_single_ask((struct ews_single *)op, (struct ews_call_opts){.operation = "GetServiceConfiguration",
+                                                                   .write = write_ask,
+                                                                   .reader = &reader,
+                                                                   .on_done = on_done,
+                                                                   .aside = true});
 }
 
-static void stop(struct op *op)
-{
-    ews_call_abort(&((struct limit_op *)op)->call);
-}
-
-static const struct op_class class = {"ews.send-limit", sizeof(struct limit_op), start, stop};
+static const struct op_class class = {"ews.send-limit", sizeof(struct limit_op), start, ews_single_stop};
 
 struct op *ews_send_limit(struct backend *b, op_cb *cb, void *ud)
 {
-    struct limit_op *l = (struct limit_op *)op_new(b->loop, &class, cb, ud);
-    l->ews = (struct ews *)b;
-    return &l->op;
+    return &ews_single_new(b, &class, cb, ud)->op;
 }

@@ -7,16 +7,12 @@
 #include <string.h>
 
 #include "backends/ews/ews_backend.h"
-#include "backends/ews/ews_call.h"
+#include "backends/ews/ews_single.h"
 #include "bridge/base/mem.h"
 
 struct login_op {
-    struct op op;
-    struct ews *ews;
-    struct ews_call *call;
+    struct ews_single single;
     struct str secret;
-    bool answered;
-    struct ews_status status;
     struct str root_id, mailbox;
 };
 
@@ -27,45 +23,36 @@ static enum xml_want on_start(void *ud, struct xml *x, enum ews_el el, const str
     struct login_op *l = ud;
     (void)x;
     if (el == EL_FOLDER_ID)
-        l->root_id = arena_str(&l->op.arena, str_sub(xml_attr_get(attrs, n, "Id"), 0, BACKEND_ID_MAX));
+        l->root_id = arena_str(&l->single.op.arena, str_sub(xml_attr_get(attrs, n, "Id"), 0, BACKEND_ID_MAX));
     else if (el == EL_ALTERNATE_ID)
-        l->mailbox = arena_str(&l->op.arena, str_sub(xml_attr_get(attrs, n, "Mailbox"), 0, 320));
+        l->mailbox = arena_str(&l->single.op.arena, str_sub(xml_attr_get(attrs, n, "Mailbox"), 0, 320));
     return XML_COLLECT;
 }
 
-static void on_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
-{
-    struct login_op *l = ud;
-    (void)x;
-    if (index == 0) {
-        l->answered = true;
-        l->status = *status;
-    }
-}
-
-static const struct ews_reader reader = {.on_start = on_start, .on_message = on_message, .max_bytes = 1 << 20};
+static const struct ews_reader reader = {
+    .on_start = on_start, .on_message = ews_single_on_message, .max_bytes = 1 << 20};
 
 /* --- the end ------------------------------------------------------------------------------------- */
 
 static void answer(struct login_op *l)
 {
-    const struct ews_negotiation *n = &l->ews->negotiation;
-    struct reply *r = l->op.reply;
+    const struct ews_negotiation *n = &l->single.ews->negotiation;
+    struct reply *r = l->single.op.reply;
     r->login.user = str_find_byte(l->mailbox, '@') != (size_t)-1 ? l->mailbox : STR_NULL;
     if (n->server.major)
-        r->login.server = arena_printf(&l->op.arena, "Exchange %u.%u.%u (EWS %s)", n->server.major, n->server.minor,
-                                       n->server.build, ews_version_name(n->now));
+        r->login.server = arena_printf(&l->single.op.arena, "Exchange %u.%u.%u (EWS %s)", n->server.major,
+                                       n->server.minor, n->server.build, ews_version_name(n->now));
     else
-        r->login.server = arena_printf(&l->op.arena, "EWS %s", ews_version_name(n->now));
-    op_finish(&l->op);
+        r->login.server = arena_printf(&l->single.op.arena, "EWS %s", ews_version_name(n->now));
+    op_finish(&l->single.op);
 }
 
 static void on_converted(void *ud, const struct err *err)
 {
     struct login_op *l = ud;
-    l->call = NULL;
-    if (err->code != ERR_NONE || !l->answered || l->status.code->err != ERR_NONE)
-        l->mailbox = STR_NULL; /* not essential */
+    struct err unimportant;
+    if (!ews_single_end(&l->single, err, &unimportant))
+        l->mailbox = STR_NULL;
     answer(l);
 }
 
@@ -73,14 +60,15 @@ static bool write_convert(void *ud, struct xml_writer *w, bool slow)
 {
     struct login_op *l = ud;
     (void)slow;
-    l->answered = false;
+    l->single.outcome = (struct ews_outcome){0};
     xml_open(w, "m:ConvertId");
     xml_attr_lit(w, "DestinationFormat", "EwsId");
     xml_open(w, "m:SourceIds");
     xml_open(w, "t:AlternateId");
     xml_attr_lit(w, "Format", "EwsId");
     xml_attr(w, "Id", l->root_id);
-    xml_attr_lit(w, "Mailbox", l->ews->config.mailbox ? l->ews->config.mailbox : l->ews->config.email);
+    xml_attr_lit(w, "Mailbox",
+                 l->single.ews->config.mailbox ? l->single.ews->config.mailbox : l->single.ews->config.email);
     xml_close(w);
     xml_close(w);
     xml_close(w);
@@ -96,36 +84,27 @@ static void forget_secret(struct login_op *l)
 static void on_root(void *ud, const struct err *err)
 {
     struct login_op *l = ud;
-    struct err problem = *err;
-    l->call = NULL;
+    struct err problem;
+    bool ok = ews_single_end(&l->single, err, &problem);
     forget_secret(l);
-    if (problem.code == ERR_NONE && !l->answered)
-        err_set(&problem, ERR_PROTOCOL, "GetFolder: an answer without a response message");
-    else if (problem.code == ERR_NONE && l->status.code->err != ERR_NONE)
-        ews_status_err(&l->status, "GetFolder", &problem);
-    if (problem.code != ERR_NONE) {
-        op_finish_err(&l->op, &problem);
+    if (!ok) {
+        op_finish_err(&l->single.op, &problem);
         return;
     }
     if (l->root_id.n == 0) {
         answer(l);
         return;
     }
-    l->call = ews_call_start(l->ews, &(struct ews_call_opts){
-                                         .operation = "ConvertId",
-                                         .write = write_convert,
-                                         .reader = &reader,
-                                         .reader_ud = l,
-                                         .on_done = on_converted,
-                                         .ud = l,
-                                     });
+    ews_single_ask(&l->single,
+                   (struct ews_call_opts){
+                       .operation = "ConvertId", .write = write_convert, .reader = &reader, .on_done = on_converted});
 }
 
 static bool write_root(void *ud, struct xml_writer *w, bool slow)
 {
     struct login_op *l = ud;
     (void)slow;
-    l->answered = false;
+    l->single.outcome = (struct ews_outcome){0};
     l->root_id = STR_NULL;
     xml_open(w, "m:GetFolder");
     xml_open(w, "m:FolderShape");
@@ -133,7 +112,7 @@ static bool write_root(void *ud, struct xml_writer *w, bool slow)
     xml_close(w);
     xml_open(w, "m:FolderIds");
     /* An archive need not have an inbox. */
-    ews_write_known(w, l->ews->config.archive ? "msgfolderroot" : "inbox", ews_place(l->ews));
+    ews_write_known(w, l->single.ews->config.archive ? "msgfolderroot" : "inbox", ews_place(l->single.ews));
     xml_close(w);
     xml_close(w);
     return true;
@@ -142,21 +121,16 @@ static bool write_root(void *ud, struct xml_writer *w, bool slow)
 static void start(struct op *op)
 {
     struct login_op *l = (struct login_op *)op;
-    l->call = ews_call_start(l->ews, &(struct ews_call_opts){
-                                         .operation = "GetFolder",
-                                         .write = write_root,
-                                         .reader = &reader,
-                                         .reader_ud = l,
-                                         .on_done = on_root,
-                                         .ud = l,
-                                         .secret = l->secret,
-                                     });
+    ews_single_ask(
+        &l->single,
+        (struct ews_call_opts){
+            .operation = "GetFolder", .write = write_root, .reader = &reader, .on_done = on_root, .secret = l->secret});
 }
 
 static void stop(struct op *op)
 {
     struct login_op *l = (struct login_op *)op;
-    ews_call_abort(&l->call);
+    ews_single_stop(op);
     forget_secret(l);
 }
 
@@ -164,8 +138,7 @@ static const struct op_class class = {"ews.login", sizeof(struct login_op), star
 
 struct op *ews_login(struct backend *b, struct str secret, op_cb *cb, void *ud)
 {
-    struct login_op *l = (struct login_op *)op_new(b->loop, &class, cb, ud);
-    l->ews = (struct ews *)b;
-    l->secret = arena_str(&l->op.arena, secret);
-    return &l->op;
+    struct login_op *l = (struct login_op *)ews_single_new(b, &class, cb, ud);
+    l->secret = arena_str(&l->single.op.arena, secret);
+    return &l->single.op;
 }

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "backends/ews/ews_backend.h"
-#include "backends/ews/ews_call.h"
+#include "backends/ews/ews_single.h"
 
 #define TAG_SEND_QUOTA 0x666E /* PidTagProhibitSendQuota, KB */
 #define TAG_SIZE       0x0E08 /* PidTagMessageSizeExtended, bytes */
@@ -27,16 +27,13 @@ struct sized {
 };
 
 struct quota_op {
-    struct op op;
-    struct ews *ews;
-    struct ews_call *call;
+    struct ews_single single;
     uint64_t limit; /* bytes; 0: not told */
     struct str recoverable;
     struct sized *folders;
     size_t count, room, page_start;
     struct sized at;
-    bool in_folder, more, answered;
-    struct ews_status problem;
+    bool in_folder, more;
 };
 
 static bool is_folder(int el)
@@ -47,7 +44,7 @@ static bool is_folder(int el)
 
 static struct str id_of(struct quota_op *q, const struct xml_attr *attrs, size_t n)
 {
-    return arena_str(&q->op.arena, str_sub(xml_attr_get(attrs, n, "Id"), 0, BACKEND_ID_MAX));
+    return arena_str(&q->single.op.arena, str_sub(xml_attr_get(attrs, n, "Id"), 0, BACKEND_ID_MAX));
 }
 
 /* --- the sum --------------------------------------------------------------------------------------------------------
@@ -72,22 +69,24 @@ static bool is_recoverable(const struct quota_op *q, const struct sized *f)
 
 static void answer(struct quota_op *q)
 {
-    struct reply *r = q->op.reply;
+    struct reply *r = q->single.op.reply;
     if (q->count)
         qsort(q->folders, q->count, sizeof(*q->folders), by_id);
     r->quota.limit = q->limit;
     for (size_t i = 0; i < q->count; i++)
         if (!q->folders[i].search && !(q->recoverable.n && is_recoverable(q, &q->folders[i])))
             r->quota.used += q->folders[i].size;
-    op_finish(&q->op);
+    op_finish(&q->single.op);
 }
 
-static void fail(struct quota_op *q, const struct err *err, const char *operation)
+/* False: it failed, and so does the op. */
+static bool is_answered(struct quota_op *q, const struct err *err)
 {
-    struct err problem = *err;
-    if (problem.code == ERR_NONE)
-        ews_status_err(&q->problem, operation, &problem);
-    op_finish_err(&q->op, &problem);
+    struct err problem;
+    bool ok = ews_single_end(&q->single, err, &problem);
+    if (!ok)
+        op_finish_err(&q->single.op, &problem);
+    return ok;
 }
 
 /* --- FindFolder -----------------------------------------------------------------------------------------------------
@@ -101,7 +100,8 @@ static bool write_find(void *ud, struct xml_writer *w, bool slow)
     char offset[24];
     (void)slow;
     q->count = q->page_start;
-    q->answered = q->more = q->in_folder = false;
+    q->single.outcome = (struct ews_outcome){0};
+    q->more = q->in_folder = false;
     xml_open(w, "m:FindFolder");
     xml_attr_lit(w, "Traversal", "Deep");
     xml_open(w, "m:FolderShape");
@@ -118,7 +118,7 @@ static bool write_find(void *ud, struct xml_writer *w, bool slow)
     xml_attr_lit(w, "BasePoint", "Beginning");
     xml_close(w);
     xml_open(w, "m:ParentFolderIds");
-    ews_write_known(w, "root", ews_place(q->ews));
+    ews_write_known(w, "root", ews_place(q->single.ews));
     xml_close(w);
     xml_close(w);
     return true;
@@ -149,7 +149,7 @@ static void add_folder(struct quota_op *q, struct xml *x)
     }
     if (q->count == q->room) {
         size_t room = q->room ? 2 * q->room : 64;
-        struct sized *more = arena_array(&q->op.arena, room, sizeof(*more));
+        struct sized *more = arena_array(&q->single.op.arena, room, sizeof(*more));
         if (q->count)
             memcpy(more, q->folders, q->count * sizeof(*more));
         q->folders = more;
@@ -167,35 +167,13 @@ static void find_end(void *ud, struct xml *x, enum ews_el el, struct str text)
         add_folder(q, x);
 }
 
-static void on_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
-{
-    struct quota_op *q = ud;
-    (void)x;
-    if (index == 0) {
-        q->answered = true;
-        q->problem = *status;
-    }
-}
-
 static const struct ews_reader find_reader = {
-    .on_start = find_start, .on_end = find_end, .on_message = on_message, .max_bytes = 16 << 20};
-
-static bool is_answered(struct quota_op *q, const struct err *err, const char *operation)
-{
-    struct err nothing = *err;
-    if (nothing.code == ERR_NONE && !q->answered)
-        err_set(&nothing, ERR_PROTOCOL, "%s: an answer without a response message", operation);
-    if (nothing.code == ERR_NONE && q->problem.code->err == ERR_NONE)
-        return true;
-    fail(q, &nothing, operation);
-    return false;
-}
+    .on_start = find_start, .on_end = find_end, .on_message = ews_single_on_message, .max_bytes = 16 << 20};
 
 static void on_found(void *ud, const struct err *err)
 {
     struct quota_op *q = ud;
-    q->call = NULL;
-    if (!is_answered(q, err, "FindFolder"))
+    if (!is_answered(q, err))
         return;
     bool progress = q->count > q->page_start;
     q->page_start = q->count;
@@ -207,14 +185,9 @@ static void on_found(void *ud, const struct err *err)
 
 static void find_more(struct quota_op *q)
 {
-    q->call = ews_call_start(q->ews, &(struct ews_call_opts){
-                                         .operation = "FindFolder",
-                                         .write = write_find,
-                                         .reader = &find_reader,
-                                         .reader_ud = q,
-                                         .on_done = on_found,
-                                         .ud = q,
-                                     });
+    ews_single_ask(&q->single,
+                   (struct ews_call_opts){
+                       .operation = "FindFolder", .write = write_find, .reader = &find_reader, .on_done = on_found});
 }
 
 /* --- GetFolder ------------------------------------------------------------------------------------------------------
@@ -224,7 +197,7 @@ static bool write_get(void *ud, struct xml_writer *w, bool slow)
 {
     struct quota_op *q = ud;
     (void)slow;
-    q->answered = false;
+    q->single.outcome = (struct ews_outcome){0};
     q->limit = 0;
     q->at = (struct sized){0};
     q->recoverable = STR_NULL;
@@ -236,8 +209,8 @@ static bool write_get(void *ud, struct xml_writer *w, bool slow)
     xml_close(w);
     xml_close(w);
     xml_open(w, "m:FolderIds");
-    ews_write_known(w, "root", ews_place(q->ews));
-    ews_write_known(w, "recoverableitemsroot", ews_place(q->ews));
+    ews_write_known(w, "root", ews_place(q->single.ews));
+    ews_write_known(w, "recoverableitemsroot", ews_place(q->single.ews));
     xml_close(w);
     xml_close(w);
     return true;
@@ -265,7 +238,7 @@ static void get_end(void *ud, struct xml *x, enum ews_el el, struct str text)
 static void get_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
 {
     struct quota_op *q = ud;
-    on_message(ud, x, index, status);
+    ews_single_on_message(ud, x, index, status);
     if (index == 0 && status->code->err == ERR_NONE && q->at.size < UINT32_MAX)
         q->limit = q->at.size * 1024;
     else if (index == 1 && status->code->err == ERR_NONE)
@@ -278,8 +251,7 @@ static const struct ews_reader get_reader = {
 static void on_got(void *ud, const struct err *err)
 {
     struct quota_op *q = ud;
-    q->call = NULL;
-    if (!is_answered(q, err, "GetFolder"))
+    if (!is_answered(q, err))
         return;
     if (q->limit)
         find_more(q);
@@ -292,28 +264,15 @@ static void on_got(void *ud, const struct err *err)
 
 static void start(struct op *op)
 {
-    struct quota_op *q = (struct quota_op *)op;
-    q->call = ews_call_start(q->ews, &(struct ews_call_opts){
-                                         .operation = "GetFolder",
-                                         .write = write_get,
-                                         .reader = &get_reader,
-                                         .reader_ud = q,
-                                         .on_done = on_got,
-                                         .ud = q,
-                                         .batch = true,
-                                     });
+    ews_single_ask(
+        (struct ews_single *)op,
+        (struct ews_call_opts){
+            .operation = "GetFolder", .write = write_get, .reader = &get_reader, .on_done = on_got, .batch = true});
 }
 
-static void stop(struct op *op)
-{
-    ews_call_abort(&((struct quota_op *)op)->call);
-}
-
-static const struct op_class quota_class = {"ews.quota", sizeof(struct quota_op), start, stop};
+static const struct op_class quota_class = {"ews.quota", sizeof(struct quota_op), start, ews_single_stop};
 
 struct op *ews_quota(struct backend *b, op_cb *cb, void *ud)
 {
-    struct quota_op *q = (struct quota_op *)op_new(b->loop, &quota_class, cb, ud);
-    q->ews = (struct ews *)b;
-    return &q->op;
+    return &ews_single_new(b, &quota_class, cb, ud)->op;
 }

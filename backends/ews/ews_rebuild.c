@@ -17,8 +17,7 @@ struct ews_rebuild {
     void (*on_done)(void *ud, struct blob *content, const struct err *err);
     void *ud;
     struct ews_items items;
-    bool found;
-    struct ews_status status;
+    struct ews_outcome found;
     struct build_message message;
     struct build build;
     struct buf out;
@@ -124,13 +123,13 @@ static void on_attachment(void *ud, const struct err *err)
     bool ok = true;
     if (e.code != ERR_NONE) {
         ok = false;
-    } else if (!r->content.answered) {
-        ok = err_set(&e, ERR_PROTOCOL, "GetAttachment: an answer without a response message");
+    } else if (!r->content.outcome.answered) {
+        ok = ews_outcome_check(&r->content.outcome, "GetAttachment", &e);
     } else if (r->content.decoder.failed) {
         ok = false;
         e = r->err;
-    } else if (r->content.status.code->err != ERR_NONE) {
-        ok = add_placeholder(r, from, &r->content.status);
+    } else if (r->content.outcome.status.code->err != ERR_NONE) {
+        ok = add_placeholder(r, from, &r->content.outcome.status);
     } else {
         ok = add_attachment(r, from);
     }
@@ -184,10 +183,7 @@ static void on_item(void *ud, size_t index, const struct ews_status *status, str
 {
     struct ews_rebuild *r = ud;
     (void)props;
-    if (index > 0)
-        return;
-    r->found = true;
-    r->status = *status;
+    ews_outcome_take(&r->found, index, status);
 }
 
 static void on_properties(void *ud, const struct err *err)
@@ -195,11 +191,7 @@ static void on_properties(void *ud, const struct err *err)
     struct ews_rebuild *r = ud;
     struct err e = *err;
     r->call = NULL;
-    if (e.code == ERR_NONE && !r->found)
-        err_set(&e, ERR_PROTOCOL, "GetItem: an answer without a response message");
-    else if (e.code == ERR_NONE && r->status.code->err != ERR_NONE)
-        ews_status_err(&r->status, "GetItem", &e);
-    else if (e.code == ERR_NONE && !str_is(r->items.props.id, r->id))
+    if (e.code == ERR_NONE && ews_outcome_check(&r->found, "GetItem", &e) && !str_is(r->items.props.id, r->id))
         err_set(&e, ERR_PROTOCOL, "GetItem: another item than the one asked for");
     if (e.code != ERR_NONE) {
         finish(r, &e);
@@ -221,7 +213,7 @@ static bool write_properties(void *ud, struct xml_writer *w, bool slow)
 {
     struct ews_rebuild *r = ud;
     (void)slow;
-    r->found = false;
+    r->found = (struct ews_outcome){0};
     ews_props_reset(&r->items.props);
     ews_items_write_begin(w, EWS_GET_PARTS);
     ews_write_item_id(w, str_from(r->id));

@@ -18,12 +18,8 @@ static void subscribe_on_end(void *ud, struct xml *x, enum ews_el el, struct str
 
 static void subscribe_on_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
 {
-    struct ews_subscribed *s = ud;
     (void)x;
-    if (index > 0)
-        return;
-    s->answered = true;
-    s->status = *status;
+    ews_outcome_take(&((struct ews_subscribed *)ud)->outcome, index, status);
 }
 
 const struct ews_reader ews_subscribe_reader = {

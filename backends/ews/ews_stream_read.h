@@ -14,8 +14,7 @@
 
 struct ews_subscribed {
     struct buf id; /* the subscription */
-    bool answered;
-    struct ews_status status;
+    struct ews_outcome outcome;
 };
 extern const struct ews_reader ews_subscribe_reader; /* ud: struct ews_subscribed; the caller makes and frees id */
 /* count 0: all folders of the own mailbox. */

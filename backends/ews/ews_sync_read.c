@@ -212,12 +212,8 @@ static void on_end(void *ud, struct xml *x, enum ews_el el, struct str text)
 
 static void on_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
 {
-    struct ews_page *p = ud;
     (void)x;
-    if (index > 0)
-        return;
-    p->answered = true;
-    p->status = *status;
+    ews_outcome_take(&((struct ews_page *)ud)->outcome, index, status);
 }
 
 const struct ews_reader ews_page_reader = {
@@ -260,12 +256,8 @@ void ews_sync_write(struct xml_writer *w, const struct ews_sync_request *r)
 
 bool ews_page_check(const struct ews_page *p, struct err *ret_err)
 {
-    if (!p->answered)
-        return err_set(ret_err, ERR_PROTOCOL, "SyncFolderItems: an answer without a response message");
-    if (p->status.code->err != ERR_NONE) {
-        ews_status_err(&p->status, "SyncFolderItems", ret_err);
+    if (!ews_outcome_check(&p->outcome, "SyncFolderItems", ret_err))
         return false;
-    }
     if (p->cursor.n == 0 || p->cursor.n > BACKEND_CURSOR_MAX)
         return err_set(ret_err, ERR_PROTOCOL, "SyncFolderItems: a sync state of %zu bytes", p->cursor.n);
     return true;

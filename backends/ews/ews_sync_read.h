@@ -23,8 +23,7 @@ struct ews_page {
     size_t skipped;
     struct str cursor;
     bool more;
-    bool answered; /* the response message came; status says how it ended */
-    struct ews_status status;
+    struct ews_outcome outcome;
     bool all_kinds; /* set after ews_page_init(): not only what can be shown as a message */
     /* private */
     struct arena *arena;

@@ -155,7 +155,7 @@ static bool write_subscribe(void *ud, struct xml_writer *x, bool slow)
     struct str ids[EWS_SUBSCRIBE_FOLDERS_MAX];
     size_t count = 0;
     (void)slow;
-    w->subscribed.answered = false;
+    w->subscribed.outcome = (struct ews_outcome){0};
     if (ews_names_folders(w->ews))
         for (; count < w->folder_count && count < EWS_SUBSCRIBE_FOLDERS_MAX; count++)
             ids[count] = str_from(w->folders[count]);
@@ -170,12 +170,10 @@ static void on_subscribed(void *ud, const struct err *err)
     unsigned flags = 0;
     w->call = NULL;
     w->state = STATE_IDLE;
-    if (e.code == ERR_NONE && w->subscribed.answered && w->subscribed.status.code->err != ERR_NONE) {
-        ews_status_err(&w->subscribed.status, "Subscribe", &e);
-        flags = w->subscribed.status.code->flags;
-    } else if (e.code == ERR_NONE && (!w->subscribed.answered || w->subscribed.id.n == 0 || w->subscribed.id.failed)) {
+    if (e.code == ERR_NONE && !ews_outcome_check(&w->subscribed.outcome, "Subscribe", &e))
+        flags = w->subscribed.outcome.answered ? w->subscribed.outcome.status.code->flags : 0;
+    else if (e.code == ERR_NONE && (w->subscribed.id.n == 0 || w->subscribed.id.failed))
         err_set(&e, ERR_PROTOCOL, "Subscribe: an answer without a subscription");
-    }
     if (e.code == ERR_NONE) {
         if (w->blind || time_mono_ms() - w->tried_ms > 1000)
             w->everything = true; /* what happened before it was made is in no event */

@@ -93,6 +93,10 @@ def test_kept_and_asked_again(stage):
     assert told(bridge) == 3000 * KB
     exchange.clear_faults()
     rig.poll(60, lambda: told(bridge) == 4000 * KB)
+    exchange.fault(protocol="ews", op="GetServiceConfiguration", do="status", status=403)
+    bridge.restart()
+    rig.poll(60, lambda: bridge.log_lines("limit for sending: .*403"))
+    assert told(bridge) == 4000 * KB  # who was not let in was told nothing new
     exchange.options(max_send_kb=0)
     bridge.restart()
     rig.poll(60, lambda: told(bridge) == FITS)  # unlimited: what we can carry

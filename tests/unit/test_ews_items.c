@@ -283,7 +283,7 @@ static void attachment_begin(struct run *run)
 static void attachment_describe(struct run *run, struct buf *out)
 {
     struct attachment_run *a = (struct attachment_run *)run;
-    buf_printf(out, "%s:", a->content.answered ? a->content.status.name : "?");
+    buf_printf(out, "%s:", a->content.outcome.answered ? a->content.outcome.status.name : "?");
     buf_str(out, buf_view(&run->log));
 }
 

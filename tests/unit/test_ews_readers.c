@@ -24,11 +24,12 @@ static void page_begin(struct run *run)
 static void page_describe(struct run *run, struct buf *out)
 {
     struct ews_page *p = &((struct page_run *)run)->page;
-    if (!p->answered) {
+    if (!p->outcome.answered) {
         buf_lit(out, "unanswered");
         return;
     }
-    buf_printf(out, "%s cursor=%.*s more=%d skipped=%zu", p->status.name, STR_ARG(p->cursor), p->more, p->skipped);
+    buf_printf(out, "%s cursor=%.*s more=%d skipped=%zu", p->outcome.status.name, STR_ARG(p->cursor), p->more,
+               p->skipped);
     for (size_t i = 0; i < p->count; i++) {
         const struct item_info *f = &p->list[i];
         buf_printf(out, "\n%s%.*s/%.*s %x/%x size=%u", f->gone ? "-" : "", STR_ARG(f->id), STR_ARG(f->change), f->flags,
@@ -237,7 +238,8 @@ static void tree_describe(struct run *run, struct buf *out)
 {
     static const char *const kinds[] = {"mail", "calendar", "tasks", "contacts", "other"};
     struct ews_tree *t = &((struct tree_run *)run)->tree;
-    buf_printf(out, "%s cursor=%.*s more=%d", t->answered ? t->status.name : "?", STR_ARG(t->cursor), t->more);
+    buf_printf(out, "%s cursor=%.*s more=%d", t->outcome.answered ? t->outcome.status.name : "?", STR_ARG(t->cursor),
+               t->more);
     for (size_t i = 0; i < t->count; i++) {
         const struct folder_info *f = &t->list[i];
         buf_printf(out, "\n%s%.*s in %.*s '%.*s' %s%s%s", f->gone ? "-" : "", STR_ARG(f->id), STR_ARG(f->parent_id),
@@ -335,7 +337,7 @@ static void events_begin(struct run *run)
     e->events.on_folder = on_folder;
     e->events.ud = run;
     buf_reset(&e->subscribed.id);
-    e->subscribed.answered = false;
+    e->subscribed.outcome.answered = false;
 }
 
 static void events_describe(struct run *run, struct buf *out)
@@ -349,7 +351,7 @@ static void events_describe(struct run *run, struct buf *out)
 static void subscribed_describe(struct run *run, struct buf *out)
 {
     struct ews_subscribed *s = &((struct events_run *)run)->subscribed;
-    buf_printf(out, "%s %s", s->answered ? s->status.name : "?", buf_z(&s->id));
+    buf_printf(out, "%s %s", s->outcome.answered ? s->outcome.status.name : "?", buf_z(&s->id));
 }
 
 #define EVENTS(content)                                                                                                \
