@@ -344,23 +344,27 @@ static bool refresh(struct calendar_write *w)
     return true;
 }
 
+bool calendar_write_await(struct calendar_write *w, int64_t folder_pk)
+{
+    if (++w->rounds > ROUNDS_MAX || !(w->fresh = sync_wait(w->account->sync, folder_pk, on_fresh, w)))
+        return false;
+    w->patience = timer_new(w->account->loop, on_not_fresh, w);
+    timer_start(w->patience, FRESH_MS);
+    return true;
+}
+
 bool calendar_write_again(struct calendar_write *w, const struct err *err)
 {
-    struct account *a = w->account;
-    bool stale = err->code == ERR_STALE && !w->to_pk; /* a copy has become a new item in another place */
     if (err->code == ERR_CONFLICT && !w->overtaken)
         return refresh(w);
-    if ((!w->overtaken && !stale) || ++w->rounds > ROUNDS_MAX)
-        return false;
-    if (stale && !(w->fresh = sync_wait(a->sync, w->folder_pk, on_fresh, w)))
+    if (err->code == ERR_STALE) {
+        w->overtaken = w->base_asked = false;
+        return calendar_write_await(w, w->folder_pk);
+    }
+    if (!w->overtaken || ++w->rounds > ROUNDS_MAX)
         return false;
     w->overtaken = w->base_asked = false;
-    if (stale) {
-        w->patience = timer_new(a->loop, on_not_fresh, w);
-        timer_start(w->patience, FRESH_MS);
-    } else {
-        w->decide(w);
-    }
+    w->decide(w);
     return true;
 }
 

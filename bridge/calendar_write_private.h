@@ -3,7 +3,7 @@
 #define BRIDGE_CALENDAR_WRITE_PRIVATE_H
 /*
  * What clients change in calendars, shared by the files that do it: calendar_write.c (life, turns, what is there, what
- * was confirmed), calendar_put.c, calendar_answer.c, calendar_move.c.
+ * was confirmed), calendar_put.c, calendar_answer.c, calendar_delete.c, calendar_copy.c, calendar_move.c.
  *
  *   calendar_write_new() -> calendar_write_next() -> decide() -> ... -> calendar_write_end(), _fail() or _refuse()
  */
@@ -30,8 +30,11 @@ struct calendar_write {
     struct calendar_condition condition;
     bool schedule, move, overwrite;
     bool replaces, replaced_looked;
-    struct store_resource replaced; /* COPY and MOVE: what has their name, and has to go */
-    int64_t made_pk;                /* of what takes its place */
+    struct store_resource replaced;    /* COPY and MOVE: what has their name, and has to go */
+    int64_t made_pk;                   /* of what takes its place */
+    struct event_attachment *contents; /* COPY: of the attachments, each once: id and data */
+    size_t content_count, content_next;
+    uint64_t content_bytes;
 
     struct store_folder folder, to_folder;
     bool exists, has_base;
@@ -96,6 +99,8 @@ bool calendar_write_is_current(void *ud);
  * change what it cannot know of either (`unseen`).
  */
 bool calendar_write_again(struct calendar_write *w, const struct err *err);
+/* decide() is called again when the collection has been read anew. False: it cannot be, or too often. */
+bool calendar_write_await(struct calendar_write *w, int64_t folder_pk);
 void calendar_write_conflict(struct calendar_write *w); /* the end: because of `unseen` */
 
 /* --- calendar_put.c */
@@ -112,5 +117,14 @@ bool calendar_write_agents_fit(struct calendar_write *w, const struct event *e);
 bool calendar_attendee_oversteps(const struct calendar_write *w);
 void calendar_write_answer(struct calendar_write *w); /* the next answer, or the end */
 void calendar_write_respond(struct calendar_write *w, const struct event_exception *x, enum event_response answer);
+
+/* --- calendar_copy.c */
+bool calendar_has_attachments(const struct event *e);
+/* The new one is there (made_pk; 0: the server did not say under which id): what was in its place goes, and it gets the
+ * name. */
+void calendar_write_take_place(struct calendar_write *w);
+
+/* --- calendar_move.c */
+void calendar_write_move(struct calendar_write *w);
 
 #endif

@@ -376,6 +376,8 @@ static struct blob *content(struct attachment_op *a, struct err *err)
     if (!raw) {
         if (a->fetched.body.err.code != ERR_NONE)
             *err = a->fetched.body.err;
+        else if (a->fetched.status == EAS_FETCH_OK) /* an empty file */
+            return blob_from_str(STR(""));
         else
             err_set(err, ERR_NOT_FOUND, "Fetch: the server has no content of the attachment");
         return NULL;

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """CalDAV: discovery, objects, conditions, sync, and what the server has afterwards."""
+import base64
+
 import counting
 import kinds
 import pytest
@@ -337,20 +339,6 @@ def test_overwriting_loses_nothing(stage):
     dav.close()
 
 
-def test_a_copy_without_the_attachments_is_none(stage):
-    exchange = kinds.EWS.exchange(stage, "--demo", "1")
-    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
-    assert dav.ask("MKCALENDAR", dav.home + "second/").status == 201
-    path = dav.calendar() + "a.ics"
-    assert dav.put(path, event("a", "ATTACH;ENCODING=BASE64;VALUE=BINARY;FILENAME=all.txt:YWxs")).status == 201
-    answer = dav.ask("COPY", path, headers={"Destination": dav.home + "second/a.ics"})
-    assert (answer.status, answer.precondition()) == (403, "valid-calendar-object-resource") and exchange.events("second") == []
-    assert dav.ask("MOVE", path, headers={"Destination": dav.home + "second/a.ics"}).status == 201
-    (_, url), = attached(dav.get(dav.home + "second/a.ics").text())
-    assert dav.get("/" + url.split("/", 3)[3]).body == b"all"
-    dav.close()
-
-
 def test_properties_of_objects(dav):
     path = dav.calendar() + "a.ics"
     etag = dav.put(path, event("a", "LAST-MODIFIED:20261105T101112Z")).headers["ETag"]
@@ -452,6 +440,71 @@ def test_attachments_of_a_series_and_of_one_occurrence(stage, kind):
         answer = dav.put(path, dav.get(path).text().replace("COUNT=4", "COUNT=5"))
         assert answer.status == 403 and "attachment" in answer.text(), answer.body
         assert [a["name"] for a in exchange.events()[0]["exceptions"]["2026-12-15"]["attachments"]] == ["all.txt", "one.txt"]
+    dav.close()
+
+
+BINARY = "ATTACH;ENCODING=BASE64;VALUE=BINARY;FMTTYPE=text/plain;FILENAME={}:{}\r\n"
+
+
+def contents(dav, path):
+    """[(in an occurrence of its own?, content)] of the attachments."""
+    return [(inside, dav.get("/" + url.split("/", 3)[3]).body) for inside, url in attached(dav.get(path).text())]
+
+
+@pytest.mark.parametrize("kind", [kinds.EWS, kinds.EAS_16, kinds.EAS_16_0], ids=str)
+def test_a_copy_has_the_attachments(stage, kind):
+    exchange = kind.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kind.account("work", exchange), dav=True))
+    calendar, second = dav.calendar(), dav.home + "second/"
+    assert dav.ask("MKCALENDAR", second).status == 201
+
+    def ask(method, source, to):
+        return dav.ask(method, source, headers={"Destination": to})
+
+    one, two = BINARY.format("all.txt", "YWxs"), BINARY.format("one.txt", "b25l")
+    text = event("s", "RRULE:FREQ=WEEKLY;COUNT=4", one.strip(), summary="series")
+    override = OVERRIDE.format(*[20261208] * 3).replace("SUMMARY", one + two + "SUMMARY")
+    assert dav.put(calendar + "s.ics", text.replace("END:VCAL", override + "END:VCAL")).status == 201
+    assert ask("COPY", calendar + "s.ics", second + "s.ics").status == 201
+    everything = [(False, b"all"), (True, b"all"), (True, b"one")]
+    assert contents(dav, second + "s.ics") == everything == contents(dav, calendar + "s.ics")
+    copy, = exchange.events("second")
+    assert [a["name"] for a in copy["exceptions"]["2026-12-08"]["attachments"]] == ["all.txt", "one.txt"]
+    # they are the copy's own
+    assert dav.ask("DELETE", calendar + "s.ics").status == 204 and contents(dav, second + "s.ics") == everything
+    # over what has attachments, too: another object, and the copy of before
+    for uid, summary in (("t", "first"), ("u", "second"), ("u", "third")):
+        assert dav.put(calendar + uid + ".ics", event(uid, two.strip(), summary=summary)).status in (201, 204)
+        assert ask("COPY", calendar + uid + ".ics", second + "s.ics").status == 204
+        assert [e["subject"] for e in exchange.events("second")] == [summary] and list(dav.etags(second)) == [second + "s.ics"]
+        assert contents(dav, second + "s.ics") == [(False, b"one")]
+    assert ask("MOVE", calendar + "t.ics", second + "t.ics").status == 201 and contents(dav, second + "t.ics") == [(False, b"one")]
+    dav.close()
+
+
+@pytest.mark.parametrize("kind", [kinds.EWS, kinds.EAS_16], ids=str)
+def test_attachments_that_a_copy_cannot_have(stage, kind):
+    """What a client could not put, a copy cannot have: the request is refused in words, and nothing is made."""
+    exchange = kind.exchange(stage, "--demo", "1")
+    dav = Dav(stage.bridge(kind.account("work", exchange), dav=True))
+    second, half = dav.home + "second/", base64.b64encode(bytes(4 << 20)).decode()
+    assert dav.ask("MKCALENDAR", second).status == 201
+    for name, files in (("empty", [""]), ("large", [half, half])):
+        exchange.event("create", event={
+            "subject": name, "uid": name, "start": "2026-12-02T08:00:00Z", "end": "2026-12-02T09:00:00Z",
+            "attachments": [{"name": f"{n}.bin", "content_type": "application/octet-stream", "data_b64": data} for n, data in enumerate(files)]})
+    paths = poll(60, lambda: len(dav.etags(dav.calendar())) == 2 and dav.etags(dav.calendar()), "they did not come")
+    said = {prop(dav.get(path).text(), "SUMMARY"): dav.ask("COPY", path, headers={"Destination": second + "x.ics"}) for path in paths}
+    assert {name: (a.status, a.precondition()) for name, a in said.items()} == {
+        "empty": (403, "valid-calendar-object-resource"), "large": (403, "max-resource-size")}
+    assert all("move the object" in a.text() for a in said.values())
+    # one that goes away while it is read
+    one = BINARY.format("a.txt", "YWxs").strip()
+    assert dav.put(dav.calendar() + "a.ics", event("a", one)).status == 201
+    exchange.fault(**({"op": "GetAttachment", "do": "error", "code": "ErrorItemNotFound"} if kind.backend == "ews" else
+                      {"op": "ItemOperations", "do": "eas_status", "eas": "item", "code": 6}))
+    assert dav.ask("COPY", dav.calendar() + "a.ics", headers={"Destination": second + "x.ics"}).status == 412
+    assert exchange.events("second") == [] and dav.etags(second) == {}
     dav.close()
 
 

@@ -165,3 +165,23 @@ def test_a_foreign_invitation_stays_an_appointment(exchange, people, kind):
     assert (item["subject"], item["attendees"]) == ("Their meeting", [])
     assert alice.put(alice.calendar() + "m.ics", meeting()).status == 201
     sent(exchange, kind, "REQUEST")  # of this one
+
+
+def test_a_copy_over_the_same_meeting(exchange, people, kind):
+    """Nobody hears of a copy. Where the server has one object of a UID in a calendar, the one that is there is not lost over it."""
+    alice, _ = people
+    first, second = alice.calendar() + "m.ics", alice.home + "second/m.ics"
+    assert alice.ask("MKCALENDAR", alice.home + "second/").status == 201
+    assert alice.put(second, meeting(summary="there"), Schedule_Reply="F").status in (201, 403)  # 16.x invites, always
+    if alice.get(second).status == 404:
+        assert alice.put(second, meeting(summary="there")).status == 201
+    assert alice.put(first, event("m-1", summary="here")).status == 201
+    heard = mails(exchange)
+    answer = alice.ask("COPY", first, headers={"Destination": second})
+    if kind.version == "16.1":
+        assert (answer.status, answer.precondition()) == (403, "no-uid-conflict")
+    else:
+        assert answer.status == 204
+    there, = exchange.events("second", user=ALICE)
+    assert there["subject"] == ("there" if kind.version == "16.1" else "here") and list(alice.etags(alice.home + "second/")) == [second]
+    assert prop(alice.get(second).text(), "SUMMARY") == there["subject"] and mails(exchange) == heard
