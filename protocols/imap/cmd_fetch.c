@@ -97,12 +97,22 @@ static void end(struct fetch *f)
 /* --- asking the server
  * --------------------------------------------------------------------------------------------------- */
 
+/* The message cannot be had just now, as when offline: the header that is known by itself is better than nothing. */
+static bool knows_header(const struct fetch *f)
+{
+    const struct message *m = mailbox_find(f->s->mailbox, f->src.uid);
+    return f->alone && !f->header_will_do && f->src.err.code != ERR_NOT_FOUND && m &&
+           content_has(f->s->mailbox, m, CONTENT_HEADER);
+}
+
 static void on_content(void *ud, const struct content *content)
 {
     struct imap_session *s = ud;
     struct fetch *f = s->work.ud;
     imap_source_took(&f->src, content);
-    if (content->err.code != ERR_NONE)
+    if (content->err.code != ERR_NONE && knows_header(f))
+        f->header_will_do = true;
+    else if (content->err.code != ERR_NONE)
         fail_message(f);
     client_begin_slice(&s->client);
     step(s);
@@ -271,6 +281,7 @@ void cmd_fetch(struct imap_session *s, struct imap_command *c)
             return;
         }
     }
+    f->alone = imap_seqset_count(&f->seqs) == 1 && !(args->needs & IMAP_NEEDS_MESSAGE);
     imap_seqset_iter_init(&f->iter, &f->seqs);
     imap_source_init(&f->src, s);
     f->values = arena_array(&c->arena, args->n, sizeof(*f->values));

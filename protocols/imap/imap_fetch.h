@@ -49,6 +49,9 @@ struct fetch {
     struct fetch_value *values;   /* one an item */
     struct fetch_decode *decodes; /* one an item; NULL without BINARY */
     struct imap_source src;       /* src.m: found anew after each turn of the loop */
+    /* A single message, and nothing below its header: a whole header block is that of the message, unless this cannot
+     * be had just now (header_will_do) */
+    bool alone, header_will_do;
     /* BODY[] and the like without PEEK, where flags can be changed: those that become \Seen at the end */
     uint32_t *unseen; /* NULL: none of that */
     size_t unseen_n;

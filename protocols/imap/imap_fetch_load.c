@@ -164,8 +164,10 @@ static enum fetch_ready load_section(struct fetch *f, const struct imap_fetch_it
     bool fields = item->section == IMAP_SECTION_FIELDS || item->section == IMAP_SECTION_FIELDS_NOT;
     /* A header block that is known by itself will do: clients list mail with it. Its Content-* fields may differ from
      * those of the message that is fetched later (Exchange makes MIME anew); when this command fetches that too, it
-     * counts. */
+     * counts. But who takes the whole block of one message puts the text below it next, and the boundary must fit. */
     if (item->path_n == 0 && (fields || item->section == IMAP_SECTION_HEADER)) {
+        if (!fields && f->alone && !f->header_will_do && !imap_source_exact_header(&f->src))
+            return FETCH_NEEDS_MESSAGE;
         if (!imap_source_header(&f->src))
             return FETCH_NEEDS_HEADER;
         if (fields)

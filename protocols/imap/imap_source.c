@@ -96,18 +96,31 @@ static bool header_of_blob(struct imap_source *src, const struct blob *blob)
     return blob_read(blob, 0, p, n, &src->err);
 }
 
+static bool header_of_message(struct imap_source *src)
+{
+    if (!imap_source_message(src) || !imap_source_structure(src))
+        return false;
+    src->has_header = src->header_exact = imap_source_read(src, 0, src->root->body_at, &src->header);
+    return src->has_header;
+}
+
 bool imap_source_header(struct imap_source *src)
 {
-    bool exact;
     if (src->has_header)
         return true;
-    if (content_header(src->s->mailbox, src->m, &src->arena, &src->header, &exact))
+    src->header_exact = false;
+    if (content_header(src->s->mailbox, src->m, &src->arena, &src->header, &src->header_exact))
         src->has_header = true;
     else if (src->given_header && src->given_uid == src->uid)
         src->has_header = header_of_blob(src, src->given_header);
-    else if (imap_source_message(src) && imap_source_structure(src))
-        src->has_header = imap_source_read(src, 0, src->root->body_at, &src->header);
+    else
+        header_of_message(src);
     return src->has_header;
+}
+
+bool imap_source_exact_header(struct imap_source *src)
+{
+    return (imap_source_header(src) && src->header_exact) || header_of_message(src);
 }
 
 bool imap_source_digest(struct imap_source *src)

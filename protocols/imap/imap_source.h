@@ -26,7 +26,7 @@ struct imap_source {
     struct err err;     /* the last thing that went wrong */
     /* of this message, once asked for */
     struct str header;
-    bool has_header, has_digest;
+    bool has_header, header_exact, has_digest;
     struct blob *message;
     struct mime_part *root;
     struct imap_digest digest;
@@ -43,6 +43,8 @@ void imap_source_done(struct imap_source *src); /* cancels, too */
 /* Go to a message (NULL: to none). The same one again, after a turn of the loop: what was loaded stays. */
 void imap_source_set(struct imap_source *src, const struct message *m);
 bool imap_source_header(struct imap_source *src);
+/* The header of the very message that its text will come from (bridge/content.h: exact). */
+bool imap_source_exact_header(struct imap_source *src);
 bool imap_source_message(struct imap_source *src);
 bool imap_source_structure(struct imap_source *src);
 bool imap_source_digest(struct imap_source *src);

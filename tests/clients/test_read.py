@@ -89,3 +89,27 @@ def test_other_accounts_are_not_seen(bridge):
     one.open("INBOX")
     two.open("INBOX")
     assert one.field("1", "EMAILID") != two.field("1", "EMAILID")
+
+
+@pytest.fixture(scope="module")
+def rewriting(module_stage):
+    """Servers that make MIME anew, with other boundaries than the message arrived with; {kind: (server, session)}."""
+    found = {}
+    for kind in KINDS:
+        exchange = module_stage.exchange("--corpus", "24", "--kinds", "mixed", "--seed", "5")
+        exchange.options(regenerate_mime=True, volatile_mime=True)
+        found[kind] = exchange, Account(kind, exchange, kind)
+    bridge = module_stage.bridge(*[account for _, account in found.values()], name="rewriting")
+    return {kind: (exchange, bridge.login(kind)) for kind, (exchange, _) in found.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_header_and_text_fit_together(rewriting, kind):
+    """fetchmail, mailutils and c-client take the header block of one message, then its text, and put the two together."""
+    _, imap = rewriting[kind]
+    imap.open("INBOX", "EXAMINE")
+    multiparts = [uid for uid, head in imap.bodies("1:*", "BODY.PEEK[HEADER]").items() if b"multipart/" in head]
+    assert len(multiparts) > 5
+    for uid in multiparts[1:]:
+        head, text, both = (literal(imap.fetch(uid, f"({item})")[0][1]) for item in ("RFC822.HEADER", "BODY.PEEK[TEXT]", "BODY.PEEK[]"))
+        assert head + text == both

@@ -230,6 +230,22 @@ def test_inexact_header_gives_way(inbox):
     assert alone.startswith(b"From: ")
 
 
+def test_a_header_block_is_better_than_nothing(inbox):
+    """HEADER of a single message is that of the message, so that the text fits below; and when this cannot be had just now, the
+    block that a list was made with."""
+    c = inbox.login()
+    c.select()
+    inbox.do("fail-item m2 offline 100")
+    c.no("FETCH 2 (BODY.PEEK[HEADER])", "UNAVAILABLE")
+    inbox.do("fail-item m2 offline 0")
+    blocks = dict(enumerate(c.ok("FETCH 1:5 (RFC822.HEADER)"), 1))
+    inbox.do("fail-item m2 offline 100")
+    assert c.ok("FETCH 2 (RFC822.HEADER)") == [blocks[2]]
+    assert c.ok("UID FETCH 2 (BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    c.no("FETCH 2 (BODY.PEEK[HEADER] BODY.PEEK[TEXT])", "UNAVAILABLE")
+    c.no("FETCH 2 (BODY.PEEK[TEXT])", "UNAVAILABLE")
+
+
 def test_huge_message_in_flat_memory(server, tmp_path):
     path = tmp_path / "huge"
     raw = bytes(range(256)) * 57 * 72  # whole lines of base64
