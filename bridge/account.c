@@ -274,8 +274,10 @@ static bool start(struct account *a, struct err *err)
     a->content = content_engine_new(a);
     a->sync = sync_new(a);
     changes_start(a);
-    if (a->opts.calendars)
+    if (a->opts.calendars) {
         a->calendar_mail = calendar_mail_new(a);
+        calendar_moves_go_on(a, 0);
+    }
     a->sweep = timer_new(a->loop, on_sweep, a);
     timer_start(a->sweep, SWEEP_MS);
     return true;

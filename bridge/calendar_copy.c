@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* COPY, and what it has in common with MOVE (calendar_move.c). */
 #include "bridge/base/crash.h"
+#include "bridge/base/log.h"
 #include "bridge/base/text.h"
 #include "bridge/calendar_write_private.h"
 #include "bridge/formats/ical_tree.h"
@@ -35,23 +36,43 @@ static struct str name_between(struct calendar_write *w)
     return made;
 }
 
+static bool name_it(struct calendar_write *w, struct err *err)
+{
+    struct store *s = w->account->store;
+    struct store_resource there;
+    bool has_it = store_resource_by_name(s, w->to_pk, w->to_name, NULL, &there) && there.pk == w->made_pk;
+    if (w->made_pk && !has_it && !store_resource_rename(s, w->to_pk, w->made_pk, w->to_name, &w->done.revision, err))
+        return false;
+    w->moving.state = MOVING_DONE;
+    w->moving.item_pk = w->made_pk;
+    return !w->moving.pk || store_moving_set(s, &w->moving, err);
+}
+
 static void take_name(struct calendar_write *w)
 {
     struct store *s = w->account->store;
     struct err err = {0};
     bool ok = store_begin(s, &err);
     if (ok) {
-        ok = (!w->replaces || store_items_gone(s, w->to_pk, &w->replaced.pk, 1, &err)) &&
-             (!w->made_pk || store_resource_rename(s, w->to_pk, w->made_pk, w->to_name, &w->done.revision, &err));
+        ok = (!w->replaces || store_items_gone(s, w->to_pk, &w->replaced.pk, 1, &err)) && name_it(w, &err);
         ok = store_end(s, ok, &err);
     }
     crash_point("event_replaced.stored");
     w->done.name = w->to_name;
-    w->done.created = !w->replaces;
+    w->done.created = w->moving.pk ? !w->moving.replaces_pk : !w->replaces;
     if (ok)
         calendar_write_end(w);
     else
         calendar_write_fail(w, &err);
+}
+
+/* The server will not let it go: both stay. */
+static void stuck(struct calendar_write *w)
+{
+    struct err err = {0};
+    w->moving.state = MOVING_STUCK;
+    if (w->moving.pk && !store_moving_set(w->account->store, &w->moving, &err))
+        log_warn("calendar", account_name(w->account), "%s", err.text);
 }
 
 static void on_replaced_gone(void *ud, const struct reply *reply)
@@ -68,7 +89,9 @@ static void on_replaced_gone(void *ud, const struct reply *reply)
         w->decide = calendar_write_take_place;
         return;
     }
-    if (!calendar_is_refusal(err.code))
+    if (calendar_is_refusal(err.code))
+        stuck(w);
+    else
         sync_want(w->account->sync, w->to_pk, 0);
     calendar_write_fail(w, &err);
 }
@@ -340,7 +363,7 @@ static bool uid_is_taken(struct calendar_write *w)
     return true;
 }
 
-static void decide_copy(struct calendar_write *w)
+void calendar_write_relocate(struct calendar_write *w)
 {
     struct err err = {0};
     if (!calendar_write_look(w))
@@ -372,7 +395,7 @@ struct calendar_write *calendar_copy(struct account *a, int64_t pk, struct str n
     w->to_name = arena_str(&w->arena, to_name);
     w->move = do_move;
     w->overwrite = overwrite;
-    w->decide = decide_copy;
+    w->decide = do_move ? calendar_write_decide_move : calendar_write_relocate;
     calendar_write_next(a);
     return w;
 }

@@ -222,8 +222,7 @@ bool calendar_held_confirmed(struct account *a, const struct calendar_held *h, s
     return store_end(a->store, ok, err);
 }
 
-/* Other errors leave it open: an answer may have been lost before the one that came, or our own disk is full. */
-static bool is_final(enum err_code code)
+bool calendar_is_final(enum err_code code)
 {
     return code == ERR_INVALID || code == ERR_UNSUPPORTED || code == ERR_TOO_BIG || code == ERR_QUOTA ||
            code == ERR_CONFLICT || code == ERR_NOT_FOUND || code == ERR_EXISTS || code == ERR_DENIED;
@@ -236,7 +235,7 @@ void calendar_held_ends(struct account *a, struct calendar_held *h, enum err_cod
     struct err err = {0};
     if (h->token[0] == '\0')
         return;
-    if (is_final(code) && !store_held_drop(a->store, attempt_mark(h, &arena), &err))
+    if (calendar_is_final(code) && !store_held_drop(a->store, attempt_mark(h, &arena), &err))
         log_error("calendar", account_name(a), "%s", err.text);
     h->token[0] = '\0';
     if (code == ERR_NONE)

@@ -98,6 +98,9 @@ bool calendar_held_confirmed(struct account *a, const struct calendar_held *h, s
 /* Behind that transaction (ERR_NONE), or instead of it: dropped when the server has refused; else the calendar is asked
  * for, and tells. */
 void calendar_held_ends(struct account *a, struct calendar_held *h, enum err_code code);
+/* Refused: nothing has happened. Other errors leave it open: an answer may have been lost before the one that came, or
+ * our own disk is full. */
+bool calendar_is_final(enum err_code code);
 /* The calendar is known as the server has it: let go what has happened, drop what has not. `fetch`: objects that are
  * not in the cache are asked for, and looked at then. */
 void calendar_settle_held(struct account *a, int64_t folder_pk, bool fetch);
@@ -113,6 +116,9 @@ void calendar_mail_kick(struct account *a);
 void calendar_mail_fetch(struct account *a, int64_t folder_pk, const int64_t *pks, size_t count);
 
 void calendar_writes_done(struct account *a); /* the account goes away */
+/* Objects that were on their way into this folder (0: into any) when an answer was lost, or the process before ended.
+ */
+void calendar_moves_go_on(struct account *a, int64_t to_pk);
 /* A change of ours is at the server: what a sync told of this collection now would be told again. */
 bool calendar_write_under_way(const struct account *a, int64_t pk);
 

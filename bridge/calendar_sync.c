@@ -199,8 +199,10 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
         if (pk)
             calendar_keep(a, pk, &made[i]);
     }
-    if (ok && !reply->items.more)
+    if (ok && !reply->items.more) {
         calendar_settle_held(a, folder_pk, true);
+        calendar_moves_go_on(a, folder_pk);
+    }
     arena_done(&arena);
     return ok;
 }

@@ -33,10 +33,12 @@ static void on_end(void *ud)
     struct calendar_write *w = ud;
     struct account *a = w->account;
     list_remove(&w->link);
-    if (!w->detached)
+    if (!w->detached) {
         w->cb(w->ud, &w->done);
-    else if (w->done.err.code != ERR_NONE)
+        calendar_write_heard(w);
+    } else if (w->done.err.code != ERR_NONE) {
         log_warn("calendar", account_name(a), "%s (the client did not wait for it)", w->done.err.text);
+    }
     int64_t touched[] = {w->folder_pk, w->to_pk};
     write_free(w);
     calendar_write_next(a);

@@ -35,6 +35,10 @@ struct calendar_write {
     struct event_attachment *contents; /* COPY: of the attachments, each once: id and data */
     size_t content_count, content_next;
     uint64_t content_bytes;
+    struct moving moving;            /* MOVE: as it is written down */
+    bool resumes;                    /* no client asks: what was begun is brought to its end */
+    bool source_looked, made_looked; /* the server was asked for them */
+    unsigned looks;                  /* at the target, for what has arrived */
 
     struct store_folder folder, to_folder;
     bool exists, has_base;
@@ -120,11 +124,14 @@ void calendar_write_respond(struct calendar_write *w, const struct event_excepti
 
 /* --- calendar_copy.c */
 bool calendar_has_attachments(const struct event *e);
-/* The new one is there (made_pk; 0: the server did not say under which id): what was in its place goes, and it gets the
- * name. */
+/* COPY, and a MOVE that was not begun yet. */
+void calendar_write_relocate(struct calendar_write *w);
+/* The new one is there (made_pk): what was in its place goes, and it gets the name. */
 void calendar_write_take_place(struct calendar_write *w);
 
 /* --- calendar_move.c */
-void calendar_write_move(struct calendar_write *w);
+void calendar_write_decide_move(struct calendar_write *w);
+void calendar_write_move(struct calendar_write *w);  /* nothing is in the way but what is to be overwritten */
+void calendar_write_heard(struct calendar_write *w); /* the client has the answer */
 
 #endif

@@ -150,10 +150,11 @@ CREATE TABLE property (
 ) WITHOUT ROWID;
 
 -- Invitations, cancellations and answers that we have to send ourselves, because the server does not (EAS up to 14.1):
--- written down in the transaction that made them due, deleted when they have gone out.
+-- written down before the server is asked for what they speak of, due when that is known to have happened, deleted when it
+-- has not, or when they have gone out.
 CREATE TABLE owed (
     pk       INTEGER PRIMARY KEY AUTOINCREMENT,
-    evidence TEXT NOT NULL,
+    evidence TEXT NOT NULL, -- not due yet: STORE_HELD and words (store_calendar.h); due: for the server, as in `journal`
     message  BLOB NOT NULL, -- the whole mail; sealed where the account is
     created  INTEGER NOT NULL
 );
@@ -215,3 +216,25 @@ ALTER TABLE append ADD COLUMN after INTEGER NOT NULL DEFAULT 0;
 
 -- What has to be true on the server before a mail that waits for it may go out; sealed as the mail is.
 ALTER TABLE owed ADD COLUMN promise BLOB NOT NULL DEFAULT x'';
+
+-- version 7
+
+-- Calendar objects that clients move, until the client is known to have heard of it (store_calendar.h). Rows older than a week
+-- are deleted.
+CREATE TABLE moving (
+    pk         INTEGER PRIMARY KEY AUTOINCREMENT,
+    folder     INTEGER NOT NULL, -- where the object is, or was
+    name       TEXT NOT NULL,
+    to_folder  INTEGER NOT NULL,
+    to_name    TEXT NOT NULL,
+    state      INTEGER NOT NULL, -- enum moving_state
+    item       INTEGER NOT NULL, -- item.pk: in `folder`, from state 1 on in `to_folder`
+    place      TEXT NOT NULL,    -- the name that it has there until it gets its own
+    replaces   INTEGER NOT NULL, -- item.pk of what it overwrites; 0: nothing
+    digest     BLOB NOT NULL,    -- resource.digest of that, when it was last looked at
+    after      INTEGER NOT NULL, -- the newest item.pk of before: what has arrived is younger
+    ical_uid   TEXT NOT NULL,    -- resource.ical_uid and extra of what moves, and the UID that the server has for it
+    server_uid TEXT NOT NULL,
+    extra      BLOB NOT NULL,
+    created    INTEGER NOT NULL  -- s since 1970
+);

@@ -16,7 +16,7 @@
 #include "bridge/schema_sql.h"
 #include "bridge/store_private.h"
 
-#define SCHEMA_VERSION 6
+#define SCHEMA_VERSION 7
 
 static void path_in(struct buf *out, const struct store *s, const char *name)
 {

@@ -76,6 +76,45 @@ bool store_property_put(struct store *s, int64_t folder_pk, struct str name, str
 bool store_begin(struct store *s, struct err *err);
 bool store_end(struct store *s, bool ok, struct err *err);
 
+/* --- objects that move (store_moving.c)
+ * ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * A row for each MOVE, from before the server is asked until the client is known to have heard the answer:
+ *
+ *     ASKED -> THERE -> DONE -> (forgotten)
+ *          \->(forgotten)  \-> STUCK -> DONE
+ */
+enum moving_state {
+    MOVING_ASKED, /* the server may have moved it */
+    MOVING_THERE, /* it has; what was in its place is still to be deleted */
+    MOVING_STUCK, /* the server has refused that: tried again when the client asks again */
+    MOVING_DONE
+};
+struct moving {
+    int64_t pk; /* 0: none */
+    int64_t folder_pk, to_pk;
+    struct str name, to_name;
+    enum moving_state state;
+    int64_t item_pk;     /* in the first folder, from MOVING_THERE on in the second */
+    struct str place;    /* from MOVING_THERE on: its name there, until it gets to_name */
+    int64_t replaces_pk; /* 0: nothing */
+    struct str digest;   /* of that, as it was looked at */
+    struct str ical_uid, server_uid, extra;
+};
+/* ret_pk: in m. What of before is of the same names is forgotten. */
+bool store_moving_add(struct store *s, struct moving *m, struct err *err);
+/* state, item_pk, place. */
+bool store_moving_set(struct store *s, const struct moving *m, struct err *err);
+bool store_moving_forget(struct store *s, int64_t pk, struct err *err);
+/* Of these four names; MOVING_DONE for a day only. */
+bool store_moving_find(struct store *s, int64_t folder_pk, struct str name, int64_t to_pk, struct str to_name,
+                       struct arena *arena, struct moving *ret);
+/* ASKED and THERE, into this folder (0: into any), the oldest first; at most 100. */
+size_t store_moving_open(struct store *s, int64_t to_pk, struct arena *arena, struct moving **ret);
+/* What has come into the second folder since, announced, and is it by its UID. */
+bool store_moving_arrived(struct store *s, const struct moving *m, struct arena *arena, struct store_resource *ret);
+
 /* --- mail that is owed
  * ------------------------------------------------------------------------------------------------ */
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the server did and could not say, and what it said when nobody listened."""
+import http.client
+
 import kinds
 import pytest
 from bridge import poll
@@ -125,3 +127,55 @@ def test_put_while_the_list_is_on_its_way(stage):
     exchange.event("delete", num=next(e["num"] for e in exchange.events() if e["subject"] == "Meeting"))
     poll(60, lambda: calendar + "new.ics" not in dav.etags(calendar), "it does not go")
     dav.close()
+
+
+def two_calendars(dav):
+    """A source and what it is to overwrite, of which clients have stored something beside."""
+    source, target = dav.calendar() + "a.ics", dav.home + "second/x.ics"
+    assert dav.ask("MKCALENDAR", dav.home + "second/").status == 201
+    assert dav.put(target, event("old@test.example", summary="old")).status == 201
+    assert dav.put(source, event("new@test.example", "X-MINE:yes", summary="new")).status == 201
+    return source, target
+
+
+@pytest.mark.parametrize("step", ["move", "delete"])
+@pytest.mark.parametrize("retries", [True, False], ids=["asked again", "not asked again"])
+def test_a_move_whose_answer_is_lost(exchange, dav, kind, step, retries):
+    source, target = two_calendars(dav)
+    etag = dav.get(source).headers["ETag"]
+    ews = {"move": {"op": "MoveItem"}, "delete": {"op": "DeleteItem"}}
+    eas = {"move": {"op": "MoveItems"}, "delete": {"op": "Sync", "where": {"commands": ["Delete"]}}}
+    exchange.fault(**(ews if kind.backend == "ews" else eas)[step], do="lose", times=0)
+    assert dav.ask("MOVE", source, headers={"Destination": target}).status >= 500
+    exchange.clear_faults()
+    if retries:
+        assert dav.ask("MOVE", source, headers={"Destination": target, "If-Match": etag}).status == 204  # it was met then
+    poll(60, lambda: [e["subject"] for e in exchange.events("second")] == ["new"], "it does not come to its end")
+    assert exchange.events() == []
+    poll(60, lambda: list(dav.etags(dav.home + "second/")) == [target] and dav.etags(dav.calendar()) == {}, "it is not shown")
+    text = dav.get(target).text()
+    assert (prop(text, "UID"), prop(text, "SUMMARY"), prop(text, "X-MINE")) == ("new@test.example", "new", "yes")
+
+
+def test_what_was_to_be_overwritten_has_changed_since(exchange, bridge, dav, kind):
+    """The process dies when the object has moved; before the next one somebody changes what was in its place: both stay."""
+    source, target = two_calendars(dav)
+    dav.close()
+    bridge.stop()
+    bridge.environment = {"EXBRIDGE_CRASH_AT": "event_moved.stored"}
+    bridge.start()
+    with pytest.raises((OSError, http.client.HTTPException)):
+        dav.ask("MOVE", source, headers={"Destination": target})
+    bridge.process.wait(60)
+    bridge.process = None
+    bridge.close_clients()
+    dav.close()
+    bridge.environment = {}
+    old, = [e for e in exchange.events("second") if e["subject"] == "old"]
+    exchange.event("update", num=old["num"], event={"subject": "older"})
+    bridge.start()
+    poll(60, lambda: "both stay" in bridge.log(now=True), "nothing is said of it")
+    assert sorted(e["subject"] for e in exchange.events("second")) == ["new", "older"]
+    assert dav.ask("MOVE", source, headers={"Destination": target}).status == 404
+    assert sorted(prop(dav.get(path).text(), "SUMMARY") for path in dav.etags(dav.home + "second/")) == ["new", "older"]
+    assert prop(dav.get(target).text(), "SUMMARY") == "older"

@@ -66,10 +66,20 @@ def as_mail(data, kind):
     return data + b"\r\n" if kind == "ews" and not data.endswith(b"\r\n") else data
 
 
+def free_ports(count):
+    """Different ones: the system may give a port again that was let go."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def exchange(*args, **kwargs):
@@ -106,13 +116,18 @@ class Bridge:
         for account in self.accounts:
             pair = f"{account.keys['user']}:{account.password}".encode()
             self.canaries += [account.password, base64.b64encode(pair).decode()]
-        self.process, self.port, self.smtp_port = None, free_port(), free_port()
-        self.dav_port = free_port() if dav else 0
+        self.process = None
+        self.dav_port = int(dav)
+        self.choose_ports()
         self.environment = {}
         self.clients = []
         os.makedirs(self.directory, exist_ok=True)
         if start:
             self.start()
+
+    def choose_ports(self):
+        self.port, self.smtp_port, dav_port = free_ports(3)
+        self.dav_port = dav_port if self.dav_port else 0
 
     # ---- configuration ----
 
@@ -165,8 +180,7 @@ class Bridge:
                 return self
             code, self.process = self.process.returncode, None
             assert code == 75 and "ort" in self.log(now=True), f"exit status {code}:\n{self.tail()}"
-            self.port, self.smtp_port = free_port(), free_port()  # somebody was faster
-            self.dav_port = free_port() if self.dav_port else 0
+            self.choose_ports()  # somebody was faster
         raise AssertionError("no free port: " + self.tail())
 
     def stop(self):

@@ -331,7 +331,7 @@ static void an_old_state_is_brought_up_to_date(void **state)
             "DROP TRIGGER resource_dropped; DROP TABLE resource; DROP TABLE resource_gone;"
             "DROP TABLE collection; DROP TABLE property; DROP TABLE owed; DROP TABLE append; DROP TABLE sent_copy;"
             "DROP INDEX item_by_message_id; ALTER TABLE item DROP COLUMN message_id;"
-            "DROP TRIGGER made_dropped; DROP TABLE made; PRAGMA user_version = 1",
+            "DROP TRIGGER made_dropped; DROP TABLE made; DROP TABLE moving; PRAGMA user_version = 1",
             NULL, NULL, NULL),
         SQLITE_OK);
     sqlite3_close(db);
@@ -365,6 +365,48 @@ static void versions(void **state)
     assert_false(store_event_is_version(f->store, CAL, STR("id2"), STR("k2")));
 }
 
+static bool find_moving(struct fixture *f, const char *name, struct moving *ret)
+{
+    return store_moving_find(f->store, CAL + 1, str_from(name), CAL, STR("x.ics"), &f->arena, ret);
+}
+
+static void a_move_is_remembered(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct moving m = {.folder_pk = CAL + 1, .to_pk = CAL, .name = STR("a.ics"), .to_name = STR("x.ics")}, got, *open;
+    struct store_resource there;
+    PAGE(false, "c1", "old u d1"); /* of that UID, but from before */
+    m.replaces_pk = by_name(f, "u.ics").pk;
+    m.ical_uid = STR("u");
+    m.server_uid = STR("of the server");
+    m.extra = str_of("\0x", 2);
+    assert_true(store_moving_add(f->store, &m, &err) && store_moving_add(f->store, &m, &err));
+    reopen(f);
+    assert_true(find_moving(f, "a.ics", &got) && got.pk == m.pk && got.state == MOVING_ASKED);
+    assert_true(got.replaces_pk == m.replaces_pk && str_eq(got.extra, m.extra));
+    assert_false(find_moving(f, "b.ics", &got));
+    assert_int_equal(store_moving_open(f->store, 0, &f->arena, &open), 1);
+    assert_int_equal(store_moving_open(f->store, CAL, &f->arena, &open), 1);
+    assert_int_equal(store_moving_open(f->store, CAL + 1, &f->arena, &open), 0);
+    assert_false(store_moving_arrived(f->store, &m, &f->arena, &there));
+    PAGE(true, "c2", "other v d1");
+    assert_false(store_moving_arrived(f->store, &m, &f->arena, &there));
+    const char *const lines[] = {"new of-the-server d1", NULL};
+    m.server_uid = STR("of-the-server");
+    assert_true(store_moving_add(f->store, &m, &err));
+    page(f, lines, false, "c3");
+    assert_true(store_moving_arrived(f->store, &m, &f->arena, &there) && str_is(there.server_id, "new"));
+    m.state = MOVING_STUCK; /* waits for the client */
+    m.item_pk = there.pk;
+    m.place = there.name;
+    assert_true(store_moving_set(f->store, &m, &err));
+    assert_int_equal(store_moving_open(f->store, 0, &f->arena, &open), 0);
+    assert_true(find_moving(f, "a.ics", &got) && got.item_pk == there.pk && str_eq(got.place, there.name));
+    assert_true(store_moving_forget(f->store, m.pk, &err));
+    assert_false(find_moving(f, "a.ics", &got));
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -378,6 +420,7 @@ int main(void)
         TEST(versions),
         TEST(ranges),
         TEST(a_folder_takes_everything_along),
+        TEST(a_move_is_remembered),
         TEST(what_is_held_waits),
         TEST(what_is_owed_survives),
         TEST(an_old_state_is_brought_up_to_date),
