@@ -114,6 +114,18 @@ static uint64_t trial_left_ms(const struct login *l)
     return age_ms < LOGIN_SILENCE_MS ? LOGIN_SILENCE_MS - age_ms : 0;
 }
 
+/* Who may have to wait for minutes lets them go ahead who will know at once whether the secret is good. */
+static bool gives_way(const struct login_pass *p)
+{
+    struct login *l = p->login;
+    LIST_EACH (&l->waiting, link) {
+        const struct login_pass *other = LIST_ITEM(link, struct login_pass, link);
+        if (p->late && !other->late && !other->offered)
+            return true;
+    }
+    return false;
+}
+
 /* True: something was said to the pass's owner, who may have changed everything. */
 static bool serve(struct login_pass *p)
 {
@@ -148,7 +160,7 @@ static bool serve(struct login_pass *p)
             return false;
         secret = l->secret;
     }
-    if (trial_left_ms(l))
+    if (trial_left_ms(l) || gives_way(p))
         return false;
     if (!guard_allows(l, secret, !p->offered && l->proven, &err)) {
         if (!p->offered && err.code == ERR_AUTH) {
@@ -207,19 +219,21 @@ struct login_pass *login_ask(struct login *l, const struct login_ask *opts, logi
 
 /* --- what the server said ------------------------------------------------------------------------ */
 
+/* An answer to the secret of before, which came late, says nothing of the one that is being read or renewed. */
 static void accepted(struct login_pass *p)
 {
     struct login *l = p->login;
+    bool current = !p->offered && p->serial == l->serial && (l->secret || l->source == LOGIN_NO_SECRET);
     l->refusals = 0; /* the directory forgets failures too when a sign-in succeeds */
-    if (!p->offered)
-        l->problem = (struct err){.code = ERR_NONE};
     if (p->offered && l->source == LOGIN_PASSTHROUGH) {
         login_set_secret(l, mem_strdup(p->offered), true);
-        l->accepted_ms = time_mono_ms();
-    } else if (!p->offered && p->serial == l->serial && l->secret) {
-        l->proven = true;
-        l->accepted_ms = time_mono_ms();
+        current = true;
     }
+    if (!current)
+        return;
+    l->proven = l->secret != NULL;
+    l->accepted_ms = time_mono_ms();
+    l->problem = (struct err){.code = ERR_NONE};
     l->doubted = false;
     l->oauth.forced = false;
 }

@@ -20,8 +20,8 @@
  * LOGIN_FRESH_MS after each answer: it may be changed at any time, and fifty mailboxes of a service account that come
  * back together after a network outage would lock it. When the one that went ahead has no answer, the next one does;
  * when that took longer than LOGIN_SILENCE_MS, those who waited for it are told ERR_OFFLINE, so that fifty time-outs do
- * not follow one after the other. Was it a late one, it counts as not refused after LOGIN_SILENCE_MS, and the next goes
- * ahead in its stead.
+ * not follow one after the other. Late ones go ahead only when nobody else waits; one that did counts as not refused
+ * after LOGIN_SILENCE_MS, and the next goes ahead in its stead.
  *
  * The guard (password schemes only): a password that the server refused is remembered (as an HMAC, in memory) and never
  * sent again; at most LOGIN_REFUSALS_MAX refusals in LOGIN_REFUSALS_S, of whatever passwords, then ERR_THROTTLED until

@@ -248,6 +248,22 @@ static void late_goes_ahead(void **state)
     login_end(&a[0].pass);
 }
 
+/* ... and it goes ahead only when nobody else wants to. */
+static void late_gives_way(void **state)
+{
+    struct fixture *f = *state;
+    struct asked ping, a;
+    make(f, LOGIN_COMMAND, "echo pw", HTTP_AUTH_BASIC, 0);
+    ask_with(f, &ping, (struct login_ask){.parked = true, .late = true});
+    ask(f, &a);
+    expect(f, &a, ERR_NONE, "pw");
+    TURN_FOR(f->loop, 30);
+    assert_int_equal(ping.told, 0);
+    finish(&a, LOGIN_UNANSWERED);
+    expect(f, &ping, ERR_NONE, "pw");
+    login_end(&ping.pass);
+}
+
 /* A password in the vault, and the ways in which it may not come. */
 struct fake_vault {
     enum login_stored result;
@@ -351,6 +367,31 @@ static void proven_then_refused(void **state)
     ask(f, &c);
     expect(f, &c, ERR_AUTH, NULL);
     login_end(&c.pass);
+}
+
+/* What was answered to the secret of before says nothing of the next one, good or bad. */
+static void late_acceptance(void **state)
+{
+    struct fixture *f = *state;
+    struct asked a[4], fresh;
+    write_file(f, "one\n", 0600);
+    make(f, LOGIN_FILE, f->file, HTTP_AUTH_BASIC, 0);
+    ask(f, &fresh);
+    expect(f, &fresh, ERR_NONE, "one");
+    finish(&fresh, LOGIN_ACCEPTED);
+    for (int i = 0; i < 4; i++) {
+        ask(f, &a[i]);
+        expect(f, &a[i], ERR_NONE, "one");
+    }
+    assert_true(finish(&a[0], LOGIN_REFUSED));
+    finish(&a[1], LOGIN_ACCEPTED);
+    assert_true(finish(&a[2], LOGIN_REFUSED)); /* it is still to be read anew */
+    ask(f, &fresh);
+    expect(f, &fresh, ERR_NONE, "one");
+    assert_false(finish(&fresh, LOGIN_REFUSED));
+    assert_int_equal(login_problem(f->login)->code, ERR_AUTH);
+    finish(&a[3], LOGIN_ACCEPTED);
+    assert_int_equal(login_problem(f->login)->code, ERR_AUTH);
 }
 
 static void passthrough(void **state)
@@ -550,9 +591,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(single_flight), T(stale_password),      T(stale_proof),     T(silence),          T(late_goes_ahead),
-        T(stored),        T(proven_then_refused), T(passthrough),     T(slots_and_cancel), T(trial_given_back),
-        T(back_off),      T(bad_sources),         T(hanging_command), T(tokens),
+        T(single_flight),   T(stale_password), T(stale_proof),      T(silence),
+        T(late_goes_ahead), T(late_gives_way), T(stored),           T(proven_then_refused),
+        T(late_acceptance), T(passthrough),    T(slots_and_cancel), T(trial_given_back),
+        T(back_off),        T(bad_sources),    T(hanging_command),  T(tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
