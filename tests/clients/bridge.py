@@ -433,12 +433,7 @@ class Imap(imaptest.Client):
 
     def fetch(self, numbers, items, uid=True):
         """[(uid or None, line)] of FETCH answers, in their order."""
-        found = []
-        for line in self.ok(f"{'UID ' if uid else ''}FETCH {numbers} {items}"):
-            if re.match(rb"\* \d+ FETCH ", line):
-                m = re.search(rb"[( ]UID (\d+)", line)
-                found.append((int(m.group(1)) if m else None, line))
-        return found
+        return fetched(self.ok(f"{'UID ' if uid else ''}FETCH {numbers} {items}"))
 
     def uids(self):
         return [uid for uid, _ in self.fetch("1:*", "(UID)", uid=False)]
@@ -456,6 +451,16 @@ class Imap(imaptest.Client):
     def bodies(self, numbers, section="BODY.PEEK[]"):
         """{uid: bytes}"""
         return {uid: literal(line) for uid, line in self.fetch(numbers, f"({section})")}
+
+
+def fetched(lines):
+    """[(uid or None, line)] of the FETCH answers among them: a server may tell other things at any time (RFC 3501 7)."""
+    found = []
+    for line in lines:
+        if re.match(rb"\* \d+ FETCH ", line):
+            m = re.search(rb"[( ]UID (\d+)", line)
+            found.append((int(m.group(1)) if m else None, line))
+    return found
 
 
 def literal(line):

@@ -126,8 +126,9 @@ class Standin:
     def faults(self):
         return self.call("GET", "faults")
 
-    def clear_faults(self):
-        self.call("DELETE", "faults")
+    def clear_faults(self, number=None):
+        """All of them, or the one that fault() gave."""
+        self.call("DELETE", "faults", **({"id": number} if number else {}))
 
     def mark(self):
         """A position in the log, for counts() and log()."""
