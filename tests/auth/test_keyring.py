@@ -85,7 +85,7 @@ def start_asking(stage, tmp_path):
     assert bridge.cli("login", "work", text=PASSWORD + "\n").returncode == 0
     keyring.lock()
     bridge.start()
-    keyring.wait_for_question()
+    keyring.wait_for_question(bridge.tail)
     return keyring, server, bridge
 
 

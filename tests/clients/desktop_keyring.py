@@ -32,6 +32,7 @@ class Keyring:
         run, data = (os.path.join(self.directory, name) for name in ("run", "data"))
         for path in (run, data):
             os.makedirs(path, mode=0o700, exist_ok=True)
+        self.log = open(os.path.join(self.directory, "log"), "ab")  # of the bus, of what it starts, and of the others
         self.bus_path = os.path.join(run, "bus")
         config = os.path.join(self.directory, "bus.conf")
         services = os.path.join(self.directory, "services")
@@ -45,14 +46,14 @@ class Keyring:
                 file.write(PROMPTER)
             self._begin_screen()
         command = ["dbus-daemon", "--config-file=" + config, "--nofork", "--nopidfile"]
-        self.bus = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=self.own)
-        poll(30, lambda: os.path.exists(self.bus_path), "no message bus")
+        self.bus = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=self.own)
+        poll(30, lambda: os.path.exists(self.bus_path), lambda: "no message bus: " + self.said())
         self.unlock()
 
     def _begin_screen(self):
         read, write = os.pipe()
         command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-nolisten", "tcp"]
-        self.screen = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+        self.screen = subprocess.Popen(command, pass_fds=[write], stdout=self.log, stderr=self.log)
         os.close(write)
         with os.fdopen(read) as pipe:
             self.own.update(DISPLAY=":" + pipe.readline().strip(), NO_AT_BRIDGE="1")
@@ -61,12 +62,12 @@ class Keyring:
     def _start(self, *args, password=None):
         self.end_service()
         command = ["gnome-keyring-daemon", "--foreground", "--components=secrets", *args]
-        self.daemon = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.own)
+        self.daemon = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, env=self.own)
         self.daemon.stdin.write(password or b"")
         self.daemon.stdin.close()
         ask = ["dbus-send", "--session", "--print-reply", "--reply-timeout=2000", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.NameHasOwner",
                "string:org.freedesktop.secrets"]  # fmt: skip
-        poll(30, lambda: b"boolean true" in subprocess.run(ask, env=self.own, capture_output=True).stdout, "no keyring")
+        poll(30, lambda: b"boolean true" in subprocess.run(ask, env=self.own, capture_output=True).stdout, lambda: "no keyring: " + self.said())
 
     def unlock(self):
         self._start("--unlock", password=OWN_PASSWORD.encode())
@@ -79,8 +80,15 @@ class Keyring:
         command = ["xdotool", "search", "--onlyvisible", "--class", "gcr-prompter"]
         return subprocess.run(command, env=self.own, capture_output=True).returncode == 0
 
-    def wait_for_question(self):
-        poll(60, self.asks, "the keyring asks nothing")
+    def wait_for_question(self, who=lambda: ""):
+        """who: what the program says, for which the keyring is to ask."""
+        poll(60, self.asks, lambda: f"the keyring asks nothing: {self.said()}\n{who()}")
+
+    def said(self):
+        """What is known of its programs."""
+        ended = [p.args[0] for p in (self.screen, self.bus, self.daemon) if p and p.poll() is not None]
+        with open(self.log.name, errors="replace") as file:
+            return f"ended: {ended}; they said:\n{file.read()}"
 
     def _type(self, *keys):
         """Until the dialogue has gone: it takes no keys before it is quite there."""
@@ -110,6 +118,7 @@ class Keyring:
                 process.terminate()
                 process.wait(30)
         self.bus = self.screen = None
+        self.log.close()
 
     def __enter__(self):
         return self

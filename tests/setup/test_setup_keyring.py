@@ -27,20 +27,24 @@ def keyring(tmp_path, home):
         home.stop()
 
 
-def setup_under_way(home, *answers):
-    """setup, which will wait for the keyring; end() gives returncode and stderr."""
-    process = subprocess.Popen([rig.program(), "setup", EMAIL, "--ca-file", home.world.authority.ca], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home.environment())
-    said = []
-    reader = threading.Thread(target=lambda: said.append(process.communicate("".join(a + "\n" for a in answers))))
-    reader.start()
+class SetupUnderWay:
+    """setup, which will wait for the keyring; end() gives returncode, stdout and stderr."""
 
-    def end():
-        reader.join(120)
-        rig.FLOCK.check_text("".join(said[0]), "what setup said")
-        return process.returncode, *said[0]
+    def __init__(self, home, *answers):
+        self.process = subprocess.Popen([rig.program(), "setup", EMAIL, "--ca-file", home.world.authority.ca], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home.environment())
+        self.said = []
+        text = "".join(answer + "\n" for answer in answers)
+        self.reader = threading.Thread(target=lambda: self.said.append(self.process.communicate(text)))
+        self.reader.start()
 
-    return end
+    def state(self):
+        return f"setup ended with {self.process.returncode}, said {self.said[0]}" if self.said else "setup is still running"
+
+    def end(self):
+        self.reader.join(120)
+        rig.FLOCK.check_text("".join(self.said[0]), "what setup said")
+        return self.process.returncode, *self.said[0]
 
 
 def test_in_a_terminal(world, home, keyring):
@@ -73,16 +77,16 @@ def test_in_a_terminal(world, home, keyring):
 def test_the_keyring_asks(world, home, keyring):
     corp(world)
     keyring.lock()
-    end = setup_under_way(home, "yes", USER, PASSWORD)
-    keyring.wait_for_question()
+    setup = SetupUnderWay(home, "yes", USER, PASSWORD)
+    keyring.wait_for_question(setup.state)
     keyring.dismiss()
-    code, _, err = end()
+    code, _, err = setup.end()
     assert code == 69 and "is the keyring unlocked?" in err and "run setup again, with --secret-store file" in err, (code, err)
     assert not os.path.exists(home.config) and secrets(home) == set()
-    end = setup_under_way(home, "yes", USER, PASSWORD)
-    keyring.wait_for_question()
+    setup = SetupUnderWay(home, "yes", USER, PASSWORD)
+    keyring.wait_for_question(setup.state)
     keyring.answer()
-    code, out, err = end()
+    code, out, err = setup.end()
     assert code == 0 and "secret-store = secret-service" in home.text(), err
     sane(home)
     home.start()
