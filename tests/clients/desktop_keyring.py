@@ -14,6 +14,8 @@ Locked, it asks for its password, which is known to nobody: there is no screen. 
 import os
 import subprocess
 
+import bridge  # noqa: F401 (sys.path)
+import xdisplay
 from bridge import poll
 
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -51,12 +53,8 @@ class Keyring:
         self.unlock()
 
     def _begin_screen(self):
-        read, write = os.pipe()
-        command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-nolisten", "tcp"]
-        self.screen = subprocess.Popen(command, pass_fds=[write], stdout=self.log, stderr=self.log)
-        os.close(write)
-        with os.fdopen(read) as pipe:
-            self.own.update(DISPLAY=":" + pipe.readline().strip(), NO_AT_BRIDGE="1")
+        self.screen, name = xdisplay.start("800x600x24", self.log)
+        self.own.update(DISPLAY=name, NO_AT_BRIDGE="1")
         self.own.pop("WAYLAND_DISPLAY", None)
 
     def _start(self, *args, password=None):

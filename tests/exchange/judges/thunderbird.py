@@ -11,6 +11,8 @@ import socket
 import subprocess
 import time
 
+import xdisplay
+
 BINARY = "/usr/lib/thunderbird/thunderbird-bin"
 START_LIMIT_S = 90
 
@@ -238,15 +240,7 @@ class Thunderbird:
         with open(os.path.join(self.folder, "user.js"), "w", encoding="utf-8") as file:
             for name, value in {**QUIET, **prefs, "marionette.port": port}.items():
                 file.write(f"user_pref({json.dumps(name)}, {json.dumps(value)});\n")
-        read, write = os.pipe()
-        self.screen = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", size, "-nolisten", "tcp"],
-            pass_fds=[write],
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(write)
-        with os.fdopen(read) as pipe:
-            self.display = ":" + pipe.readline().strip()
+        self.screen, self.display = xdisplay.start(size)
         environment = dict(
             os.environ, DISPLAY=self.display, HOME=self.folder, LC_ALL="C.UTF-8", MOZ_DISABLE_CONTENT_SANDBOX="1"
         )
