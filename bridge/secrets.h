@@ -28,7 +28,7 @@
 #include "bridge/io/loop.h"
 
 #define SECRETS_ASK_MS   (60 * 1000) /* somebody may be typing the keyring's password */
-#define SECRETS_PROBE_MS 2000
+#define SECRETS_PROBE_MS 10000       /* a busy machine takes its time; where there is none, the answer comes at once */
 #define SECRETS_RETRY_MS (60 * 1000)
 #define SECRETS_LOOK_MS  (10 * 1000)
 #define SECRETS_SIZE_MAX ((size_t)256 << 10) /* bytes of one secret */
