@@ -48,8 +48,11 @@ struct str calendar_zone(void)
 struct ical_options calendar_options(const struct account *a, struct str me[1])
 {
     me[0] = str_from(a->opts.email);
-    return (struct ical_options){
-        .zone = calendar_zone(), .me = me, .me_count = 1, .coarse = (account_caps(a) & CAP_COARSE) != 0};
+    return (struct ical_options){.zone = calendar_zone(),
+                                 .me = me,
+                                 .me_count = 1,
+                                 .coarse = (account_caps(a) & CAP_COARSE) != 0,
+                                 .cancels_meetings = true};
 }
 
 /* --- collections

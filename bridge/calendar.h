@@ -120,10 +120,14 @@ enum calendar_refusal { /* which precondition of RFC 4791, 6638 the request fail
                         CALENDAR_FINE,
                         CALENDAR_BAD_DATA,   /* valid-calendar-data */
                         CALENDAR_BAD_OBJECT, /* valid-calendar-object-resource: Exchange cannot hold it; err says why */
-                        CALENDAR_BAD_COMPONENT, /* supported-calendar-component */
-                        CALENDAR_UID_CONFLICT,  /* no-uid-conflict; `name` is the resource that has it */
-                        CALENDAR_TOO_BIG,       /* max-resource-size, max-instances, max-attendees-per-instance */
-                        CALENDAR_NOT_ORGANIZER, /* allowed-attendee-scheduling-object-change */
+                        CALENDAR_BAD_COMPONENT,      /* supported-calendar-component */
+                        CALENDAR_UID_CONFLICT,       /* no-uid-conflict; `name` is the resource that has it */
+                        CALENDAR_TOO_BIG,            /* max-resource-size */
+                        CALENDAR_TOO_EARLY,          /* min-date-time */
+                        CALENDAR_TOO_LATE,           /* max-date-time */
+                        CALENDAR_TOO_MANY_INSTANCES, /* max-instances */
+                        CALENDAR_TOO_MANY_ATTENDEES, /* max-attendees-per-instance */
+                        CALENDAR_NOT_ORGANIZER,      /* allowed-attendee-scheduling-object-change */
                         CALENDAR_REFUSAL_MAX
 };
 struct calendar_condition {          /* If-Match, If-None-Match: looked at when the turn has come */

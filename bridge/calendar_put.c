@@ -5,6 +5,7 @@
 #include "bridge/base/crash.h"
 #include "bridge/base/log.h"
 #include "bridge/base/rand.h"
+#include "bridge/base/text.h"
 #include "bridge/calendar_write_private.h"
 #include "bridge/io/crypto.h"
 #include "bridge/store_write.h"
@@ -124,27 +125,20 @@ void calendar_write_put(struct calendar_write *w)
 
 static enum calendar_refusal refusal_of(enum ical_fault fault)
 {
-    switch (fault) {
-    case ICAL_VALID_DATA:
-        return CALENDAR_BAD_DATA;
-    case ICAL_COMPONENT:
-        return CALENDAR_BAD_COMPONENT;
-    case ICAL_SIZE:
-    case ICAL_INSTANCES:
-    case ICAL_ATTENDEES:
-        return CALENDAR_TOO_BIG;
-    case ICAL_VALID_OBJECT:
-    case ICAL_DATE_MIN:
-    case ICAL_DATE_MAX:
-        break;
-    }
-    return CALENDAR_BAD_OBJECT;
+    static const enum calendar_refusal refusals[] = {
+        [ICAL_VALID_DATA] = CALENDAR_BAD_DATA,          [ICAL_VALID_OBJECT] = CALENDAR_BAD_OBJECT,
+        [ICAL_COMPONENT] = CALENDAR_BAD_COMPONENT,      [ICAL_SIZE] = CALENDAR_TOO_BIG,
+        [ICAL_DATE_MIN] = CALENDAR_TOO_EARLY,           [ICAL_DATE_MAX] = CALENDAR_TOO_LATE,
+        [ICAL_INSTANCES] = CALENDAR_TOO_MANY_INSTANCES, [ICAL_ATTENDEES] = CALENDAR_TOO_MANY_ATTENDEES,
+    };
+    return refusals[fault];
 }
 
-static bool read_text(struct calendar_write *w)
+static bool read_text(struct calendar_write *w, bool uninvited)
 {
     struct str me[1];
     struct ical_options options = calendar_options(w->account, me);
+    options.uninvited = uninvited;
     struct ical_problem problem = {0};
     if (ical_read(w->text, &options, &w->arena, &w->wanted, &w->extras, &problem))
         return true;
@@ -191,17 +185,20 @@ static bool uid_fits(struct calendar_write *w)
     return true;
 }
 
-/* Data that is big because of attachments is not kept a second time. */
+/* Data that is big because of attachments is not kept a second time; and a line folded inside of a character (RFC 5545
+ * 3.1) can be read, but not be served in XML. */
 static bool keeps_verbatim(const struct calendar_write *w)
 {
+    if (!text_utf8_valid(w->text))
+        return false;
     for (size_t i = 0; i < w->wanted.fields.attachment_count; i++)
         if (w->wanted.fields.attachments[i].data.n)
             return false;
     return w->text.n <= CALENDAR_VERBATIM_MAX;
 }
 
-/* Somebody else's invitation that the server does not know: it stays an appointment here. Sent as a meeting it would
- * make the user its organiser, and everybody would be invited again. */
+/* Somebody else's invitation that the server does not know: it stays an appointment here (as read_text() has it, too).
+ * Sent as a meeting it would make the user its organiser, and everybody would be invited again. */
 void calendar_disinvite(struct event *e)
 {
     e->is_meeting = e->response_requested = false;
@@ -260,9 +257,25 @@ bool calendar_write_agents_fit(struct calendar_write *w, const struct event *e)
     return true;
 }
 
+/* An organiser's STATUS:CANCELLED: no server takes that from a client, and the guests would not hear of it. */
+static bool calls_off(const struct calendar_write *w)
+{
+    const struct event *e = &w->wanted, *base = &w->base;
+    if (!calendar_is_organizer(e))
+        return false;
+    if (e->fields.cancelled)
+        return !base->fields.cancelled;
+    for (size_t i = 0; i < e->exception_count; i++) {
+        const struct event_exception *x = &e->exceptions[i], *was = event_exception(base, x->original);
+        if (!x->deleted && x->fields.cancelled && !(was && was->fields.cancelled))
+            return true;
+    }
+    return false;
+}
+
 static void decide_put(struct calendar_write *w)
 {
-    if (!calendar_write_look(w) || !read_text(w))
+    if (!calendar_write_look(w) || !read_text(w, false))
         return;
     if ((w->wanted.kind == EVENT_TASK) != (w->folder.kind == FOLDER_TASKS)) {
         calendar_write_refuse(w, CALENDAR_BAD_COMPONENT, ERR_INVALID,
@@ -276,8 +289,15 @@ static void decide_put(struct calendar_write *w)
     if (!calendar_write_agents_fit(w, &w->wanted))
         return;
     bool known_meeting = w->exists && w->base.is_meeting;
-    if (w->wanted.is_meeting && !known_meeting && !calendar_is_organizer(&w->wanted))
-        calendar_disinvite(&w->wanted);
+    bool invites = calendar_is_organizer(&w->wanted) && !w->wanted.fields.cancelled && w->folder.kind != FOLDER_TASKS;
+    if (w->wanted.is_meeting && !known_meeting && !invites && !read_text(w, true))
+        return;
+    if (calls_off(w)) {
+        calendar_write_refuse(w, CALENDAR_BAD_OBJECT, ERR_INVALID,
+                              "Exchange calls a meeting off by its deletion: delete the event or the occurrence, and "
+                              "the guests are told (STATUS:CANCELLED)");
+        return;
+    }
     if (!w->exists) {
         calendar_write_put(w);
         return;

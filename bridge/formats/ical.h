@@ -105,6 +105,11 @@ struct ical_options {
     /* The server knows neither the priority of an event nor how far a task is (EAS): what a client says of them is an
      * extra, and stands as long as the rest does. */
     bool coarse;
+    /* The server cancels meetings and nothing else: STATUS:CANCELLED of another event is an extra, and its time free.
+     */
+    bool cancels_meetings;
+    /* The server has this meeting (somebody else's, or one that is off) as an appointment: who is in it is an extra. */
+    bool uninvited;
 };
 
 /*

@@ -186,6 +186,10 @@ static bool busy_read(struct ical_reader *r, const struct ical_comp *c, struct i
         b = EVENT_BUSY;
     it->f->busy = b;
     it->f->cancelled = str_case_is(status, "CANCELLED");
+    if (r->options->cancels_meetings && it->f->cancelled && !it->e->is_meeting) {
+        it->f->busy = EVENT_FREE;
+        it->f->cancelled = false;
+    }
     return true;
 }
 

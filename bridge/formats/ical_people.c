@@ -175,12 +175,30 @@ static void read_own_words(struct ical_reader *r, const struct ical_comp *c, str
     }
 }
 
+/* People whom only the client knows: of somebody else's meeting that the server has as an appointment. Their lines are
+ * kept as they stand; this property beside them, which has the user's own answer, says that they make it no meeting. */
+#define UNINVITED "X-EXBRIDGE-UNINVITED"
+
+static bool is_uninvited(struct ical_reader *r, const struct ical_comp *c, const struct ical_item *it)
+{
+    struct str email = STR_NULL;
+    const struct ical_prop *p = ical_prop(c, "ORGANIZER");
+    if (it->x)
+        return r->uninvited;
+    bool mine = p && ical_address(r->a, p, &email) && ical_is_me(r->options, email);
+    return r->uninvited = r->options->uninvited || (!mine && ical_prop(c, UNINVITED));
+}
+
 static bool people_read(struct ical_reader *r, const struct ical_comp *c, struct ical_item *it)
 {
     struct event *e = it->e;
-    const struct ical_prop *organizer, *own = ical_prop(c, "X-EXBRIDGE-RESPONSE");
+    const struct ical_prop *organizer, *own = ical_prop(c, "X-EXBRIDGE-RESPONSE"), *aside = ical_prop(c, UNINVITED);
     if (!ical_once(r, c, "ORGANIZER", &organizer))
         return false;
+    if (is_uninvited(r, c, it)) {
+        it->f->mine = aside ? ical_response(str_trim(aside->value)) : EVENT_NO_RESPONSE;
+        return true;
+    }
     if (organizer && !it->x) {
         e->organizer_email = e->organizer_name = STR_NULL;
         ical_address(r->a, organizer, &e->organizer_email);
@@ -314,10 +332,23 @@ static bool is_beside(struct arena *a, const struct event *e, const struct ical_
     return !read_attendee(a, p, &t);
 }
 
+static void put_uninvited(struct ical_writer *w, const struct ical_comp *c, enum event_response mine)
+{
+    for (const struct ical_prop *p = c->props; p; p = p->next)
+        if (str_case_is(p->name, "ORGANIZER") || str_case_is(p->name, "ATTENDEE"))
+            ical_line(w, p);
+    ical_name(w, UNINVITED);
+    ical_value(w, response_word(mine));
+}
+
 static void people_write(struct ical_maker *m, const struct ical_view *v)
 {
     const struct event *e = v->e;
     const struct ical_prop *hint = NULL;
+    if (!e->is_meeting && !v->f->attendee_count && v->extra && ical_prop(v->extra, UNINVITED)) {
+        put_uninvited(&m->w, v->extra, v->f->mine);
+        return;
+    }
     put_organizer(m, v);
     for (size_t i = 0; i < v->f->attendee_count; i++)
         put_attendee(m, v, &v->f->attendees[i], &hint);
@@ -379,6 +410,10 @@ static void people_keep(struct ical_reader *r, struct ical_maker *m, const struc
 {
     const struct ical_view v = {.e = it->e, .f = it->f, .x = it->x};
     const struct ical_prop *p = ical_prop(c, "ORGANIZER");
+    if (r->uninvited) {
+        put_uninvited(&m->w, c, it->f->mine);
+        return;
+    }
     bool *seen = arena_array(r->a, it->f->attendee_count, sizeof(*seen));
     struct line_pair l = {.own = {.w = {.out = &l.own_text}, .options = m->options, .a = m->a, .zone = m->zone},
                           .theirs = {.out = &l.their_text}};
@@ -396,9 +431,9 @@ static void people_keep(struct ical_reader *r, struct ical_maker *m, const struc
     buf_done(&l.their_text);
 }
 
-const struct ical_group ical_group_people = {.names =
-                                                 (const char *const[]){"ORGANIZER", "ATTENDEE", "X-EXBRIDGE-MEETING",
-                                                                       "X-EXBRIDGE-RSVP", "X-EXBRIDGE-RESPONSE", NULL},
+const struct ical_group ical_group_people = {.names = (const char *const[]){"ORGANIZER", "ATTENDEE",
+                                                                            "X-EXBRIDGE-MEETING", "X-EXBRIDGE-RSVP",
+                                                                            "X-EXBRIDGE-RESPONSE", UNINVITED, NULL},
                                              .events = true,
                                              .tasks = true,
                                              .spelling = ICAL_SPELL_SELF,

@@ -28,6 +28,7 @@ struct ical_reader {
     int from_year, to_year;           /* between which zones are used */
     struct ical_zone_memo *zones;
     bool times_may_be_missing; /* messages */
+    bool uninvited;            /* the people of the series are not the event's */
 };
 /* A component being read: the master (x is NULL) or a changed occurrence. */
 struct ical_item {

@@ -73,8 +73,11 @@ bool ical_open(struct ical_reader *r, struct str text)
 
 bool ical_read_component(struct ical_reader *r, const struct ical_comp *c, struct ical_item *it)
 {
+    if (!ical_group_people.read(r, c, it)) /* first: whether it is a meeting decides what others mean */
+        return false;
     for (const struct ical_group *const *g = ical_groups; *g; g++)
-        if ((it->e->kind == EVENT_TASK ? (*g)->tasks : (*g)->events) && !(*g)->read(r, c, it))
+        if (*g != &ical_group_people && (it->e->kind == EVENT_TASK ? (*g)->tasks : (*g)->events) &&
+            !(*g)->read(r, c, it))
             return false;
     return ical_alarm_read(r, c, it);
 }

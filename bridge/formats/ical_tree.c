@@ -230,11 +230,11 @@ bool ical_parse(struct str text, struct arena *a, struct ical_comp **ret_root, c
         *ret_why = "the object is too large";
         return false;
     }
-    if (!text_utf8_valid(text)) {
+    unfold(text, a, &lines);
+    if (!text_utf8_valid(lines.text)) { /* a line may have been folded inside of a character (3.1) */
         *ret_why = "the object is not UTF-8";
         return false;
     }
-    unfold(text, a, &lines);
     if (!parse_lines(&p, &lines, ret_line)) {
         *ret_why = p.why;
         return false;

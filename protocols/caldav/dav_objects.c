@@ -118,6 +118,10 @@ static void answer_refusal(struct dav_session *s, const struct calendar_done *do
         [CALENDAR_BAD_COMPONENT] = "C:supported-calendar-component",
         [CALENDAR_UID_CONFLICT] = "C:no-uid-conflict",
         [CALENDAR_TOO_BIG] = "C:max-resource-size",
+        [CALENDAR_TOO_EARLY] = "C:min-date-time",
+        [CALENDAR_TOO_LATE] = "C:max-date-time",
+        [CALENDAR_TOO_MANY_INSTANCES] = "C:max-instances",
+        [CALENDAR_TOO_MANY_ATTENDEES] = "C:max-attendees-per-instance",
         [CALENDAR_NOT_ORGANIZER] = "C:allowed-attendee-scheduling-object-change",
     };
     _Static_assert(sizeof(preconditions) / sizeof(preconditions[0]) == CALENDAR_REFUSAL_MAX, "each has a name");

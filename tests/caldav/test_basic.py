@@ -209,6 +209,31 @@ def test_a_new_series_that_is_refused_half_way_is_not_there(stage):
     dav.close()
 
 
+def test_a_refusal_names_the_limit(dav, exchange):
+    """RFC 4791 5.3.2.1: beside the properties of 5.2."""
+    def when(year):
+        return dict(start=f"DTSTART:{year}0101T100000Z", end=f"DTEND:{year}0101T110000Z")
+    many = [f"ATTENDEE:mailto:g{i}@example.com" for i in range(2001)]
+    without = ["RRULE:FREQ=DAILY", "EXDATE;TZID=Europe/Berlin:" + ",".join(
+        f"{2027 + i // 336}{i // 28 % 12 + 1:02}{i % 28 + 1:02}T100000" for i in range(1001))]
+    for text, name in ((event("x", **when(1600)), "min-date-time"), (event("x", **when(9999)), "max-date-time"),
+                       (event("x", *many), "max-attendees-per-instance"), (event("x", *without), "max-instances")):
+        answer = dav.put(dav.calendar() + "x.ics", text)
+        assert (answer.status, answer.precondition()) == (403, name), answer.body
+    assert exchange.events() == []
+
+
+def test_a_line_folded_inside_of_a_character(dav):
+    """RFC 5545 3.1; in XML such a text could not be."""
+    path = dav.calendar() + "fold.ics"
+    text = event("fold", summary="gr#n").encode().replace(b"gr#n", b"gr\xc3\r\n \xbcn")
+    answer = dav.ask("PUT", path, text, type="text/calendar")
+    assert (answer.status, answer.headers["ETag"]) == (201, None), answer.body
+    (_, props), = dav.multiget(dav.calendar(), [path]).responses().values()
+    assert prop(props[C, "calendar-data"].text, "SUMMARY") == "grün" == prop(dav.get(path).text(), "SUMMARY")
+    dav.ask("DELETE", path)
+
+
 @pytest.mark.parametrize("what", ["RRULE:FREQ=HOURLY", "RRULE:FREQ=MONTHLY;BYMONTHDAY=1,15", "RDATE:20261205T100000Z"])
 def test_what_exchange_cannot_hold_is_refused(dav, exchange, what):
     answer = dav.put(dav.calendar() + "x.ics", event("x", what))

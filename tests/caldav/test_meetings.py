@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bridge import poll
-from davtest import Dav, event, prop
+from davtest import Dav, event, prop, todo
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
@@ -185,3 +185,49 @@ def test_a_copy_over_the_same_meeting(exchange, people, kind):
     there, = exchange.events("second", user=ALICE)
     assert there["subject"] == ("there" if kind.version == "16.1" else "here") and list(alice.etags(alice.home + "second/")) == [second]
     assert prop(alice.get(second).text(), "SUMMARY") == there["subject"] and mails(exchange) == heard
+
+
+def unfolded(dav, path):
+    return dav.get(path).text().replace("\r\n ", "")
+
+
+def test_people_whom_only_the_client_knows(stage, exchange, kind):
+    """Of somebody else's meeting that is an appointment here, of one that is off, of a task: kept without the cache, too."""
+    bridge = stage.bridge(kind.account("alice", exchange, email=ALICE, user=ALICE), dav=True)
+    alice = Dav(bridge, "alice")
+    alice.sign_in(ALICE)
+    people = [f"ORGANIZER;CN=Boss:mailto:boss@example.com", f"ATTENDEE;PARTSTAT=ACCEPTED;X-A=b:mailto:{ALICE}"]
+    off = [f"ORGANIZER:mailto:{ALICE}", "STATUS:CANCELLED", f"ATTENDEE:mailto:{BOB}"]
+    calendar, tasks = (alice.calendars()[name] for name in ("Calendar", "Tasks"))
+    texts = {calendar + "a.ics": event("a", *people), calendar + "b.ics": event("b", *off), tasks + "c.ics": todo("c", *people),
+             calendar + "d.ics": event("d", "STATUS:CANCELLED"), calendar + "e.ics": event("e", f"ATTENDEE:mailto:{BOB}")}
+    for path, text in texts.items():
+        assert alice.put(path, text).status == 201
+    alice.close()
+    bridge.stop()
+    bridge.delete_cache()
+    bridge.start()
+    for path, text in texts.items():
+        lost = {line for line in text.split("\r\n") if re.match("ORGANIZER|ATTENDEE|STATUS", line)} - set(unfolded(alice, path).split("\r\n"))
+        assert not lost, path
+    # what is served comes back with a change: still nobody is invited
+    path = calendar + "a.ics"
+    assert alice.put(path, alice.get(path).text().replace("SUMMARY:Meeting", "SUMMARY:Theirs")).status == 204
+    assert {e["subject"]: e["attendees"] for e in exchange.events()} == {"Theirs": [], "Meeting": []}
+    assert people[1] in unfolded(alice, path) and not mails(exchange)
+    alice.close()
+
+
+def test_a_meeting_is_called_off_by_its_deletion(exchange, people, kind):
+    """STATUS:CANCELLED of an organiser is no word that a server takes: refused, not swallowed."""
+    alice, _ = people
+    path = alice.calendar() + "m.ics"
+    assert alice.put(path, meeting("RRULE:FREQ=DAILY;COUNT=3")).status == 201
+    one = meeting("RECURRENCE-ID;TZID=Europe/Berlin:20261202T100000").replace("20261201T1", "20261202T1")
+    one = re.search(r"BEGIN:VEVENT.*END:VEVENT\r\n", one, re.S)[0].replace("SUMMARY", "STATUS:CANCELLED\r\nSUMMARY")
+    for text in (meeting("RRULE:FREQ=DAILY;COUNT=3", "STATUS:CANCELLED"),
+                 meeting("RRULE:FREQ=DAILY;COUNT=3").replace("END:VCALENDAR", one + "END:VCALENDAR")):
+        answer = alice.put(path, text)
+        assert (answer.status, answer.precondition()) == (403, "valid-calendar-object-resource") and b"delete" in answer.body
+    assert "CANCELLED" not in alice.get(path).text()
+    sent(exchange, kind, "REQUEST")

@@ -44,6 +44,27 @@ static void random_events(void **state)
     }
 }
 
+/* RFC 5545 3.1: some fold between the bytes of a character. */
+static void folds_inside_of_characters(void **state)
+{
+    static const char *const texts[] = {"SUMMARY:gr\xC3\r\n \xBCn", "SUMMARY:gr\xC3\n\t\xBCn"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct arena a = {0};
+        struct ical_comp *c;
+        const char *why;
+        unsigned line;
+        struct buf b = BUF_INIT(0);
+        buf_printf(&b, "BEGIN:VEVENT\r\n%s\r\nEND:VEVENT\r\n", texts[i]);
+        assert_true(ical_parse(buf_view(&b), &a, &c, &why, &line));
+        assert_true(str_is(ical_prop(c, "SUMMARY")->value, "gr\xC3\xBCn"));
+        buf_add(&b, "\xC3", 1);
+        assert_false(ical_parse(buf_view(&b), &a, &c, &why, &line));
+        buf_done(&b);
+        arena_done(&a);
+    }
+}
+
 /* Lines are at most 75 bytes, end with CRLF, and are cut between characters. */
 static void lines_are_folded(void **state)
 {
@@ -409,11 +430,17 @@ static void deleted_occurrences(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_events), cmocka_unit_test(lines_are_folded),
-        cmocka_unit_test(every_refusal), cmocka_unit_test(every_bad_object),
-        cmocka_unit_test(limits),        cmocka_unit_test(busy_times),
-        cmocka_unit_test(reminders),     cmocka_unit_test(times),
-        cmocka_unit_test(people),        cmocka_unit_test(deleted_occurrences),
+        cmocka_unit_test(random_events),
+        cmocka_unit_test(lines_are_folded),
+        cmocka_unit_test(folds_inside_of_characters),
+        cmocka_unit_test(every_refusal),
+        cmocka_unit_test(every_bad_object),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(busy_times),
+        cmocka_unit_test(reminders),
+        cmocka_unit_test(times),
+        cmocka_unit_test(people),
+        cmocka_unit_test(deleted_occurrences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
