@@ -83,7 +83,7 @@ bool account_trace(struct account *a, const struct backend_trace *to, struct err
 /* How an account stands, for `exbridge status`; strings are the account's, or constants. */
 struct account_status {
     const char *state;  /* "online", "syncing" (a first sync is under way), "starting", "offline", "throttled",
-                           "needs-login",  "needs-admin", "wiped", "trouble" */
+                           "needs-login",  "needs-admin", "wiped", "disk", "trouble" */
     struct err health;  /* what is wrong now; ERR_NONE = nothing */
     struct err trouble; /* the latest that was wrong, */
     int64_t trouble_s;  /* and when (wall clock); 0 = nothing yet */

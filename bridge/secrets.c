@@ -38,6 +38,7 @@ struct secrets {
     bool has_key;
     unsigned char key[CRYPTO_KEY_SIZE];
     struct child *asked; /* secret-tool, under way */
+    uint64_t asked_ms;   /* since when */
     bool closed;         /* our key is there, and the keyring did not give it when it could ask */
     struct timer *timer; /* ... until it is looked at again */
     struct child *look;
@@ -311,6 +312,7 @@ static void look_up(struct secrets *s)
     struct buf command = BUF_INIT(0);
     buf_printf(&command, KEYRING_CMD "lookup service exbridge id %s", s->id);
     s->asked = child_run(s->loop, buf_z(&command), STR_NULL, KEY_MAX, s->ask_ms, on_looked_up, s);
+    s->asked_ms = time_mono_ms();
     buf_done(&command);
 }
 
@@ -328,6 +330,7 @@ static enum secrets_result store_new(struct secrets *s, struct err *err)
         buf_printf(&command, KEYRING_CMD "store --label='exbridge: key of the stored secrets' service exbridge id %s",
                    s->id);
         s->asked = child_run(s->loop, buf_z(&command), buf_view(&s->made), KEY_MAX, s->ask_ms, on_stored, s);
+        s->asked_ms = time_mono_ms();
         result = SECRETS_WAIT;
     }
     buf_done(&command);
@@ -443,6 +446,11 @@ void secrets_remove(struct secrets *s, const char *name)
     path_of(s, &path, name, ".secret");
     unlink(buf_z(&path));
     buf_done(&path);
+}
+
+bool secrets_asks_somebody(const struct secrets *s)
+{
+    return s->asked && time_mono_ms() - s->asked_ms >= SECRETS_QUICK_MS;
 }
 
 void secrets_retry(struct secrets *s)

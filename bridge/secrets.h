@@ -28,6 +28,7 @@
 #include "bridge/io/loop.h"
 
 #define SECRETS_ASK_MS   (60 * 1000) /* somebody may be typing the keyring's password */
+#define SECRETS_QUICK_MS 1500        /* a keyring that has not answered by then asks somebody */
 #define SECRETS_PROBE_MS 10000       /* a busy machine takes its time; where there is none, the answer comes at once */
 #define SECRETS_RETRY_MS (60 * 1000)
 #define SECRETS_LOOK_MS  (10 * 1000)
@@ -60,6 +61,8 @@ enum secrets_result secrets_get(struct secrets *s, const char *name, struct buf 
 enum secrets_result secrets_put(struct secrets *s, const char *name, struct str value, struct err *err);
 bool secrets_exists(const struct secrets *s, const char *name); /* without the key */
 void secrets_remove(struct secrets *s, const char *name);
+/* The keyring was asked, and takes as long as a question to a person does. */
+bool secrets_asks_somebody(const struct secrets *s);
 /* Somebody did something about it: forget that the keyring failed. */
 void secrets_retry(struct secrets *s);
 

@@ -5,6 +5,7 @@
 
 #include "bridge/base/mem.h"
 #include "bridge/cli/commands.h"
+#include "bridge/cli/config_accounts.h"
 #include "bridge/cli/doctor.h"
 #include "bridge/control.h"
 
@@ -116,7 +117,7 @@ static bool read_config(struct doctor *d)
 static void examine(struct doctor *d, const struct config_account *a)
 {
     d->account = a;
-    d->reachable = d->schemes_known = false;
+    d->reachable = d->schemes_known = d->no_secret = false;
     d->schemes = 0;
     doctor_local_account(d, a);
     doctor_net(d, a);
@@ -136,6 +137,13 @@ static int finish(struct doctor *d)
     return code;
 }
 
+static void on_secrets(void *ud)
+{
+    struct doctor *d = ud;
+    if (d->login)
+        login_vault_changed(d->login);
+}
+
 static int doctor(struct cli *c)
 {
     struct doctor d = {.cli = c, .json = cli_flag(c, "--json") != NULL};
@@ -148,6 +156,7 @@ static int doctor(struct cli *c)
         if (c->arg_count && !(only = cli_account(c, c->args[0])))
             code = EX_NOINPUT;
         if (code == EX_OK) {
+            d.secrets = config_secrets_open(d.config, d.loop, on_secrets, &d);
             ask_daemon(&d);
             doctor_local(&d);
             for (size_t i = 0; i < d.config->account_count; i++)
@@ -160,6 +169,7 @@ static int doctor(struct cli *c)
     else
         json_decref(d.lines);
     json_decref(d.status);
+    secrets_close(&d.secrets);
     loop_free(d.loop);
     arena_done(&d.arena);
     return code;

@@ -15,7 +15,6 @@
 #include "bridge/daemon.h"
 
 #define LINE_MAX_BYTES ((size_t)64 << 10) /* of a pasted address: a code can be long */
-#define KEYRING_MS     1500               /* who has not answered then, asks somebody */
 #define FAREWELL_MS    300                /* for the browser's page to leave */
 #define TEST_S         180                /* the daemon asks the server, which may be slow */
 
@@ -170,20 +169,41 @@ static void on_keyring_waits(void *ud)
     cli_complain("waiting for the keyring (a minute at most): it may be asking for its password");
 }
 
+enum secrets_result cli_wait_for_secrets(struct loop *loop, enum secrets_result (*again)(void *ud, struct err *err),
+                                         void *ud, struct err *err)
+{
+    struct timer *timer = timer_new(loop, on_keyring_waits, NULL);
+    enum secrets_result result;
+    timer_start(timer, SECRETS_QUICK_MS);
+    while ((result = again(ud, err)) == SECRETS_WAIT)
+        loop_turn(loop);
+    timer_free(&timer);
+    return result;
+}
+
+struct storing {
+    struct secrets *secrets;
+    const char *record;
+    struct str secret;
+};
+
+static enum secrets_result put(void *ud, struct err *err)
+{
+    const struct storing *s = ud;
+    return secrets_put(s->secrets, s->record, s->secret, err);
+}
+
 bool cli_store_secret(struct config *config, const struct config_login *l, struct str secret, struct err *err)
 {
     int lock = -1;
     if (!daemon_make_dir(config->server.state_dir, err) || !daemon_lock(config->server.state_dir, &lock, err))
         return false;
     struct loop *loop = loop_new();
-    struct secrets *secrets = config_secrets_open(config, loop, on_secrets_change, NULL);
-    struct timer *timer = timer_new(loop, on_keyring_waits, NULL);
-    enum secrets_result result;
-    timer_start(timer, KEYRING_MS);
-    while ((result = secrets_put(secrets, config_login_record(config, l), secret, err)) == SECRETS_WAIT)
-        loop_turn(loop);
-    timer_free(&timer);
-    secrets_close(&secrets);
+    struct storing s = {.secrets = config_secrets_open(config, loop, on_secrets_change, NULL),
+                        .record = config_login_record(config, l),
+                        .secret = secret};
+    enum secrets_result result = cli_wait_for_secrets(loop, put, &s, err);
+    secrets_close(&s.secrets);
     loop_free(loop);
     close(lock);
     return result == SECRETS_OK;

@@ -54,6 +54,7 @@ static void add_state(struct buf *out, const json_t *a)
     } table[] = {{"online", "online"},
                  {"syncing", "online, first synchronisation"},
                  {"starting", "connecting"},
+                 {"waiting", "WAITING FOR THE KEYRING"},
                  {"offline", "offline"},
                  {"throttled", "online, the server asks for a pause"},
                  {"needs-login", "NEEDS LOGIN"},
@@ -189,7 +190,7 @@ static int verdict(const json_t *status)
         int code;
     } table[] = {{"needs-login", EX_NOPERM}, {"needs-admin", EX_NOPERM}, {"wiped", EX_NOPERM},
                  {"closed", EX_NOPERM},      {"offline", EX_TEMPFAIL},   {"throttled", EX_TEMPFAIL},
-                 {"trouble", EX_TEMPFAIL},   {"disk", EX_NOPERM}};
+                 {"trouble", EX_TEMPFAIL},   {"disk", EX_NOPERM},        {"waiting", EX_NOPERM}};
     int code = EX_OK;
     size_t i;
     json_t *item;

@@ -29,11 +29,14 @@ struct doctor {
     const struct config_account *account; /* whose lines they are; NULL = of the whole */
     bool running;                         /* there is a daemon, and this is what it says of its accounts */
     struct json_t *status;
+    struct secrets *secrets; /* one for all accounts: a locked keyring asks its owner once */
     /* Of the account under examination. */
     unsigned schemes; /* that its endpoint offers */
     bool reachable;   /* its endpoint answers: a sign-in is worth trying */
     bool schemes_known;
-    bool push_told; /* there is a line about push */
+    bool push_told;      /* there is a line about push */
+    bool no_secret;      /* nothing to sign in with is stored, or it cannot be had: there is a line about it */
+    struct login *login; /* that is signed in with */
 };
 
 /* `fix`: the next step; NULL with DOCTOR_OK. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bridge/base/time.h"
+#include "bridge/cli/cli_login.h"
 #include "bridge/cli/config_accounts.h"
 #include "bridge/cli/doctor.h"
 #include "bridge/cli/ports.h"
@@ -197,9 +198,16 @@ static void look_at_local_password(struct doctor *d, const struct config_account
         doctor_say(d, DOCTOR_OK, "password for mail programs", NULL, "%zu of them", all->count);
 }
 
-static void on_secrets(void *ud)
+struct wanted {
+    struct doctor *doctor;
+    const char *record;
+    struct buf value;
+};
+
+static enum secrets_result get(void *ud, struct err *err)
 {
-    (void)ud; /* loop_turn() returns, which is enough */
+    struct wanted *w = ud;
+    return secrets_get(w->doctor->secrets, w->record, &w->value, err);
 }
 
 static void look_at_secret(struct doctor *d, const struct config_account *a)
@@ -207,18 +215,15 @@ static void look_at_secret(struct doctor *d, const struct config_account *a)
     const struct config_login *l = a->login;
     bool typed = (l->auth == AUTH_BASIC || l->auth == AUTH_NTLM) && !l->password_command && !l->password_file &&
                  a->local_auth != CONFIG_LOCAL_PASSTHROUGH;
-    struct buf value = BUF_INIT(0);
+    struct wanted wanted = {.doctor = d, .record = config_login_record(d->config, l)};
     struct err err;
-    enum secrets_result result;
     if (l->password_file && access(l->password_file, R_OK) != 0)
         doctor_say(d, DOCTOR_FAIL, "Exchange password", "make the file, or correct password-file", "%s: %s",
                    l->password_file, strerror(errno));
     if (!typed && l->auth != AUTH_OAUTH)
         return;
-    struct secrets *secrets = config_secrets_open(d->config, d->loop, on_secrets, NULL);
-    while ((result = secrets_get(secrets, config_login_record(d->config, l), &value, &err)) == SECRETS_WAIT)
-        loop_turn(d->loop);
-    secrets_close(&secrets);
+    enum secrets_result result = cli_wait_for_secrets(d->loop, get, &wanted, &err);
+    d->no_secret = result != SECRETS_OK;
     if (result == SECRETS_OK)
         doctor_say(d, DOCTOR_OK, "stored secret", NULL, "%s", typed ? "a password" : "a sign-in");
     else if (result == SECRETS_NONE)
@@ -226,7 +231,7 @@ static void look_at_secret(struct doctor *d, const struct config_account *a)
     else
         doctor_say(d, DOCTOR_FAIL, "stored secret", "unlock the keyring, or sign in again: exbridge login", "%s",
                    err.text);
-    buf_wipe(&value);
+    buf_wipe(&wanted.value);
 }
 
 const char *doctor_state_dir(struct doctor *d, const struct config_account *a)

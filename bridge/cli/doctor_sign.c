@@ -29,6 +29,7 @@ struct signing {
     const char *user, *server;
     struct str cursor, inbox;
     bool more, calendar;
+    bool knows_device; /* ActiveSync: the account's state says as what it is known to the server */
     size_t folders;
     struct op *watch;
     uint64_t used, limit;
@@ -341,7 +342,8 @@ static bool look_at_status(struct doctor *d, const struct config_account *a)
         {"online", DOCTOR_OK, true},         {"syncing", DOCTOR_OK, true},       {"starting", DOCTOR_OK, true},
         {"unknown", DOCTOR_OK, true},        {"offline", DOCTOR_WARN, true},     {"throttled", DOCTOR_WARN, false},
         {"needs-login", DOCTOR_FAIL, false}, {"needs-admin", DOCTOR_FAIL, true}, {"wiped", DOCTOR_FAIL, false},
-        {"closed", DOCTOR_FAIL, true},       {"trouble", DOCTOR_WARN, true},     {"disk", DOCTOR_FAIL, true}};
+        {"closed", DOCTOR_FAIL, true},       {"trouble", DOCTOR_WARN, true},     {"disk", DOCTOR_FAIL, true},
+        {"waiting", DOCTOR_WARN, true}};
     if (!status)
         return true;
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -367,25 +369,42 @@ static bool look_at_status(struct doctor *d, const struct config_account *a)
 
 static bool has_secret(struct doctor *d, const struct config_account *a)
 {
-    if (a->local_auth != CONFIG_LOCAL_PASSTHROUGH)
-        return true;
-    doctor_say(d, DOCTOR_OK, "sign-in", NULL, "not tried: the password comes from the mail program");
-    return false;
+    bool passthrough = a->local_auth == CONFIG_LOCAL_PASSTHROUGH;
+    if (passthrough)
+        doctor_say(d, DOCTOR_OK, "sign-in", NULL, "not tried: the password comes from the mail program");
+    else if (d->no_secret)
+        doctor_say(d, DOCTOR_WARN, "sign-in", "see the line about the stored secret",
+                   "not tried: there is nothing to sign in with");
+    return !passthrough && !d->no_secret;
+}
+
+/* A server tells its rules to a device that asks for mail, which our sign-in does not: what counts is what the running
+ * exbridge was told, or the one that ran last. */
+static void look_at_policy(struct signing *s)
+{
+    struct doctor *d = s->doctor;
+    const char *told = text_of(json_object_get(doctor_status_of(d, s->account), "facts"), "policy");
+    struct backend_facts facts = {0};
+    s->alone.backend->ops->facts(s->alone.backend, &facts);
+    if (*told)
+        doctor_say(d, DOCTOR_OK, "policy", NULL, "%s (seen by the running exbridge)", told);
+    else if (s->knows_device)
+        doctor_say(d, DOCTOR_OK, "policy", NULL, "%s", facts.policy);
+    else
+        doctor_say(d, DOCTOR_OK, "policy", NULL, "not known yet: the server tells its rules when exbridge runs");
 }
 
 static void look_at_mailbox(struct signing *s)
 {
     struct doctor *d = s->doctor;
     struct backend *b = s->alone.backend;
-    struct backend_facts facts = {0};
-    b->ops->facts(b, &facts);
-    if (facts.policy)
-        doctor_say(d, DOCTOR_OK, "policy", NULL, "%s", facts.policy);
-    if (s->account->backend == BACKEND_EWS)
+    if (s->account->backend == BACKEND_EWS) {
         list_folders(s);
-    else
+    } else {
+        look_at_policy(s);
         doctor_say(d, DOCTOR_OK, "calendar", NULL, "%s",
                    d->config->server.dav ? "served by CalDAV" : "not served: dav = 0");
+    }
     if (!d->push_told && s->account->backend == BACKEND_EWS)
         try_push(s);
     else if (!d->push_told)
@@ -410,16 +429,19 @@ void doctor_sign(struct doctor *d, const struct config_account *a)
     }
     if (!has_secret(d, a))
         return;
+    d->login = config_login_open(d->config, a->login, d->loop, d->secrets);
     if (a->backend == BACKEND_EAS && store_look(doctor_state_dir(d, a), STR(BACKEND_ALONE_EAS_STATE), &state, &err) &&
-        state.n)
+        state.n) {
         backend_alone_put(&s.alone, STR(BACKEND_ALONE_EAS_STATE), buf_view(&state));
-    buf_done(&state);
-    if (!backend_alone_open(d->config, a, &s.alone, &err)) {
-        doctor_say(d, DOCTOR_FAIL, "sign-in", "correct the configuration", "%s", err.text);
-        return;
+        s.knows_device = true;
     }
-    if (sign_in(&s))
+    buf_done(&state);
+    if (!backend_alone_open_with(d->config, a, d->loop, d->login, &s.alone, &err))
+        doctor_say(d, DOCTOR_FAIL, "sign-in", "correct the configuration", "%s", err.text);
+    else if (sign_in(&s))
         look_at_mailbox(&s);
-    backend_alone_close(&s.alone);
+    if (s.alone.backend)
+        backend_alone_close(&s.alone);
+    login_free(&d->login);
     arena_done(&s.arena);
 }

@@ -8,6 +8,7 @@
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 #include "bridge/run/run.h"
+#include "bridge/secrets.h"
 
 /* --- status ------------------------------------------------------------------------------------------- */
 
@@ -84,13 +85,33 @@ static json_t *facts_of(const struct backend_facts *f)
                      f->push_err.code ? control_text(f->push_err.text) : json_null(), "policy", f->policy);
 }
 
+/* Its secret, or its key, comes as soon as a person has answered. */
+static bool waits_for_keyring(const struct program *p, const struct run_account *slot)
+{
+    enum login_source source = login_source(slot->login->login);
+    return secrets_asks_somebody(p->secrets) &&
+           (!slot->account ? slot->err.code == ERR_OFFLINE : source == LOGIN_STORED || source == LOGIN_OAUTH);
+}
+
+static void set_waiting(json_t *o)
+{
+    json_object_set_new(o, "state", json_string("waiting"));
+    json_object_set_new(
+        o, "text", json_string("the keyring has the key to the stored secrets, and asks somebody for its password"));
+    json_object_set_new(o, "next", json_string("answer the question on the desktop"));
+}
+
 static void add_running(struct program *p, struct run_account *slot, json_t *o)
 {
     struct account_status s;
     account_status(slot->account, &s);
-    json_object_set_new(o, "state", json_string(s.state));
-    json_object_set_new(o, "text", s.health.code ? control_text(s.health.text) : json_null());
-    json_object_set_new(o, "next", next_step(slot, &s));
+    if (strcmp(s.state, "starting") == 0 && waits_for_keyring(p, slot)) {
+        set_waiting(o);
+    } else {
+        json_object_set_new(o, "state", json_string(s.state));
+        json_object_set_new(o, "text", s.health.code ? control_text(s.health.text) : json_null());
+        json_object_set_new(o, "next", next_step(slot, &s));
+    }
     json_object_set_new(o, "retry_in_s", s.retry_in_ms ? ms_as_s(s.retry_in_ms) : json_null());
     json_object_set_new(o, "answered_s_ago", ms_as_s(s.looked_ago_ms));
     json_object_set_new(o, "last_error", trouble_of(&s));
@@ -117,6 +138,8 @@ static json_t *account_as_json(struct program *p, struct run_account *slot)
                           a->backend == BACKEND_EWS ? "ews" : "eas", "url", control_text(a->url));
     if (slot->account) {
         add_running(p, slot, o);
+    } else if (waits_for_keyring(p, slot)) {
+        set_waiting(o);
     } else {
         json_object_set_new(o, "state", json_string("closed"));
         json_object_set_new(o, "text", control_text(slot->err.text));

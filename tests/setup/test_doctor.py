@@ -117,20 +117,23 @@ def test_push_that_does_not_work(home, server):
 def test_over_activesync(home, server):
     server.options(eas_policy={"MaxEmailAgeFilter": "3", "MaxCalendarAgeFilter": "6"})
     assert home.setup(EMAIL, "--backend", "eas", answers=["yes", USER, PASSWORD]).returncode == 0
+    rules = "the server's rules are acknowledged: mail of the last week only, events of the last 3 months and later only"
+    assert line(examine(home, code=1), "policy", "ok")["evidence"] == rules  # it does not run; setup was told
     home.start()
+    rig.poll(60, lambda: daemon(home)["facts"]["policy"] == rules, lambda: daemon(home))
     lines = examine(home, code=0)
     assert "ActiveSync 16.1" in line(lines, "sign-in", "ok")["evidence"]
     assert len(server.devices()) == 1
-    assert "rules" in line(lines, "policy", "ok")["evidence"] or "not asked for any" in line(lines, "policy", "ok")["evidence"]
+    assert line(lines, "policy", "ok")["evidence"] == rules + " (seen by the running exbridge)"
     assert "served by CalDAV" in line(lines, "calendar", "ok")["evidence"]
     rig.poll(60, lambda: daemon(home)["facts"]["open"], lambda: daemon(home))
-    assert daemon(home)["facts"]["policy"] == ("the server's rules are acknowledged: mail of the last week only, events of the last "
-                                               "3 months and later only")
     found = line(examine(home, code=0), "push", "ok")["evidence"]
     assert "Ping: open for" in found and "of 480 s" in found
     home.stop()
     server.options(eas_policy={})
     assert "not tried" in line(examine(home), "push", "ok")["evidence"]
+    os.unlink(os.path.join(home.state, "accounts", "corp", "state.db"))
+    assert "not known yet" in line(examine(home), "policy", "ok")["evidence"]  # signing in tells nothing of rules
     assert len(server.devices()) == 1
 
 

@@ -2,6 +2,7 @@
 """Setup on a desktop with a real keyring: unlocked; locked, where it asks its owner, who answers, declines or is not there."""
 import os
 import re
+import select
 import subprocess
 import threading
 
@@ -101,3 +102,20 @@ def test_without_the_keyring(world, home, keyring):
     assert "secret-store = file" in home.text() and "key" in secrets(home) and not keyring.asks()
     home.start()
     assert home.imap(EMAIL, rig.password_of(done.stdout)) == 5
+
+
+def test_doctor_asks_the_keyring_once(world, home, keyring):
+    """However many accounts there are; who declines is told so, and nobody is asked again for the sign-in."""
+    corp(world)
+    assert home.setup(EMAIL, answers=["yes", USER, PASSWORD]).returncode == 0
+    assert home.setup(EMAIL, "--name", "second", answers=["yes", USER, PASSWORD]).returncode == 0
+    keyring.lock()
+    process = subprocess.Popen([rig.program(), "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home.environment())
+    assert select.select([process.stderr], [], [], 60)[0] and "waiting for the keyring" in process.stderr.readline()
+    keyring.wait_for_question()
+    keyring.dismiss()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 2 and err == "" and not keyring.asks(), (out, err)
+    for name in ("corp", "second"):
+        assert re.search(f"^FAIL  {name}: stored secret .*is the keyring unlocked", out, re.M), out
+        assert re.search(f"^warn  {name}: sign-in .not tried: there is nothing to sign in with", out, re.M), out
