@@ -381,7 +381,7 @@ struct config *config_load(const char *path, struct buf *problems)
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) != 0)
-        buf_printf(problems, "%s: %s\n", path, strerror(errno));
+        buf_printf(problems, "%s: %s%s\n", path, strerror(errno), errno == ENOENT ? "; exbridge setup makes one" : "");
     else if (!S_ISREG(st.st_mode))
         buf_printf(problems, "%s: not a file\n", path);
     else if (st.st_uid != geteuid() && st.st_uid != 0)

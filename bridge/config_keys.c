@@ -159,31 +159,6 @@ static const struct {
     {"verify", "certificates are always checked; ca-file names an authority of your own"},
 };
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Edits between two short words. */
-static size_t distance(struct str a, struct str b)
-{
-    size_t row[64];
-    if (a.n >= 64 || b.n >= 64)
-        return 64;
-    for (size_t j = 0; j <= b.n; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.n; j++) {
-            size_t above = row[j];
-            row[j] = least(least(row[j] + 1, row[j - 1] + 1), diagonal + (a.p[i - 1] != b.p[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[b.n];
-}
-
 static bool fits(const struct config_key *k, enum config_section section)
 {
     return k->section == section || (k->section == SECTION_LOGIN && section == SECTION_ACCOUNT);
@@ -210,7 +185,7 @@ void config_unknown_key(struct reading *r, unsigned line, enum config_section se
                            config_section_name(k->section), config_section_name(section));
             return;
         }
-        size_t d = fits(k, section) ? distance(key, str_from(k->name)) : 64;
+        size_t d = fits(k, section) ? str_distance(key, str_from(k->name)) : STR_DISTANCE_MAX;
         if (d < best_distance) {
             best = k;
             best_distance = d;

@@ -305,16 +305,19 @@ bool oauth_tokens_load(struct oauth_tokens *ret_tokens, struct str text, struct 
     struct str access = text_of(root, "access_token"), refresh = text_of(root, "refresh_token");
     struct str user = text_of(root, "user"), scope = text_of(root, "scope");
     *ret_tokens = (struct oauth_tokens){0};
-    bool ok = root && json_integer_value(json_object_get(root, "version")) == 1 && (!access.n || is_token(access)) &&
-              (!refresh.n || is_token(refresh)) && (access.n || refresh.n);
+    json_int_t issued_s = json_integer_value(json_object_get(root, "issued"));
+    json_int_t expires_s = json_integer_value(json_object_get(root, "expires"));
+    bool sane = issued_s >= 0 && expires_s >= issued_s && expires_s - issued_s <= OAUTH_LIFETIME_MAX_S;
+    bool ok = root && sane && json_integer_value(json_object_get(root, "version")) == 1 &&
+              (!access.n || is_token(access)) && (!refresh.n || is_token(refresh)) && (access.n || refresh.n);
     if (ok)
         *ret_tokens = (struct oauth_tokens){
             .access = access.n ? str_dup(access) : NULL,
             .refresh = refresh.n ? str_dup(refresh) : NULL,
             .user = user.n ? str_dup(user) : NULL,
             .scope = scope.n ? str_dup(scope) : NULL,
-            .issued_s = json_integer_value(json_object_get(root, "issued")),
-            .expires_s = json_integer_value(json_object_get(root, "expires")),
+            .issued_s = issued_s,
+            .expires_s = expires_s,
         };
     else
         err_set(err, ERR_INVALID, "what is stored are no tokens");

@@ -215,3 +215,27 @@ char *str_dup(struct str s)
         memcpy(z, s.p, s.n);
     return z;
 }
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t str_distance(struct str a, struct str b)
+{
+    size_t row[STR_DISTANCE_MAX];
+    if (a.n >= STR_DISTANCE_MAX || b.n >= STR_DISTANCE_MAX)
+        return STR_DISTANCE_MAX;
+    for (size_t j = 0; j <= b.n; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.n; j++) {
+            size_t above = row[j];
+            row[j] = least(least(row[j] + 1, row[j - 1] + 1), diagonal + (a.p[i - 1] != b.p[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[b.n];
+}

@@ -62,5 +62,9 @@ bool str_to_u64(struct str s, uint64_t *ret_n);
 bool str_to_u32(struct str s, uint32_t *ret_n);
 /* xmalloc'ed NUL-terminated copy; the caller frees. */
 char *str_dup(struct str s);
+/* How many letters have to be put in, taken out or changed to make one of the other: for "did you mean". Of words of
+ * STR_DISTANCE_MAX bytes and more it is STR_DISTANCE_MAX. */
+#define STR_DISTANCE_MAX 64
+size_t str_distance(struct str a, struct str b);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bridge/base/mem.h"
+#include "bridge/base/text.h"
 #include "bridge/cli/cli.h"
 
 bool cli_is_interactive(void)
@@ -44,15 +45,21 @@ static void trim(struct buf *answer)
 
 bool cli_ask(const char *question, const char *initial, struct buf *answer, struct err *err)
 {
-    if (initial && *initial)
-        fprintf(stderr, "%s [%s]: ", question, initial);
-    else
-        fprintf(stderr, "%s: ", question);
-    fflush(stderr);
-    buf_init(answer, CLI_ANSWER_MAX);
-    if (!read_line(answer, err)) {
+    for (;;) {
+        if (initial && *initial)
+            fprintf(stderr, "%s [%s]: ", question, initial);
+        else
+            fprintf(stderr, "%s: ", question);
+        fflush(stderr);
+        buf_init(answer, CLI_ANSWER_MAX);
+        if (!read_line(answer, err)) {
+            buf_done(answer);
+            return false;
+        }
+        if (text_utf8_valid(buf_view(answer)))
+            break;
+        fprintf(stderr, "That is not UTF-8: is the terminal set to another character set?\n");
         buf_done(answer);
-        return false;
     }
     trim(answer);
     if (answer->n == 0 && initial)

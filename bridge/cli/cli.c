@@ -241,6 +241,23 @@ static void print_and_drop(struct buf *text)
     buf_done(text);
 }
 
+static int no_command(const struct cli *c, const char *name)
+{
+    const char *best = NULL;
+    size_t least = 3;
+    for (size_t i = 0; c->commands[i]; i++) {
+        size_t distance = str_distance(str_from(name), str_from(c->commands[i]->name));
+        if (distance < least) {
+            best = c->commands[i]->name;
+            least = distance;
+        }
+    }
+    if (name[0] == '-')
+        return cli_usage(c, "%s: the command comes first, as in exbridge status -c FILE", name);
+    return cli_usage(c, "there is no command %s%s%s%s", name, best ? " (did you mean " : "", best ? best : "",
+                     best ? "?)" : "");
+}
+
 int cli_main(const struct cli_command *const *commands, int argc, char **argv)
 {
     struct cli c = {.commands = commands};
@@ -262,7 +279,7 @@ int cli_main(const struct cli_command *const *commands, int argc, char **argv)
         if (strcmp(name, commands[i]->name) == 0)
             c.command = commands[i];
     if (!c.command)
-        return cli_usage(&c, "there is no command %s", name);
+        return no_command(&c, name);
     if (asks_help(argc - 2, argv + 2)) {
         cli_help_command(c.command, &text);
         print_and_drop(&text);
@@ -302,20 +319,35 @@ struct config *cli_config(struct cli *c)
     return c->config;
 }
 
+/* `address`: of those with that one; NULL: of all. */
+static void add_names(const struct config *config, const char *address, struct buf *names)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < config->account_count; i++)
+        if ((!address || str_case_is(str_from(config->accounts[i].email), address)) && ++n <= NAMES_SHOWN)
+            buf_printf(names, "%s%s", n > 1 ? ", " : "", config->accounts[i].name);
+    if (n > NAMES_SHOWN)
+        buf_lit(names, ", ...");
+}
+
 /* `address`: that of them all; NULL: any account would do. */
 static void complain_of_several(const struct config *config, const char *address)
 {
     struct buf names = BUF_INIT(0);
-    size_t n = 0;
-    for (size_t i = 0; i < config->account_count; i++)
-        if ((!address || str_case_is(str_from(config->accounts[i].email), address)) && ++n <= NAMES_SHOWN)
-            buf_printf(&names, "%s%s", n > 1 ? ", " : "", config->accounts[i].name);
-    if (n > NAMES_SHOWN)
-        buf_lit(&names, ", ...");
+    add_names(config, address, &names);
     if (address)
         cli_complain("%s is the address of several accounts; give the name of the section: %s", address, buf_z(&names));
     else
         cli_complain("there are several accounts; name one of them: %s", buf_z(&names));
+    buf_done(&names);
+}
+
+static void complain_of_none(const struct config *config, const char *name)
+{
+    struct buf names = BUF_INIT(0);
+    add_names(config, NULL, &names);
+    cli_complain("there is no account %s in %s%s%s", name ? name : "", config->path, names.n ? "; there is: " : "",
+                 buf_z(&names));
     buf_done(&names);
 }
 
@@ -338,7 +370,7 @@ struct config_account *cli_account(struct cli *c, const char *name)
         found = &config->accounts[i];
     }
     if (!found)
-        cli_complain("there is no account %s in %s", name, config->path);
+        complain_of_none(config, name);
     return found;
 }
 

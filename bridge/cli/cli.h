@@ -96,7 +96,7 @@ void cli_help_command(const struct cli_command *command, struct buf *out);
 /*
  * Questions go to stderr, answers come from stdin: a terminal, or a file or pipe with one answer a line. False: stdin
  * ended (err says that a question needs an answer). Answers are bounded (CLI_ANSWER_MAX) and lose the blanks around
- * them, but for secrets.
+ * them, but for secrets. What is not UTF-8 is asked for again.
  */
 #define CLI_ANSWER_MAX ((size_t)4096)
 bool cli_is_interactive(void); /* is somebody there to answer? (stdin and stderr are a terminal) */

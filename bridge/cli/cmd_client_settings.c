@@ -286,8 +286,10 @@ static int client_settings(struct cli *c)
                                             : NULL;
     if (client)
         return only ? print(c, client, only) : EX_NOINPUT;
-    if (c->arg_count && !only)
+    if (c->arg_count && !only) {
+        say_clients(); /* perhaps one was meant */
         return EX_NOINPUT;
+    }
     client = find_client("plain");
     for (size_t i = 0; i < c->config->account_count; i++)
         if (!only || only == &c->config->accounts[i])

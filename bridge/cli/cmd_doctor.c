@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bridge/base/mem.h"
 #include "bridge/cli/commands.h"
@@ -103,8 +104,8 @@ static bool read_config(struct doctor *d)
     d->config = config_load(buf_z(&path), &problems);
     rest = buf_view(&problems);
     while (!d->config && str_cut(&rest, '\n', &line) && line.n)
-        doctor_say(d, DOCTOR_FAIL, "configuration", "correct the file (exbridge setup writes one)", "%.*s",
-                   STR_ARG(line));
+        doctor_say(d, DOCTOR_FAIL, "configuration",
+                   access(buf_z(&path), F_OK) == 0 ? "correct the file" : "exbridge setup", "%.*s", STR_ARG(line));
     if (d->config)
         doctor_say(d, DOCTOR_OK, "configuration", NULL, "%s, %zu account%s", d->config->path, d->config->account_count,
                    d->config->account_count == 1 ? "" : "s");

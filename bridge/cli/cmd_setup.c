@@ -10,6 +10,7 @@
 #include "bridge/cli/commands.h"
 #include "bridge/cli/setup.h"
 #include "bridge/ini.h"
+#include "bridge/io/reach.h"
 
 /* --- what is there already --------------------------------------------------------------------------------- */
 
@@ -195,6 +196,29 @@ static int check_flags(struct cli *c, const struct setup *s)
     return EX_OK;
 }
 
+/* One that cannot be read would look like a server that does not answer. */
+static int check_files(const struct setup *s)
+{
+    const struct {
+        const char *flag, *path;
+    } files[] = {{"--password-file", s->v.password_file},
+                 {"--client-cert", s->v.client_cert},
+                 {"--client-key", s->v.client_key},
+                 {"--ca-file", s->v.ca_file}};
+    struct err err;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (!files[i].path || access(files[i].path, R_OK) == 0)
+            continue;
+        cli_complain("%s %s: %s", files[i].flag, files[i].path, strerror(errno));
+        return EX_NOINPUT;
+    }
+    if (s->v.ca_file && !reach_check_ca(s->v.ca_file, &err)) {
+        err_prefix(&err, "--ca-file: ");
+        return cli_fail(&err);
+    }
+    return EX_OK;
+}
+
 /* --- the roles of addresses ----------------------------------------------------------------------------------- */
 
 static bool find_login(struct setup *s, struct err *err)
@@ -281,6 +305,8 @@ static int setup(struct cli *c)
     buf_init(&s.secret, LOGIN_SECRET_MAX);
     take_flags(&s, c);
     int code = check_flags(c, &s);
+    if (code == EX_OK)
+        code = check_files(&s);
     if (code == EX_OK && cli_config_path(c, &path, &err)) {
         s.path = buf_z(&path);
         code = go(&s, &err) ? EX_OK : cli_fail(&err);

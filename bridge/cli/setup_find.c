@@ -35,6 +35,14 @@ static void on_looked(void *ud, const struct autodiscover_look_result *result)
     l->done = true;
 }
 
+/* "HOST: the server's certificate is not trusted (see ca-file): SSL certificate problem: REASON" */
+static const char *last_words(const char *text)
+{
+    for (const char *colon; (colon = strstr(text, ": "));)
+        text = colon + 2;
+    return text;
+}
+
 static void show(struct setup *s, const struct autodiscover_candidate *c)
 {
     struct buf line = BUF_INIT(0);
@@ -48,7 +56,7 @@ static void show(struct setup *s, const struct autodiscover_candidate *c)
     } else if (c->lead && c->kind != PROBE_JSON) {
         buf_printf(&line, ": %s", strstr(c->lead, "://") ? setup_host_of(s, c->lead) : c->lead);
     } else if (c->verdict == VERDICT_BAD_CERTIFICATE && c->text) {
-        buf_printf(&line, ": %s", c->text);
+        buf_printf(&line, " (%s)", last_words(c->text));
     }
     setup_say("%s", buf_z(&line));
     buf_done(&line);
@@ -66,11 +74,12 @@ static void show_all(struct setup *s, const struct autodiscover_look_result *r)
 /* Nothing was found: what it may be that a person can do something about. */
 static void explain(const struct autodiscover_look_result *r)
 {
-    size_t looked = 0, unknown = 0, untrusted = 0;
+    size_t looked = 0, unknown = 0, silent = 0, untrusted = 0;
     for (size_t i = 0; i < r->count; i++) {
         enum autodiscover_verdict v = r->candidates[i].verdict;
         looked += v != VERDICT_LEFT && strstr(r->candidates[i].name, "://"); /* the others are the DNS's records */
         unknown += v == VERDICT_NO_NAME;
+        silent += v == VERDICT_NO_CONNECTION || v == VERDICT_TIMEOUT;
         untrusted += v == VERDICT_BAD_CERTIFICATE;
     }
     if (untrusted)
@@ -79,6 +88,9 @@ static void explain(const struct autodiscover_look_result *r)
             "of its own, name its certificate with --ca-file; else the server's administrator has to correct it.");
     else if (looked && unknown == looked)
         setup_say("No such names: is the address right, and is this machine connected to the network?");
+    else if (looked && silent && unknown + silent == looked)
+        setup_say(
+            "No server answers: is this machine connected to the network? Is a VPN needed, or a proxy (--proxy)?");
 }
 
 struct autodiscover_probe_result setup_probe(struct setup *s, enum autodiscover_kind kind, const char *url)
@@ -195,7 +207,7 @@ static enum host_answer ask_host(struct setup *s, const char *url, const char *n
         if (url && (str_case_is(a, "yes") || str_case_is(a, "y"))) {
             setup_confirm(s, url);
             result = HOST_YES;
-        } else if (str_case_is(a, "no") || str_case_is(a, "n") || a.n == 0) {
+        } else if (str_case_is(a, "no") || str_case_is(a, "n") || str_case_is(a, "yes") || a.n == 0) {
             err_set(err, ERR_DENIED, "nothing was sent; setup ends here. With --host you can name the right server");
             if (url)
                 break;

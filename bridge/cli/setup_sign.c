@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/base/mem.h"
+#include "bridge/base/text.h"
 #include "bridge/cli/setup.h"
 
 /* --- which scheme --------------------------------------------------------------------------------------------- */
@@ -121,8 +122,9 @@ static void ask_json(struct setup *s)
         if (*protocols[i].to)
             continue;
         struct buf url = BUF_INIT(AUTODISCOVER_URL_MAX);
-        buf_printf(&url, "https://%s/autodiscover/autodiscover.json/v1.0/%s?Protocol=%s", setup_host_of(s, s->pox_url),
-                   s->v.email, protocols[i].name);
+        buf_printf(&url, "https://%s/autodiscover/autodiscover.json/v1.0/", setup_host_of(s, s->pox_url));
+        text_percent_add(&url, str_from(s->v.email), "@");
+        buf_printf(&url, "?Protocol=%s", protocols[i].name);
         struct autodiscover_probe_result r = setup_probe(s, PROBE_JSON, buf_z(&url));
         if (r.verdict == VERDICT_ANSWERS)
             *protocols[i].to = r.lead;

@@ -138,13 +138,28 @@ static void take_result(SSL *ssl, struct reach_tls *to)
     take_chain(ssl, to);
 }
 
+static bool load_ca(SSL_CTX *ctx, const char *ca_file, struct err *err)
+{
+    bool ok = ca_file ? SSL_CTX_load_verify_file(ctx, ca_file) == 1 : SSL_CTX_set_default_verify_paths(ctx) == 1;
+    ERR_clear_error();
+    return ok || err_set(err, ERR_INVALID, "%s cannot be read as a list of authorities",
+                         ca_file ? ca_file : "the system's CA store");
+}
+
+bool reach_check_ca(const char *ca_file, struct err *err)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    bool ok = ctx ? load_ca(ctx, ca_file, err) : err_set(err, ERR_INTERNAL, "TLS cannot be set up");
+    SSL_CTX_free(ctx);
+    return ok;
+}
+
 static bool set_up(SSL_CTX *ctx, SSL *ssl, const struct reach_tls_opts *o, struct err *err)
 {
     unsigned char parsed[16];
     bool numeric = inet_pton(AF_INET, o->host, parsed) == 1 || inet_pton(AF_INET6, o->host, parsed) == 1;
-    if (o->ca_file ? SSL_CTX_load_verify_file(ctx, o->ca_file) != 1 : SSL_CTX_set_default_verify_paths(ctx) != 1)
-        return err_set(err, ERR_INVALID, "%s cannot be read as a list of authorities",
-                       o->ca_file ? o->ca_file : "the system's CA store");
+    if (!load_ca(ctx, o->ca_file, err))
+        return false;
     SSL_set_min_proto_version(ssl, (int)o->min);
     if (o->min < TLS1_2_VERSION)
         SSL_set_cipher_list(ssl, "ALL:@SECLEVEL=0");

@@ -45,6 +45,8 @@ struct reach_tls_opts {
     unsigned min;        /* the oldest version to be offered; below 0x0303 weak ciphers are offered as well */
     unsigned timeout_ms;
 };
+/* Can this file be the ca_file of a connection? ERR_INVALID: not read, or without any certificate. */
+bool reach_check_ca(const char *ca_file, struct err *err);
 /* A handshake over `fd`, which stays the caller's. False: there was none (err says why; ERR_OFFLINE). */
 bool reach_handshake(int fd, const struct reach_tls_opts *opts, struct reach_tls *ret, struct err *err);
 

@@ -15,6 +15,8 @@ from test_program import account, call
 @pytest.mark.parametrize("words, text", [
     ([], "a command is missing; see exbridge --help"),
     (["fly"], "there is no command fly; see exbridge --help"),
+    (["stauts"], "there is no command stauts (did you mean status?); see exbridge --help"),
+    (["-c", "x", "status"], "-c: the command comes first, as in exbridge status -c FILE; see exbridge --help"),
     (["run", "now"], "unexpected: now; see exbridge help run"),
     (["run", "--now"], "unexpected: --now; see exbridge help run"),
     (["run", "-c"], "-c FILE: the file is missing; see exbridge help run"),
@@ -35,7 +37,7 @@ def test_files_of_the_configuration(tmp_path):
     text = ('[account "work"]\nemail = alice@example.com\nbackend = ews\nhost = mail.example.com\nauth = basic\n'
             f"password-file = {tmp_path}/secret\n")
     result = check()
-    assert result.returncode == 78 and f"{path}: No such file or directory" in result.stderr
+    assert result.returncode == 78 and f"{path}: No such file or directory; exbridge setup makes one" in result.stderr
     path.mkdir()
     assert f"{path}: not a file" in check().stderr
     path.rmdir()
@@ -44,6 +46,10 @@ def test_files_of_the_configuration(tmp_path):
     assert result.returncode == 78 and f"{path}:6: password-file: {tmp_path}/secret: No such file or directory" in result.stderr
     (tmp_path / "secret").write_text("x\n")
     assert check().returncode == 0
+    result = call("status", "home", "-c", str(path))
+    assert result.returncode == 66 and f"there is no account home in {path}; there is: work" in result.stderr
+    result = call("client-settings", "outlook", "-c", str(path))
+    assert result.returncode == 66 and "there are thunderbird, mutt" in result.stderr
     path.write_bytes(b"\xff\xfe" + text.encode("utf-16-le"))
     assert f"{path}:1: control characters, or not UTF-8" in check().stderr
 

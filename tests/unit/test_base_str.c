@@ -74,6 +74,23 @@ static void search(void **state)
     assert_int_equal(str_case_find(STR("x"), STR_NULL), 0);
 }
 
+static void distances(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        size_t distance;
+    } table[] = {{"", "", 0},    {"status", "status", 0}, {"stauts", "status", 2},
+                 {"", "abc", 3}, {"run", "rn", 1},        {"cat", "bats", 2}};
+    char length[STR_DISTANCE_MAX + 1] = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        assert_int_equal(str_distance(str_from(table[i].a), str_from(table[i].b)), table[i].distance);
+        assert_int_equal(str_distance(str_from(table[i].b), str_from(table[i].a)), table[i].distance);
+    }
+    assert_int_equal(str_distance(str_of(length, STR_DISTANCE_MAX - 1), STR("x")), STR_DISTANCE_MAX - 1);
+    assert_int_equal(str_distance(str_of(length, STR_DISTANCE_MAX), STR("x")), STR_DISTANCE_MAX);
+}
+
 static void pieces(void **state)
 {
     (void)state;
@@ -334,8 +351,9 @@ static void logging(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(compare),      cmocka_unit_test(search),  cmocka_unit_test(pieces), cmocka_unit_test(numbers),
-        cmocka_unit_test(buffers),      cmocka_unit_test(arenas),  cmocka_unit_test(lists),  cmocka_unit_test(errors),
+        cmocka_unit_test(compare),      cmocka_unit_test(search),    cmocka_unit_test(pieces),
+        cmocka_unit_test(numbers),      cmocka_unit_test(distances), cmocka_unit_test(buffers),
+        cmocka_unit_test(arenas),       cmocka_unit_test(lists),     cmocka_unit_test(errors),
         cmocka_unit_test(random_bytes), cmocka_unit_test(logging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

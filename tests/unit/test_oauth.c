@@ -100,6 +100,14 @@ static void tokens(void **state)
         assert_false(oauth_tokens_load(&none, str_of(saved.p, n), &err));
         oauth_tokens_done(&none);
     }
+    /* Times that nobody can have written. */
+    static const char *const times[] = {"-1,\"expires\":9", "9,\"expires\":1", "0,\"expires\":9223372036854775807"};
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        struct oauth_tokens none;
+        buf_reset(&saved);
+        buf_printf(&saved, "{\"version\":1,\"refresh_token\":\"r\",\"issued\":%s}", times[i]);
+        assert_false(oauth_tokens_load(&none, buf_view(&saved), &err));
+    }
     oauth_tokens_done(&again);
     oauth_tokens_done(&a.tokens);
     buf_wipe(&saved);
