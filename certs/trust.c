@@ -67,7 +67,13 @@ static bool fail(struct err *err, const char *profile_dir, struct buf *out)
         line = str_skip(text, i + 1);
         break;
     }
-    err_set(err, ERR_DISK, "%s: %.*s", profile_dir, STR_ARG(line));
+    if (str_find(line, STR("could not authenticate")) != (size_t)-1)
+        err_set(
+            err, ERR_AUTH,
+            "%s has a primary password, and that was not entered rightly; run it again in a terminal: exbridge trust",
+            profile_dir);
+    else
+        err_set(err, ERR_DISK, "%s: %.*s", profile_dir, STR_ARG(line));
     buf_done(out);
     return false;
 }
@@ -95,6 +101,21 @@ static void names_done(struct names *n)
 {
     buf_done(&n->store);
     buf_done(&n->nickname);
+}
+
+/* There, and not only as what somebody may look at: who did not know the primary password leaves it so. */
+static bool is_trusted(struct names *n)
+{
+    const char *const list[] = {"-L", "-d", buf_z(&n->store), NULL};
+    struct buf out;
+    bool trusted = false;
+    int status = certutil(list, &out);
+    struct str rest = buf_view(&out), line;
+    while (status == 0 && !trusted && str_cut(&rest, '\n', &line))
+        trusted =
+            str_starts(line, buf_view(&n->nickname)) && str_starts(str_trim(str_skip(line, n->nickname.n)), STR("C"));
+    buf_done(&out);
+    return trusted;
 }
 
 static bool is_there(struct names *n)
@@ -137,7 +158,7 @@ bool trust_add(const char *profile_dir, const char *ca_file, bool *ret_news, str
 {
     struct names n;
     bool ok = names_of(profile_dir, ca_file, &n, err) && ensure_store(profile_dir, &n, err);
-    *ret_news = ok && !is_there(&n);
+    *ret_news = ok && !is_trusted(&n);
     if (*ret_news)
         ok = add(profile_dir, ca_file, &n, err);
     names_done(&n);

@@ -3,7 +3,7 @@
 #define CERTS_TRUST_H
 /*
  * The store of what an NSS program (Thunderbird, Firefox) trusts: cert9.db in its profile, changed by certutil(1) of
- * libnss3-tools. Blocking.
+ * libnss3-tools. Blocking. Where the profile has a primary password, certutil asks for it on the terminal.
  */
 #include <stdbool.h>
 

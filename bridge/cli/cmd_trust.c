@@ -105,8 +105,9 @@ const struct cli_command cli_trust = {
     .args = "[PROGRAM]",
     .help = "exbridge has made a certificate authority for localhost. This imports it into the\n"
             "profiles of Thunderbird and Firefox (of this user, the snap and the flatpak too), so\n"
-            "that they ask nothing. It needs certutil, from the package libnss3-tools. Programs\n"
-            "that run have to be restarted.\n",
+            "that they ask nothing. It needs certutil, from the package libnss3-tools, which asks\n"
+            "for the profile's primary password where there is one. Programs that run have to be\n"
+            "restarted.\n",
     .flags = flags,
     .max_args = 1,
     .words = {CLI_WORD_LIST},

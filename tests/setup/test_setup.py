@@ -11,6 +11,7 @@ import canary
 import pytest
 import rig
 from rig import EMAIL, PASSWORD, USER, credentials
+from screen import Screen
 
 XML = "/autodiscover/autodiscover.xml"
 BASIC = ['Basic realm="x"']
@@ -122,6 +123,30 @@ def test_trust_is_offered(world, home, answer, flags, trusted):
     assert "exbridge trust" in done.stderr or trusted or answer is None
     assert "client-settings PROGRAM corp; PROGRAM is one of thunderbird, mutt" in done.stdout
     sane(home)
+
+
+def test_trust_and_a_primary_password(world, home):
+    """Nobody enters it: the authority is in the profile then, and not trusted; that is no success, now and later."""
+    corp(world)
+    assert home.setup(EMAIL, "--yes", "--user", USER, "--password-file", world.secret()).returncode == 0
+    path = os.path.join(home.directory, "profile")
+    os.makedirs(path)
+    with open(os.path.join(home.directory, "primary"), "w") as file:
+        file.write("primary password\n")
+    subprocess.run(["certutil", "-N", "-d", "sql:" + path, "-f", file.name], check=True)
+    command = [rig.program(), "trust", "--profile", path]
+    for _ in range(2):  # without a terminal to ask on
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=home.environment(),
+                              start_new_session=True, timeout=60)
+        assert done.returncode == 74 and "has a primary password" in done.stderr and done.stdout == "", done
+    shell = f"{' '.join(command)}; echo status $?; read end"
+    env = {k: v for k, v in home.environment().items() if os.environ.get(k) != v and k not in ("LC_ALL", "HOME", "SHELL")}
+    with Screen(home.directory, ["/bin/sh", "-c", shell], env) as screen:
+        screen.wait("Enter Password or Pin")
+        screen.type("primary password")
+        screen.keys("Enter")
+        assert re.search("^status 0$", screen.wait(r"^status \d+$"), re.M)
+    assert "trusts it already" in home.run("trust", "--profile", path).stdout
 
 
 def test_trust_without_a_program(world, home):
