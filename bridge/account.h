@@ -96,6 +96,8 @@ struct account_status {
     uint64_t cache_bytes, cache_limit;
     struct err cache_trouble; /* code ERR_NONE: what is read is kept */
     size_t changes, submits;  /* of clients, on their way to the server */
+    size_t unread;            /* items of calendars that are on the server and cannot be read */
+    size_t held;              /* mails about meetings that wait until it is known what the server has done */
     struct backend_facts facts;
 };
 void account_status(struct account *a, struct account_status *ret);

@@ -48,6 +48,7 @@ struct account {
     struct change *merge;
     struct list submits;                 /* struct submit, under way */
     struct timer *sweep;                 /* drops unused mailboxes, empties the store's list of dropped content */
+    bool held_unreadable;                /* a mail waits for an item that cannot be read: it was said */
     struct list calendar_writes;         /* struct calendar_write, waiting and under way */
     struct calendar_mail *calendar_mail; /* invitations that we owe */
     struct account_quota quota;          /* account_quota.c: as of quota_ms; 0 = never */

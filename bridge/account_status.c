@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an account tells about itself, and what a person may have it do (status, resync, another network). */
 #include "bridge/account_private.h"
+#include "bridge/store_calendar.h"
 #include "bridge/sync.h"
 
 static size_t length(const struct list *list)
@@ -59,6 +60,13 @@ void account_status(struct account *a, struct account_status *ret)
         .changes = length(&a->changes),
         .submits = length(&a->submits),
     };
+    if (a->store && !a->wiped) {
+        struct arena arena = {0};
+        struct store_held *held;
+        ret->unread = store_unread(a->store, 0, STR_NULL, 0);
+        ret->held = store_held(a->store, STR(STORE_HELD), &arena, &held);
+        arena_done(&arena);
+    }
     if (a->backend && !a->wiped && a->backend->ops->facts)
         a->backend->ops->facts(a->backend, &ret->facts);
 }

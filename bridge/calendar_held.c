@@ -24,8 +24,9 @@
 #include "bridge/io/crypto.h"
 #include "bridge/sync.h"
 
-#define PROMISE_MAX (8u << 20) /* bytes: two events */
-#define ANSWERING_S 120        /* so long a server may still be at an answer whose sender is gone */
+#define PROMISE_MAX (8u << 20)  /* bytes: two events */
+#define HELD_MAX_S  (7 * 86400) /* so long a mail waits */
+#define ANSWERING_S 120         /* so long a server may still be at an answer whose sender is gone */
 
 /* --- marks and promises
  * ------------------------------------------------------------------------------------------------------- */
@@ -289,6 +290,14 @@ static enum verdict judge_put(const struct event *now, const struct promise *p)
     return (open & asked & ~(unsigned)EVENT_PART_BODY) == 0 ? HAPPENED : OPEN;
 }
 
+/* An item that cannot be read may be the object, if it was told of since the server was asked; or it is what the object
+ * has become. */
+static bool is_unreadable(struct account *a, int64_t folder_pk, const struct store_resource *there, int64_t since_s)
+{
+    return there ? store_unread(a->store, folder_pk, there->server_id, 0) > 0
+                 : store_unread(a->store, folder_pk, STR_NULL, since_s) > 0;
+}
+
 static enum verdict judge(const struct event *now, const struct store_held *held, const struct promise *p)
 {
     struct str kind, original, token, matter = matter_of(held->mark, &token);
@@ -315,7 +324,8 @@ static bool is_under_way(struct account *a, int64_t folder_pk, struct str uid)
 }
 
 /* False: the object is not in the cache. */
-static bool settle(struct account *a, int64_t folder_pk, const struct store_held *held, int64_t *ret_pk)
+static bool settle(struct account *a, int64_t folder_pk, const struct store_held *held, int64_t *ret_pk,
+                   bool *ret_unreadable)
 {
     struct arena arena = {0};
     struct promise p;
@@ -332,7 +342,9 @@ static bool settle(struct account *a, int64_t folder_pk, const struct store_held
         *ret_pk = there.pk;
         ok = false;
     } else {
-        enum verdict v = judge(exists ? &now : NULL, held, &p);
+        bool unreadable = is_unreadable(a, folder_pk, exists ? &there : NULL, held->created_s);
+        enum verdict v = unreadable ? OPEN : judge(exists ? &now : NULL, held, &p);
+        *ret_unreadable |= unreadable;
         bool done = v == OPEN || (v == HAPPENED ? store_held_release(a->store, held->mark, &err)
                                                 : store_held_drop(a->store, held->mark, &err));
         if (!done)
@@ -345,8 +357,31 @@ static bool settle(struct account *a, int64_t folder_pk, const struct store_held
     return ok;
 }
 
+/* True: nobody will ever know. */
+static bool is_over(struct account *a, const struct store_held *held)
+{
+    struct err err = {0};
+    if (held->created_s > time_wall_s() - HELD_MAX_S)
+        return false;
+    log_warn(
+        "calendar", account_name(a),
+        "a mail about a meeting is not sent: for a week the server did not tell whether what it speaks of happened");
+    if (!store_held_drop(a->store, held->mark, &err))
+        log_error("calendar", account_name(a), "%s", err.text);
+    return true;
+}
+
+static void tell_unreadable(struct account *a, bool unreadable)
+{
+    if (unreadable && !a->held_unreadable)
+        log_warn("calendar", account_name(a),
+                 "a mail about a meeting waits: the server has an item that cannot be read, and it may be the meeting");
+    a->held_unreadable = unreadable;
+}
+
 void calendar_settle_held(struct account *a, int64_t folder_pk, bool fetch)
 {
+    bool unreadable = false;
     struct arena arena = {0};
     struct store_held *list;
     int64_t *lost;
@@ -356,10 +391,11 @@ void calendar_settle_held(struct account *a, int64_t folder_pk, bool fetch)
     lost = arena_array(&arena, n + 1, sizeof(*lost));
     for (size_t i = 0; i < n; i++) {
         bool twin = i > 0 && str_eq(list[i].mark, list[i - 1].mark); /* two mails of one change */
-        if (!twin && !settle(a, folder_pk, &list[i], &lost[lost_count]))
+        if (!twin && !is_over(a, &list[i]) && !settle(a, folder_pk, &list[i], &lost[lost_count], &unreadable))
             lost_count++;
     }
     if (n > 0) {
+        tell_unreadable(a, unreadable);
         crash_point("held.settled");
         calendar_mail_kick(a);
     }
@@ -378,7 +414,7 @@ void calendar_held_begin(struct account *a)
         uint32_t folder_pk;
         str_cut(&rest, ' ', &word);
         str_cut(&rest, ' ', &word);
-        if (str_to_u32(word, &folder_pk))
+        if (!is_over(a, &list[i]) && str_to_u32(word, &folder_pk))
             sync_want(a->sync, folder_pk, 0);
     }
     arena_done(&arena);

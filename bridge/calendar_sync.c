@@ -163,6 +163,21 @@ bool calendar_base(struct account *a, int64_t pk, struct arena *arena, struct ev
     return calendar_rendering(a, pk, CALENDAR_R_CANONICAL, arena, &text) && calendar_read(a, text, arena, ret);
 }
 
+/* What a page says of items that cannot be read. Inside its transaction. */
+static bool note_unread(struct account *a, int64_t folder_pk, const struct reply *reply, struct err *err)
+{
+    bool ok = !reply->items.restarted || store_unread_forget(a->store, folder_pk, err);
+    bool any = ok && store_unread(a->store, folder_pk, STR_NULL, 0) > 0;
+    for (size_t i = 0; ok && i < reply->items.count; i++) {
+        const struct item_info *item = &reply->items.list[i];
+        if (item->unread)
+            ok = store_unread_add(a->store, folder_pk, item->id, err);
+        else if (any)
+            ok = store_unread_done(a->store, folder_pk, item->id, err);
+    }
+    return ok;
+}
+
 /* --- pages
  * -----------------------------------------------------------------------------------------------------------------------
  */
@@ -193,7 +208,11 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
         count++;
     }
     struct store_page page = {items, count, reply->items.cursor, reply->items.more, rows};
-    bool ok = store_apply_page(a->store, folder_pk, &page, announce, done, err);
+    bool ok = store_begin(a->store, err);
+    if (ok) {
+        ok = store_apply_page(a->store, folder_pk, &page, announce, done, err) && note_unread(a, folder_pk, reply, err);
+        ok = store_end(a->store, ok, err);
+    }
     for (size_t i = 0; ok && i < count; i++) {
         int64_t pk = items[i].event ? store_item_by_id(a->store, folder_pk, items[i].id) : 0;
         if (pk)

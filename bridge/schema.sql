@@ -238,3 +238,13 @@ CREATE TABLE moving (
     extra      BLOB NOT NULL,
     created    INTEGER NOT NULL  -- s since 1970
 );
+
+-- version 8
+
+-- Items of calendars that a sync page has named and that cannot be read: no rows in `item`, or old ones.
+CREATE TABLE unread (
+    folder    INTEGER NOT NULL,
+    server_id BLOB NOT NULL,
+    created   INTEGER NOT NULL, -- s since 1970
+    PRIMARY KEY (folder, server_id)
+) WITHOUT ROWID;

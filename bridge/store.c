@@ -16,7 +16,7 @@
 #include "bridge/schema_sql.h"
 #include "bridge/store_private.h"
 
-#define SCHEMA_VERSION 7
+#define SCHEMA_VERSION 8
 
 static void path_in(struct buf *out, const struct store *s, const char *name)
 {

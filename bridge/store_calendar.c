@@ -459,7 +459,8 @@ bool store_event_put(struct store *s, int64_t folder_pk, struct str server_id, s
     bool ok = store_folder_state(s, folder_pk, &st, err);
     if (ok) {
         st.modseq++;
-        ok = put_row(s, folder_pk, &st, server_id, change, identity_uid, event, &pk, &seen, err);
+        ok = put_row(s, folder_pk, &st, server_id, change, identity_uid, event, &pk, &seen, err) &&
+             store_unread_done(s, folder_pk, server_id, err);
         if (!seen) /* nothing a client could see: the tags stand still */
             st.modseq--;
         ok = ok && store_folder_state_put(s, folder_pk, &st, err);

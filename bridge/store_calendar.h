@@ -115,13 +115,24 @@ size_t store_moving_open(struct store *s, int64_t to_pk, struct arena *arena, st
 /* What has come into the second folder since, announced, and is it by its UID. */
 bool store_moving_arrived(struct store *s, const struct moving *m, struct arena *arena, struct store_resource *ret);
 
+/* --- items that cannot be read (store_unread.c)
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* They are on the server, and what they say is not known: what is not in the store may be one of them. Until a page
+ * tells of the item again, or of the whole folder (forget). */
+bool store_unread_add(struct store *s, int64_t folder_pk, struct str server_id, struct err *err);
+bool store_unread_done(struct store *s, int64_t folder_pk, struct str server_id, struct err *err);
+bool store_unread_forget(struct store *s, int64_t folder_pk, struct err *err);
+/* How many in the folder (0: in all), of this server id (empty: of any), told since then. */
+size_t store_unread(struct store *s, int64_t folder_pk, struct str server_id, int64_t since_s);
+
 /* --- mail that is owed
  * ------------------------------------------------------------------------------------------------ */
 
 /*
  * A mail that becomes due only when the server has done something else: kept under a mark (STORE_HELD and words), and
  * not among those that are owed until it is released. `promise` is what has to be true then, as the caller words it.
- * Several mails may have one mark, or marks that begin alike. Those of which nothing was heard for a week are over.
+ * Several mails may have one mark, or marks that begin alike.
  */
 #define STORE_HELD "held "
 struct store_held {

@@ -3,6 +3,7 @@
 
 #include "bridge/base/buf.h"
 #include "bridge/names.h"
+#include "bridge/store_calendar.h"
 #include "bridge/store_private.h"
 
 bool store_folders(struct store *s, struct arena *arena, struct store_folder **ret_list, size_t *ret_count,
@@ -114,7 +115,7 @@ static bool delete_folder(struct store *s, int64_t pk, struct err *err)
            store_run1(s, "DELETE FROM expunged WHERE folder = ?1", pk, err) &&
            store_run1(s, "DELETE FROM resource_gone WHERE folder = ?1", pk, err) &&
            store_run1(s, "DELETE FROM collection WHERE folder = ?1", pk, err) &&
-           store_run1(s, "DELETE FROM property WHERE folder = ?1", pk, err) &&
+           store_run1(s, "DELETE FROM property WHERE folder = ?1", pk, err) && store_unread_forget(s, pk, err) &&
            store_run1(s, "DELETE FROM folder WHERE pk = ?1", pk, err);
 }
 

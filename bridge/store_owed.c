@@ -26,8 +26,6 @@ bool store_owed_done(struct store *s, int64_t pk, struct err *err)
     return store_run1(s, "DELETE FROM owed WHERE pk = ?1", pk, err);
 }
 
-#define HELD_MAX_S (7 * 86400)
-
 /* The first text behind all that begin with `begins`: marks are ASCII. */
 static struct str after_all(struct str begins, struct arena *arena)
 {
@@ -50,14 +48,10 @@ bool store_owe_held(struct store *s, struct str mark, struct str message, struct
 bool store_held_drop(struct store *s, struct str mark_begins, struct err *err)
 {
     struct arena arena = {0};
-    struct sqlite3_stmt *q = db_prepare(&s->db,
-                                        "DELETE FROM owed WHERE (evidence >= ?1 AND evidence < ?2) OR "
-                                        "(evidence LIKE '" STORE_HELD "%' AND created < ?3)",
-                                        err);
+    struct sqlite3_stmt *q = db_prepare(&s->db, "DELETE FROM owed WHERE evidence >= ?1 AND evidence < ?2", err);
     if (q) {
         db_bind_text(q, 1, mark_begins);
         db_bind_text(q, 2, after_all(mark_begins, &arena));
-        db_bind_int(q, 3, time_wall_s() - HELD_MAX_S);
     }
     bool ok = q && db_run(&s->db, q, err);
     arena_done(&arena);

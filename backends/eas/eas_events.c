@@ -63,7 +63,7 @@ bool eas_completion_finish(struct eas_completion *c, bool patient, struct err *e
             }
             log_warn("eas", c->getter.b->config.name, "an item of a calendar or task list is left out: %s",
                      got->err.text);
-            continue; /* one that cannot be read must not stop the folder */
+            item = (struct item_info){.id = item.id, .unread = true, .received_ms = TIME_NONE}; /* the others go on */
         } else if (got) {
             item.event = got->event;
         }

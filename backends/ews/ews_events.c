@@ -218,7 +218,7 @@ static void finish(struct sync_op *s, const struct err *err)
                 item.gone = true; /* between the page and now */
             } else if (g->err.code != ERR_NONE) {
                 log_warn("ews", s->ews->config.name, "GetItem: an item of a calendar is left out: %s", g->err.text);
-                continue; /* one that cannot be read must not stop the folder */
+                item.unread = true; /* the others go on */
             } else if (!g->is_event) {
                 continue; /* a message that lies here */
             } else {

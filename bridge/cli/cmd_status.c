@@ -127,6 +127,12 @@ static void say_use(const json_t *a)
         buf_printf(&b, "; %lld messages being sent", (long long)number_of(a, "sending"));
     cli_say("    %s", buf_z(&b));
     buf_done(&b);
+    if (number_of(a, "unreadable"))
+        cli_say("    items of calendars that cannot be read: %lld (the log says why)",
+                (long long)number_of(a, "unreadable"));
+    if (number_of(a, "held"))
+        cli_say("    mails about meetings that wait for what the server says of them: %lld",
+                (long long)number_of(a, "held"));
     if (*text_of(cache, "trouble"))
         cli_say("    what is read cannot be kept: %s", text_of(cache, "trouble"));
 }

@@ -128,6 +128,8 @@ static void add_running(struct program *p, struct run_account *slot, json_t *o)
                                   s.cache_trouble.code == ERR_NONE ? json_null() : control_text(s.cache_trouble.text)));
     json_object_set_new(o, "changes", json_integer((json_int_t)s.changes));
     json_object_set_new(o, "sending", json_integer((json_int_t)s.submits));
+    json_object_set_new(o, "unreadable", json_integer((json_int_t)s.unread));
+    json_object_set_new(o, "held", json_integer((json_int_t)s.held));
     json_object_set_new(o, "clients", json_integer((json_int_t)servers_account_clients(p->servers, slot->account)));
 }
 

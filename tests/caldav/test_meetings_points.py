@@ -7,11 +7,12 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
 
 import pytest
 
 import kinds
-from bridge import imaptest, poll
+from bridge import imaptest, poll, program
 from davtest import Dav, event
 from test_meetings import ALICE, BOB
 
@@ -233,6 +234,36 @@ def test_half_a_series(rig):
     poll(60, lambda: store() in (201, 204))
     rig.settled()
     assert rig.event(uid)["deleted"] == ["2026-12-02"] and rig.mails(uid) == ["REQUEST"]
+
+
+@pytest.mark.parametrize("what", ["invite", "update"])
+def test_an_item_that_cannot_be_read(rig, what):
+    """The server has taken the change, and nobody can read what the calendar has now: the mail waits, and that is told."""
+    if rig.bridge.process is None:
+        rig.restart()
+    change = Change(rig, what, name_of("unreadable", what))
+    rig.crash("event.answered", change.act)
+    there = rig.event(change.uid)
+    rig.exchange.event("update", user=ALICE, num=there["num"], event={"subject": there["subject"] + "x" * (1 << 20)})
+    rig.restart()
+    poll(60, lambda: "it may be the meeting" in rig.bridge.log(now=True), lambda: rig.bridge.tail())
+    assert rig.bridge.sql("alice", "SELECT evidence LIKE 'held %' FROM owed") == [(1,)] and change.news() == []
+    status = subprocess.run([program(), "status", "-c", rig.bridge.config_path], capture_output=True, text=True, timeout=60).stdout
+    assert "items of calendars that cannot be read: 1 " in status and "wait for what the server says of them: 1\n" in status
+    rig.exchange.event("update", user=ALICE, num=there["num"], event={"subject": there["subject"]})
+    change.once()
+    assert rig.bridge.sql("alice", "SELECT * FROM unread") == []
+
+
+def test_a_mail_of_which_nobody_will_know(rig):
+    """After a week it is given up, and said so."""
+    change = Change(rig, "answer", "given-up")
+    rig.crash("held.written", change.act)
+    with contextlib.closing(sqlite3.connect(os.path.join(rig.bridge.account_dir("alice"), "state.db"))) as db, db:
+        assert db.execute("UPDATE owed SET created = created - 8 * 86400").rowcount == 1
+    rig.restart()
+    rig.settled()
+    assert "for a week the server did not tell" in rig.bridge.log(now=True) and change.news() == []
 
 
 def test_an_answer_that_never_arrived(rig):

@@ -163,6 +163,7 @@ static void json_item(struct driver *d, const struct item_info *i)
 
     buf_printf(b, "{\"gone\":%s", i->gone ? "true" : "false");
     driver_bool(b, "left_window", i->left_window);
+    driver_bool(b, "unread", i->unread);
     driver_bool(b, "content_changed", i->content_changed);
     driver_bool(b, "size_exact", i->size_exact);
     driver_key(b, "id", i->id);

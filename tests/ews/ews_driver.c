@@ -117,7 +117,7 @@ static void keep_id(struct driver *d, struct str id)
 
 static void json_item(struct buf *b, const struct item_info *i)
 {
-    buf_printf(b, "{\"gone\":%s", i->gone ? "true" : "false");
+    buf_printf(b, "{\"gone\":%s,\"unread\":%s", i->gone ? "true" : "false", i->unread ? "true" : "false");
     driver_key(b, "id", i->id);
     driver_key(b, "change", i->change);
     buf_printf(b, ",\"flags\":%u,\"known\":%u,\"size\":%llu,\"content_changed\":%s", i->flags, i->flags_known,

@@ -331,7 +331,7 @@ static void an_old_state_is_brought_up_to_date(void **state)
             "DROP TRIGGER resource_dropped; DROP TABLE resource; DROP TABLE resource_gone;"
             "DROP TABLE collection; DROP TABLE property; DROP TABLE owed; DROP TABLE append; DROP TABLE sent_copy;"
             "DROP INDEX item_by_message_id; ALTER TABLE item DROP COLUMN message_id;"
-            "DROP TRIGGER made_dropped; DROP TABLE made; DROP TABLE moving; PRAGMA user_version = 1",
+            "DROP TRIGGER made_dropped; DROP TABLE made; DROP TABLE moving; DROP TABLE unread; PRAGMA user_version = 1",
             NULL, NULL, NULL),
         SQLITE_OK);
     sqlite3_close(db);
@@ -363,6 +363,25 @@ static void versions(void **state)
     /* a resync collects everything anew */
     assert_true(store_resync(f->store, CAL, &err));
     assert_false(store_event_is_version(f->store, CAL, STR("id2"), STR("k2")));
+}
+
+static void what_cannot_be_read_is_remembered(void **state)
+{
+    struct fixture *f = *state;
+    struct store_event e = {.ical_uid = STR("u"), .digest = STR("d"), .served = STR("d")};
+    struct store_resource r;
+    struct err err = {0};
+    int64_t now = time_wall_s();
+    assert_true(store_unread_add(f->store, CAL, STR("a"), &err) && store_unread_add(f->store, CAL, STR("b"), &err));
+    reopen(f);
+    assert_int_equal(store_unread(f->store, 0, STR_NULL, 0), 2);
+    assert_int_equal(store_unread(f->store, CAL, STR("a"), now), 1);
+    assert_int_equal(store_unread(f->store, CAL, STR_NULL, now + 1000), 0);
+    assert_int_equal(store_unread(f->store, CAL + 1, STR_NULL, 0), 0);
+    assert_true(store_event_put(f->store, CAL, STR("a"), STR_NULL, STR_NULL, &e, &r, &err));
+    assert_int_equal(store_unread(f->store, CAL, STR_NULL, 0), 1);
+    assert_true(store_unread_done(f->store, CAL, STR("b"), &err));
+    assert_int_equal(store_unread(f->store, CAL, STR_NULL, 0), 0);
 }
 
 static bool find_moving(struct fixture *f, const char *name, struct moving *ret)
@@ -421,6 +440,7 @@ int main(void)
         TEST(ranges),
         TEST(a_folder_takes_everything_along),
         TEST(a_move_is_remembered),
+        TEST(what_cannot_be_read_is_remembered),
         TEST(what_is_held_waits),
         TEST(what_is_owed_survives),
         TEST(an_old_state_is_brought_up_to_date),
