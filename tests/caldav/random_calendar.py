@@ -258,7 +258,7 @@ class World:
     def kill(self, rnd, name):
         self.kills += 1
         self.book.note("world", "kill -9")
-        self.play.bridge.kill()
+        self.play.bridge.kill(close=False)
         self.play.bridge.start()
 
 

@@ -198,12 +198,14 @@ class Bridge:
         self.process = None
         assert code == 0, f"exit status {code}\n{self.tail(200)}"
 
-    def kill(self):
-        """kill -9."""
+    def kill(self, close=True):
+        """kill -9. Without close the clients are left to their threads, which hear of it: whoever reads while another closes may
+        wait for long, because the number of the file is soon that of another."""
         self.process.kill()
         self.process.wait()
         self.process = None
-        self.close_clients()
+        if close:
+            self.close_clients()
 
     def restart(self):
         self.stop()
