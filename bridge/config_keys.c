@@ -68,7 +68,7 @@ const struct config_key config_keys[] = {
 
     {"connections",                 LIMITS(connections),                 .kind = KIND_NUMBER, RANGE(1, 256, 10000)},
     {"connections-per-account",     LIMITS(connections_per_account),     .kind = KIND_NUMBER, RANGE(1, 64, 10000)},
-    {"connections-unauthenticated", LIMITS(connections_unauthenticated), .kind = KIND_NUMBER, RANGE(1, 16, 10000)},
+    {"connections-unauthenticated", LIMITS(connections_unauthenticated), .kind = KIND_NUMBER, RANGE(1, 64, 10000)},
     {"preauth-timeout",     LIMITS(preauth_timeout_s),     .kind = KIND_SECONDS, RANGE(5, 60, 3600)},
     {"handshake-timeout",   LIMITS(handshake_timeout_s),   .kind = KIND_SECONDS, RANGE(1, 10, 600)},
     {"imap-idle-timeout",   LIMITS(imap_idle_timeout_s),   .kind = KIND_SECONDS, RANGE(1800, 1800, 604800)}, /* RFC 9051 5.4 */

@@ -21,7 +21,7 @@ static void set_limits(struct server_limits *l)
 {
 #define OR(field, otherwise) l->field = l->field ? l->field : (otherwise)
     OR(connections, 256);
-    OR(unauthenticated, 16);
+    OR(unauthenticated, 64);
     OR(per_account, 64);
     OR(handshake_timeout_s, 10);
     OR(preauth_timeout_s, 60);

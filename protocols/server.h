@@ -57,7 +57,7 @@ struct client;
 /* 0 means the default in parentheses. Names are those of the [limits] section. All count over all protocols. */
 struct server_limits {
     unsigned connections;         /* (256) */
-    unsigned unauthenticated;     /* connections not signed in (16): the oldest of them is closed for a new one */
+    unsigned unauthenticated;     /* connections not signed in (64): the oldest of them is closed for a new one */
     unsigned per_account;         /* connections of one account (64) */
     unsigned handshake_timeout_s; /* TLS (10) */
     unsigned preauth_timeout_s;   /* from the connection to signing in (60) */

@@ -271,8 +271,8 @@ bool date_parse_imap(struct str s, int64_t *ret_wall_s, int *ret_zone_minutes)
     struct reader r = {s.p, s.p ? s.p + s.n : s.p};
     struct time_parts t = {0};
     int zone;
-    bool blank = take(&r, ' ');
-    if (!take_digits(&r, blank ? 1 : 2, &t.day) || !take(&r, '-') || !take_month_year(&r, &t) || !take(&r, ' '))
+    bool one = take(&r, ' ') || (r.end - r.p > 1 && r.p[1] == '-');
+    if (!take_digits(&r, one ? 1 : 2, &t.day) || !take(&r, '-') || !take_month_year(&r, &t) || !take(&r, ' '))
         return false;
     if (!take_digits(&r, 2, &t.hour) || !take(&r, ':') || !take_digits(&r, 2, &t.minute) || !take(&r, ':') ||
         !take_digits(&r, 2, &t.second) || !take(&r, ' ') || t.hour > 23 || t.minute > 59 || t.second > 60)

@@ -20,7 +20,8 @@ void date_add_rfc5322(struct buf *out, int64_t wall_s, int zone_minutes);
 
 /* 23-Nov-2026 14:05:11 +0100 (day padded with a blank: " 1-Nov-2026"), without quotes */
 void date_add_imap(struct buf *out, int64_t wall_s, int zone_minutes);
-/* The same back, strictly: " 1-Nov-2026 14:05:11 +0100" or "01-..."; for APPEND. */
+/* The same back, strictly: " 1-Nov-2026 14:05:11 +0100" or "01-...", and "1-...", which some programs write and Dovecot
+ * takes, too; for APPEND. */
 bool date_parse_imap(struct str s, int64_t *ret_wall_s, int *ret_zone_minutes);
 /* d-Mon-yyyy of SEARCH, one or two digits, without quotes; gives the day number (days since 1970-01-01). */
 bool date_parse_imap_day(struct str s, int64_t *ret_day);

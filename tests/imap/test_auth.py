@@ -177,6 +177,16 @@ def test_too_many_strangers(start):
         c.ok("NOOP")
 
 
+def test_everybody_at_once(start):
+    """When the bridge comes up, all programs connect in the same moment, each with all its connections."""
+    s = start()
+    clients = [s.connect() for _ in range(40)]
+    for c in clients:
+        c.ok("LOGIN work secret")
+    for c in clients:
+        c.ok("SELECT INBOX")
+
+
 def test_too_many_of_one_account(start):
     s = start("per_account=2")
     a, b = s.login(), s.login()

@@ -101,7 +101,10 @@ static void imap(void **state)
 {
     (void)state;
     static const char *const bad[] = {"",
-                                      "1-Nov-2026 14:05:11 +0100",
+                                      " 01-Nov-2026 14:05:11 +0100",
+                                      "-Nov-2026 14:05:11 +0100",
+                                      "1",
+                                      "  1-Nov-2026 14:05:11 +0100",
                                       "01-Nov-2026 14:05:11",
                                       "01-Nov-2026 14:05:11 +0160",
                                       "01-Nov-2026 24:05:11 +0100",
@@ -116,6 +119,8 @@ static void imap(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
         assert_false(date_parse_imap(str_from(bad[i]), &wall_s, &zone));
     assert_true(date_parse_imap(STR("01-nov-2026 14:05:11 +0100"), &wall_s, &zone));
+    assert_true(date_parse_imap(STR("1-Nov-2026 14:05:11 +0100"), &day, &zone));
+    assert_int_equal(day, wall_s);
     assert_true(date_parse_imap_day(STR("1-Jan-1970"), &day));
     assert_int_equal(day, 0);
     assert_true(date_parse_imap_day(STR("31-dec-1969"), &day));
