@@ -114,7 +114,7 @@ kdc = FILE:{self.directory}/kdc.log
             run("kadmin.local", "-r", NAME, "-q", query, env=self.environment)
         self.process = subprocess.Popen(["krb5kdc", "-n", "-r", NAME], env={**os.environ, **self.environment},
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        poll(30, lambda: listens(self.port), "the KDC did not start")
+        poll(60, lambda: listens(self.port), "the KDC did not start")
 
     # The name of the cache goes to the bridge, not the KDC's files.
     @property
@@ -163,7 +163,7 @@ class Front:
                 os.chown(os.path.join(self.directory, name), somebody.pw_uid, somebody.pw_gid)
             command = ["setpriv", f"--reuid={somebody.pw_uid}", f"--regid={somebody.pw_gid}", "--clear-groups", "--", *command]
         self.process = subprocess.Popen(command, env={**os.environ, **env}, stdin=subprocess.DEVNULL, start_new_session=True)
-        poll(30, lambda: listens(self.port) or self.process.poll() is not None, self.errors)
+        poll(60, lambda: listens(self.port) or self.process.poll() is not None, self.errors)
         assert self.process.poll() is None, self.errors()
 
     def config(self, exchange, chain, key, realm, ntlm, client_ca, renegotiate, per_request, requests):

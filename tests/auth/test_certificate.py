@@ -97,7 +97,7 @@ def test_unusable_files(make, authority, what):
     elif what == "not PEM":
         open(path, "w").write("no certificate\n")
     bridge.start()
-    poll(30, lambda: status(bridge, "ews")["text"], bridge.tail)
+    poll(60, lambda: status(bridge, "ews")["text"], bridge.tail)
     told = status(bridge, "ews")["text"]
     assert "client-cert" in told and "client-key" in told, told
     assert server.requests() == []

@@ -45,7 +45,7 @@ def test_renewed_in_time(stage, backend):
     for _ in range(2):
         look(bridge, server)
         done = server.oauth()["refreshed"]
-        poll(30, lambda: look(bridge, server) or server.oauth()["refreshed"] > done)
+        poll(60, lambda: look(bridge, server) or server.oauth()["refreshed"] > done)
     assert not unauthorized(server)  # nobody was ever sent with an old one
 
 
@@ -162,7 +162,7 @@ def test_an_answer_from_before(stage, backend):
     server.fault(op=op, do="pause", times=0)
     mark = server.mark()
     reader.send("r1 FETCH 1 (BODY.PEEK[])\r\n")
-    poll(30, lambda: server.log(mark, op=op))
+    poll(60, lambda: server.log(mark, op=op))
     server.oauth("revoke")
     server.oauth("expire")
     writer.no("STORE 1 +FLAGS (\\Flagged)")

@@ -31,7 +31,7 @@ def authorize_url(login):
 def test_browser(stage, backend):
     server = exchange(stage)
     bridge = stage.bridge(oauth_account("work", server, backend))
-    poll(30, lambda: bridge.log_lines("nobody has signed in yet; run: exbridge login work"))
+    poll(60, lambda: bridge.log_lines("nobody has signed in yet; run: exbridge login work"))
     said = sign_in(bridge, "work")
     assert "work: signed in" in said
     reads_mail(bridge)

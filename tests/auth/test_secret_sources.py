@@ -48,7 +48,7 @@ def test_slow_command_is_run_once(stage):
 )
 def test_failing_command(stage, command, told):
     server, bridge = make(stage, password_command=command)
-    poll(30, lambda: status(bridge)["text"], bridge.tail)
+    poll(60, lambda: status(bridge)["text"], bridge.tail)
     text = status(bridge)["text"]
     assert "work" in text and "password-command" in text and told in text, text
     done = bridge.cli("login", "work")
@@ -57,14 +57,14 @@ def test_failing_command(stage, command, told):
     bridge.accounts[0].keys["password-command"] = f"cat {bridge.secret('secret', PASSWORD)}"  # and mended
     bridge.write_config()
     assert bridge.cli("reload").returncode == 0
-    poll(30, lambda: status(bridge)["state"] in ("online", "syncing"), bridge.tail)
+    poll(60, lambda: status(bridge)["state"] in ("online", "syncing"), bridge.tail)
     read_all(bridge)
 
 
 def test_hanging_command_ends_with_the_bridge(stage):
     pid_file = os.path.join(str(stage.directory), "pid")
     server, bridge = make(stage, password_command=f"echo $$ > {pid_file}; sleep 1000; cat {{secret}}")
-    poll(30, lambda: os.path.exists(pid_file) and open(pid_file).read().strip(), bridge.tail)
+    poll(60, lambda: os.path.exists(pid_file) and open(pid_file).read().strip(), bridge.tail)
     pid = int(open(pid_file).read())
     imap = bridge.login("work")
     imap.send("a1 SELECT INBOX\r\n")  # waits, and holds nobody else up
@@ -72,7 +72,7 @@ def test_hanging_command_ends_with_the_bridge(stage):
     other.ok("NOOP")
     assert server.log() == []
     bridge.stop()
-    poll(10, lambda: not os.path.exists(f"/proc/{pid}"), "the command outlives the bridge")
+    poll(60, lambda: not os.path.exists(f"/proc/{pid}"), "the command outlives the bridge")
 
 
 @pytest.mark.parametrize("what,told", [("open", "chmod 600"), ("missing", "password-file"), ("folder", "password-file"), ("empty", "gave no password")])
@@ -87,7 +87,7 @@ def test_unusable_file(stage, what, told):
     if what == "folder":
         os.mkdir(path)
     bridge.start()
-    poll(30, lambda: status(bridge)["text"], bridge.tail)
+    poll(60, lambda: status(bridge)["text"], bridge.tail)
     assert told in status(bridge)["text"] and server.log() == []
     if what == "folder":
         os.rmdir(path)

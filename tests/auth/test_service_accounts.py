@@ -60,8 +60,8 @@ def test_many_mailboxes(stage, access, rights):
     assert len(server.items(user="bob@example.com")) == 2
     send(bridge, "bob", "bob@example.com", "carol@example.com")
     assert [(s["sender"], s["recipients"]) for s in server.submissions()] == [("bob@example.com", ["carol@example.com"])]
-    poll(30, lambda: "sent by bob" in subjects(bridge, "carol"))
-    poll(30, lambda: len(server.items("sentitems", user="bob@example.com")) == 1)
+    poll(60, lambda: "sent by bob" in subjects(bridge, "carol"))
+    poll(60, lambda: len(server.items("sentitems", user="bob@example.com")) == 1)
     # Whose mailbox each request was about, and that the service's own was never opened. (The limits of a sender are in none.)
     seen = {e["detail"].get("mailbox") for e in server.log(protocol="ews") if e["status"] == 200 and e["op"] != "GetServiceConfiguration"}
     assert seen == {f"{name}@example.com" for name in PEOPLE}
@@ -89,7 +89,7 @@ def test_wrong_rights(stage, access, rights, mailbox, texts):
     wrong = account("bob", server, access)
     wrong.keys["mailbox"] = mailbox
     bridge = bridge_for(stage, server, wrong)
-    poll(30, lambda: status(bridge, "bob")["state"] == "needs-admin", lambda: json.dumps(status(bridge, "bob")))
+    poll(60, lambda: status(bridge, "bob")["state"] == "needs-admin", lambda: json.dumps(status(bridge, "bob")))
     told = status(bridge, "bob")["text"]
     assert all(text in told for text in texts), told
     imap = bridge.login("bob")  # the local password is right, whatever the server says
@@ -101,7 +101,7 @@ def test_wrong_rights(stage, access, rights, mailbox, texts):
         bridge.cli("reload")
     else:
         assert bridge.cli("login", "corp").returncode == 0  # the administrator has done his part: go on
-    poll(30, lambda: status(bridge, "bob")["state"] not in ("needs-admin", "closed"), lambda: bridge.tail())
+    poll(60, lambda: status(bridge, "bob")["state"] not in ("needs-admin", "closed"), lambda: bridge.tail())
     assert subjects(bridge, "bob") == {"for bob"}
 
 
@@ -169,7 +169,7 @@ def test_one_throttle_for_all(stage):
     server.fault(op="GetItem", do="throttle", backoff_ms=4000)
     mark = server.mark()
     clients["bob"].send("b1 FETCH 1:* (BODY.PEEK[])\r\n")
-    poll(30, lambda: [e for e in server.log(mark, op="GetItem")])
+    poll(60, lambda: [e for e in server.log(mark, op="GetItem")])
     for name in ("carol", "dave"):
         clients[name].send("c1 FETCH 1:* (BODY.PEEK[])\r\n")
     for name, tag in (("bob", b"b1"), ("carol", b"c1"), ("dave", b"c1")):

@@ -28,7 +28,7 @@ def listed(evolution, kind, holds):
         found = evolution.texts(kind)
         return holds(found) and found
 
-    return poll(30, look, lambda: f"in vain: {evolution.texts(kind)}")
+    return poll(60, look, lambda: f"in vain: {evolution.texts(kind)}")
 
 
 def test_events(evolution, eds, dav, exchange):

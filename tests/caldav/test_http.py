@@ -118,7 +118,7 @@ def test_stopping_while_clients_are_half_way(module_stage, kind, exchange):
     socks = [socket.create_connection(("127.0.0.1", dav.bridge.dav_port)), raw(dav, b"PROPFIND /dav/ HTTP/1.1\r\nHos"),
              raw(dav, head(dav, f"PROPFIND {calendar}", "Depth: 1", f"Content-Length: {len(body)}") + body[:20].encode()),
              raw(dav, head(dav, f"PROPFIND {calendar}", "Depth: 1", f"Content-Length: {len(body)}") + body.encode())]
-    poll(30, lambda: len(dav.bridge.log_lines("signed in")) == 3, "they did not sign in")
+    poll(60, lambda: len(dav.bridge.log_lines("signed in")) == 3, "they did not sign in")
     dav.bridge.stop()
     for sock in socks:
         sock.close()

@@ -23,7 +23,7 @@ def bridge(stage, kind, exchange):
 @pytest.fixture
 def dav(bridge):
     client = Dav(bridge)
-    poll(30, lambda: "Calendar" in client.calendars(), "no calendar is shown")
+    poll(60, lambda: "Calendar" in client.calendars(), "no calendar is shown")
     yield client
     client.close()
 

@@ -211,7 +211,7 @@ def test_what_is_here_costs_no_request(filled):
 def test_what_is_new_is_pushed(filled):
     exchange, dav, path, token = filled
     exchange.event("create", event={"subject": "New", "uid": "new", **NOON})
-    changed, gone, _, _ = poll(20, lambda: dav.sync(path, token)[0] and dav.sync(path, token), "it did not come")
+    changed, gone, _, _ = poll(60, lambda: dav.sync(path, token)[0] and dav.sync(path, token), "it did not come")
     assert list(changed) == [path + "new.ics"] and gone == []
     assert "SUMMARY:New" in dav.get(path + "new.ics").text()
 

@@ -49,7 +49,7 @@ class Keyring:
             self._begin_screen()
         command = ["dbus-daemon", "--config-file=" + config, "--nofork", "--nopidfile"]
         self.bus = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=self.own)
-        poll(30, lambda: os.path.exists(self.bus_path), lambda: "no message bus: " + self.said())
+        poll(60, lambda: os.path.exists(self.bus_path), lambda: "no message bus: " + self.said())
         self.unlock()
 
     def _begin_screen(self):
@@ -65,7 +65,7 @@ class Keyring:
         self.daemon.stdin.close()
         ask = ["dbus-send", "--session", "--print-reply", "--reply-timeout=2000", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.NameHasOwner",
                "string:org.freedesktop.secrets"]  # fmt: skip
-        poll(30, lambda: b"boolean true" in subprocess.run(ask, env=self.own, capture_output=True).stdout, lambda: "no keyring: " + self.said())
+        poll(60, lambda: b"boolean true" in subprocess.run(ask, env=self.own, capture_output=True).stdout, lambda: "no keyring: " + self.said())
 
     def unlock(self):
         self._start("--unlock", password=OWN_PASSWORD.encode())

@@ -62,7 +62,7 @@ def test_moved_into_it(both):
     assert imap.bodies("1:*") and list(imap.bodies("1:*").values()) == [message]
     imap.ok('MOVE 1 Papers')
     imap.ok("DELETE Papers/Projects")
-    poll(30, lambda: not [line for line in imap.ok('LIST "" "Papers/*"')])
+    poll(60, lambda: not [line for line in imap.ok('LIST "" "Papers/*"')])
 
 
 def test_no_archive(stage):
@@ -70,4 +70,4 @@ def test_no_archive(stage):
     bridge = stage.bridge(rig.Account("archive", exchange, mailbox="archive"))
     imap = bridge.login("archive")
     assert not imap.run("SELECT INBOX")[0].startswith("OK")
-    poll(30, lambda: "ErrorFolderNotFound" in bridge.log(), bridge.tail)
+    poll(60, lambda: "ErrorFolderNotFound" in bridge.log(), bridge.tail)

@@ -29,7 +29,7 @@ def test_one_event_of_a_page(stage, name, when):
     bridge = stage.bridge(Account("work", exchange), dav=True, start=False)
     if when == "resync":
         bridge.start()
-        before = poll(30, lambda: len(s := seen(bridge)) == 5 and s)
+        before = poll(60, lambda: len(s := seen(bridge)) == 5 and s)
         bridge.stop()
         exchange.invalidate()
     exchange.fault(op="GetItem", do="error", index=2, times=0, **FAULTS[name])

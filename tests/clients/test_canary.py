@@ -92,7 +92,7 @@ def test_processes(script):
                 return False
             return True
 
-        assert poll(20, looks)
+        assert poll(60, looks)
         with found("of process"):
             turned.check_processes(program.pid)
     finally:
@@ -176,7 +176,7 @@ def test_rigs(tmp_path, server, name, place):
     """clients serves smtp, caldav, service, servers and bench, too."""
     bridge = make_bridge(name, tmp_path, server)
     try:
-        poll(30, lambda: os.path.isdir(bridge.cache))
+        poll(60, lambda: os.path.isdir(bridge.cache))
         path = {"log": bridge.log_path, "state": bridge.state + "/new", "cache": bridge.cache + "/new"}.get(place)
         if path:
             with open(path, "ab") as file:

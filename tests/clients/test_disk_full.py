@@ -100,7 +100,7 @@ def test_state(disk, stage, kind):
     full = disk("state", "6m")
     bridge = stage.bridge(kind.account("work", exchange), dav=True)
     imap, smtp, dav = bridge.login("work"), signed_in(bridge), Dav(bridge)
-    poll(30, lambda: imap.open()["exists"] == 3)
+    poll(60, lambda: imap.open()["exists"] == 3)
     uids, calendar = imap.uids(), dav.calendar() if kind is kinds.EWS else None
     imap.status_of(target)
     imap.bodies("1")
@@ -173,7 +173,7 @@ def test_cache(disk, stage):
     full = disk("cache", "12m")
     bridge = stage.bridge(Account("work", exchange), dav=True)
     imap, smtp, dav = bridge.login("work"), signed_in(bridge), Dav(bridge)
-    assert poll(30, lambda: imap.open()["exists"]) == 21
+    assert poll(60, lambda: imap.open()["exists"]) == 21
     calendar = dav.calendar()
     full.fill()
     sizes = {i["message_id"]: len(exchange.mime(i["num"])) for i in exchange.items()}
@@ -191,7 +191,7 @@ def test_cache(disk, stage):
     code, text = smtp.send([BOB], message("large", body=large * 40_000))
     assert code == 452 and text.startswith("4.3.1 ") and DISK in text, text
     exchange.deliver(message("meanwhile"))
-    poll(30, lambda: imap.ok("NOOP") is not None and imap.open()["exists"] == 23)
+    poll(60, lambda: imap.ok("NOOP") is not None and imap.open()["exists"] == 23)
     assert len(bridge.log_lines(r"warn  ?cache.*full")) == 1, bridge.log_lines("warn")
     assert "full" in told(bridge)["cache"]["trouble"] and told(bridge)["state"] == "online"
     assert "full" in call("status", "-c", bridge.config_path).stdout

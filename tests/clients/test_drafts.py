@@ -22,7 +22,7 @@ def world(request, stage):
     imap.send(b"d1 APPEND Drafts (\\Draft \\Seen) {%d+}\r\n%s\r\n" % (len(data), data))
     uid = int(re.search(r"APPENDUID \d+ (\d+)", imap.finish("d1")[0]).group(1))
     exchange.deliver(subject="another", folder="drafts", draft=True)
-    poll(40, lambda: imap.ok("NOOP") is not None and len(imap.uids()) == 2)  # and the server has told of ours, too
+    poll(60, lambda: imap.ok("NOOP") is not None and len(imap.uids()) == 2)  # and the server has told of ours, too
     assert imap.uids()[0] == uid
     return exchange, imap, uid
 
@@ -36,7 +36,7 @@ def test_categories_of_others(world):
     exchange, imap, uid = world
     for category in ("Red", "Green"):
         exchange.change("update", num=draft(exchange), categories=[category])
-        poll(40, lambda: imap.ok("NOOP") is not None and category in imap.flags().get(uid, ()), lambda: f"{imap.flags()}")
+        poll(60, lambda: imap.ok("NOOP") is not None and category in imap.flags().get(uid, ()), lambda: f"{imap.flags()}")
         assert imap.uids()[0] == uid
 
 
@@ -44,12 +44,12 @@ def test_categories_of_ours(world):
     exchange, imap, uid = world
     imap.ok("STORE 1 +FLAGS (Blue)")
     exchange.deliver(subject="a third", folder="drafts", draft=True)
-    poll(40, lambda: imap.ok("NOOP") is not None and len(imap.uids()) == 3)
+    poll(60, lambda: imap.ok("NOOP") is not None and len(imap.uids()) == 3)
     assert imap.uids()[0] == uid and "Blue" in imap.flags()[uid]
 
 
 def test_another_text(world):
     exchange, imap, uid = world
     exchange.change("update", num=draft(exchange), categories=["Red"], mime=message("draft", body="Hello again.\r\n"))
-    poll(40, lambda: imap.ok("NOOP") is not None and uid not in (u := imap.uids()) and len(u) == 2, lambda: f"{imap.uids()}")
+    poll(60, lambda: imap.ok("NOOP") is not None and uid not in (u := imap.uids()) and len(u) == 2, lambda: f"{imap.uids()}")
     assert b"Hello again." in imap.bodies(str(imap.uids()[-1])).popitem()[1]

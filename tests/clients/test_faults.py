@@ -83,7 +83,7 @@ def test_synchronisation_goes_wrong_and_right_again(stage, kind, name):
     poll(60, lambda: any(f["hits"] for f in exchange.faults()), "the fault is not met")
     again = bridge.login("work", timeout=90)
     assert again.open("INBOX")["uidvalidity"] == before["uidvalidity"] and again.uids() == uids
-    poll(30, lambda: bridge.log_lines(r" (warn|error) "), "nothing in the log\n" + bridge.tail())
+    poll(60, lambda: bridge.log_lines(r" (warn|error) "), "nothing in the log\n" + bridge.tail())
     exchange.clear_faults()
     bridge.restart()
     imap = bridge.login("work", timeout=90)
@@ -114,7 +114,7 @@ def test_remote_wipe(stage):
     exchange.drop_connections()
     exchange.deliver(subject="wakes the device up")
     poll(90, lambda: bridge.log_lines("wipe"), "no wipe\n" + bridge.tail())
-    poll(30, lambda: any(e["detail"].get("wipe_ack") for e in exchange.log(op="Provision")), "the wipe is not acknowledged")
+    poll(60, lambda: any(e["detail"].get("wipe_ack") for e in exchange.log(op="Provision")), "the wipe is not acknowledged")
     refused = bridge.connect()
     status, _ = refused.run(f'LOGIN work "{LOCAL_PASSWORD}"')
     assert status.startswith("NO")

@@ -56,7 +56,7 @@ def test_append_under_way(stage, kind):
     imap = opened(bridge)
     mark = exchange.mark()
     imap.send(append())
-    poll(30, lambda: exchange.log(mark, op="CreateItem"))
+    poll(60, lambda: exchange.log(mark, op="CreateItem"))
     imap.close()
     uid = append_until_ok(bridge)
     assert len(appended(exchange)) == 1 and opened(bridge).bodies(str(uid)) == {uid: MAIL}
@@ -69,10 +69,10 @@ def test_append_done_and_not_heard(stage, kind):
     exchange.fault(op="CreateItem", delay_s=0.5)
     imap = opened(bridge)
     imap.send(append())
-    poll(30, lambda: exchange.log(op="CreateItem"))
+    poll(60, lambda: exchange.log(op="CreateItem"))
     imap.close()
-    [item] = poll(30, lambda: appended(exchange))
-    poll(30, lambda: 7 == opened(bridge).status_of("INBOX")["MESSAGES"])
+    [item] = poll(60, lambda: appended(exchange))
+    poll(60, lambda: 7 == opened(bridge).status_of("INBOX")["MESSAGES"])
     uid = append_until_ok(bridge)
     assert [i["num"] for i in appended(exchange)] == [item["num"]]
     assert opened(bridge).bodies(str(uid)) == {uid: MAIL}
@@ -109,7 +109,7 @@ def test_move(stage, kind):
         command = b"h1 UID MOVE %d,%d Kept\r\n" % tuple(uids)
         imap.send(command[: len(command) if n < 6 else len(command) - 1 - n % 2])
         if n % 3 == 0 and n < 6:
-            poll(30, lambda: exchange.log(mark, op=op))
+            poll(60, lambda: exchange.log(mark, op=op))
         imap.close()
         exchange.clear_faults()
 
@@ -119,7 +119,7 @@ def test_move(stage, kind):
         here, there = len(inbox.uids()), len(kept.uids())
         return (here, there) == (len(exchange.items("inbox")), len(exchange.items("Kept"))) and here + there == 30
 
-    poll(30, same)
+    poll(60, same)
     assert sorted(i["message_id"] for f in ("inbox", "Kept") for i in exchange.items(f)) == ids
 
 
@@ -133,18 +133,18 @@ def test_end_with_a_change_under_way(stage, kind, twice):
     imap = opened(bridge)
     mark = exchange.mark()
     imap.send("h1 UID MOVE 1:3 Kept\r\n")
-    poll(30, lambda: exchange.log(mark, op=op))
+    poll(60, lambda: exchange.log(mark, op=op))
     bridge.process.send_signal(signal.SIGTERM)
-    poll(30, lambda: bridge.log_lines("stopping"))
+    poll(60, lambda: bridge.log_lines("stopping"))
     if twice:
         bridge.process.send_signal(signal.SIGTERM)
     imap.close()
     assert bridge.process.wait(30) == 0
     bridge.process = None
     assert bool(bridge.log_lines("ended before 1 changes were answered")) == twice
-    poll(30, lambda: len(exchange.items("Kept")) == 3)
+    poll(60, lambda: len(exchange.items("Kept")) == 3)
     bridge.start()
-    poll(30, lambda: opened(bridge).status_of("Kept")["MESSAGES"] == 3)
+    poll(60, lambda: opened(bridge).status_of("Kept")["MESSAGES"] == 3)
     assert opened(bridge).status_of("INBOX")["MESSAGES"] == 3
 
 

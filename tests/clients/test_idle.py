@@ -115,12 +115,12 @@ def test_mail_of_other_folders_and_new_folders(bridge, exchange, kind):
     assert imap.status_of("Archive")["UIDNEXT"] > before["UIDNEXT"]
     name = f"Made elsewhere {kind}"
     exchange.folder("create", parent="msgfolderroot", name=name)
-    poll(40, lambda: any(name.encode() in line for line in imap.ok('LIST "" "*"')), "the new folder is not listed")
+    poll(60, lambda: any(name.encode() in line for line in imap.ok('LIST "" "*"')), "the new folder is not listed")
     exchange.deliver(subject="In the new one", folder=name)
     poll(SOON_S, lambda: imap.status_of(name)["MESSAGES"] == 1, "no mail in the new folder")
     validity = imap.status_of(name)["UIDVALIDITY"]
     exchange.folder("rename", folder=name, name=name + " again")
-    poll(40, lambda: any((name + " again").encode() in line for line in imap.ok('LIST "" "*"')), "renamed, and not seen")
+    poll(60, lambda: any((name + " again").encode() in line for line in imap.ok('LIST "" "*"')), "renamed, and not seen")
     assert imap.status_of(name + " again")["UIDVALIDITY"] == validity
 
 
@@ -133,7 +133,7 @@ def test_ping_that_reports_additions_only(stage):
     exchange.change("update", num=item["num"], read=False)
     idler.imap.done(idler.tag)
     seen = []
-    poll(45, lambda: seen.extend(idler.imap.ok("NOOP")) or any(b"FETCH" in line for line in seen) or time.sleep(1),
+    poll(60, lambda: seen.extend(idler.imap.ok("NOOP")) or any(b"FETCH" in line for line in seen) or time.sleep(1),
          "NOOP does not find the change")
     idler.tag = idler.imap.idle()
     exchange.deliver(subject="An addition")
@@ -173,7 +173,7 @@ def test_push_comes_back_after_lost_connections(stage, kind):
     mark = exchange.mark()
     exchange.fault(protocol=kind, do="reset_before", times=0)
     exchange.drop_connections()
-    poll(20, lambda: exchange.log(mark), "it does not try again")
+    poll(60, lambda: exchange.log(mark), "it does not try again")
     exchange.deliver(subject="In the outage")
     exchange.clear_faults()
     imap.wait_line(rb"\* 12 EXISTS", 60)

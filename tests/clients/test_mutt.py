@@ -87,7 +87,7 @@ def changes_reach_the_server(exchange, mutt, name, first, other, count):
     mutt.keys("$")
     mutt.wait(rf"^INDEX \S+ {count} messages")
     assert not re.search(rf"\|Badge for {name}", mutt.text())
-    flagged = poll(20, lambda: state(exchange, first)["flag"] == 2 and state(exchange, first))
+    flagged = poll(60, lambda: state(exchange, first)["flag"] == 2 and state(exchange, first))
     assert flagged["read"]  # it was opened
     assert state(exchange, other) is None
 
@@ -150,7 +150,7 @@ def forwards(exchange, mutt):
     mutt.wait("^COMPOSE")
     mutt.keys("y")
     mutt.wait("Mail sent|^INDEX")
-    [mail] = poll(20, lambda: submitted(exchange, "[bob@fabrikam.example: To forward]"))
+    [mail] = poll(60, lambda: submitted(exchange, "[bob@fabrikam.example: To forward]"))
     assert mail["To"] == "bob@example.com" and "The text of To forward." in mail.get_content()
     assert len(in_folder(exchange, "sentitems", mail["Subject"])) == 1
 
@@ -184,7 +184,7 @@ def is_told_of_drafts(exchange, mutt):
     mutt.wait(r"CREATE failed: .* has a folder of that name")
     mutt.wait("^ *Subject: A draft")
     mutt.keys("y")
-    [mail] = poll(20, lambda: submitted(exchange, "A draft"))
+    [mail] = poll(60, lambda: submitted(exchange, "A draft"))
     assert "Typed by hand, A draft." in mail.get_content() and not exchange.items("drafts")
     mutt.wait("^INDEX")
 
@@ -193,20 +193,20 @@ def drafts(exchange, mutt):
     mutt.keys("m")
     mutt.wait("^COMPOSE")
     mutt.keys("P")
-    [draft] = poll(20, lambda: in_folder(exchange, "drafts", "A draft"))
+    [draft] = poll(60, lambda: in_folder(exchange, "drafts", "A draft"))
     assert draft["draft"] and not submitted(exchange, "A draft")
     mutt.wait("^INDEX")
     mutt.types("A draft again")
     mutt.keys("R")  # the editor opens by itself
     mutt.wait("^COMPOSE")
     mutt.keys("P")
-    poll(20, lambda: [i["num"] for i in in_folder(exchange, "drafts", "A draft")] not in ([], [draft["num"]]))
+    poll(60, lambda: [i["num"] for i in in_folder(exchange, "drafts", "A draft")] not in ([], [draft["num"]]))
     assert len(in_folder(exchange, "drafts", "A draft")) == 1
     mutt.wait("^INDEX")
     mutt.keys("R")
     mutt.wait("^COMPOSE")
     mutt.keys("y")
-    [mail] = poll(20, lambda: submitted(exchange, "A draft"))
+    [mail] = poll(60, lambda: submitted(exchange, "A draft"))
     assert mail.get_content().split("\r\n") == ["Typed by hand, A draft.", *["Typed by hand, A draft again."] * 2, ""]
     assert len(in_folder(exchange, "sentitems", "A draft")) == 1
-    poll(20, lambda: not in_folder(exchange, "drafts", "A draft"))
+    poll(60, lambda: not in_folder(exchange, "drafts", "A draft"))

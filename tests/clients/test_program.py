@@ -228,7 +228,7 @@ def test_new_certificate_without_restart(stage):
     before = handshake(bridge)[0]
     os.unlink(os.path.join(bridge.state, "certs", "localhost.pem"))
     bridge.process.send_signal(signal.SIGHUP)
-    poll(30, lambda: handshake(bridge)[0] != before)
+    poll(60, lambda: handshake(bridge)[0] != before)
     old.ok("NOOP")
     # A restart keeps it, and the CA that clients trust.
     now = handshake(bridge)[0]
@@ -270,7 +270,7 @@ def test_wrong_password_at_the_server_is_asked_once(stage):
     """Twenty clients, a stale password: the account must not be locked at the server."""
     exchange = stage.exchange("--corpus", "3")
     bridge = stage.bridge(Account("work", exchange, password="canary-stale-5"))
-    poll(30, lambda: bridge.log_lines("refused"))
+    poll(60, lambda: bridge.log_lines("refused"))
     for _ in range(20):
         bridge.login("work").run("SELECT INBOX")
     assert len([e for e in exchange.log() if e["status"] == 401]) <= 3

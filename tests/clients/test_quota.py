@@ -50,7 +50,7 @@ def test_what_is_deleted_for_good_does_not_count(stage, exchange):
     assert size > 0
     imap.ok("EXPUNGE")
     assert b"DELETED-STORAGE 0" in imap.ok("STATUS INBOX (DELETED-STORAGE)")[0]
-    poll(30, lambda: len(exchange.items("recoverableitemsdeletions")) == 10)
+    poll(60, lambda: len(exchange.items("recoverableitemsdeletions")) == 10)
     used = -(-sum(i["size"] for i in exchange.items("inbox")) // 1024)
     assert imap.ok("GETQUOTAROOT INBOX")[1] == b'* QUOTA "" (STORAGE %d 100000)' % used
 

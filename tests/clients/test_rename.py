@@ -75,7 +75,7 @@ def test_the_second_fails(imap, exchange, fault):
     imap.no("RENAME Below/Old Above/New")
     assert asked(exchange, mark) == ["MoveFolder", "UpdateFolder", "MoveFolder"]
     assert there(exchange) == {"Below/Old"}
-    poll(30, lambda: names(imap) == {"Below/Old"})
+    poll(60, lambda: names(imap) == {"Below/Old"})
     assert mailbox(imap, "Below/Old") == before
 
 
@@ -108,7 +108,7 @@ def test_taking_back_fails(bridge, imap, exchange):
     imap.no("RENAME Below/Old Above/New")
     assert there(exchange) == {"Above/Old"}
     assert "a folder stays half renamed: MoveFolder: ErrorAccessDenied" in bridge.log()
-    poll(30, lambda: names(imap) == {"Above/Old"})
+    poll(60, lambda: names(imap) == {"Above/Old"})
     assert mailbox(imap, "Above/Old") == before
     exchange.clear_faults()
     imap.ok("RENAME Above/Old Below/Old")
@@ -121,12 +121,12 @@ def test_killed_between(bridge, exchange):
     before = mailbox(imap, "Below/Old")
     exchange.fault(protocol="ews", op="UpdateFolder", do="pause", times=0)
     imap.send(b"x RENAME Below/Old Above/New\r\n")
-    poll(30, lambda: there(exchange) == {"Above/Old"})
+    poll(60, lambda: there(exchange) == {"Above/Old"})
     bridge.kill()
     exchange.clear_faults()  # the request was on its way: it may be done now, or not
     bridge.start()
     imap = bridge.login("work")
-    poll(30, lambda: names(imap) == there(exchange))
+    poll(60, lambda: names(imap) == there(exchange))
     (now,) = names(imap)
     assert now in ("Above/Old", "Above/New") and mailbox(imap, now) == before
     imap.ok(f"RENAME {now} Below/Old")

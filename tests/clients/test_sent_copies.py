@@ -60,7 +60,7 @@ def test_a_little_late(world):
     send(bridge, message("late"))
     mark = exchange.mark()
     append(imap, message("late"), wait=False)
-    poll(30, lambda: len([e for e in exchange.log(mark) if e["op"] in ("SyncFolderItems", "Sync")]) >= 2)
+    poll(60, lambda: len([e for e in exchange.log(mark) if e["op"] in ("SyncFolderItems", "Sync")]) >= 2)
     assert exchange.file_sent_copies() == 1
     uid = uid_of(imap)
     assert len(copies(exchange, "late")) == 1 and shown(bridge, "late") == [uid]
@@ -86,7 +86,7 @@ def test_very_late(world):
     bridge.restart()
     assert shown(bridge, "slow") == [uid]
     assert exchange.file_sent_copies() == 1
-    poll(30, lambda: len(copies(exchange, "slow")) == 1 and shown(bridge, "slow") == [uid])
+    poll(60, lambda: len(copies(exchange, "slow")) == 1 and shown(bridge, "slow") == [uid])
     assert bridge.login("work").open("Sent Items")["exists"] == 1
 
 
@@ -100,6 +100,6 @@ def test_the_client_first(world, held):
     assert uid and shown(bridge, "first") == [uid]
     send(bridge, message("first"))
     assert exchange.file_sent_copies() == int(held)
-    poll(30, lambda: len(copies(exchange, "first")) == 1 and shown(bridge, "first") == [uid])
+    poll(60, lambda: len(copies(exchange, "first")) == 1 and shown(bridge, "first") == [uid])
     assert append(imap, message("first")) == uid
     assert len(copies(exchange, "first")) == 1

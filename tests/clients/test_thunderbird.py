@@ -153,7 +153,7 @@ class Bird(Thunderbird):
     def waits(self, kind, before):
         """In IDLE, after all it asked since there were `before` commands. While it works off what it asked, it may hear
         of new mail and do nothing about it until it asks again."""
-        return poll(30, lambda: re.search("NOOP|SELECT", (found := "\n".join(self.commands(kind)[before:])))
+        return poll(60, lambda: re.search("NOOP|SELECT", (found := "\n".join(self.commands(kind)[before:])))
                     and found.endswith(": IDLE"), "it does not wait")
 
     def alert(self):
@@ -276,12 +276,12 @@ def test_changes_reach_the_server(bird, exchange, kind):
         return now["read"] and now["flag"] == 2 and now["categories"]
 
     bird.js(MARK, kind, own_id(first))
-    assert poll(30, changed) == ["Important"]
+    assert poll(60, changed) == ["Important"]
     bird.js(UNMARK, kind, own_id(first))
-    poll(30, lambda: state(first)["categories"] == [])
+    poll(60, lambda: state(first)["categories"] == [])
     assert state(first)["read"] and state(first)["flag"] == 2
     bird.js(DELETE, kind, own_id(other))
-    poll(30, lambda: state(other) is None)
+    poll(60, lambda: state(other) is None)
     assert other["message_id"] in [i["message_id"] for i in exchange.items("deleteditems")]
     assert bird.js(MOVE, kind, own_id(third), "Harbour 2026") == 0
     assert state(third) is None
@@ -294,7 +294,7 @@ def test_a_refusal_is_shown(bird, exchange):
     open_inbox(bird, exchange, "eas")
     there = exchange.items("Inbox/Projects/Harbour 2026")
     bird.js(COPY, "eas", own_id(item), "Harbour 2026")
-    assert "Exchange ActiveSync cannot copy messages; they can be moved." in poll(30, bird.alert)
+    assert "Exchange ActiveSync cannot copy messages; they can be moved." in poll(60, bird.alert)
     bird.marionette.call("WebDriver:AcceptAlert")
     assert exchange.items("Inbox/Projects/Harbour 2026") == there
     assert [i["num"] for i in inbox(exchange)].count(item["num"]) == 1
@@ -324,17 +324,17 @@ def test_drafts(bird, exchange, kind):
     subject = f"Draft over {kind}"
     open_inbox(bird, exchange, kind)
     assert bird.js(SAVE, kind, subject, "One.", "cmd_saveAsDraft")
-    [draft] = poll(30, lambda: by_subject(exchange, "drafts", subject))
+    [draft] = poll(60, lambda: by_subject(exchange, "drafts", subject))
     assert draft["draft"]
     assert bird.js(SAVE_AGAIN, kind, subject, " Two.", "cmd_saveAsDraft")
-    poll(30, lambda: [d["num"] for d in by_subject(exchange, "drafts", subject)] not in ([], [draft["num"]]))
-    poll(30, lambda: len(by_subject(exchange, "drafts", subject)) == 1)
+    poll(60, lambda: [d["num"] for d in by_subject(exchange, "drafts", subject)] not in ([], [draft["num"]]))
+    poll(60, lambda: len(by_subject(exchange, "drafts", subject)) == 1)
     assert not submitted(exchange, subject)
     assert bird.js(SEND_DRAFT, kind, subject, " Three.", "cmd_sendNow")
     [mail] = submitted(exchange, subject)
     assert mail.get_content().split() == ["One.", "Two.", "Three."]
     assert len(by_subject(exchange, "sentitems", subject)) == 1
-    poll(30, lambda: not by_subject(exchange, "drafts", subject))
+    poll(60, lambda: not by_subject(exchange, "drafts", subject))
 
 
 @pytest.mark.parametrize("kind", CAN_WRITE)

@@ -62,7 +62,7 @@ class Case:
         self.uids = {}
         imap = self.opened()
         for folder in ("Target", "Old", "Gone", "Drafts", "Sent Items"):
-            poll(30, lambda: imap.status_of(folder))
+            poll(60, lambda: imap.status_of(folder))
 
     def opened(self):
         imap = self.bridge.login("work", timeout=90)
@@ -230,5 +230,5 @@ def again(case, names):
     assert {n: WRITES[n].times(case) for n in names} == {n: 1 for n in names}
     imap = case.opened()
     seen = imap.status_of("INBOX")["MESSAGES"], imap.status_of("Target")["MESSAGES"]
-    poll(30, lambda: (imap.status_of("INBOX")["MESSAGES"], imap.status_of("Target")["MESSAGES"])
+    poll(60, lambda: (imap.status_of("INBOX")["MESSAGES"], imap.status_of("Target")["MESSAGES"])
          == (len(case.exchange.items("inbox")), len(case.exchange.items("Target"))), lambda: f"{seen}")

@@ -56,7 +56,7 @@ def test_store_flags_and_keywords(exchange, imap):
 def test_categories_set_by_outlook_survive(exchange, imap):
     first = by_uid(exchange)[0]
     exchange.change("update", num=first["num"], categories=["Outlook's own"])
-    poll(20, lambda: b"Outlook" in b"".join(imap.ok("FETCH 1 (FLAGS)")))
+    poll(60, lambda: b"Outlook" in b"".join(imap.ok("FETCH 1 (FLAGS)")))
     imap.ok("STORE 1 +FLAGS ($label2)")
     assert set(by_uid(exchange)[0]["categories"]) == {"Outlook's own", "Work"}
 
@@ -104,7 +104,7 @@ def test_copy_move_and_expunge(exchange, imap):
 def test_append_keeps_bytes_date_and_uid(exchange, imap):
     answer = append(imap, "INBOX", MAIL, r"\Seen $label3")
     uid = int(re.search(r"APPENDUID \d+ (\d+)", answer).group(1))
-    poll(10, lambda: uid in imap.uids())
+    poll(60, lambda: uid in imap.uids())
     assert imap.bodies(str(uid)) == {uid: MAIL}
     item = next(i for i in exchange.items("inbox") if i["message_id"] and "append-1@" in i["message_id"])
     assert item["read"] and item["categories"] == ["Personal"] and not item.get("is_draft")
@@ -132,7 +132,7 @@ def test_taken_away_before_a_sync_told_of_it(exchange, imap, how):
     [item] = exchange.items("Kept")
     exchange.change("move", num=item["num"], to="deleteditems")
     assert imap.open("Kept")["exists"] <= 1
-    poll(30, lambda: imap.ok("NOOP") is not None and b"* SEARCH" in imap.ok("UID SEARCH ALL"))  # FETCH may meet the moment
+    poll(60, lambda: imap.ok("NOOP") is not None and b"* SEARCH" in imap.ok("UID SEARCH ALL"))  # FETCH may meet the moment
     assert imap.status_of("Deleted Items")["MESSAGES"] == 1
 
 
@@ -213,15 +213,15 @@ def test_answered_and_forwarded(exchange, imap):
     imap.ok(r"STORE 1 +FLAGS ($Forwarded)")
     assert (verb(), flags()) == (104, both)
     exchange.change("update", num=by_uid(exchange)[0]["num"], categories=["sign"])
-    poll(20, lambda: imap.ok("NOOP") is not None and "sign" in imap.flags("1")[uid])
+    poll(60, lambda: imap.ok("NOOP") is not None and "sign" in imap.flags("1")[uid])
     assert flags() == both
     exchange.change("update", num=by_uid(exchange)[0]["num"], last_verb=102, categories=["another"])  # by Outlook
-    poll(20, lambda: imap.ok("NOOP") is not None and "another" in imap.flags("1")[uid])
+    poll(60, lambda: imap.ok("NOOP") is not None and "another" in imap.flags("1")[uid])
     assert flags() == both
     exchange.invalidate()
     mark = exchange.mark()
     exchange.deliver(subject="wakes")
-    poll(30, lambda: imap.ok("NOOP") is not None and len(imap.uids()) == 13, lambda: f"{exchange.counts(mark)}")
+    poll(60, lambda: imap.ok("NOOP") is not None and len(imap.uids()) == 13, lambda: f"{exchange.counts(mark)}")
     assert imap.uids()[0] == uid and flags() == both
     imap.ok(r"STORE 1 -FLAGS (\Answered)")
     assert (verb(), flags()) == (104, {"$Forwarded"})
@@ -237,7 +237,7 @@ def test_a_conflict_over_categories(exchange, imap):
     exchange.fault(op="UpdateItem", do="pause")  # until Outlook is done: nobody can tell us of it in time
     mark, tag = exchange.mark(), imap.tag()
     imap.send(tag + " STORE 1 +FLAGS ($label2)\r\n")
-    poll(20, lambda: "ews:UpdateItem" in exchange.counts(mark))
+    poll(60, lambda: "ews:UpdateItem" in exchange.counts(mark))
     exchange.change("update", num=by_uid(exchange)[0]["num"], categories=["Outlook's own"])
     exchange.clear_faults()
     status, untagged = imap.finish(tag)

@@ -111,7 +111,7 @@ def test_categories_of_others_survive(make, kind):
     s = make(kind)
     s.exchange.change("update", num=s.inbox()[0]["num"], categories=["Outlook's own"])
     s.imap.ok("NOOP")
-    poll(40, lambda: b"Outlook" in b"".join(s.imap.ok("NOOP") + s.imap.ok("FETCH 1 (FLAGS)")))
+    poll(60, lambda: b"Outlook" in b"".join(s.imap.ok("NOOP") + s.imap.ok("FETCH 1 (FLAGS)")))
     s.imap.ok("STORE 1 +FLAGS ($label2)")
     assert set(s.inbox()[0]["categories"]) == {"Outlook's own", "Work"}
 
@@ -287,7 +287,7 @@ def test_a_draft_again_after_the_folder_has_moved_on(make, fault, stored):
     assert s.append("Drafts", MAIL, r"\Draft").startswith("NO [UNAVAILABLE]")
     s.exchange.clear_faults()
     s.exchange.deliver(folder="drafts", subject="Of somebody else")
-    poll(40, lambda: s.imap.status_of("Drafts")["MESSAGES"] == 2 + stored)
+    poll(60, lambda: s.imap.status_of("Drafts")["MESSAGES"] == 2 + stored)
     answer = s.append("Drafts", MAIL, r"\Draft")
     uid = int(re.search(r"APPENDUID \d+ (\d+)", answer).group(1))
     assert len(s.exchange.items("drafts")) == 3
@@ -302,7 +302,7 @@ def test_drafts_after_a_crash(make, count):
     s = make(kinds.EAS_16)
     s.exchange.fault(op="Sync", where={"commands": ["Add"]}, do="hold", after=count - 1)
     s.send_drafts(count)
-    poll(30, lambda: len(s.exchange.items("drafts")) == count)
+    poll(60, lambda: len(s.exchange.items("drafts")) == count)
     s.bridge.kill()
     s.exchange.clear_faults()
     s.bridge.start()
@@ -385,7 +385,7 @@ def test_the_clients_retry_after_a_crash(make):
         smtp.putcmd("data")
         assert smtp.getreply()[0] == 354
         smtp.send(MAIL + b".\r\n")
-        poll(20, lambda: s.exchange.submissions())
+        poll(60, lambda: s.exchange.submissions())
         s.bridge.kill()
         smtp.close()
     s.bridge.start()
@@ -399,7 +399,7 @@ def test_an_answer_is_marked(make):
     original = s.inbox()[2]
     reply = MAIL.replace(b"Subject: appended\r\n", b"Subject: Re: x\r\nIn-Reply-To: %s\r\n" % original["message_id"].encode())
     s.send(reply.replace(b"append-1", b"reply-1"))
-    poll(10, lambda: s.inbox()[2]["last_verb"] == 102)
+    poll(60, lambda: s.inbox()[2]["last_verb"] == 102)
     assert len(s.exchange.submissions()) == 1
 
 

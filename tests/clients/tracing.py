@@ -21,7 +21,7 @@ class Trace:
         self.out, self.err = open(self.path, "wb"), open(self.path + ".err", "wb")
         self.process = subprocess.Popen([program(), "trace", *words, "-c", bridge.config_path],
                                         stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err)
-        poll(20, lambda: b"^C ends it" in self.complaint(), lambda: self.complaint())
+        poll(60, lambda: b"^C ends it" in self.complaint(), lambda: self.complaint())
 
     def complaint(self):
         with open(self.path + ".err", "rb") as file:
@@ -32,7 +32,7 @@ class Trace:
             return file.read().decode()
 
     def wait(self, pattern):
-        return poll(30, lambda: re.search(pattern, self.text(), re.M), lambda: f"{pattern} did not come:\n{self.text()[-6000:]}")
+        return poll(60, lambda: re.search(pattern, self.text(), re.M), lambda: f"{pattern} did not come:\n{self.text()[-6000:]}")
 
     def end(self, number=signal.SIGINT):
         if number:

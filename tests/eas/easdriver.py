@@ -48,7 +48,7 @@ class Driver:
         self.process.stdin.write(" ".join(words) + "\n")
         self.process.stdin.flush()
 
-    def wait(self, event, timeout=30):
+    def wait(self, event, timeout=60):
         """The next event of that name; others are kept for later."""
         for i, seen in enumerate(self.kept):
             if seen["event"] == event:
@@ -191,7 +191,7 @@ class Driver:
         if self.process.poll() is None:
             self.send("quit")
             end = self.wait("end")
-            assert self.process.wait(20) == 0, self.stderr()[-5000:]
+            assert self.process.wait(60) == 0, self.stderr()[-5000:]
             assert end["ops"] == 0
         self.process.stdin.close()
         self.process.stdout.close()

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from bridge import poll
 from driver import Driver
 
 standin = pytest.mark.standin
@@ -59,7 +60,7 @@ def test_once(exchange, driver, fault):
     inbox = driver.folder()
     exchange.fault(op="SyncFolderItems", **fault)
     mark = exchange.mark()
-    page = driver.sync(inbox, timeout=20)
+    page = driver.sync(inbox)
     assert page["err"] == "none" and len(page["list"]) == 30, page
     assert exchange.counts(mark)["ews:SyncFolderItems"] == 2
     good(driver, inbox)
@@ -140,7 +141,7 @@ def test_lasting(exchange, driver, fault, err, text, requests):
     inbox = driver.folder()
     exchange.fault(op="SyncFolderItems", times=0, **fault)
     mark = exchange.mark()
-    page = driver.sync(inbox, timeout=30)
+    page = driver.sync(inbox)
     assert page["err"] == err and text in page["text"], page
     assert "secret" not in page["text"]
     assert exchange.counts(mark)["ews:SyncFolderItems"] <= requests
@@ -170,10 +171,10 @@ def test_401_as_a_symptom(exchange, driver):
 def test_throttled_for_long(exchange, driver):
     """Longer than anybody would wait: said at once, and nothing is sent before the time is over."""
     inbox = driver.folder()
-    exchange.fault(op="SyncFolderItems", do="throttle", backoff_ms=7000)
+    exchange.fault(op="SyncFolderItems", do="throttle", backoff_ms=60000)
     mark = exchange.mark()
     page = driver.sync(inbox)
-    assert page["err"] == "throttled" and 5 <= page["retry_after"] <= 9
+    assert page["err"] == "throttled" and 50 <= page["retry_after"] <= 62
     assert exchange.counts(mark)["ews:SyncFolderItems"] == 1
     mark = exchange.mark()
     assert driver.folders()["err"] == "throttled"      # the whole account
@@ -198,7 +199,7 @@ def test_busy_without_end(exchange, driver):
     inbox = driver.folder()
     exchange.fault(op="SyncFolderItems", do="status", status=503, times=0)
     mark = exchange.mark()
-    page = driver.sync(inbox, timeout=40)
+    page = driver.sync(inbox)
     assert page["err"] == "throttled" and page["retry_after"] >= 1
     assert exchange.counts(mark)["ews:SyncFolderItems"] <= 10
 
@@ -346,20 +347,18 @@ def test_stream_that_does_not_open(exchange, driver, fault, lasting):
     exchange.fault(op="GetStreamingEvents", **fault)
     mark = exchange.mark()
     driver.send("watch", inbox)
-    end = time.monotonic() + 10
-    while exchange.counts(mark).get("ews:GetStreamingEvents", 0) < 2:
-        assert time.monotonic() < end
+
+    def opened():
         if driver.has("watch"):
             driver.wait("watch")
             driver.send("watch", inbox)
-        time.sleep(0.02)
-    time.sleep(0.5)
-    if driver.has("watch"):
-        driver.wait("watch")
-        driver.send("watch", inbox)
-        time.sleep(0.3)
+        return [e for e in exchange.log(mark, op="GetStreamingEvents") if not e["done"] and not e["fault"]]
+
+    poll(60, opened)
     exchange.deliver(subject="news")
-    assert inbox in driver.wait("watch")["folders"]
+    while inbox not in (answer := driver.wait("watch"))["folders"]:  # of what may have been missed before
+        assert answer["everything"]
+        driver.send("watch", inbox)
 
 
 def test_streams_that_always_break_off(exchange, driver):
@@ -382,10 +381,10 @@ def test_streams_that_are_held_back(exchange, driver):
     inbox = driver.folder()
     exchange.fault(op="GetStreamingEvents", do="hang", seconds=30, times=0)
     mark = exchange.mark()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         driver.send("watch", inbox)
-        answer = driver.wait("watch", 15)
+        answer = driver.wait("watch")
         assert answer["err"] == "none" and answer["everything"]
         if exchange.counts(mark)["ews:GetStreamingEvents"] >= 3:
             break
@@ -434,7 +433,7 @@ def test_in_rough_weather(exchange, driver, seed):
                        **dict(dice.choice(faults), **({"delay_s": 0.2} if dice.random() < 0.2 else {})))
     got = {}
     for _ in range(10):
-        page = driver.sync(inbox, timeout=60)
+        page = driver.sync(inbox)
         if page["err"] != "none":
             time.sleep(page["retry_after"])
             continue

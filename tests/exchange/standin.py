@@ -137,6 +137,16 @@ class Standin:
     def log(self, since=0, **filters):
         return self.call("GET", "log", since=since, **filters)
 
+    def held(self, op, since=0, **detail):
+        """Waits for a request with these details that has come and was not answered to its end; its log entry."""
+        end = time.monotonic() + 60
+        while True:
+            for entry in self.log(since, op=op):
+                if not entry["done"] and all(entry["detail"].get(key) == value for key, value in detail.items()):
+                    return entry
+            assert time.monotonic() < end, f"no {op} {detail} is held: {self.log(since)}"
+            time.sleep(0.02)
+
     def counts(self, since=0, **filters):
         return self.call("GET", "log/counts", since=since, **filters)
 

@@ -103,7 +103,7 @@ def test_new_mail(imap, exchange):
         ok(imap.noop())
         return [int(n) for n in imap.response("EXISTS")[1] if n] == [before + 1]
 
-    assert judge_mailbox.poll(30, seen)
+    assert judge_mailbox.poll(60, seen)
     subject = email.message_from_bytes(ok(imap.fetch(str(before + 1), "(BODY.PEEK[HEADER])"))[0][1])["Subject"]
     assert subject == judge_mailbox.NEW_SUBJECT
 

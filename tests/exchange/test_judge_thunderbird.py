@@ -135,4 +135,4 @@ def test_mark_read_from_thunderbird(bird, exchange):
         folder.markMessagesRead([[...folder.messages].find(m => m.messageId == arguments[0])], true);""",
         item["message_id"].strip("<>"),
     )
-    assert judge_mailbox.poll(20, lambda: next(i for i in exchange.items() if i["num"] == item["num"])["read"])
+    assert judge_mailbox.poll(60, lambda: next(i for i in exchange.items() if i["num"] == item["num"])["read"])

@@ -11,7 +11,7 @@ import urllib.parse
 import canary
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DEADLINE = 20.0
+DEADLINE = 60.0
 PASSWORD = "secret"  # imap_testserver.c
 
 

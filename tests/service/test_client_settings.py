@@ -149,7 +149,7 @@ def test_evolution(stage, tmp_path):
     seen = evolution(tmp_path, wanted)
     items = server.items("inbox")
     assert {x for _, x in seen["messages"].values()} == {i["message_id"].strip("<>") for i in items}
-    poll(30, lambda: all(i["read"] for i in server.items("inbox")))
+    poll(60, lambda: all(i["read"] for i in server.items("inbox")))
     (sent,) = server.submissions()
     assert sent["recipients"] == ["bob@example.com"] and b"Subject: from Evolution" in base64.b64decode(sent["mime_b64"])
     assert [chain[0].upper() for chain in seen["asked"]] == [re.search(r"^ +((?:[0-9A-F]{2}:){31}..)$", text, re.M).group(1).replace(":", "")]

@@ -46,7 +46,7 @@ def test_added_removed_changed(stage):
     assert b"* BYE" in changes.closed()
     bridge.clients = [stays]
     bridge.login("comes").open()
-    poll(20, lambda: "opened again with its new configuration" in bridge.log())
+    poll(60, lambda: "opened again with its new configuration" in bridge.log())
     bridge.login("changes").open()
     bridge.connect().no(f'LOGIN goes "{LOCAL_PASSWORD}"')
     assert names(bridge) == ["stays", "comes", "changes"]
@@ -68,7 +68,7 @@ def test_uids_outlive_a_change(stage):
         bridge.accounts[0].keys["expunge"] = permanent
         assert "changed: work" in reload(bridge).stdout
         assert b"* BYE" in client.closed()
-        client = poll(20, lambda: sign_in(bridge))
+        client = poll(60, lambda: sign_in(bridge))
         assert (client.open()["uidvalidity"], client.uids()) == (before["uidvalidity"], uids)
 
 
@@ -92,13 +92,13 @@ def test_bad_file_is_kept_out(stage, how):
         assert "unknown key 'colour'" in result.stderr and "backend: must be one of: ews, eas" in result.stderr
         put(bridge, good.replace("prefetch = none", "prefetch = much"))
     bridge.process.send_signal(signal.SIGHUP)
-    poll(20, lambda: bridge.log_lines("run: the configuration has mistakes and was not taken over; it goes on as before"))
+    poll(60, lambda: bridge.log_lines("run: the configuration has mistakes and was not taken over; it goes on as before"))
     assert bridge.log_lines(r"error run: .*exbridge.conf:\d+: (prefetch|backend): must be one of: ")
     client.ok("NOOP")
     bridge.login("work").open()
     put(bridge, good)
     bridge.process.send_signal(signal.SIGHUP)
-    poll(20, lambda: bridge.log_lines("run: configuration read again; accounts added: none; removed: none; changed: none"))
+    poll(60, lambda: bridge.log_lines("run: configuration read again; accounts added: none; removed: none; changed: none"))
     client.ok("NOOP")
 
 
@@ -164,12 +164,12 @@ def test_change_under_way_is_answered_first(stage):
     tag = client.tag()
     mark = server.mark()
     client.send(f"{tag} UID STORE {uid} +FLAGS (\\Flagged)\r\n")
-    poll(20, lambda: server.log(mark, op="UpdateItem") or server.counts(mark).get("UpdateItem"))
+    poll(60, lambda: server.log(mark, op="UpdateItem") or server.counts(mark).get("UpdateItem"))
     bridge.accounts[0].keys["expunge"] = "permanent"
     assert "changed: work" in reload(bridge).stdout
     assert client.finish(tag)[0].startswith("OK")
     assert b"* BYE" in client.closed()
-    client = poll(20, lambda: sign_in(bridge))
+    client = poll(60, lambda: sign_in(bridge))
     client.open()
     assert "\\Flagged" in client.flags(uid)[uid]
 
@@ -192,7 +192,7 @@ def test_shared_login_is_one(stage):
     assert "changed: one, two" in reload(bridge, write=False).stdout
     put(bridge, base)
     assert "removed: one, two" in reload(bridge, write=False).stdout
-    poll(20, lambda: names(bridge) == ["work"])
+    poll(60, lambda: names(bridge) == ["work"])
 
 
 def test_account_that_was_broken_is_opened(stage):
@@ -204,7 +204,7 @@ def test_account_that_was_broken_is_opened(stage):
     bridge.start()
     os.unlink(bridge.account_dir("bad"))
     assert "changed: bad" in reload(bridge).stdout
-    poll(20, lambda: "opened again" in bridge.log())
+    poll(60, lambda: "opened again" in bridge.log())
     bridge.login("bad").open()
 
 
@@ -219,8 +219,8 @@ def test_many_reloads_at_once(stage):
             bridge.accounts.append(gone)
         assert reload(bridge).returncode == 0
         bridge.connect().send("a LOGIN other " + LOCAL_PASSWORD + "\r\nb SELECT INBOX\r\n")
-    poll(30, lambda: names(bridge) == ["work", "other"])
-    poll(30, lambda: sign_in(bridge, "other")).open()
+    poll(60, lambda: names(bridge) == ["work", "other"])
+    poll(60, lambda: sign_in(bridge, "other")).open()
 
 
 # ---- sockets from the service manager ----

@@ -35,7 +35,7 @@ def test_online(stage, backend):
     client = bridge.login("work")
     client.ok("SELECT INBOX")
     client.ok("FETCH 1:* (BODY.PEEK[])")
-    one = poll(20, lambda: (a := told(bridge))["cache"]["bytes"] > 0 and a)
+    one = poll(60, lambda: (a := told(bridge))["cache"]["bytes"] > 0 and a)
     assert one["clients"] == 1
     text = status(bridge)
     assert text.returncode == 0
@@ -98,7 +98,7 @@ def test_wrong_guesses_are_not_the_accounts_trouble(stage, backend):
     assert len([e for e in server.log(mark) if e["status"] == 401]) == 3
     assert online(bridge)["text"] is None and len(bridge.log_lines(r"error account\[work\]")) == 1  # before the first sign-in
     server.deliver(subject="after the guesses")
-    poll(30, lambda: client.ok("NOOP") is not None and client.open()["exists"] == 4)
+    poll(60, lambda: client.ok("NOOP") is not None and client.open()["exists"] == 4)
     bridge.canaries.append("canary-guess")
     assert bridge.connect().run('LOGIN work "canary-guess-9"')[0].startswith("NO")
     assert online(bridge)["text"] is None
@@ -152,7 +152,7 @@ def test_resync_keeps_uids(stage, backend):
     again = client.open()
     assert (client.uids(), again["uidvalidity"], again["exists"]) == (uids, before["uidvalidity"], before["exists"])
     server.deliver(subject="after it")
-    poll(30, lambda: client.open()["exists"] == before["exists"] + 1)
+    poll(60, lambda: client.open()["exists"] == before["exists"] + 1)
     assert client.uids()[:-1] == uids
 
     result = call("resync", "work", "No/Such", "-c", bridge.config_path)

@@ -105,7 +105,7 @@ def test_one_at_a_time_and_off_afterwards(running):
     client.done(tag)
     client.close()
     assert len(quiet.text()) == size
-    assert len(bridge.log_lines("a trace has begun")) == len(poll(20, lambda: (x := bridge.log_lines("the trace has ended")) and x))
+    assert len(bridge.log_lines("a trace has begun")) == len(poll(60, lambda: (x := bridge.log_lines("the trace has ended")) and x))
 
 
 def test_killed_reader(running):
@@ -114,7 +114,7 @@ def test_killed_reader(running):
     trace = Trace(bridge, "work")
     trace.process.kill()
     trace.process.wait()
-    again = poll(20, lambda: (r := call("trace", "work", "--seconds", "1", "-c", bridge.config_path)).returncode == 0 and r)
+    again = poll(60, lambda: (r := call("trace", "work", "--seconds", "1", "-c", bridge.config_path)).returncode == 0 and r)
     assert "^C ends it" in again.stderr
     assert told(bridge)["state"] == "online"
 

@@ -99,7 +99,7 @@ def life(manager, bridge):
     bridge.accounts[0].keys["expunge"] = "permanent"
     bridge.write_config()
     manager.ctl("reload", "exbridge")
-    poll(30, lambda: bridge.log_lines("opened again with its new configuration", now=False))
+    poll(60, lambda: bridge.log_lines("opened again with its new configuration", now=False))
     with open(bridge.config_path, "a") as file:
         file.write("colour = blue\n")
     manager.ctl("reload", "exbridge", fails=True)

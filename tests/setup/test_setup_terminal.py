@@ -116,7 +116,7 @@ def test_the_password_is_not_echoed(world, home, terminal):
     t.wait("User name")
     t.type(USER + "\n")
     t.wait("Password of alice: $")
-    rig.poll(30, lambda: not t.echoes())
+    rig.poll(60, lambda: not t.echoes())
     t.type(PASSWORD + "\n")
     t.wait("mail programs:")
     assert t.end() == 0 and t.echoes()
@@ -135,7 +135,7 @@ def test_ended_at_every_question(world, home, terminal, steps, how):
         if answer is not None:
             t.type(answer + "\n")
         t.wait(question)
-    rig.poll(30, lambda: steps < 4 or not t.echoes())
+    rig.poll(60, lambda: steps < 4 or not t.echoes())
     if how in ("^D", signal.SIGINT):
         t.type({"^D": "\x04", signal.SIGINT: "\x03"}[how])
     else:

@@ -132,5 +132,5 @@ def test_the_copy_is_seen_over_imap(bridge, exchange):
     def found():
         return [x for x in imap.ok('SEARCH SUBJECT "both protocols"') if x.startswith(b"* SEARCH ")]
 
-    [line] = rig.poll(30, found)
+    [line] = rig.poll(60, found)
     assert len(line.split()) == 3, line

@@ -344,10 +344,10 @@ def test_silent_in_the_middle(exchange, quick, how):
         smtp.write(data)
     else:
         smtp.write(f"BDAT {len(data) + 1}\r\n".encode() + data)
-    rig.poll(20, lambda: rig.imaptest.nameless_files(quick.process.pid) == 1, "the message is nowhere")
+    rig.poll(60, lambda: rig.imaptest.nameless_files(quick.process.pid) == 1, "the message is nowhere")
     smtp.expect(421, "4.4.2")
     assert smtp.closed() == b""
-    rig.poll(20, lambda: rig.imaptest.nameless_files(quick.process.pid) == 0, "a file is left behind")
+    rig.poll(60, lambda: rig.imaptest.nameless_files(quick.process.pid) == 0, "a file is left behind")
     assert exchange.submissions() == []
 
 
@@ -375,7 +375,7 @@ def test_gone_at_every_byte(clear, exchange, how):
                 smtp.answer()
             smtp.write(lines[-1] if i < 2 else "\r\n".join(lines))
         smtp.close()
-    rig.poll(20, lambda: len(os.listdir(f"/proc/{clear.process.pid}/fd")) <= before + 2, "descriptors are left over")
+    rig.poll(60, lambda: len(os.listdir(f"/proc/{clear.process.pid}/fd")) <= before + 2, "descriptors are left over")
     assert exchange.submissions() == []
 
 

@@ -100,7 +100,7 @@ def test_throttled(stage):
     got = smtp.send([BOB], message("throttled"))
     if got[0] != 250:
         assert got[0] == 451 and got[1].startswith("4.3.2"), got
-        rig.poll(30, lambda: smtp.send([BOB], message("throttled"))[0] == 250)
+        rig.poll(60, lambda: smtp.send([BOB], message("throttled"))[0] == 250)
     assert arrived(exchange, "throttled") == (1, 1)
 
 
@@ -144,7 +144,7 @@ def test_killed_while_sending(stage):
     smtp.envelope([BOB])
     smtp.check("DATA", 354)
     smtp.write(stuffed(message("killed")))
-    rig.poll(30, lambda: arrived(exchange, "killed") == (1, 1))
+    rig.poll(60, lambda: arrived(exchange, "killed") == (1, 1))
     bridge.kill()
     exchange.clear_faults()
     bridge.start()
@@ -159,7 +159,7 @@ def test_client_goes_while_sending(bridge, exchange):
     smtp.envelope([BOB])
     smtp.check("DATA", 354)
     smtp.write(stuffed(message("gone")))
-    rig.poll(30, lambda: bridge.log_lines(r"smtp\[work\].*DATA"))
+    rig.poll(60, lambda: bridge.log_lines(r"smtp\[work\].*DATA"))
     time.sleep(0.2)  # it may be on its way, or not yet; both must end well
     smtp.close()
     rig.poll(60, lambda: signed_in(bridge).send([BOB], message("gone"))[0] == 250)
@@ -257,7 +257,7 @@ def test_end_while_sending(stage):
     smtp.check("DATA", 354)
     mark = exchange.mark()
     smtp.write(stuffed(message("last")))
-    rig.poll(30, lambda: bridge.sql("work", "select 1 from journal"))
+    rig.poll(60, lambda: bridge.sql("work", "select 1 from journal"))
     bridge.process.send_signal(signal.SIGTERM)
     idle.expect(421, "4.3.2")
     smtp.expect(250, "2.0.0")
