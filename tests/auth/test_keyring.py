@@ -115,8 +115,7 @@ def test_nobody_answers_yet(stage, tmp_path):
         assert "WAITING FOR THE KEYRING" in done.stdout and "-> answer the question on the desktop" in done.stdout
         assert done.returncode == 77 and bridge.cli("status", "other").returncode == 0
         keyring.answer()
-        while not waiting.line().startswith(b"w1 "):
-            pass
+        waiting.finish("w1")
         poll(60, lambda: status(bridge)["state"] == "online", bridge.tail)
         read_all(bridge)
         bridge.stop()

@@ -52,9 +52,8 @@ def test_moved_into_it(both):
     message = own.bodies(uid)[uid]
     imap.ok("CREATE Papers/Projects")
     imap.send(b"a1 APPEND Papers/Projects (\\Seen) {%d+}\r\n%s\r\n" % (len(message), message))
-    while not (line := imap.line()).startswith(b"a1 "):
-        pass
-    assert line.startswith(b"a1 OK [APPENDUID"), line
+    answer = imap.finish("a1")[0]
+    assert answer.startswith("OK [APPENDUID"), answer
     own.ok(f"UID STORE {uid} +FLAGS.SILENT (\\Deleted)")
     own.ok(f"UID EXPUNGE {uid}")
     assert len(archived(exchange, "Papers/Projects")) == 1 and len(exchange.items("inbox")) == 2

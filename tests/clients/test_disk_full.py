@@ -148,16 +148,16 @@ def test_state(disk, stage, kind):
 def test_state_in_a_first_synchronisation(disk, stage):
     exchange = stage.exchange("--corpus", "1500", "--kinds", "small")
     exchange.options(sync_page_max=50)
-    exchange.fault(op="SyncFolderItems", delay_s=0.1, times=0)
+    exchange.fault(op="SyncFolderItems", where={"folder": "inbox"}, do="pause", after=5, times=0)
     full = disk("state", "8m")
     bridge = stage.bridge(Account("work", exchange))
     first = poll(60, lambda: (told(bridge).get("syncing") or {}).get("messages"))
     full.fill()
+    exchange.clear_faults()
     one = poll(60, lambda: (a := told(bridge))["state"] == "disk" and a, lambda: f"{told(bridge)}")
     assert "state.db" in one["text"] and "full" in one["text"] and bridge.log_lines(r"error account\[work\]: .*full")
     status = bridge.login("work").run("SELECT INBOX")[0]
     assert status.startswith("NO [UNAVAILABLE]") and DISK in status, status
-    exchange.clear_faults()
     bridge.restart()  # what is here stays, what comes waits
     poll(60, lambda: told(bridge)["state"] == "disk", lambda: f"{told(bridge)}")
     full.free()

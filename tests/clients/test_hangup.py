@@ -36,11 +36,22 @@ def append(data=MAIL):
     return b"h1 APPEND INBOX (\\Seen) {%d+}\r\n%s\r\n" % (len(data), data)
 
 
-def append_until_ok(bridge):
-    """As a client does that was not answered; the UID."""
+def hang_up(bridge, imap):
+    """The bridge knows of it afterwards."""
+    closed = len(bridge.log_lines(r"connection \d+ closed"))
+    imap.close()
+    poll(60, lambda: len(bridge.log_lines(r"connection \d+ closed")) > closed, bridge.tail)
+
+
+def append_until_ok(bridge, held=None):
+    """As a client does that was not answered; the UID. held: its first attempt is still at that server, and then is not."""
     def again():
         imap = opened(bridge)
+        asked = len(bridge.log_lines("APPEND"))
         imap.send(append())
+        if held:
+            poll(60, lambda: len(bridge.log_lines("APPEND")) > asked)
+            held.clear_faults()
         status = imap.finish("h1")[0]
         assert status.startswith(("OK [APPENDUID ", "NO [INUSE]")), status
         return re.search(r"APPENDUID \d+ (\d+)", status)
@@ -52,13 +63,12 @@ def append_until_ok(bridge):
 def test_append_under_way(stage, kind):
     """The client comes back while its first attempt is still on the wire."""
     exchange, bridge = start(stage, kind)
-    exchange.fault(op="CreateItem", delay_s=1.5)
+    exchange.fault(op="CreateItem", do="pause", times=0)
     imap = opened(bridge)
-    mark = exchange.mark()
     imap.send(append())
-    poll(60, lambda: exchange.log(mark, op="CreateItem"))
-    imap.close()
-    uid = append_until_ok(bridge)
+    exchange.held("CreateItem")
+    hang_up(bridge, imap)
+    uid = append_until_ok(bridge, exchange)
     assert len(appended(exchange)) == 1 and opened(bridge).bodies(str(uid)) == {uid: MAIL}
 
 
@@ -66,11 +76,12 @@ def test_append_under_way(stage, kind):
 def test_append_done_and_not_heard(stage, kind):
     """Done after the client had gone: its retry is answered with the message that is there."""
     exchange, bridge = start(stage, kind)
-    exchange.fault(op="CreateItem", delay_s=0.5)
+    exchange.fault(op="CreateItem", do="pause", times=0)
     imap = opened(bridge)
     imap.send(append())
-    poll(60, lambda: exchange.log(op="CreateItem"))
-    imap.close()
+    exchange.held("CreateItem")
+    hang_up(bridge, imap)
+    exchange.clear_faults()
     [item] = poll(60, lambda: appended(exchange))
     poll(60, lambda: 7 == opened(bridge).status_of("INBOX")["MESSAGES"])
     uid = append_until_ok(bridge)
@@ -129,17 +140,17 @@ def test_end_with_a_change_under_way(stage, kind, twice):
     """SIGTERM while a change is on its way whose client has gone: it is waited for, but not by somebody in a hurry."""
     op = "MoveItem" if kind.backend == "ews" else "MoveItems"
     exchange, bridge = start(stage, kind)
-    exchange.fault(op=op, delay_s=1)
+    exchange.fault(op=op, do="hold" if twice else "pause", times=0)
     imap = opened(bridge)
-    mark = exchange.mark()
     imap.send("h1 UID MOVE 1:3 Kept\r\n")
-    poll(60, lambda: exchange.log(mark, op=op))
+    exchange.held(op)
     bridge.process.send_signal(signal.SIGTERM)
     poll(60, lambda: bridge.log_lines("stopping"))
     if twice:
         bridge.process.send_signal(signal.SIGTERM)
     imap.close()
-    assert bridge.process.wait(30) == 0
+    exchange.clear_faults()
+    assert bridge.process.wait(60) == 0
     bridge.process = None
     assert bool(bridge.log_lines("ended before 1 changes were answered")) == twice
     poll(60, lambda: len(exchange.items("Kept")) == 3)

@@ -8,7 +8,7 @@ import counting
 from bridge import Account, literal, poll
 
 KINDS = ("ews", "eas")
-SOON_S = 10  # goal: 1; the machine of a test may be busy
+SOON_S = 60  # goal: 1; the machine of a test may be busy
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +73,11 @@ def test_flags_changed_on_the_server(bridge, exchange, kind):
     idler = Idler(bridge, exchange, kind)
     item = next(i for i in exchange.items() if i["read"] and i["message_id"])
     uid = idler.uid_of(item)
+    told = rb"\* %d FETCH .*FLAGS \(" % (idler.uids.index(uid) + 1)
     exchange.change("update", num=item["num"], read=False)
-    line = idler.wait(rb"\* \d+ FETCH .*FLAGS \(")[-1]
-    assert b"\\Seen" not in line
+    idler.wait(told + rb"(?![^)]*\\Seen)")
     exchange.change("update", num=item["num"], flag=2)
-    line = idler.wait(rb"\* \d+ FETCH .*FLAGS \(")[-1]
-    assert b"\\Flagged" in line
+    idler.wait(told + rb"[^)]*\\Flagged")
     idler.imap.done(idler.tag)
     assert idler.imap.flags(str(uid))[uid] >= {"\\Flagged"}
 
@@ -168,7 +167,7 @@ def test_push_comes_back_after_lost_connections(stage, kind):
     tag = imap.idle()
     exchange.drop_connections()
     exchange.deliver(subject="While nobody watched")
-    imap.wait_line(rb"\* 11 EXISTS", 20)
+    imap.wait_line(rb"\* 11 EXISTS")
     counting.settle(exchange, kind)
     mark = exchange.mark()
     exchange.fault(protocol=kind, do="reset_before", times=0)
@@ -176,10 +175,10 @@ def test_push_comes_back_after_lost_connections(stage, kind):
     poll(60, lambda: exchange.log(mark), "it does not try again")
     exchange.deliver(subject="In the outage")
     exchange.clear_faults()
-    imap.wait_line(rb"\* 12 EXISTS", 60)
+    imap.wait_line(rb"\* 12 EXISTS")
     counting.settle(exchange, kind)
     exchange.deliver(subject="After the outage")
-    imap.wait_line(rb"\* 13 EXISTS", 60)
+    imap.wait_line(rb"\* 13 EXISTS")
     imap.done(tag)
 
 

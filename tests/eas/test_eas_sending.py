@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from bridge import poll
 from easdriver import ANSWERED, FORWARDED
 from test_eas_writing import ALL, SINCE_14, committed, item, posts, quiet, start  # noqa: F401: a fixture
 
@@ -92,8 +93,7 @@ def test_killed_before_the_answer(start, driver):
     exchange, d, _, _ = start()
     exchange.fault(op="SendMail", do="hold")
     d.send("send", d.file(mail()), "evidence-1")
-    while not sent(exchange):
-        pass
+    poll(60, lambda: sent(exchange))
     d.kill()
     d = driver(exchange)
     assert d.mail(mail(), retry=True)["err"] == "none"

@@ -122,11 +122,14 @@ def test_account_that_cannot_be_opened(stage):
 def test_progress_of_a_long_first_sync(stage):
     server = stage.exchange("--corpus", "300")
     server.options(sync_page_max=20)
-    server.fault(protocol="ews", op="SyncFolderItems", delay_s=0.3, times=0)
+    pages = {"op": "SyncFolderItems", "where": {"folder": "inbox"}, "do": "pause", "times": 0}
+    held = server.fault(after=3, **pages)
     bridge = stage.bridge(rig.Account("work", server))
     one = poll(60, lambda: (a := told(bridge)).get("syncing") and a["syncing"]["messages"] > 0 and a)
     assert one["state"] == "syncing" and one["syncing"]["folder"] == "INBOX"
     first = one["syncing"]["messages"]
+    server.fault(after=3, **pages)
+    server.clear_faults(held)
     poll(60, lambda: (a := told(bridge)).get("syncing") and a["syncing"]["messages"] > first)
     assert "online, first synchronisation" in status(bridge).stdout
     assert "now INBOX (" in status(bridge).stdout
