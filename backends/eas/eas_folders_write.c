@@ -224,8 +224,8 @@ static void on_status(struct folder_op *f, int status)
         return;
     case STATUS_EXISTS:
         fail(f, ERR_EXISTS,
-             "the server has a folder of that name; if none is seen, it is one that mail programs are not shown "
-             "(drafts before ActiveSync 16.0, contacts, notes, ...): choose another name",
+             "the name is taken, choose another name (the folder may be one that mail programs are not shown: contacts, "
+             "notes, drafts before ActiveSync 16.0)",
              status);
         return;
     case STATUS_SPECIAL:

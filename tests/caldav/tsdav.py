@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 
+import children
 from bridge import LOCAL_PASSWORD
 from davtest import prop
 from programs import Program
@@ -27,13 +28,7 @@ class Tsdav(Program):
         return answer["ok"]
 
     def close(self):
-        self.process.stdin.close()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
+        children.end(self.process)
 
     def texts(self, kind):
         self("sync", calendar=self.paths[kind])

@@ -181,7 +181,7 @@ def is_told_of_drafts(exchange, mutt):
     mutt.keys("P")
     mutt.wait("^Create Drafts")
     mutt.keys("y")
-    mutt.wait(r"CREATE failed: .* has a folder of that name")
+    mutt.wait(r"CREATE failed: .* the name is taken, choose another name")
     mutt.wait("^ *Subject: A draft")
     mutt.keys("y")
     [mail] = poll(60, lambda: submitted(exchange, "A draft"))

@@ -6,6 +6,8 @@ import os
 import subprocess
 import urllib.parse
 
+import children
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVICES = "/usr/share/dbus-1/services/org.gnome.evolution.dataserver.%s.service"
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -163,13 +165,7 @@ class Eds:
 
     def stop(self):
         """The end of stdin ends the driver, the session, and everything that D-Bus had started in it."""
-        self.process.stdin.close()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
+        children.end(self.process)
         self.output.close()
 
     def __enter__(self):
