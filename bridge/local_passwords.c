@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge/base/file.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/rand.h"
 #include "bridge/base/text.h"
@@ -162,17 +163,13 @@ static void write_lines(const struct local_passwords *all, struct buf *out)
     }
 }
 
-static bool save(const char *state_dir, int dir, const struct local_passwords *all, struct err *err)
+static bool save(const char *state_dir, const struct local_passwords *all, struct err *err)
 {
-    struct buf text = BUF_INIT(FILE_MAX);
+    struct buf path = BUF_INIT(0), text = BUF_INIT(FILE_MAX);
+    path_of(state_dir, &path);
     write_lines(all, &text);
-    int fd = openat(dir, "passwords.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0 &&
-              renameat(dir, "passwords.new", dir, "passwords") == 0 && fsync(dir) == 0;
-    if (!ok)
-        err_set_errno(err, ERR_DISK, errno ? errno : EIO, state_dir);
-    if (fd >= 0)
-        close(fd);
+    bool ok = file_replace(buf_z(&path), buf_view(&text), 0600, err);
+    buf_done(&path);
     buf_done(&text);
     return ok;
 }
@@ -226,7 +223,7 @@ bool local_passwords_new(const char *state_dir, const char *label, struct buf *r
     bool ok = label_is_good(str_from(label)) ||
               err_set(err, ERR_INVALID, "a label has up to %d letters, digits and . _ - @ +", LOCAL_PASSWORD_LABEL_MAX);
     int dir = ok ? begin(state_dir, all, err) : -1;
-    ok = dir >= 0 && add(all, label, buf_view(ret_password), err) && save(state_dir, dir, all, err);
+    ok = dir >= 0 && add(all, label, buf_view(ret_password), err) && save(state_dir, all, err);
     if (dir >= 0)
         close(dir);
     if (!ok)
@@ -246,7 +243,7 @@ bool local_passwords_revoke(const char *state_dir, const char *label, struct err
     if (ok) {
         memmove(&all->list[at], &all->list[at + 1], (all->count - at - 1) * sizeof(all->list[0]));
         all->count--;
-        ok = save(state_dir, dir, all, err);
+        ok = save(state_dir, all, err);
     }
     if (dir >= 0)
         close(dir);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge/base/file.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/rand.h"
 #include "bridge/base/time.h"
@@ -101,45 +102,11 @@ static enum secrets_result read_file(const char *path, struct buf *out, struct e
     return ok ? SECRETS_OK : SECRETS_FAILED;
 }
 
-static bool write_whole(int fd, struct str bytes)
-{
-    while (bytes.n) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n <= 0)
-            return false;
-        bytes = str_skip(bytes, (size_t)n);
-    }
-    return fsync(fd) == 0;
-}
-
-static bool sync_dir(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
-/* After a crash at any moment the file holds the old bytes or the new ones. */
 static bool write_file(const struct secrets *s, const char *path, struct str bytes, struct err *err)
 {
-    struct buf tmp = BUF_INIT(0);
-    buf_printf(&tmp, "%s.tmp", path);
     if (mkdir(s->dir, 0700) != 0 && errno != EEXIST)
         return err_set_errno(err, ERR_DISK, errno, s->dir);
-    unlink(buf_z(&tmp)); /* of a crash */
-    int fd = open(buf_z(&tmp), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && write_whole(fd, bytes);
-    ok = ok && rename(buf_z(&tmp), path) == 0 && sync_dir(s->dir);
-    if (!ok) {
-        err_set_errno(err, ERR_DISK, errno ? errno : EIO, path);
-        unlink(buf_z(&tmp));
-    }
-    if (fd >= 0)
-        close(fd);
-    buf_done(&tmp);
-    return ok;
+    return file_replace(path, bytes, 0600, err);
 }
 
 /* --- the key ------------------------------------------------------------------------------------- */

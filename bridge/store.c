@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bridge/base/buf.h"
+#include "bridge/base/file.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/rand.h"
 #include "bridge/base/time.h"
@@ -106,43 +107,17 @@ static uint32_t read_mirror(const struct store *s)
     return v;
 }
 
-static bool write_synced(const char *path, const char *tmp, struct str text, struct err *err)
-{
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_set_errno(err, ERR_DISK, errno, tmp);
-    bool ok = write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0;
-    int saved = errno;
-    ok = close(fd) == 0 && ok;
-    if (!ok || rename(tmp, path) != 0)
-        return err_set_errno(err, ERR_DISK, ok ? errno : saved, path);
-    return true;
-}
-
-static bool sync_directory(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    bool ok = fsync(fd) == 0;
-    close(fd);
-    return ok;
-}
-
 bool store_new_uidvalidity(struct store *s, uint32_t *ret_value, struct err *err)
 {
     int64_t now = time_wall_s();
     uint32_t value = s->uidvalidity_high + 1;
     if (now > value && now < UINT32_MAX)
         value = (uint32_t)now;
-    struct buf path = {0}, tmp = {0}, text = {0};
+    struct buf path = {0}, text = {0};
     path_in(&path, s, "uidvalidity");
-    path_in(&tmp, s, "uidvalidity.tmp");
     buf_printf(&text, "%u\n", value);
-    bool ok = write_synced(buf_z(&path), buf_z(&tmp), buf_view(&text), err);
-    ok = ok && (sync_directory(s->dir) || err_set_errno(err, ERR_DISK, errno, s->dir));
+    bool ok = file_replace(buf_z(&path), buf_view(&text), 0600, err);
     buf_done(&path);
-    buf_done(&tmp);
     buf_done(&text);
     if (!ok)
         return false;

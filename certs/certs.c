@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge/base/file.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/str.h"
 #include "bridge/base/time.h"
@@ -56,43 +57,11 @@ static bool read_file(const char *path, bool secret, struct buf *out, struct err
     return ok;
 }
 
-static bool write_all(int fd, struct str s)
-{
-    while (s.n) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        s = str_skip(s, (size_t)n);
-    }
-    return true;
-}
-
-/* All of it or nothing: readers see the old file or the new one. */
-static bool write_file(const char *path, struct str content, mode_t mode, struct err *err)
-{
-    struct buf tmp = BUF_INIT(0);
-    buf_printf(&tmp, "%s.tmp", path);
-    const char *tmp_path = buf_z(&tmp);
-    unlink(tmp_path);
-    int fd = open(tmp_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    bool ok = fd >= 0 && write_all(fd, content) && fsync(fd) == 0;
-    if (fd >= 0 && close(fd) != 0)
-        ok = false;
-    if (!ok || rename(tmp_path, path) != 0) {
-        ok = err_set_errno(err, ERR_DISK, errno, path);
-        unlink(tmp_path);
-    }
-    buf_done(&tmp);
-    return ok;
-}
-
 static bool bio_to_file(BIO *bio, const char *path, mode_t mode, struct err *err)
 {
     char *p = NULL;
     long n = BIO_get_mem_data(bio, &p);
-    return write_file(path, str_of(p, n > 0 ? (size_t)n : 0), mode, err);
+    return file_replace(path, str_of(p, n > 0 ? (size_t)n : 0), mode, err);
 }
 
 static bool save_key(const char *path, EVP_PKEY *key, struct err *err)
@@ -312,7 +281,7 @@ bool certs_publish(const struct certs *c, const char *path, struct err *err)
     struct buf ours = BUF_INIT(FILE_MAX), theirs = BUF_INIT(FILE_MAX);
     bool ok = read_file(c->ca_file, false, &ours, err);
     if (ok && (!read_file(path, false, &theirs, NULL) || !str_eq(buf_view(&ours), buf_view(&theirs))))
-        ok = write_file(path, buf_view(&ours), 0644, err);
+        ok = file_replace(path, buf_view(&ours), 0644, err);
     buf_done(&ours);
     buf_done(&theirs);
     return ok;

@@ -223,10 +223,11 @@ static void on_status(struct folder_op *f, int status)
         confirmed(f);
         return;
     case STATUS_EXISTS:
-        fail(f, ERR_EXISTS,
-             "the name is taken, choose another name (the folder may be one that mail programs are not shown: contacts, "
-             "notes, drafts before ActiveSync 16.0)",
-             status);
+        fail(
+            f, ERR_EXISTS,
+            "the name is taken, choose another name (the folder may be one that mail programs are not shown: contacts, "
+            "notes, drafts before ActiveSync 16.0)",
+            status);
         return;
     case STATUS_SPECIAL:
         fail(f, ERR_UNSUPPORTED, "this folder belongs to the mailbox", status);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bridge/base/file.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 #include "bridge/cli/cli_login.h"
@@ -25,26 +26,6 @@
 
 /* --- the file ------------------------------------------------------------------------------------------------ */
 
-static bool write_all(int fd, struct str s)
-{
-    while (s.n > 0) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno != EINTR)
-            return false;
-        s = str_skip(s, n > 0 ? (size_t)n : 0);
-    }
-    return true;
-}
-
-static void sync_directory(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-}
-
 /* The new content, complete and on the disk, beside the file: `*ret_name` is renamed or unlinked later. */
 static bool write_beside(struct setup *s, const char *path, struct str text, const char **ret_name, struct err *err)
 {
@@ -54,7 +35,7 @@ static bool write_beside(struct setup *s, const char *path, struct str text, con
     if (fd < 0)
         return err_set_errno(err, ERR_DISK, errno, name);
     bool ok = stat(path, &st) != 0 || fchmod(fd, st.st_mode & 0700) == 0; /* nobody else has any business here */
-    ok = ok && write_all(fd, text) && fsync(fd) == 0;
+    ok = ok && file_write(fd, text) && fsync(fd) == 0;
     if (!ok)
         err_set_errno(err, ERR_DISK, errno, name);
     close(fd);
@@ -250,7 +231,7 @@ static bool commit(struct setup *s, struct config *config, const char *path, str
             ok = err_set_errno(err, ERR_DISK, errno, path);
         if (!ok)
             unlink(name);
-        sync_directory(dir);
+        (void)file_sync_dir(dir); /* what was renamed cannot be taken back */
     }
     mem_free(dir);
     return ok;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bridge/base/buf.h"
+#include "bridge/base/file.h"
 #include "bridge/base/mem.h"
 
 #define PIECE ((size_t)64 * 1024) /* of blob_each(), and the write buffer in front of a file */
@@ -99,19 +100,6 @@ static int open_temporary(const char *dir)
     return fd;
 }
 
-static bool write_all(int fd, struct str s)
-{
-    while (s.n) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        s = str_skip(s, (size_t)n);
-    }
-    return true;
-}
-
 static bool disk_failed(struct blob *b, struct err *err)
 {
     b->failed = true;
@@ -122,7 +110,7 @@ static bool flush(struct blob *b, struct err *err)
 {
     if (b->fd < 0 && (b->fd = open_temporary(b->tmp_dir ? b->tmp_dir : "/tmp")) < 0)
         return disk_failed(b, err);
-    if (!write_all(b->fd, buf_view(&b->memory)))
+    if (!file_write(b->fd, buf_view(&b->memory)))
         return disk_failed(b, err);
     b->memory.n = 0;
     return true;
@@ -140,7 +128,7 @@ bool blob_add(struct blob *b, struct str bytes, struct err *err)
         if (!flush(b, err))
             return false;
         if (bytes.n >= PIECE) {
-            if (!write_all(b->fd, bytes))
+            if (!file_write(b->fd, bytes))
                 return disk_failed(b, err);
             b->size += bytes.n;
             return true;
@@ -238,7 +226,7 @@ struct saving {
 static bool save_piece(void *ud, struct str piece)
 {
     struct saving *s = ud;
-    s->failed = !write_all(s->fd, piece);
+    s->failed = !file_write(s->fd, piece);
     return !s->failed;
 }
 
