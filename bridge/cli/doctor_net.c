@@ -93,11 +93,30 @@ static bool look_at_tls(struct doctor *d, const struct config_account *a, const 
 
 /* --- name and connection ---------------------------------------------------------------------------------------- */
 
-static const char *proxy_of(const struct config_account *a)
+/* As libcurl reads no_proxy: names of hosts, which stand for those below them, or a star. */
+static bool is_excepted(const char *host)
+{
+    const char *list = getenv("no_proxy") ? getenv("no_proxy") : getenv("NO_PROXY");
+    struct str rest = str_from(list), name, h = str_from(host);
+    while (list && str_cut(&rest, ',', &name)) {
+        name = str_trim(name);
+        if (str_starts(name, STR(".")))
+            name = str_skip(name, 1);
+        size_t before = h.n - name.n;
+        if (str_is(name, "*") || (name.n && name.n <= h.n && str_case_eq(str_skip(h, before), name) &&
+                                  (before == 0 || h.p[before - 1] == '.')))
+            return true;
+    }
+    return false;
+}
+
+static const char *proxy_of(const struct config_account *a, const char *host)
 {
     static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
     if (a->proxy)
         return *a->proxy ? "proxy in the account" : NULL;
+    if (is_excepted(host))
+        return NULL;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         const char *value = getenv(names[i]);
         if (value && *value)
@@ -109,7 +128,7 @@ static const char *proxy_of(const struct config_account *a)
 /* True: a request may be tried. */
 static bool look_at_way(struct doctor *d, const struct config_account *a, const struct autodiscover_url *u)
 {
-    const char *host = arena_strdup(&d->arena, u->host), *proxy = proxy_of(a);
+    const char *host = arena_strdup(&d->arena, u->host), *proxy = proxy_of(a, host);
     struct reach_addresses to;
     struct err err;
     struct buf list = BUF_INIT(0);

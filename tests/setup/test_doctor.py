@@ -325,3 +325,14 @@ def test_passthrough_has_nothing_to_try(home, server):
     write(home, **{"local-auth": "passthrough", "password-file": None, "local-password-file": None})
     assert "mail program" in line(examine(home), "sign-in", "ok")["evidence"]
     assert credentials(server) == []
+
+
+def test_a_proxy_of_the_environment(home, server):
+    """What goes through it is not looked at step by step; what it does not stand for is."""
+    write(home)
+    proxy = "http://name:of-the-proxy@127.0.0.1:9"
+    found = line(examine(home, https_proxy=proxy, no_proxy="other.test, notcorp.test"), "way", "ok")["evidence"]
+    assert "https_proxy" in found and "of-the-proxy" not in found
+    for names in ("corp.test", "x.test, .corp.test", "mail.corp.test", "*"):
+        lines = examine(home, https_proxy=proxy, no_proxy=names)
+        assert not [x for x in lines if x["what"] == "way"] and line(lines, "connection", "ok") and line(lines, "sign-in", "ok"), names

@@ -13,8 +13,6 @@
 
 #include <cmocka.h>
 
-
-
 static void expect(const char *path, const char *text)
 {
     char found[64] = "";
