@@ -33,8 +33,8 @@ class Screen:
             shutil.rmtree(self.private)
             raise
 
-    def tmux(self, *args, env=None, check=True):
-        return subprocess.run(["tmux", "-S", self.socket, *args], env=env, check=check, capture_output=True, text=True,
+    def tmux(self, *args, env=None, check=True, input=None):
+        return subprocess.run(["tmux", "-S", self.socket, *args], env=env, check=check, capture_output=True, text=True, input=input,
                               timeout=WAIT_S).stdout
 
     def text(self):
@@ -47,6 +47,11 @@ class Screen:
 
     def type(self, text):
         self.tmux("send-keys", "-l", text)
+
+    def paste(self, text):
+        """The same for what shall stand on no command line."""
+        self.tmux("load-buffer", "-", input=text)
+        self.tmux("paste-buffer", "-d")
 
     def wait(self, pattern, seconds=WAIT_S):
         """The first screen on which the pattern is found."""
