@@ -68,6 +68,21 @@ def test_a_sync_state_that_the_server_has_forgotten(stage, dav, exchange):
     assert exchange.events() == [] and dav.etags(dav.calendar()) == {}
 
 
+def test_copy_and_move_when_the_server_has_forgotten(stage, dav, exchange):
+    """As above: both collections are read anew, whichever step needs it."""
+    stage.expected = ("Ping of a folder that was never synced",)
+    calendar, second = dav.calendar(), dav.home + "second/"
+    assert dav.ask("MKCALENDAR", second).status == 201
+    for uid in "abc":
+        assert dav.put(calendar + uid + ".ics", event(uid, summary=uid)).status == 201
+    for method, name, status in (("COPY", "a", 201), ("COPY", "b", 204), ("MOVE", "a", 204), ("MOVE", "c", 204)):
+        exchange.invalidate()
+        answer = dav.ask(method, calendar + name + ".ics", headers={"Destination": second + "x.ics"})
+        assert answer.status == status, answer.body
+        assert [e["subject"] for e in exchange.events("second")] == [name] and list(dav.etags(second)) == [second + "x.ics"]
+    assert list(dav.etags(calendar)) == [calendar + "b.ics"] and [e["subject"] for e in exchange.events()] == ["b"]
+
+
 def test_changing_and_deleting(dav, exchange):
     path = dav.calendar() + "a.ics"
     first = dav.put(path, event("uid-1")).headers["ETag"]

@@ -198,3 +198,30 @@ def test_khal(dav, theirs, tmp_path):
     path.unlink()
     vdirsyncer.sync()
     assert theirs.objects() == {}
+
+
+def test_copy_and_move_into_a_calendar_that_never_held_anything(dav):
+    """SOGo forgets the sync state of an empty folder with its first object: nobody is told of it."""
+    calendar = dav.collections("VEVENT")[0]
+    names = [f"{dav.home}fresh-{n}/" for n in range(4)]
+    for name in names:
+        assert dav.ask("MKCALENDAR", name).status == 201
+    poll(60, lambda: all(dav.etags(name) == {} for name in names), "they are not read")
+
+    def ask(method, source, to):
+        answer = dav.ask(method, source, headers={"Destination": to})
+        return answer.status, answer.text()
+
+    for uid in ("one", "two"):
+        assert dav.put(calendar + uid + ".ics", event(uid + "-copied", summary=uid)).status == 201
+        assert ask("COPY", calendar + uid + ".ics", f"{names[0]}{uid}.ics") == (201, "")
+    assert ask("COPY", names[0] + "one.ics", names[1] + "a.ics") == (201, "")
+    assert ask("COPY", names[0] + "two.ics", names[1] + "a.ics") == (204, "")
+    for uid in ("one", "two"):
+        assert ask("MOVE", f"{names[0]}{uid}.ics", f"{names[2]}{uid}.ics") == (201, "")
+    assert ask("MOVE", names[1] + "a.ics", names[3] + "b.ics") == (201, "")
+    assert ask("MOVE", calendar + "one.ics", names[3] + "b.ics") == (204, "")
+    found = {path: fields(dav.get(path).text())["SUMMARY"] for name in [calendar, *names] for path in dav.etags(name)}
+    assert found == {calendar + "two.ics": "two", names[2] + "one.ics": "one", names[2] + "two.ics": "two", names[3] + "b.ics": "one"}
+    for path in [calendar + "two.ics", *names]:
+        assert dav.ask("DELETE", path).status == 204
