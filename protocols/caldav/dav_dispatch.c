@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a whole request to the function that answers it, and what several of them need. */
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "protocols/caldav/dav_session.h"
 
 /* Which methods there are at a place: Allow, and 405 for the others. */
@@ -84,6 +80,8 @@ void dav_dispatch(struct dav_session *s)
         dav_answer_status(s, 404);
     else if (s->path.place == DAV_AT_NOWHERE && !(allowed[DAV_AT_NOWHERE] & 1u << m))
         dav_answer_status(s, 404);
+    else if (dav_if_is_wrong(s))
+        dav_answer_error(s, 400, NULL, NULL, "the If header cannot be read (RFC 4918 10.4)");
     else if (!(allowed[s->path.place] & 1u << m))
         dav_answer_status(s, m == DAV_OTHER ? 405 : 405);
     else
@@ -154,84 +152,4 @@ void dav_with_calendar(struct dav_session *s, void (*then)(struct dav_session *s
     s->waiting = true;
     account_poke_folders(s->client.account);
     s->work.folders = account_wait_folders(s->client.account, on_folders, s);
-}
-
-/* --- tags
- * -------------------------------------------------------------------------------------------------------------------------
- */
-
-#define TOKEN "urn:exbridge:sync:"
-
-void dav_add_etag(struct buf *out, const struct calendar *c, uint64_t revision)
-{
-    buf_printf(out, "\"%" PRIu32 "-%" PRIu64 "\"", c->validity, revision);
-}
-
-/* "VALIDITY-REVISION" of this collection. */
-static bool read_pair(struct str s, const struct calendar *c, uint64_t *ret_revision)
-{
-    struct str validity;
-    uint32_t v;
-    return str_cut(&s, '-', &validity) && str_to_u32(validity, &v) && v == c->validity && str_to_u64(s, ret_revision);
-}
-
-static bool read_etag(struct str tag, const struct calendar *c, uint64_t *ret_revision)
-{
-    tag = str_trim(tag);
-    if (str_starts(tag, STR("W/")))
-        tag = str_skip(tag, 2);
-    return tag.n >= 2 && tag.p[0] == '"' && tag.p[tag.n - 1] == '"' &&
-           read_pair(str_sub(tag, 1, tag.n - 2), c, ret_revision);
-}
-
-/* A list in which one has to fit: the object's own revision, if it is there. */
-static bool match_list(struct str list, const struct calendar *c, uint64_t now, bool exists)
-{
-    struct str tag;
-    uint64_t revision;
-    while (str_cut(&list, ',', &tag))
-        if (exists && read_etag(tag, c, &revision) && revision == now)
-            return true;
-    return false;
-}
-
-bool dav_condition(const struct dav_session *s, struct calendar_condition *ret)
-{
-    struct str match = dav_header_get(s->request, "If-Match"), none = dav_header_get(s->request, "If-None-Match");
-    struct str schedule = dav_header_get(s->request, "If-Schedule-Tag-Match");
-    struct arena arena = {0};
-    struct resource r = {0};
-    bool exists = calendar_resource(s->client.account, s->calendar.pk, s->path.name, &arena, &r);
-    bool ok = true;
-    arena_done(&arena);
-    *ret = (struct calendar_condition){0};
-    if (match.p && str_is(match, "*")) {
-        ret->must_exist = true;
-    } else if (match.p) {
-        ok = match_list(match, &s->calendar, r.revision, exists);
-        ret->has_revision = true;
-        ret->revision = r.revision;
-    }
-    if (schedule.p) {
-        ok = ok && match_list(schedule, &s->calendar, r.revision, exists);
-        ret->has_revision = true;
-        ret->revision = r.revision;
-    }
-    if (none.p && str_is(none, "*"))
-        ret->must_not_exist = true;
-    else if (none.p)
-        ok = ok && !match_list(none, &s->calendar, r.revision, exists);
-    return ok;
-}
-
-void dav_add_sync_token(struct buf *out, const struct calendar *c)
-{
-    buf_printf(out, TOKEN "%" PRIu32 "-%" PRIu64, c->validity, c->revision);
-}
-
-bool dav_read_sync_token(struct str token, const struct calendar *c, uint64_t *ret_since)
-{
-    *ret_since = 0;
-    return token.n == 0 || (str_starts(token, STR(TOKEN)) && read_pair(str_skip(token, strlen(TOKEN)), c, ret_since) &&
-                            *ret_since <= c->revision);
 }

@@ -47,7 +47,8 @@ static void send_text(struct dav_session *s)
     }
     add_tags(&headers, s, r.revision);
     if (!dav_condition(s, &condition) || condition.must_not_exist) {
-        dav_answer(s, dav_header_get(s->request, "If-Match").p ? 412 : 304, buf_z(&headers), NULL, STR_NULL);
+        bool missed = dav_header_get(s->request, "If-Match").p || !dav_if_holds(s);
+        dav_answer(s, missed ? 412 : 304, buf_z(&headers), NULL, STR_NULL);
     } else {
         buf_lit(&headers, "Content-Disposition: attachment\r\n");
         dav_answer(s, 200, buf_z(&headers),
@@ -199,6 +200,10 @@ static void on_collection_gone(void *ud, const struct change_result *result)
 static void delete (struct dav_session *s)
 {
     struct calendar_condition condition;
+    if (s->path.place == DAV_AT_COLLECTION && !dav_if_holds(s)) {
+        dav_answer_status(s, 412);
+        return;
+    }
     if (s->path.place == DAV_AT_COLLECTION) {
         s->work.change = calendar_remove(s->client.account, s->calendar.pk, on_collection_gone, s);
         return;
@@ -260,7 +265,9 @@ void dav_copy_or_move(struct dav_session *s)
     struct relocation *r = arena_alloc(&s->arena, sizeof(*r));
     struct str to = dav_header_get(s->request, "Destination");
     s->state = r;
-    if (!to.p || !dav_path_parse(to, dav_header_get(s->request, "Host"), &s->arena, &r->to))
+    if (dav_path_is_elsewhere(to, dav_header_get(s->request, "Host"))) /* RFC 4918 9.8.5 */
+        dav_answer_error(s, 502, NULL, NULL, "Destination is an address of another server");
+    else if (!to.p || !dav_path_parse(to, dav_header_get(s->request, "Host"), &s->arena, &r->to))
         dav_answer_error(s, 400, NULL, NULL, "Destination is an address of this server");
     else if (r->to.place != DAV_AT_RESOURCE || !str_eq(r->to.account, s->path.account))
         dav_answer_status(s, 403);

@@ -38,20 +38,27 @@ static bool split(struct str path, struct arena *arena, struct str *pieces, size
     return true;
 }
 
-static bool strip_origin(struct str *target, struct str host)
+/* False: neither a path nor an absolute URL. */
+static bool split_origin(struct str target, struct str *ret_authority, struct str *ret_path)
 {
-    size_t at = str_find(*target, STR("://"));
-    if (target->n && target->p[0] == '/')
+    size_t at = str_find(target, STR("://"));
+    *ret_authority = STR_NULL;
+    *ret_path = target;
+    if (target.n && target.p[0] == '/')
         return true;
     if (at == (size_t)-1)
         return false;
-    struct str rest = str_skip(*target, at + 3);
+    struct str rest = str_skip(target, at + 3);
     size_t slash = str_find_byte(rest, '/');
-    struct str authority = str_sub(rest, 0, slash == (size_t)-1 ? rest.n : slash);
-    if (host.n && !str_case_eq(authority, host))
-        return false;
-    *target = slash == (size_t)-1 ? STR("/") : str_skip(rest, slash);
+    *ret_authority = str_sub(rest, 0, slash == (size_t)-1 ? rest.n : slash);
+    *ret_path = slash == (size_t)-1 ? STR("/") : str_skip(rest, slash);
     return true;
+}
+
+bool dav_path_is_elsewhere(struct str target, struct str host)
+{
+    struct str authority, path;
+    return split_origin(target, &authority, &path) && authority.n && host.n && !str_case_eq(authority, host);
 }
 
 static enum dav_place place_of(const struct str *p, size_t n, struct dav_path *path)
@@ -89,7 +96,8 @@ bool dav_path_parse(struct str target, struct str host, struct arena *arena, str
     struct str pieces[DEPTH_MAX] = {{0}};
     size_t n = 0;
     *ret = (struct dav_path){.place = DAV_AT_NOWHERE};
-    if (!strip_origin(&target, host))
+    struct str authority;
+    if (dav_path_is_elsewhere(target, host) || !split_origin(target, &authority, &target))
         return false;
     size_t end = str_find_byte(target, '?');
     if (end != (size_t)-1)

@@ -47,6 +47,8 @@ struct dav_path {
 /* False: no path at all (400). A path that leads nowhere is DAV_AT_NOWHERE. Takes absolute URLs, too (Destination,
  * href): their authority has to be `host`, or empty. */
 bool dav_path_parse(struct str target, struct str host, struct arena *arena, struct dav_path *ret);
+/* An absolute URL of another server, or of another port. */
+bool dav_path_is_elsewhere(struct str target, struct str host);
 /* Append it, encoded. */
 void dav_path_write(struct buf *out, const struct dav_path *p);
 

@@ -175,6 +175,10 @@ static bool store_updates(struct dav_session *s, int64_t pk, struct err *err)
 
 static void patch(struct dav_session *s)
 {
+    if (!dav_if_holds(s)) {
+        dav_answer_status(s, 412);
+        return;
+    }
     struct err err = {0};
     bool refused = false;
     for (size_t i = 0; i < s->body.update_count; i++)

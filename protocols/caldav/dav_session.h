@@ -125,11 +125,14 @@ void dav_make(struct dav_session *s); /* MKCALENDAR, MKCOL */
 void dav_report(struct dav_session *s);
 void dav_post(struct dav_session *s);
 
-/* --- conditions and tags
+/* --- conditions and tags (dav_conditions.c)
  * ---------------------------------------------------------------------------------------------------- */
 
 void dav_add_etag(struct buf *out, const struct calendar *c, uint64_t revision); /* with quotes */
-/* If-Match, If-None-Match, If-Schedule-Tag-Match. False: they can never hold (412), or are nonsense. */
+bool dav_if_is_wrong(const struct dav_session *s);                               /* 400 */
+/* If (RFC 4918 10.4), or there is none. The calendar list is known. */
+bool dav_if_holds(const struct dav_session *s);
+/* If, If-Match, If-None-Match, If-Schedule-Tag-Match. False: they can never hold (412), or are nonsense. */
 bool dav_condition(const struct dav_session *s, struct calendar_condition *ret);
 void dav_add_sync_token(struct buf *out, const struct calendar *c);
 /* Of this collection? ret_since 0 for an empty one. */

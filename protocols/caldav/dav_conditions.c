@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Entity tags, sync-tokens, and the headers that ask for them. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "protocols/caldav/dav_if.h"
+#include "protocols/caldav/dav_session.h"
+
+/* --- tags
+ * -------------------------------------------------------------------------------------------------------------------------
+ */
+
+#define TOKEN "urn:exbridge:sync:"
+
+void dav_add_etag(struct buf *out, const struct calendar *c, uint64_t revision)
+{
+    buf_printf(out, "\"%" PRIu32 "-%" PRIu64 "\"", c->validity, revision);
+}
+
+/* "VALIDITY-REVISION" of this collection. */
+static bool read_pair(struct str s, const struct calendar *c, uint64_t *ret_revision)
+{
+    struct str validity;
+    uint32_t v;
+    return str_cut(&s, '-', &validity) && str_to_u32(validity, &v) && v == c->validity && str_to_u64(s, ret_revision);
+}
+
+static bool read_etag(struct str tag, const struct calendar *c, uint64_t *ret_revision)
+{
+    tag = str_trim(tag);
+    if (str_starts(tag, STR("W/")))
+        tag = str_skip(tag, 2);
+    return tag.n >= 2 && tag.p[0] == '"' && tag.p[tag.n - 1] == '"' &&
+           read_pair(str_sub(tag, 1, tag.n - 2), c, ret_revision);
+}
+
+/* A list in which one has to fit: the object's own revision, if it is there. */
+static bool match_list(struct str list, const struct calendar *c, uint64_t now, bool exists)
+{
+    struct str tag;
+    uint64_t revision;
+    while (str_cut(&list, ',', &tag))
+        if (exists && read_etag(tag, c, &revision) && revision == now)
+            return true;
+    return false;
+}
+
+/* --- If (dav_if.h)
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+/* The calendar of a resource, and which one; false: none that has tags. */
+static bool find_tagged(const struct dav_session *s, struct str resource, struct arena *arena,
+                        struct dav_path *ret_path, struct calendar *ret_calendar)
+{
+    *ret_path = s->path;
+    return (resource.n == 0 || dav_path_parse(resource, dav_header_get(s->request, "Host"), arena, ret_path)) &&
+           (ret_path->place == DAV_AT_RESOURCE || ret_path->place == DAV_AT_COLLECTION) &&
+           str_eq(ret_path->account, s->path.account) &&
+           calendar_find(s->client.account, ret_path->segment, arena, ret_calendar);
+}
+
+static bool has_etag(void *ud, struct str resource, struct str tag)
+{
+    const struct dav_session *s = ud;
+    struct arena arena = {0};
+    struct dav_path path;
+    struct calendar c;
+    struct resource r;
+    uint64_t revision;
+    bool has = find_tagged(s, resource, &arena, &path, &c) && path.place == DAV_AT_RESOURCE &&
+               calendar_resource(s->client.account, c.pk, path.name, &arena, &r) && read_etag(tag, &c, &revision) &&
+               revision == r.revision;
+    arena_done(&arena);
+    return has;
+}
+
+/* The state of a collection is its sync-token (RFC 6578 5); there are no locks. */
+static bool has_token(void *ud, struct str resource, struct str token)
+{
+    const struct dav_session *s = ud;
+    struct arena arena = {0};
+    struct dav_path path;
+    struct calendar c;
+    uint64_t since;
+    bool has = find_tagged(s, resource, &arena, &path, &c) && path.place == DAV_AT_COLLECTION &&
+               dav_read_sync_token(token, &c, &since) && since == c.revision;
+    arena_done(&arena);
+    return has;
+}
+
+bool dav_if_holds(const struct dav_session *s)
+{
+    struct str header = dav_header_get(s->request, "If");
+    const struct dav_if who = {has_etag, has_token, (void *)s};
+    return !header.p || dav_if_check(header, &who) == DAV_IF_HOLDS;
+}
+
+static bool nobody_has(void *ud, struct str resource, struct str what)
+{
+    (void)ud;
+    (void)resource;
+    (void)what;
+    return false;
+}
+
+bool dav_if_is_wrong(const struct dav_session *s)
+{
+    static const struct dav_if nobody = {nobody_has, nobody_has, NULL};
+    struct str header = dav_header_get(s->request, "If");
+    return header.p && dav_if_check(header, &nobody) == DAV_IF_WRONG;
+}
+
+/* --- If-Match and the like
+ * ------------------------------------------------------------------------------------------------------------ */
+
+bool dav_condition(const struct dav_session *s, struct calendar_condition *ret)
+{
+    struct str match = dav_header_get(s->request, "If-Match"), none = dav_header_get(s->request, "If-None-Match");
+    struct str schedule = dav_header_get(s->request, "If-Schedule-Tag-Match");
+    struct arena arena = {0};
+    struct resource r = {0};
+    bool exists = calendar_resource(s->client.account, s->calendar.pk, s->path.name, &arena, &r);
+    bool ok = true;
+    arena_done(&arena);
+    *ret = (struct calendar_condition){0};
+    if (match.p && str_is(match, "*")) {
+        ret->must_exist = true;
+    } else if (match.p) {
+        ok = match_list(match, &s->calendar, r.revision, exists);
+        ret->has_revision = true;
+        ret->revision = r.revision;
+    }
+    if (dav_header_get(s->request, "If").p) { /* what it says of the object is to hold when the turn has come */
+        bool holds = dav_if_holds(s);
+        ok = ok && holds;
+        ret->has_revision = exists || !holds;
+        ret->revision = r.revision;
+        ret->must_not_exist = holds && !exists && s->request->method == DAV_PUT;
+    }
+    if (schedule.p) {
+        ok = ok && match_list(schedule, &s->calendar, r.revision, exists);
+        ret->has_revision = true;
+        ret->revision = r.revision;
+    }
+    if (none.p && str_is(none, "*"))
+        ret->must_not_exist = true;
+    else if (none.p)
+        ok = ok && !match_list(none, &s->calendar, r.revision, exists);
+    return ok;
+}
+
+void dav_add_sync_token(struct buf *out, const struct calendar *c)
+{
+    buf_printf(out, TOKEN "%" PRIu32 "-%" PRIu64, c->validity, c->revision);
+}
+
+bool dav_read_sync_token(struct str token, const struct calendar *c, uint64_t *ret_since)
+{
+    *ret_since = 0;
+    return token.n == 0 || (str_starts(token, STR(TOKEN)) && read_pair(str_skip(token, strlen(TOKEN)), c, ret_since) &&
+                            *ret_since <= c->revision);
+}
