@@ -194,6 +194,7 @@ struct reply {
             struct str id; /* may differ from the one asked about; empty: the item is gone (a declined meeting) */
             struct str change;
             const struct event *event; /* as the server has it now; NULL: not told, the sync will */
+            bool found; /* event_put: an earlier attempt had made it, and this call has changed nothing */
         } event_done;
         struct blob *content; /* event_attachment; blob_ref to keep */
         struct {
@@ -367,7 +368,12 @@ struct backend_ops {
                               size_t count, op_cb *cb, void *ud);
     /* Create (id empty) or change an item so that it is `wanted`, exceptions included. ERR_CONFLICT: the server's item
      * is not `base` any more, nothing was changed. ERR_UNSUPPORTED, ERR_INVALID: refused, with the reason. ERR_OFFLINE:
-     * unknown how far it came; the same call again finds out by the uid. reply.event_done */
+     * unknown how far it came. reply.event_done
+     *
+     * A create with `retry` looks for what the earlier attempt made (by `evidence`). When that is there, it is left as
+     * it is and told, whole, with event_done.found: somebody may have changed it since, and what is to be done is the
+     * caller's to decide. When a create fails and the item, or a part of it, stays on the server, event_done.id names
+     * it beside the error. */
     struct op *(*event_put)(struct backend *b, const struct event_put *request, op_cb *cb, void *ud);
     /* Delete, if the server's item is still the version `change` (empty: whichever there is); ERR_CONFLICT: it is not,
      * nothing was done. With `notify` the organiser's cancellation (or the attendee's decline) goes out where the
@@ -437,7 +443,7 @@ struct event_put {
     const struct event *base;     /* what the server had when `wanted` was made; NULL on create */
     bool notify;                  /* invitations, updates and cancellations go out where the server sends them */
     struct str evidence;          /* unique token: ClientId; the same again after a crash */
-    bool retry;                   /* an earlier attempt has an unknown outcome: look (by uid) before creating */
+    bool retry;                   /* an earlier attempt has an unknown outcome: look before creating */
     event_current_cb *is_current; /* with `base` */
 };
 struct event_reply {

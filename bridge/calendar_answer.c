@@ -68,7 +68,7 @@ static void on_answered(void *ud, const struct reply *reply)
     crash_point("event_reply.answered");
     if (err.code != ERR_NONE)
         calendar_held_ends(w->account, &w->held, err.code);
-    if (err.code != ERR_NONE && !calendar_is_refusal(err.code)) /* nobody knows: look */
+    if (err.code != ERR_NONE && !calendar_is_final(err.code)) /* nobody knows: look */
         sync_want(w->account->sync, w->folder_pk, 0);
     struct str id = reply->event_done.id;
     if (err.code != ERR_NONE || !note_answer(w, id, reply->event_done.change, &err)) {

@@ -89,7 +89,7 @@ static void on_replaced_gone(void *ud, const struct reply *reply)
         w->decide = calendar_write_take_place;
         return;
     }
-    if (calendar_is_refusal(err.code))
+    if (calendar_is_final(err.code))
         stuck(w);
     else
         sync_want(w->account->sync, w->to_pk, 0);

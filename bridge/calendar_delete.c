@@ -25,7 +25,7 @@ static void on_removed(void *ud, const struct reply *reply)
         calendar_held_ends(a, &w->held, err.code);
     if (calendar_write_again(w, &err))
         return;
-    if (err.code != ERR_NONE && !calendar_is_refusal(err.code))
+    if (err.code != ERR_NONE && !calendar_is_final(err.code))
         sync_want(a->sync, w->folder_pk, 0);
     if (err.code != ERR_NONE) {
         calendar_write_fail(w, &err);

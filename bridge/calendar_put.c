@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PUT: a client's object becomes an item of the server. */
-#include <string.h>
-
 #include "bridge/base/crash.h"
 #include "bridge/base/log.h"
-#include "bridge/base/rand.h"
 #include "bridge/base/text.h"
 #include "bridge/calendar_write_private.h"
-#include "bridge/io/crypto.h"
 #include "bridge/store_write.h"
 #include "bridge/sync.h"
 
 /* --- putting
  * ----------------------------------------------------------------------------------------------------------------------
  */
+
+/* Nothing was done: an earlier attempt had made the item, and that one's mail is judged by the calendar. */
+static void take_found(struct calendar_write *w, const struct reply *reply)
+{
+    struct err err = {0};
+    calendar_held_ends(w->account, &w->held, ERR_CONFLICT);
+    if (calendar_write_found(w, reply, &err))
+        w->decide(w);
+    else
+        calendar_write_fail(w, &err);
+}
 
 static void on_put(void *ud, const struct reply *reply)
 {
@@ -25,9 +32,14 @@ static void on_put(void *ud, const struct reply *reply)
     if (calendar_write_again(w, &err))
         return;
     crash_point("event.answered");
+    if (err.code == ERR_NONE && reply->event_done.found) {
+        take_found(w, reply);
+        return;
+    }
     if (err.code != ERR_NONE) {
         struct err ignored;
-        if (w->journal_pk && calendar_is_refusal(err.code)) /* else its outcome stays unknown */
+        bool nothing_there = !w->exists && reply->event_done.id.n == 0;
+        if (w->journal_pk && nothing_there && calendar_is_final(err.code)) /* else its outcome stays unknown */
             store_journal_set(w->account->store, w->journal_pk, JOURNAL_REFUSED, &ignored);
         calendar_write_explain(w, &err);
         if (err.code == ERR_CONFLICT)
@@ -48,41 +60,6 @@ static void on_put(void *ud, const struct reply *reply)
     calendar_held_ends(w->account, &w->held, err.code == ERR_NONE ? ERR_NONE : ERR_INTERNAL);
 }
 
-static struct journal_key journal_key(struct calendar_write *w, int64_t folder_pk, struct str uid)
-{
-    struct buf b = {0};
-    buf_printf(&b, "event %lld\n", (long long)folder_pk);
-    buf_str(&b, uid);
-    struct crypto_hash h = crypto_sha256(buf_view(&b));
-    buf_done(&b);
-    return (struct journal_key){arena_str(&w->arena, str_of(h.b, sizeof(h.b))), STR(""), STR("")};
-}
-
-bool calendar_write_was_begun(struct calendar_write *w, int64_t folder_pk, struct str uid, struct journal_row *ret_row)
-{
-    struct journal_key key = journal_key(w, folder_pk, uid);
-    return store_journal_find(w->account->store, &key, ret_row) && ret_row->state == JOURNAL_UNKNOWN;
-}
-
-/* A row before the request goes out: when its outcome stays unknown, the client's next attempt looks before it makes
- * the item a second time. */
-static bool journal(struct calendar_write *w, struct journal_row *row, struct err *err)
-{
-    struct buf token = {0};
-    bool ok = calendar_write_was_begun(w, w->folder_pk, w->wanted.uid, row);
-    if (!ok) {
-        struct journal_key key = journal_key(w, w->folder_pk, w->wanted.uid);
-        *row = (struct journal_row){0};
-        rand_add_hex(&token, 16);
-        memcpy(row->evidence, buf_z(&token), token.n + 1);
-        ok = store_journal_add(w->account->store, &key, buf_view(&token), &row->pk, err) &&
-             store_journal_set(w->account->store, row->pk, JOURNAL_UNKNOWN, err);
-        buf_done(&token);
-    }
-    w->journal_pk = row->pk;
-    return ok;
-}
-
 /* Guests hear of it from us when the server has taken it. */
 static bool hold(struct calendar_write *w, struct err *err)
 {
@@ -95,7 +72,7 @@ void calendar_write_put(struct calendar_write *w)
 {
     struct journal_row row = {0};
     struct err err = {0};
-    if (!w->exists && !journal(w, &row, &err)) {
+    if (!w->exists && !calendar_write_journal(w, &row, &err)) {
         calendar_write_fail(w, &err);
         return;
     }
@@ -146,29 +123,6 @@ static bool read_text(struct calendar_write *w, bool uninvited)
     return false;
 }
 
-/* An attempt of before, of which nobody heard the end, had made the item, and a sync has brought it meanwhile, under a
- * name of ours: it gets the client's. What else there is to do is the same as ever; but somebody may have changed it
- * already, and who thinks that there is nothing has not seen that. */
-static bool adopt(struct calendar_write *w, const struct store_resource *made)
-{
-    struct journal_row row;
-    struct err err = {0};
-    uint64_t modseq;
-    if (!calendar_write_was_begun(w, w->folder_pk, w->wanted.uid, &row))
-        return false;
-    if (!store_resource_rename(w->account->store, w->folder_pk, made->pk, w->name, &modseq, &err) ||
-        !store_resource_by_name(w->account->store, w->folder_pk, w->name, &w->arena, &w->known)) {
-        log_warn("calendar", account_name(w->account), "%s", err.text);
-        return false;
-    }
-    w->journal_pk = row.pk;
-    w->exists = w->adopted = true;
-    w->has_base = calendar_base(w->account, w->known.pk, &w->arena, &w->base);
-    w->must_be_equal = w->condition.must_not_exist;
-    w->condition.must_not_exist = false;
-    return true;
-}
-
 static bool uid_fits(struct calendar_write *w)
 {
     struct store_resource other;
@@ -176,13 +130,13 @@ static bool uid_fits(struct calendar_write *w)
         calendar_write_refuse(w, CALENDAR_UID_CONFLICT, ERR_INVALID, "an object keeps its UID (RFC 4791 5.3.2)");
         return false;
     }
-    if (!w->exists && store_resource_by_uid(w->account->store, w->folder_pk, w->wanted.uid, &w->arena, &other) &&
-        !adopt(w, &other)) {
-        w->done.name = other.name;
-        calendar_write_refuse(w, CALENDAR_UID_CONFLICT, ERR_INVALID, "another object of this calendar has the UID");
-        return false;
-    }
-    return true;
+    if (w->exists || !store_resource_by_uid(w->account->store, w->folder_pk, w->wanted.uid, &w->arena, &other))
+        return true;
+    if (calendar_write_take_name(w, &other))
+        return calendar_write_look(w);
+    w->done.name = other.name;
+    calendar_write_refuse(w, CALENDAR_UID_CONFLICT, ERR_INVALID, "another object of this calendar has the UID");
+    return false;
 }
 
 /* Data that is big because of attachments is not kept a second time; and a line folded inside of a character (RFC 5545
@@ -273,6 +227,41 @@ static bool calls_off(const struct calendar_write *w)
     return false;
 }
 
+/* Who thinks that there is nothing is told that there is; its next attempt finds that by itself. */
+static void refuse_overtaken(struct calendar_write *w)
+{
+    struct err err = {0};
+    if (store_journal_set(w->account->store, w->journal_pk, JOURNAL_SENT, &err))
+        calendar_write_refuse(w, CALENDAR_FINE, ERR_CONFLICT, "the object is there already, and has been changed");
+    else
+        calendar_write_fail(w, &err);
+}
+
+/* What there is becomes what is wanted. */
+static void decide_change(struct calendar_write *w)
+{
+    if (w->adopted)
+        calendar_write_meet(w);
+    ical_settle(&w->wanted, &w->base, &w->arena);
+    calendar_write_mark_elsewhere(w);
+    bool differ = event_differ(&w->base, &w->wanted) & ~(unsigned)CALENDAR_NOT_OURS;
+    /* Unless it is what the client wants anyway: its own change, whose confirmation got lost (RFC 9110 13.1.1). */
+    if (w->unseen && differ) {
+        calendar_write_conflict(w);
+    } else if (w->base.is_meeting && !calendar_is_organizer(&w->base)) {
+        if (calendar_attendee_oversteps(w))
+            calendar_write_refuse(w, CALENDAR_NOT_ORGANIZER, ERR_INVALID, "only the organizer may change this meeting");
+        else
+            calendar_write_answer(w);
+    } else if (!differ) {
+        calendar_write_keep_extras(w);
+    } else if (calendar_write_is_overtaken(w)) {
+        refuse_overtaken(w);
+    } else {
+        calendar_write_put(w);
+    }
+}
+
 static void decide_put(struct calendar_write *w)
 {
     if (!calendar_write_look(w) || !read_text(w, false))
@@ -298,28 +287,10 @@ static void decide_put(struct calendar_write *w)
                               "the guests are told (STATUS:CANCELLED)");
         return;
     }
-    if (!w->exists) {
+    if (w->exists)
+        decide_change(w);
+    else
         calendar_write_put(w);
-        return;
-    }
-    ical_settle(&w->wanted, &w->base, &w->arena);
-    calendar_write_mark_elsewhere(w);
-    /* Unless it is what the client wants anyway: its own change, whose confirmation got lost (RFC 9110 13.1.1). */
-    if (w->unseen && event_differ(&w->base, &w->wanted) & ~(unsigned)CALENDAR_NOT_OURS) {
-        calendar_write_conflict(w);
-    } else if (w->base.is_meeting && !calendar_is_organizer(&w->base)) {
-        if (calendar_attendee_oversteps(w))
-            calendar_write_refuse(w, CALENDAR_NOT_ORGANIZER, ERR_INVALID, "only the organizer may change this meeting");
-        else
-            calendar_write_answer(w);
-    } else if (event_differ(&w->base, &w->wanted) & ~(unsigned)CALENDAR_NOT_OURS) {
-        if (w->must_be_equal)
-            calendar_write_refuse(w, CALENDAR_FINE, ERR_CONFLICT, "the object is there already, and has been changed");
-        else
-            calendar_write_put(w);
-    } else {
-        calendar_write_keep_extras(w);
-    }
 }
 
 struct calendar_write *calendar_put(struct account *a, int64_t pk, struct str name, struct str text,

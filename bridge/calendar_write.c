@@ -177,6 +177,8 @@ bool calendar_write_look(struct calendar_write *w)
         return false;
     }
     w->exists = store_resource_by_name(w->account->store, w->folder_pk, w->name, &w->arena, &w->known);
+    if (w->exists && w->text.n)
+        calendar_write_adopt(w);
     if ((c->must_exist && !w->exists) || (c->must_not_exist && w->exists) ||
         (c->has_revision && (!w->exists || (!w->refreshed && w->known.modseq != c->revision)))) {
         err_set(&err, ERR_CONFLICT, "the object is not what the client knows");
@@ -239,7 +241,7 @@ bool calendar_write_down(struct calendar_write *w, struct str id, struct str cha
     made.row.extra = as.extra;
     made.row.name = w->name;
     made.row.told_again = account_caps(a) & CAP_TELLS_OWN;
-    if (faithful && w->verbatim) {
+    if (faithful && w->verbatim && !w->yielded) {
         char digest[STORE_DIGEST_SIZE];
         calendar_digest(w->text, digest);
         made.served = w->text;
@@ -373,10 +375,4 @@ bool calendar_write_again(struct calendar_write *w, const struct err *err)
 bool calendar_writes_mail(const struct calendar_write *w)
 {
     return w->schedule && !calendar_server_schedules(w);
-}
-
-/* ERR_OFFLINE and the like: nobody knows, until the sync tells. */
-bool calendar_is_refusal(enum err_code code)
-{
-    return code != ERR_NONE && code != ERR_OFFLINE && code != ERR_PROTOCOL && code != ERR_INTERNAL;
 }

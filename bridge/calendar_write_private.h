@@ -3,7 +3,8 @@
 #define BRIDGE_CALENDAR_WRITE_PRIVATE_H
 /*
  * What clients change in calendars, shared by the files that do it: calendar_write.c (life, turns, what is there, what
- * was confirmed), calendar_put.c, calendar_answer.c, calendar_delete.c, calendar_copy.c, calendar_move.c.
+ * was confirmed), calendar_put.c, calendar_retry.c, calendar_answer.c, calendar_delete.c, calendar_copy.c,
+ * calendar_move.c.
  *
  *   calendar_write_new() -> calendar_write_next() -> decide() -> ... -> calendar_write_end(), _fail() or _refuse()
  */
@@ -43,7 +44,10 @@ struct calendar_write {
     struct store_folder folder, to_folder;
     bool exists, has_base;
     bool adopted, must_be_equal; /* an earlier attempt made it; the client thinks that there is nothing */
-    struct str first_digest;     /* of the item when it was first looked at */
+    bool has_asked;              /* what that attempt asked for is known; attachments have hashes for data */
+    bool yielded;                /* `wanted` has been adapted to the server's item */
+    struct event asked;
+    struct str first_digest; /* of the item when it was first looked at */
     struct store_resource known;
     struct event wanted, base;
     struct str extras;
@@ -91,7 +95,6 @@ void calendar_write_keep_extras(struct calendar_write *w);
 bool calendar_is_organizer(const struct event *e);
 bool calendar_server_schedules(const struct calendar_write *w);
 bool calendar_writes_mail(const struct calendar_write *w); /* it is us who write to people, and we are to */
-bool calendar_is_refusal(enum err_code code);              /* nothing was done; other errors leave it open */
 /* event_current_cb of backend.h. */
 bool calendar_write_is_current(void *ud);
 /*
@@ -107,9 +110,24 @@ bool calendar_write_again(struct calendar_write *w, const struct err *err);
 bool calendar_write_await(struct calendar_write *w, int64_t folder_pk);
 void calendar_write_conflict(struct calendar_write *w); /* the end: because of `unseen` */
 
-/* --- calendar_put.c */
+/* --- calendar_retry.c */
 /* An attempt to make an object of this UID has an unknown outcome: what has the UID may be its work. */
 bool calendar_write_was_begun(struct calendar_write *w, int64_t folder_pk, struct str uid, struct journal_row *ret_row);
+/* The row of this attempt, before the request goes out, or that of the attempt before (*row is JOURNAL_UNKNOWN). */
+bool calendar_write_journal(struct calendar_write *w, struct journal_row *row, struct err *err);
+/* Is `known` what an earlier attempt made? Then the client has made it just now, whatever it thinks that there is. */
+void calendar_write_adopt(struct calendar_write *w);
+/* ... and this, which a sync has brought under a name of ours: it gets the client's. False: it is something else. */
+bool calendar_write_take_name(struct calendar_write *w, const struct store_resource *made);
+/* The backend has found it: written down as it is, under the client's name. Then decide() once more. */
+bool calendar_write_found(struct calendar_write *w, const struct reply *reply, struct err *err);
+/* Of an adopted object: attachments in `wanted` that are there are not added again; and what the server has in its own
+ * way, where the client asks for nothing new, is left to it (`yielded`). Before ical_settle(). */
+void calendar_write_meet(struct calendar_write *w);
+/* Somebody has changed it since it was made, and the client, who thinks that there is nothing, cannot know. */
+bool calendar_write_is_overtaken(const struct calendar_write *w);
+
+/* --- calendar_put.c */
 void calendar_write_put(struct calendar_write *w); /* `wanted` goes to the server */
 /* Somebody else's invitation that the server does not know becomes an appointment. */
 void calendar_disinvite(struct event *e);

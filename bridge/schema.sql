@@ -248,3 +248,8 @@ CREATE TABLE unread (
     created   INTEGER NOT NULL, -- s since 1970
     PRIMARY KEY (folder, server_id)
 ) WITHOUT ROWID;
+
+-- version 9
+
+-- What an attempt whose outcome is unknown has asked for (of events), sealed: whether somebody has changed since what it made.
+ALTER TABLE journal ADD COLUMN asked BLOB NOT NULL DEFAULT x'';

@@ -303,7 +303,32 @@ bool store_journal_add(struct store *s, const struct journal_key *key, struct st
 
 bool store_journal_set(struct store *s, int64_t pk, enum journal_state state, struct err *err)
 {
-    return store_run2(s, "UPDATE journal SET state = ?2 WHERE pk = ?1", pk, state, err);
+    return store_run2(s,
+                      "UPDATE journal SET state = ?2, asked = CASE WHEN ?2 < 2 THEN asked ELSE x'' END WHERE pk = ?1",
+                      pk, state, err);
+}
+
+bool store_journal_ask(struct store *s, int64_t pk, struct str asked, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&s->db, "UPDATE journal SET asked = ?2 WHERE pk = ?1", err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, pk);
+    db_bind_blob(q, 2, asked);
+    return db_run(&s->db, q, err);
+}
+
+bool store_journal_asked(struct store *s, int64_t pk, struct arena *arena, struct str *ret_asked)
+{
+    struct sqlite3_stmt *q = db_prepare(&s->db, "SELECT asked FROM journal WHERE pk = ?1", NULL);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, pk);
+    bool found = db_step(&s->db, q, NULL) == 1;
+    if (found)
+        *ret_asked = arena_str(arena, db_bytes(q, 0));
+    db_reset(q);
+    return found;
 }
 
 bool store_journal_was_sent(struct store *s, struct str message_id_hash)

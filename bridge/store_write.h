@@ -74,7 +74,11 @@ struct journal_row {
 bool store_journal_find(struct store *s, const struct journal_key *key, struct journal_row *ret_row);
 bool store_journal_add(struct store *s, const struct journal_key *key, struct str evidence, int64_t *ret_pk,
                        struct err *err);
+/* SENT and REFUSED end it: what it asked for is forgotten. */
 bool store_journal_set(struct store *s, int64_t pk, enum journal_state state, struct err *err);
+/* What the attempt asked for, as the caller words it; empty: not told. In the arena. */
+bool store_journal_ask(struct store *s, int64_t pk, struct str asked, struct err *err);
+bool store_journal_asked(struct store *s, int64_t pk, struct arena *arena, struct str *ret_asked);
 /* Was a message of this Message-ID sent in the last 24 hours? */
 bool store_journal_was_sent(struct store *s, struct str message_id_hash);
 

@@ -5,7 +5,8 @@
  *
  *     [retry: LOOK ->] ADD, or [RESET ->] CHANGE -> OCCURRENCES, one by one -> READ BACK what the server made of it
  *
- * A step with nothing to do is left out: an event without exceptions costs two requests.
+ * What LOOK finds is told, and left alone (backend.h). A step with nothing to do is left out: an event without
+ * exceptions costs two requests.
  *
  * Up to 14.1 the exceptions stand in a CHANGE, also after an ADD: some servers take an Add with exceptions and forget
  * them. From 16.0 on each is a request of its own, because Exchange loses one of two commands for a series in the same
@@ -49,7 +50,6 @@ struct put_op {
 };
 
 static void send(struct put_op *p);
-static void change(struct put_op *p);
 
 /* --- ends -------------------------------------------------------------------------------------------------------- */
 
@@ -67,6 +67,8 @@ static void end(struct put_op *p, const struct err *err)
 
     if (copy.code == ERR_NOT_FOUND)
         copy.code = ERR_CONFLICT; /* deleted meanwhile: the client is to see that first */
+    if (copy.code != ERR_NONE && p->made)
+        p->w.op.reply->event_done.id = p->id; /* it stays */
     leave(p);
     op_finish_err(&p->w.op, &copy);
 }
@@ -95,6 +97,8 @@ static void on_taken_back(void *ud, const struct err *err)
         return;
     if (err->code != ERR_NONE)
         log_warn("eas", p->w.b->config.name, "an event that was stored by half could not be taken back: %s", err->text);
+    else
+        p->made = false;
     end(p, &p->refused);
 }
 
@@ -407,23 +411,27 @@ static void add(struct put_op *p)
 
 /* --- an attempt whose outcome is unknown ------------------------------------------------------------------------- */
 
-/* It had stored the item: now it is made what is wanted, which may be something else than then. */
 static void on_found(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
     const struct eas_got *got = &p->reading.list[0];
+    struct reply *r = p->w.op.reply;
     struct err problem = err->code != ERR_NONE ? *err : got->err;
 
-    if (problem.code == ERR_NONE && got->event) {
-        p->base = *got->event;
-        p->has_base = true;
-        change(p);
-    } else if (problem.code == ERR_NOT_FOUND) {
+    if (problem.code == ERR_NOT_FOUND) {
         p->id = STR_NULL;
         add(p);
-    } else {
-        end(p, &problem);
+        return;
     }
+    if (problem.code == ERR_NONE && !got->event)
+        err_set(&problem, ERR_PROTOCOL, "the event is there, but the server does not say what it is");
+    if (problem.code == ERR_NONE) {
+        r->event_done.id = p->id;
+        r->event_done.event = got->event;
+        r->event_done.found = true;
+        eas_push_heard(&p->push, p->id);
+    }
+    end(p, &problem);
 }
 
 static void look(struct put_op *p)

@@ -6,11 +6,12 @@
  * occurrences
  *     -> their ATTACHMENTS -> READ BACK what the server made of it
  *
- * A step with nothing to do is left out, so that an event without exceptions costs two requests. Deletions come first,
- * because a changed occurrence may lie where a deleted one was. When the server refuses a later step of a new item, the
- * item is taken back: whoever was told no must not find half of a series. Exchange drops all
- * exceptions when the recurrence or the times of a series are written (MS-OXWSMTGS 3.1.4.9): then all of them are
- * written again. An occurrence cannot be brought back otherwise: the recurrence is written again for that, too.
+ * What FIND finds is told, and left alone (backend.h). A step with nothing to do is left out, so that an event without
+ * exceptions costs two requests. Deletions come first, because a changed occurrence may lie where a deleted one was.
+ * When the server refuses a later step of a new item, the item is taken back: whoever was told no must not find half of
+ * a series. Exchange drops all exceptions when the recurrence or the times of a series are written
+ * (MS-OXWSMTGS 3.1.4.9): then all of them are written again. An occurrence cannot be brought back otherwise: the
+ * recurrence is written again for that, too.
  */
 #include <string.h>
 
@@ -50,6 +51,8 @@ struct put_op {
 
 static void finish(struct put_op *p, const struct err *err)
 {
+    if (err->code != ERR_NONE && p->made)
+        p->op.reply->event_done.id = p->id; /* it stays */
     op_finish_err(&p->op, err);
 }
 
@@ -144,6 +147,8 @@ static void on_taken_back(void *ud, const struct err *err)
     if (problem.code != ERR_NONE && problem.code != ERR_NOT_FOUND)
         log_warn("ews", p->ews->config.name, "an event that was refused could not be taken back and is half there: %s",
                  problem.text);
+    else
+        p->made = false;
     finish(p, &p->refusal);
 }
 
@@ -156,25 +161,39 @@ static void take_back(struct put_op *p, const struct err *refusal)
 /* --- read back
  * ---------------------------------------------------------------------------------------------------------------- */
 
+/* What was read, into the answer. */
+static bool told(struct put_op *p)
+{
+    const struct ews_got *g = p->getter.got[0];
+    struct reply *r = p->op.reply;
+    if (!g || g->err.code != ERR_NONE || !g->is_event)
+        return false;
+    r->event_done.id = g->id;
+    r->event_done.change = g->change;
+    r->event_done.event = &g->e;
+    return true;
+}
+
+static void get(struct put_op *p, struct str id, void (*done)(void *ud, const struct err *err))
+{
+    p->id = id;
+    ews_getter_start(&p->getter, p->ews, &p->op.arena, p->kind == FOLDER_TASKS, &p->id, 1, done, p);
+}
+
 static void on_read(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
     struct err none = {0};
-    const struct ews_got *g = p->getter.got[0];
-    struct reply *r = p->op.reply;
-    r->event_done.id = p->id;
+    p->op.reply->event_done.id = p->id;
     /* What was asked for is done: that it cannot be read now is no reason to deny it. The sync will bring it. */
-    if (err->code == ERR_NONE && g && g->err.code == ERR_NONE && g->is_event) {
-        r->event_done.id = g->id;
-        r->event_done.change = g->change;
-        r->event_done.event = &g->e;
-    }
+    if (err->code == ERR_NONE)
+        told(p);
     finish(p, &none);
 }
 
 static void read_back(struct put_op *p)
 {
-    ews_getter_start(&p->getter, p->ews, &p->op.arena, p->kind == FOLDER_TASKS, &p->id, 1, on_read, p);
+    get(p, p->id, on_read);
 }
 
 /* --- attachments
@@ -558,19 +577,31 @@ static enum xml_want on_find_start(void *ud, struct xml *x, enum ews_el el, cons
     return XML_COLLECT;
 }
 
+static void on_found_read(void *ud, const struct err *err)
+{
+    struct put_op *p = ud;
+    const struct ews_got *g = p->getter.got[0];
+    struct err problem = err->code != ERR_NONE || !g ? *err : g->err;
+    if (problem.code == ERR_NOT_FOUND) {
+        create(p);
+        return;
+    }
+    if (problem.code == ERR_NONE && !told(p))
+        err_set(&problem, ERR_PROTOCOL, "GetItem: the event is there, but the server does not say what it is");
+    p->op.reply->event_done.found = problem.code == ERR_NONE;
+    finish(p, &problem);
+}
+
 static void on_found(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
     p->call = NULL;
-    if (err->code != ERR_NONE) {
+    if (err->code != ERR_NONE)
         finish(p, err);
-    } else if (p->found.n) {
-        p->id = p->found;
-        p->made = true;
-        attach_to_master(p);
-    } else {
+    else if (p->found.n)
+        get(p, p->found, on_found_read);
+    else
         create(p);
-    }
 }
 
 static void find(struct put_op *p)

@@ -7,8 +7,7 @@ import kinds
 from davtest import event, prop, todo
 from fields import fields
 
-EAS_12 = kinds.Kind("eas-12.1", "eas", "12.1")
-KINDS = (kinds.EWS, kinds.EAS_16, kinds.EAS_14, EAS_12)
+KINDS = (kinds.EWS, kinds.EAS_16, kinds.EAS_14, kinds.EAS_12)
 ALARM = ("BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-PT15M", "END:VALARM")
 GUEST = ("ORGANIZER:mailto:work@bridge.test", "ATTENDEE;CN=Bob:mailto:bob@example.com")
 WEEKLY = ("RRULE:FREQ=WEEKLY;COUNT=4",)

@@ -49,5 +49,6 @@ EWS = Kind("ews", "ews", copy=True, append=True, draft=True, answered=True, expu
 EAS_16 = Kind("eas-16.1", "eas", "16.1", draft=True, makes_uids=True)
 EAS_16_0 = Kind("eas-16.0", "eas", "16.0", draft=True)  # drafts by their properties, not as MIME
 EAS_14 = Kind("eas-14.1", "eas", "14.1", hidden=("Drafts",))
+EAS_12 = Kind("eas-12.1", "eas", "12.1", hidden=("Drafts",))
 WRITING = (EWS, EAS_16, EAS_14)
 CALENDARS = (EWS, EAS_16, EAS_14)

@@ -99,6 +99,8 @@ def test_all_points_are_known():
     walked = {area: set(steps) for area, (steps, _) in AREAS.items()}
     elsewhere = pathlib.Path(rig.ROOT, "tests", "auth", "test_oauth_renewal.py").read_text()
     walked["oauth"] = set(re.findall(r'"oauth\.(\w+)"', elsewhere))
+    retried = pathlib.Path(rig.ROOT, "tests", "caldav", "test_retried_points.py").read_text()
+    walked["event_retry"] = set(re.findall(r'"event_retry\.(\w+)"', retried))
     meetings = pathlib.Path(rig.ROOT, "tests", "caldav", "test_meetings_points.py").read_text()
     for area in ("held", "owed", "event_reply"):
         walked[area] = set(re.findall(rf'"{area}\.(\w+)"', meetings))

@@ -130,9 +130,14 @@ static void put_event(struct fake_op *o)
 {
     struct err err = {0};
     struct fake_item *item = o->retry ? fake_find_evidence(o) : NULL;
-    if (!item && o->id_n) {
+    if (item) {
+        o->op.reply->event_done.found = true;
+        answer(o, item);
+        return;
+    }
+    if (o->id_n) {
         item = item_of(o, &err);
-    } else if (!item) {
+    } else {
         item = fake_add_item(o->fake, o->folder, fake_new_id(o), str_from(str_dup(STR(""))));
         item->evidence = str_dup(o->evidence);
     }

@@ -12,6 +12,7 @@
 #include "bridge/base/buf.h"
 #include "bridge/base/time.h"
 #include "bridge/store_calendar.h"
+#include "bridge/store_write.h"
 #include "tests/unit/temp_dir.h"
 
 struct fixture {
@@ -331,7 +332,8 @@ static void an_old_state_is_brought_up_to_date(void **state)
             "DROP TRIGGER resource_dropped; DROP TABLE resource; DROP TABLE resource_gone;"
             "DROP TABLE collection; DROP TABLE property; DROP TABLE owed; DROP TABLE append; DROP TABLE sent_copy;"
             "DROP INDEX item_by_message_id; ALTER TABLE item DROP COLUMN message_id;"
-            "DROP TRIGGER made_dropped; DROP TABLE made; DROP TABLE moving; DROP TABLE unread; PRAGMA user_version = 1",
+            "DROP TRIGGER made_dropped; DROP TABLE made; DROP TABLE moving; DROP TABLE unread;"
+            "ALTER TABLE journal DROP COLUMN asked; PRAGMA user_version = 1",
             NULL, NULL, NULL),
         SQLITE_OK);
     sqlite3_close(db);
@@ -426,6 +428,34 @@ static void a_move_is_remembered(void **state)
     assert_false(find_moving(f, "a.ics", &got));
 }
 
+/* An attempt whose outcome is unknown says what it asked for until it is over. */
+static void what_an_attempt_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct arena arena = {0};
+    struct str asked;
+    int64_t pk, other;
+    const struct journal_key key = {STR("k"), STR(""), STR("")}, second = {STR("l"), STR(""), STR("")};
+    assert_true(store_journal_add(f->store, &key, STR("token"), &pk, &err));
+    assert_true(store_journal_add(f->store, &second, STR("token2"), &other, &err));
+    assert_true(store_journal_asked(f->store, pk, &arena, &asked));
+    assert_int_equal(asked.n, 0);
+    assert_true(store_journal_ask(f->store, pk, STR("this"), &err));
+    assert_true(store_journal_ask(f->store, other, STR("that"), &err));
+    reopen(f);
+    assert_true(store_journal_set(f->store, pk, JOURNAL_UNKNOWN, &err));
+    assert_true(store_journal_asked(f->store, pk, &arena, &asked));
+    assert_true(str_is(asked, "this"));
+    for (int over = JOURNAL_SENT; over <= JOURNAL_REFUSED; over++) {
+        assert_true(store_journal_set(f->store, over == JOURNAL_SENT ? pk : other, (enum journal_state)over, &err));
+        assert_true(store_journal_asked(f->store, over == JOURNAL_SENT ? pk : other, &arena, &asked));
+        assert_int_equal(asked.n, 0);
+    }
+    assert_false(store_journal_asked(f->store, other + 1, &arena, &asked));
+    arena_done(&arena);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -437,6 +467,7 @@ int main(void)
         TEST(a_resync_keeps_names_and_revisions),
         TEST(a_put_names_what_a_sync_brought),
         TEST(versions),
+        TEST(what_an_attempt_asked_for),
         TEST(ranges),
         TEST(a_folder_takes_everything_along),
         TEST(a_move_is_remembered),
