@@ -38,6 +38,9 @@ static void look_for_old_tls(struct doctor *d, const struct reach_addresses *to,
         close(fd);
 }
 
+static const char clock_or_certificate[] =
+    "is the clock of this machine right? if it is, the server's administrator has to renew the certificate";
+
 static void look_at_cert(struct doctor *d, const struct config_account *a, const struct reach_tls *tls)
 {
     if (tls->chain_count == 0)
@@ -49,8 +52,8 @@ static void look_at_cert(struct doctor *d, const struct config_account *a, const
                    "it is for another name: %s", own->subject);
     else if (!tls->trusted)
         doctor_say(d, DOCTOR_FAIL, "server certificate",
-                   own->until_s < time_wall_s()
-                       ? "the server's administrator has to renew it; is the clock of this machine right?"
+                   own->until_s < time_wall_s() || own->from_s > time_wall_s()
+                       ? clock_or_certificate
                        : "if your organisation has an authority of its own, name its certificate with ca-file",
                    "%s; %s, issued by %s", tls->problem, own->subject, last->issuer);
     else if (own->until_s - time_wall_s() < CERT_WARN_S)
@@ -276,9 +279,12 @@ static void say_candidate(struct doctor *d, const struct autodiscover_candidate 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         if (bad[i].verdict == c->verdict)
             fix = bad[i].fix;
+    if (c->verdict == VERDICT_BAD_CERTIFICATE && cli_probe_is_date(c->text))
+        fix = clock_or_certificate;
     doctor_say(d, fix ? DOCTOR_WARN : DOCTOR_OK, cli_probe_name(c->kind), fix, "%s: %s%s%s%s%s%s", c->name,
                autodiscover_verdict_text(c->verdict), c->lead ? ": " : "", c->lead ? c->lead : "",
-               c->text && fix ? ": " : "", c->text && fix ? c->text : "", c->verdict == VERDICT_ASKS ? trust : "");
+               c->text && fix ? ": " : "", c->text && fix ? cli_probe_reason(c->text) : "",
+               c->verdict == VERDICT_ASKS ? trust : "");
 }
 
 static void look_at_autodiscover(struct doctor *d, const struct config_account *a, const struct autodiscover_net *net)

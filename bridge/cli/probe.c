@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/cli/probe.h"
 
+#include <string.h>
+
 struct probing {
     struct arena *arena;
     bool done;
@@ -35,6 +37,18 @@ struct autodiscover_probe_result cli_probe(const struct autodiscover_net *net, s
         loop_turn(net->loop);
     http_client_free(&client);
     return p.result;
+}
+
+const char *cli_probe_reason(const char *text)
+{
+    for (const char *colon; (colon = strstr(text, ": "));)
+        text = colon + 2;
+    return text;
+}
+
+bool cli_probe_is_date(const char *text)
+{
+    return text && (strstr(text, "has expired") || strstr(text, "not yet valid")); /* OpenSSL's words */
 }
 
 const char *cli_probe_name(enum autodiscover_kind kind)

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "bridge/base/time.h"
 #include "bridge/cli/probe.h"
 #include "bridge/cli/setup.h"
 
@@ -35,14 +36,6 @@ static void on_looked(void *ud, const struct autodiscover_look_result *result)
     l->done = true;
 }
 
-/* "HOST: the server's certificate is not trusted (see ca-file): SSL certificate problem: REASON" */
-static const char *last_words(const char *text)
-{
-    for (const char *colon; (colon = strstr(text, ": "));)
-        text = colon + 2;
-    return text;
-}
-
 static void show(struct setup *s, const struct autodiscover_candidate *c)
 {
     struct buf line = BUF_INIT(0);
@@ -56,7 +49,7 @@ static void show(struct setup *s, const struct autodiscover_candidate *c)
     } else if (c->lead && c->kind != PROBE_JSON) {
         buf_printf(&line, ": %s", strstr(c->lead, "://") ? setup_host_of(s, c->lead) : c->lead);
     } else if (c->verdict == VERDICT_BAD_CERTIFICATE && c->text) {
-        buf_printf(&line, " (%s)", last_words(c->text));
+        buf_printf(&line, " (%s)", cli_probe_reason(c->text));
     }
     setup_say("%s", buf_z(&line));
     buf_done(&line);
@@ -71,18 +64,32 @@ static void show_all(struct setup *s, const struct autodiscover_look_result *r)
             show(s, &r->candidates[i]);
 }
 
+static void say_clock(void)
+{
+    struct buf now = BUF_INIT(0);
+    time_add_iso(&now, time_wall_s());
+    setup_say(
+        "Nothing is sent to a server whose certificate is not valid now. The clock of this machine says %.10s: is "
+        "that right? If it is, the server's administrator has to renew the certificate.",
+        buf_z(&now));
+    buf_done(&now);
+}
+
 /* Nothing was found: what it may be that a person can do something about. */
 static void explain(const struct autodiscover_look_result *r)
 {
-    size_t looked = 0, unknown = 0, silent = 0, untrusted = 0;
+    size_t looked = 0, unknown = 0, silent = 0, untrusted = 0, dated = 0;
     for (size_t i = 0; i < r->count; i++) {
         enum autodiscover_verdict v = r->candidates[i].verdict;
         looked += v != VERDICT_LEFT && strstr(r->candidates[i].name, "://"); /* the others are the DNS's records */
         unknown += v == VERDICT_NO_NAME;
         silent += v == VERDICT_NO_CONNECTION || v == VERDICT_TIMEOUT;
         untrusted += v == VERDICT_BAD_CERTIFICATE;
+        dated += v == VERDICT_BAD_CERTIFICATE && cli_probe_is_date(r->candidates[i].text);
     }
-    if (untrusted)
+    if (dated && dated == untrusted)
+        say_clock();
+    else if (untrusted)
         setup_say(
             "Nothing is sent to a server whose certificate is not to be trusted. Where your company has an authority "
             "of its own, name its certificate with --ca-file; else the server's administrator has to correct it.");

@@ -238,7 +238,8 @@ def test_certificates_of_the_server(home, world, server, how, words):
     bad = world.exchange(hosts=["bad.corp.test"], certificate=pair, auth_schemes=BASIC)
     write(home, "https://bad.corp.test/EWS/Exchange.asmx")
     lines = examine(home, code=2)
-    assert words in line(lines, "server certificate")["evidence"]
+    found = line(lines, "server certificate")
+    assert words in found["evidence"] and ("clock" in found["fix"]) == (how == "expired")
     assert bad.log() == []
 
 
