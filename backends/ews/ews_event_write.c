@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "backends/ews/ews_event_read.h"
+#include "backends/ews/ews_event_times.h"
 #include "backends/ews/ews_write.h"
 #include "bridge/base/buf.h"
 #include "bridge/base/time.h"
-#include "bridge/formats/timezone.h"
 
 /* What a field is written from. */
 struct item {
@@ -33,208 +33,27 @@ static void write_time(struct xml_writer *w, const char *name, int64_t at)
     buf_done(&b);
 }
 
-static void write_date(struct xml_writer *w, const char *name, int64_t date)
-{
-    struct buf b = {0};
-    time_add_iso(&b, date);
-    xml_leaf(w, name, str_sub(buf_view(&b), 0, 10));
-    buf_done(&b);
-}
-
 static void write_bool(struct xml_writer *w, const char *name, bool on)
 {
     xml_leaf_lit(w, name, on ? "true" : "false");
 }
 
 /* All-day events are midnights of the user's zone: their dates are the same for everybody there. */
-static const struct tz *zone_of(struct str name)
-{
-    const struct tz *z = tz_by_name(name);
-    return z ? z : tz_utc();
-}
-
 static int64_t instant_of(const struct item *i, int64_t at)
 {
-    return i->fields->all_day ? tz_to_utc(zone_of(i->zone), at) : at;
+    return i->fields->all_day ? tz_to_utc(ews_zone_of(i->zone), at) : at;
 }
 
 static int64_t local_date(const struct item *i, int64_t at)
 {
-    int64_t local = i->fields->all_day ? at : tz_to_local(zone_of(i->fields->start_zone), at);
+    int64_t local = i->fields->all_day ? at : tz_to_local(ews_zone_of(i->fields->start_zone), at);
     return local - ((local % 86400) + 86400) % 86400;
-}
-
-static const char *const days[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-static const char *const months[] = {"",     "January", "February",  "March",   "April",    "May",     "June",
-                                     "July", "August",  "September", "October", "November", "December"};
-static const char *const weeks[] = {"First", "First", "Second", "Third", "Fourth", "Last"};
-
-static void write_days(struct xml_writer *w, unsigned set)
-{
-    struct buf b = {0};
-    for (unsigned i = 0; i < 7; i++)
-        if (set & 1u << i)
-            buf_printf(&b, "%s%s", b.n ? " " : "", days[i]);
-    xml_leaf(w, "t:DaysOfWeek", buf_view(&b));
-    buf_done(&b);
-}
-
-/* One day, or one of the three names for sets of them. */
-static void write_day_kind(struct xml_writer *w, unsigned set)
-{
-    const char *name = set == EVENT_EVERY_DAY ? "Day" : set == EVENT_WEEKDAYS ? "Weekday" : "WeekendDay";
-    for (unsigned i = 0; i < 7; i++)
-        if (set == 1u << i)
-            name = days[i];
-    xml_leaf_lit(w, "t:DaysOfWeek", name);
-}
-
-/* --- recurrence
- * --------------------------------------------------------------------------------------------------------------- */
-
-static void write_pattern(struct xml_writer *w, const struct event_recurrence *p, bool years_as_months)
-{
-    static const char *const names[] = {[EVENT_DAILY] = "t:DailyRecurrence",
-                                        [EVENT_WEEKLY] = "t:WeeklyRecurrence",
-                                        [EVENT_MONTHLY] = "t:AbsoluteMonthlyRecurrence",
-                                        [EVENT_MONTHLY_RELATIVE] = "t:RelativeMonthlyRecurrence",
-                                        [EVENT_YEARLY] = "t:AbsoluteYearlyRecurrence",
-                                        [EVENT_YEARLY_RELATIVE] = "t:RelativeYearlyRecurrence"};
-    static const char *const again[] = {
-        [EVENT_DAILY] = "t:DailyRegeneration",     [EVENT_WEEKLY] = "t:WeeklyRegeneration",
-        [EVENT_MONTHLY] = "t:MonthlyRegeneration", [EVENT_MONTHLY_RELATIVE] = "t:MonthlyRegeneration",
-        [EVENT_YEARLY] = "t:YearlyRegeneration",   [EVENT_YEARLY_RELATIVE] = "t:YearlyRegeneration"};
-    enum event_pattern pattern = p->pattern;
-    unsigned interval = p->interval ? p->interval : 1;
-    if (years_as_months && (pattern == EVENT_YEARLY || pattern == EVENT_YEARLY_RELATIVE)) {
-        pattern = pattern == EVENT_YEARLY ? EVENT_MONTHLY : EVENT_MONTHLY_RELATIVE;
-        interval *= 12;
-    }
-    if (p->regenerates) {
-        xml_open(w, again[p->pattern]);
-        xml_leaf_u64(w, "t:Interval", p->interval ? p->interval : 1);
-        xml_close(w);
-        return;
-    }
-    xml_open(w, names[pattern]);
-    if (pattern < EVENT_YEARLY)
-        xml_leaf_u64(w, "t:Interval", interval);
-    if (pattern == EVENT_WEEKLY) {
-        write_days(w, p->days);
-        xml_leaf_lit(w, "t:FirstDayOfWeek", days[p->first_day % 7]);
-    } else if (pattern == EVENT_MONTHLY_RELATIVE || pattern == EVENT_YEARLY_RELATIVE) {
-        write_day_kind(w, p->days);
-        xml_leaf_lit(w, "t:DayOfWeekIndex", weeks[p->week <= EVENT_LAST_WEEK ? p->week : EVENT_LAST_WEEK]);
-    } else if (pattern == EVENT_MONTHLY || pattern == EVENT_YEARLY) {
-        xml_leaf_u64(w, "t:DayOfMonth", p->day_of_month);
-    }
-    if (pattern == EVENT_YEARLY || pattern == EVENT_YEARLY_RELATIVE)
-        xml_leaf_lit(w, "t:Month", months[p->month <= 12 ? p->month : 1]);
-    xml_close(w);
 }
 
 static void write_recurrence(struct xml_writer *w, const struct item *i)
 {
-    const struct event_recurrence *p = &i->event->recurrence;
-    int64_t first = i->event->kind == EVENT_TASK && i->fields->start == TIME_NONE ? i->fields->end : i->fields->start;
-    xml_open(w, "t:Recurrence");
-    write_pattern(w, p, p->interval > 1 && (p->pattern == EVENT_YEARLY || p->pattern == EVENT_YEARLY_RELATIVE));
-    xml_open(w, p->count ? "t:NumberedRecurrence" : p->has_until ? "t:EndDateRecurrence" : "t:NoEndRecurrence");
-    write_date(w, "t:StartDate", local_date(i, first));
-    if (p->count)
-        xml_leaf_u64(w, "t:NumberOfOccurrences", p->count);
-    else if (p->has_until)
-        write_date(w, "t:EndDate", p->until);
-    xml_close(w);
-    xml_close(w);
-}
-
-/* --- zones: the Windows name; a zone that Windows has none for travels as its rules (MS-OXWSGTZ 2.2.4)
- * --------------------------- */
-
-static void add_duration(struct buf *b, int minutes)
-{
-    unsigned m = (unsigned)(minutes < 0 ? -minutes : minutes);
-    buf_printf(b, "%sPT%uH%uM", minutes < 0 ? "-" : "", m / 60, m % 60);
-}
-
-static void write_period(struct xml_writer *w, const char *id, int bias)
-{
-    struct buf b = {0};
-    add_duration(&b, bias);
-    xml_open(w, "t:Period");
-    xml_attr(w, "Bias", buf_view(&b));
-    xml_attr_lit(w, "Name", id);
-    xml_attr_lit(w, "Id", id);
-    xml_close(w);
-    buf_done(&b);
-}
-
-static void write_to(struct xml_writer *w, const char *kind, const char *id)
-{
-    xml_open(w, "t:To");
-    xml_attr_lit(w, "Kind", kind);
-    xml_text(w, str_from(id));
-    xml_close(w);
-}
-
-static void write_transition(struct xml_writer *w, const char *to, const struct tz_date *d)
-{
-    struct buf b = {0};
-    xml_open(w, "t:RecurringDayTransition");
-    write_to(w, "Period", to);
-    add_duration(&b, (int)(d->hour * 60 + d->minute));
-    xml_leaf(w, "t:TimeOffset", buf_view(&b));
-    xml_leaf_u64(w, "t:Month", d->month);
-    xml_leaf_lit(w, "t:DayOfWeek", days[d->weekday % 7]);
-    xml_leaf_lit(w, "t:Occurrence", (const char *[]){"1", "1", "2", "3", "4", "-1"}[d->day <= 5 ? d->day : 5]);
-    xml_close(w);
-    buf_done(&b);
-}
-
-static void write_rules(struct xml_writer *w, const struct tz_rules *r)
-{
-    bool both = r->daylight.month != 0;
-    xml_open(w, "t:Periods");
-    write_period(w, "Standard", r->bias + r->standard_bias);
-    if (both)
-        write_period(w, "Daylight", r->bias + r->daylight_bias);
-    xml_close(w);
-    xml_open(w, "t:TransitionsGroups");
-    xml_open(w, "t:TransitionsGroup");
-    xml_attr_lit(w, "Id", "0");
-    if (both) {
-        write_transition(w, "Daylight", &r->daylight);
-        write_transition(w, "Standard", &r->standard);
-    } else {
-        xml_open(w, "t:Transition");
-        write_to(w, "Period", "Standard");
-        xml_close(w);
-    }
-    xml_close(w);
-    xml_close(w);
-    xml_open(w, "t:Transitions");
-    xml_open(w, "t:Transition");
-    write_to(w, "Group", "0");
-    xml_close(w);
-    xml_close(w);
-}
-
-static void write_zone(struct xml_writer *w, const char *element, struct str name, int64_t at)
-{
-    const struct tz *z = zone_of(name);
-    struct str id = tz_is_utc(z) ? STR("UTC") : tz_windows(z);
-    struct time_parts parts;
-    struct tz_rules rules;
-    xml_open(w, element);
-    xml_attr(w, "Id", id.n ? id : tz_name(z));
-    if (id.n == 0) {
-        time_to_parts(at, 0, &parts);
-        tz_rules(z, parts.year, &rules);
-        xml_attr(w, "Name", tz_name(z));
-        write_rules(w, &rules);
-    }
-    xml_close(w);
+    bool by_due = i->event->kind == EVENT_TASK && i->fields->start == TIME_NONE;
+    ews_write_recurrence(w, &i->event->recurrence, local_date(i, by_due ? i->fields->end : i->fields->start));
 }
 
 /* --- people, attachments
@@ -459,13 +278,13 @@ static bool recurs(const struct item *i)
 
 static void start_zone(struct xml_writer *w, const struct item *i)
 {
-    write_zone(w, "t:StartTimeZone", zone_name(i), i->fields->start);
+    ews_write_zone(w, "t:StartTimeZone", zone_name(i), i->fields->start);
 }
 
 static void end_zone(struct xml_writer *w, const struct item *i)
 {
     bool own = i->fields->end_zone.n && !i->fields->all_day;
-    write_zone(w, "t:EndTimeZone", own ? i->fields->end_zone : zone_name(i), i->fields->end);
+    ews_write_zone(w, "t:EndTimeZone", own ? i->fields->end_zone : zone_name(i), i->fields->end);
 }
 
 static bool has_due(const struct item *i)
