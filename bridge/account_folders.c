@@ -19,8 +19,7 @@ struct waiter {
     struct err err;
 };
 
-/* --- waiting
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static void on_later(void *ud)
 {
@@ -84,8 +83,7 @@ void account_wake_waiters(struct account *a, const struct err *err)
     }
 }
 
-/* --- the list
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- the list --------------------------------------------------------------------------------- */
 
 static const struct store_folder *by_server_id(const struct store_folder *list, size_t n, struct str id)
 {
@@ -199,8 +197,7 @@ static bool apply_subscriptions(struct account *a, struct arena *arena, struct f
     return true;
 }
 
-/* --- special uses that only we know of
- * --------------------------------------------------------------------------------------------------- */
+/* --- special uses that only we know of -------------------------------------------------------- */
 
 #define USE_PROPERTY "exbridge:special-use"
 

@@ -97,8 +97,7 @@ static void fail_now(struct account_login *l, const struct err *err)
     loop_defer(l->all->loop, &l->answer);
 }
 
-/* --- a local password
- * --------------------------------------------------------------------------------------------------------- */
+/* --- a local password ------------------------------------------------------------------------- */
 
 static void compare_local(struct account_login *l)
 {
@@ -226,8 +225,7 @@ static void check_local(struct account_login *l, struct str password)
             child_run(a->loop, a->opts.local_password_command, STR_NULL, PASSWORD_MAX, COMMAND_MS, on_local_command, a);
 }
 
-/* --- passthrough
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- passthrough ------------------------------------------------------------------------------ */
 
 static void on_upstream(void *ud, const struct reply *reply)
 {
@@ -261,8 +259,7 @@ static void check_upstream(struct account_login *l, struct str password)
     l->op = backend_login(a->backend, password, on_upstream, l);
 }
 
-/* --- the call
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- the call --------------------------------------------------------------------------------- */
 
 static struct account *find_account(const struct accounts *all, struct str name)
 {
@@ -328,8 +325,7 @@ void account_login_done(struct account *a)
         login_free(LIST_ITEM(a->logins.next, struct account_login, link));
 }
 
-/* --- for `exbridge login`
- * ------------------------------------------------------------------------------------------------------ */
+/* --- for `exbridge login` --------------------------------------------------------------------- */
 
 struct op *account_prove(struct account *a, struct str secret, op_cb *cb, void *ud)
 {

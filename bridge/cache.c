@@ -42,8 +42,7 @@ struct cache {
     uint64_t trouble_ms;
 };
 
-/* --- opening
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static void path_in(const struct cache *c, struct buf *out, const char *name)
 {
@@ -99,8 +98,7 @@ static void end_reading(struct cache *c)
     c->reading = false;
 }
 
-/* --- trouble: told once, and its end once
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- trouble: told once, and its end once ----------------------------------------------------- */
 
 void cache_failed(struct cache *c, const struct err *err)
 {
@@ -194,8 +192,7 @@ uint64_t cache_bytes(const struct cache *c)
     return c->bytes;
 }
 
-/* --- rows
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static void reading(struct cache *c)
 {
@@ -377,8 +374,7 @@ static bool drop_renderings(struct cache *c, int64_t pk, struct err *err)
     return true;
 }
 
-/* --- messages
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void message_path(const struct cache *c, int64_t pk, struct buf *out)
 {

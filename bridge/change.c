@@ -12,8 +12,7 @@
 
 #define FRESH_MS (60 * 1000) /* so long a change waits for a folder that is collected anew */
 
-/* --- life
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 /* Those that waited for c go on. */
 static void wake_followers(const struct change *c)
@@ -122,8 +121,7 @@ void changes_done(struct account *a)
         change_free(LIST_ITEM(a->changes.next, struct change, link));
 }
 
-/* --- helpers
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- helpers ---------------------------------------------------------------------------------- */
 
 void change_find(struct change *c, const uint32_t *uids, size_t count)
 {
@@ -225,8 +223,7 @@ struct str change_join(struct arena *arena, const struct str *categories, size_t
     return joined;
 }
 
-/* --- flags
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- flags ------------------------------------------------------------------------------------ */
 
 #define TARGET_WAIT_MS (10 * 1000)
 

@@ -61,8 +61,7 @@ static bool parent_of(struct change *c, struct str parent, struct str *ret_id)
     return true;
 }
 
-/* --- create: missing parents first, one round of create and list for each level
- * --------------------------------------------- */
+/* --- create: missing parents first, one round of create and list for each level --------------- */
 
 static void on_level_listed(void *ud, const struct err *err)
 {
@@ -145,9 +144,7 @@ struct change *change_folder_create(struct account *a, struct str name, change_c
     return c;
 }
 
-/* --- rename
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- rename ----------------------------------------------------------------------------------- */
 
 static void on_changed(void *ud, const struct reply *reply)
 {
@@ -192,9 +189,7 @@ struct change *change_folder_rename(struct account *a, int64_t folder_pk, struct
     return c;
 }
 
-/* --- delete
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- delete ----------------------------------------------------------------------------------- */
 
 static void delete_step(struct change *c)
 {

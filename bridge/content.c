@@ -54,8 +54,7 @@ void content_keep_rendering(struct mailbox *m, const struct message *msg, enum c
     cache_put_rendering(cache_of(m), msg->pk, which, bytes);
 }
 
-/* --- putting away
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- putting away ----------------------------------------------------------------------------- */
 
 static bool read_range(const struct blob *b, uint64_t n, struct buf *out, struct err *err)
 {

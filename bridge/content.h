@@ -52,8 +52,7 @@ bool content_rendering(struct mailbox *m, const struct message *msg, enum conten
 void content_keep_rendering(struct mailbox *m, const struct message *msg, enum content_rendering which,
                             struct str bytes);
 
-/* --- from the server
- * --------------------------------------------------------------------------------------------------- */
+/* --- from the server -------------------------------------------------------------------------- */
 
 /* What came for the first of the UIDs asked. err ERR_NONE: header (CONTENT_HEADER) or message is set; valid during the
  * callback (blob_ref to keep), and normally in the cache too (not when the disk is full). ERR_NOT_FOUND: gone from the

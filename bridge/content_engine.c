@@ -70,9 +70,7 @@ struct content_engine {
     } prefetch;
 };
 
-/* --- gets
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- gets ------------------------------------------------------------------------------------- */
 
 static void get_free(struct content_get *g)
 {
@@ -157,9 +155,7 @@ static bool answer_from_cache(struct content_get *g)
     return have;
 }
 
-/* --- sizes
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- sizes ------------------------------------------------------------------------------------ */
 
 void content_flush_sizes(struct content_engine *e)
 {
@@ -194,9 +190,7 @@ void content_size_known(struct content_engine *e, int64_t folder_pk, int64_t ite
         loop_defer(e->account->loop, &e->flush); /* else when a job ends */
 }
 
-/* --- jobs
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- jobs ------------------------------------------------------------------------------------- */
 
 static bool in_flight(struct content_engine *e, int64_t pk, enum content_need need)
 {
@@ -341,8 +335,7 @@ static void start_job(struct content_engine *e, int64_t folder_pk, enum content_
     arena_done(&arena);
 }
 
-/* --- what to fetch
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- what to fetch ---------------------------------------------------------------------------- */
 
 static bool missing(struct content_engine *e, struct mailbox *m, const struct message *msg, enum content_need need)
 {
@@ -467,9 +460,7 @@ void content_get_cancel(struct content_get **g)
     *g = NULL;
 }
 
-/* --- prefetch
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- prefetch --------------------------------------------------------------------------------- */
 
 void content_prefetch(struct content_engine *e, int64_t folder_pk)
 {
@@ -539,9 +530,7 @@ static void pump_prefetch(struct content_engine *e)
     }
 }
 
-/* --- life
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct content_engine *content_engine_new(struct account *a)
 {

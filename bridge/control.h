@@ -65,8 +65,7 @@ struct json_t *control_text(const char *z);
 /* A request line, without its LF; pure. *ret_args is the caller's; *ret_name lives in it. */
 bool control_parse(struct str line, struct json_t **ret_args, const char **ret_name, struct err *err);
 
-/* --- the command line
- * -------------------------------------------------------------------------------------------------- */
+/* --- the command line ------------------------------------------------------------------------- */
 
 typedef void control_part_cb(void *ud, const struct json_t *part);
 struct control_call {

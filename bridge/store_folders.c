@@ -44,8 +44,7 @@ bool store_folders(struct store *s, struct arena *arena, struct store_folder **r
     return rc >= 0;
 }
 
-/* --- applying a hierarchy page
- * ------------------------------------------------------------------------------------------- */
+/* --- applying a hierarchy page ---------------------------------------------------------------- */
 
 static bool label_taken(struct store *s, struct str parent_id, struct str label, int64_t except_pk)
 {
@@ -226,8 +225,7 @@ bool store_forget_hierarchy(struct store *s, struct err *err)
     return store_meta_put(s, "hierarchy", STR_NULL, err);
 }
 
-/* --- subscriptions
- * --------------------------------------------------------------------------------------------------------- */
+/* --- subscriptions ---------------------------------------------------------------------------- */
 
 static bool name_run(struct store *s, const char *sql, struct str name, struct err *err)
 {

@@ -85,8 +85,7 @@ bool store_folder_state_put(struct store *s, int64_t folder_pk, const struct fol
     return db_run(&s->db, q, err);
 }
 
-/* --- one change
- * --------------------------------------------------------------------------------------------------------- */
+/* --- one change ------------------------------------------------------------------------------- */
 
 struct known_item {
     int64_t pk;
@@ -306,9 +305,7 @@ static bool apply_item(struct store *s, int64_t folder_pk, int64_t generation, u
     return insert_item(s, folder_pk, generation, modseq, item, err);
 }
 
-/* --- UIDs
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- UIDs ------------------------------------------------------------------------------------- */
 
 bool store_assign_uids(struct store *s, int64_t folder_pk, struct folder_state *st, unsigned *ret_count,
                        struct err *err)

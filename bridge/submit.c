@@ -66,8 +66,7 @@ static void answer(struct submit *s, const struct err *err)
     loop_defer(s->account->loop, &s->later);
 }
 
-/* --- recognising a retry
- * -------------------------------------------------------------------------------------------------------- */
+/* --- recognising a retry ---------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -113,8 +112,7 @@ static void make_key(struct submit *s, const struct blob *original)
     buf_done(&all);
 }
 
-/* --- what goes out
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- what goes out ---------------------------------------------------------------------------- */
 
 struct copy {
     struct blob *to;
@@ -148,9 +146,7 @@ static bool rewrite(struct submit *s, const struct blob *original, struct err *e
     return ok;
 }
 
-/* --- sending
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 /* After these nothing was sent, and will not be by itself: the client may try again as if new. */
 static bool refused(enum err_code code)

@@ -177,8 +177,7 @@ void view_notify_all(struct mailbox *m)
     }
 }
 
-/* --- update
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- update ----------------------------------------------------------------------------------- */
 
 /* From the end, so that each number is right at the moment it is told. */
 static bool drop_vanished(struct view *v, const struct view_events *ev, void *ud)

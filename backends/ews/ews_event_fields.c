@@ -7,8 +7,7 @@
 
 #define DAY 86400
 
-/* --- values
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 struct word {
     const char *name;
@@ -106,8 +105,7 @@ static int minutes_of(struct str text)
     return sign * total;
 }
 
-/* --- zones: by their name, else by their rules
- * ------------------------------------------------------------------------------ */
+/* --- zones: by their name, else by their rules ------------------------------------------------ */
 
 void ews_event_zone_begin(struct ews_event_reading *r, const struct xml_attr *attrs, size_t n)
 {
@@ -201,8 +199,7 @@ void ews_event_zone_field(struct ews_event_reading *r, struct xml *x, enum ews_e
     }
 }
 
-/* --- fields
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 void ews_event_recurrence_field(struct event_recurrence *p, enum ews_el el, struct str text)
 {

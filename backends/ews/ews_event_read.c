@@ -29,9 +29,7 @@ void ews_event_reading_init(struct ews_event_reading *r, struct arena *arena, si
     r->list = arena_array(arena, max + 1, sizeof(*r->list));
 }
 
-/* --- items
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- items ------------------------------------------------------------------------------------ */
 
 static void item_begin(struct ews_event_reading *r)
 {
@@ -258,8 +256,7 @@ static void on_end(void *ud, struct xml *x, enum ews_el el, struct str text)
         ews_event_item_field(r, el, text);
 }
 
-/* --- an item is complete
- * --------------------------------------------------------------------------------------------------------- */
+/* --- an item is complete ---------------------------------------------------------------------- */
 
 static void finish_body(struct ews_event_reading *r)
 {
@@ -355,9 +352,7 @@ static void on_message(void *ud, struct xml *x, size_t index, const struct ews_s
 const struct ews_reader ews_event_reader = {
     .on_start = on_start, .on_end = on_end, .on_message = on_message, .max_bytes = 64 << 20, .max_elements = 2000000};
 
-/* --- series
- * ----------------------------------------------------------------------------------------------------------------------------
- */
+/* --- series ----------------------------------------------------------------------------------- */
 
 void ews_event_adopt(struct ews_event_reading *masters, struct ews_got *master, const struct ews_occurrence *o,
                      const struct ews_got *changed)
@@ -386,8 +381,7 @@ void ews_event_write_task_uid(struct xml_writer *w)
     xml_close(w);
 }
 
-/* --- what is asked for
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- what is asked for ------------------------------------------------------------------------ */
 
 void ews_event_write_shape(struct xml_writer *w, bool task, bool is_15)
 {

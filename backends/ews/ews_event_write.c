@@ -22,8 +22,7 @@ static struct str zone_name(const struct item *i)
     return i->fields->all_day ? i->zone : i->fields->start_zone;
 }
 
-/* --- values
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static void write_time(struct xml_writer *w, const char *name, int64_t at)
 {
@@ -56,8 +55,7 @@ static void write_recurrence(struct xml_writer *w, const struct item *i)
     ews_write_recurrence(w, &i->event->recurrence, local_date(i, by_due ? i->fields->end : i->fields->start));
 }
 
-/* --- people, attachments
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- people, attachments ---------------------------------------------------------------------- */
 
 static bool has_role(const struct item *i, enum event_role role)
 {
@@ -107,8 +105,7 @@ void ews_event_write_attachment(struct xml_writer *w, const struct event_attachm
     xml_close(w);
 }
 
-/* --- the fields, in the order of the schema
- * ---------------------------------------------------------------------------------------- */
+/* --- the fields, in the order of the schema --------------------------------------------------- */
 
 static void subject(struct xml_writer *w, const struct item *i)
 {

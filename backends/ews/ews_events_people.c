@@ -8,8 +8,7 @@
 #include "bridge/base/text.h"
 #include "bridge/base/time.h"
 
-/* --- answering: CreateItem of a response object (MS-OXWSMTGS 2.2.4.1)
- * --------------------------------------------------------- */
+/* --- answering: CreateItem of a response object (MS-OXWSMTGS 2.2.4.1) ------------------------- */
 
 struct respond_op {
     struct op op;
@@ -150,8 +149,7 @@ struct op *ews_event_respond(struct backend *b, const struct event_reply *reques
     return &r->op;
 }
 
-/* --- content of an attachment
- * ------------------------------------------------------------------------------------------------------ */
+/* --- content of an attachment ----------------------------------------------------------------- */
 
 struct attachment_op {
     struct op op;
@@ -263,8 +261,7 @@ struct op *ews_event_attachment(struct backend *b, struct str item_id, struct st
     return &a->op;
 }
 
-/* --- busy times: GetUserAvailability (MS-OXWSAVAIL 3.1.4.1)
- * ------------------------------------------------------------------------ */
+/* --- busy times: GetUserAvailability (MS-OXWSAVAIL 3.1.4.1) ----------------------------------- */
 
 #define WINDOW_S    ((int64_t)42 * 86400) /* the longest the server answers for */
 #define MAILBOX_MAX 100                   /* in one request */

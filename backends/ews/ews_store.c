@@ -57,9 +57,7 @@ static void begin_answer(struct store_op *s, const char *operation)
     s->answer = (struct ews_done_list){.operation = operation, .arena = &s->op.arena, .list = s->done, .count = 1};
 }
 
-/* --- creating
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- creating --------------------------------------------------------------------------------- */
 
 void ews_write_journal_field(struct xml_writer *w)
 {
@@ -198,8 +196,7 @@ static void create(struct store_op *s)
                                      });
 }
 
-/* --- sending what stayed in Drafts
- * ----------------------------------------------------------------------------------------------- */
+/* --- sending what stayed in Drafts ------------------------------------------------------------ */
 
 static bool write_send(void *ud, struct xml_writer *w, bool slow)
 {
@@ -242,8 +239,7 @@ static void send_draft(struct store_op *s)
                                      });
 }
 
-/* --- looking for the evidence: FindItem by our property (MS-OXWSSRCH 3.1.4.2)
- * ------------------------------------------------------ */
+/* --- looking for the evidence: FindItem by our property (MS-OXWSSRCH 3.1.4.2) ----------------- */
 
 static void write_restriction(struct store_op *s, struct xml_writer *w)
 {
@@ -357,9 +353,7 @@ static void look(struct store_op *s)
                                      });
 }
 
-/* --- the ops
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- the ops ---------------------------------------------------------------------------------- */
 
 static void start(struct op *op)
 {

@@ -11,8 +11,7 @@
 #include "backends/ews/ews_backend.h"
 #include "backends/ews/ews_call.h"
 
-/* --- the answer
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the answer ------------------------------------------------------------------------------- */
 
 static enum xml_want on_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
 {
@@ -55,8 +54,7 @@ bool ews_done_check(const struct ews_done_list *d, struct err *err)
     return true;
 }
 
-/* --- one op for all four
- * ---------------------------------------------------------------------------------------------------- */
+/* --- one op for all four ---------------------------------------------------------------------- */
 
 struct write_op {
     struct op op;
@@ -191,8 +189,7 @@ static struct write_op *write_op_new(struct backend *b, const struct write_kind 
     return o;
 }
 
-/* --- flags: UpdateItem (MS-OXWSCORE 3.1.4.9)
- * --------------------------------------------------------------------------------- */
+/* --- flags: UpdateItem (MS-OXWSCORE 3.1.4.9) -------------------------------------------------- */
 
 static void set_open(struct xml_writer *w)
 {
@@ -337,8 +334,7 @@ struct op *ews_flag(struct backend *b, const struct flag_request *request, op_cb
     return &o->op;
 }
 
-/* --- move, copy, remove
- * ------------------------------------------------------------------------------------------------------ */
+/* --- move, copy, remove ----------------------------------------------------------------------- */
 
 static void write_ids(struct write_op *o, struct xml_writer *w)
 {

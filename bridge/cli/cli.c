@@ -102,6 +102,15 @@ bool cli_is_fancy(void)
 
 /* --- help ------------------------------------------------------------------------------------------ */
 
+/* What does not fit into its column has a line of its own. */
+static void add_entry(struct buf *out, const char *left, int width, const char *right)
+{
+    bool fits = strlen(left) <= (size_t)width;
+    if (!fits)
+        buf_printf(out, "  %s\n", left);
+    buf_printf(out, "  %-*s %s\n", width, fits ? left : "", right);
+}
+
 void cli_help(const struct cli *c, struct buf *out)
 {
     buf_lit(out, "usage: exbridge COMMAND [ARGUMENTS] [-c FILE]\n"
@@ -112,7 +121,7 @@ void cli_help(const struct cli *c, struct buf *out)
         const struct cli_command *k = c->commands[i];
         struct buf left = BUF_INIT(0);
         buf_printf(&left, "%s%s%s", k->name, k->args ? " " : "", k->args ? k->args : "");
-        buf_printf(out, "  %-32s %s\n", buf_z(&left), k->summary);
+        add_entry(out, buf_z(&left), 32, k->summary);
         buf_done(&left);
     }
     buf_lit(out,
@@ -137,7 +146,7 @@ void cli_help_command(const struct cli_command *command, struct buf *out)
     for (size_t i = 0; flags && flags[i].name; i++) {
         struct buf left = BUF_INIT(0);
         buf_printf(&left, "%s%s%s", flags[i].name, flags[i].value ? " " : "", flags[i].value ? flags[i].value : "");
-        buf_printf(out, "  %-22s %s\n", buf_z(&left), flags[i].help);
+        add_entry(out, buf_z(&left), 22, flags[i].help);
         buf_done(&left);
     }
 }

@@ -75,8 +75,7 @@ struct config_account *cli_account(struct cli *c, const char *name);
 bool cli_ask_daemon(struct cli *c, const char *command, struct json_t *args, struct json_t **ret_answer,
                     struct err *err);
 
-/* --- saying
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- saying ----------------------------------------------------------------------------------- */
 
 /* "exbridge: ..." on stderr; the second returns the exit status for the error. */
 void cli_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -91,8 +90,7 @@ bool cli_is_fancy(void);
 void cli_help(const struct cli *c, struct buf *out); /* of the whole program */
 void cli_help_command(const struct cli_command *command, struct buf *out);
 
-/* --- asking
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 /*
  * Questions go to stderr, answers come from stdin: a terminal, or a file or pipe with one answer a line. False: stdin
  * ended (err says that a question needs an answer). Answers are bounded (CLI_ANSWER_MAX) and lose the blanks around

@@ -244,8 +244,7 @@ static void look_at_other(struct doctor *d, const struct config_account *a, cons
                autodiscover_verdict_text(r.verdict), r.versions ? ", versions " : "", r.versions ? r.versions : "");
 }
 
-/* --- autodiscover
- * ------------------------------------------------------------------------------------------------------ */
+/* --- autodiscover ----------------------------------------------------------------------------- */
 
 struct looking {
     bool done;
@@ -305,8 +304,7 @@ static void look_at_autodiscover(struct doctor *d, const struct config_account *
     autodiscover_look_free(&look);
 }
 
-/* --- in order
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- in order --------------------------------------------------------------------------------- */
 
 void doctor_net(struct doctor *d, const struct config_account *a)
 {

@@ -113,8 +113,7 @@ static void start_service(struct setup *s)
     }
 }
 
-/* --- what mail programs need
- * ------------------------------------------------------------------------------------------ */
+/* --- what mail programs need ------------------------------------------------------------------ */
 
 static void show_settings(struct setup *s, const struct config_account *a)
 {

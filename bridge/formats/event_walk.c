@@ -209,9 +209,7 @@ bool event_each(const struct event *e, int64_t from, int64_t to, struct str zone
     return !cut;
 }
 
-/* --- the whole of it
- * --------------------------------------------------------------------------------------------------
- */
+/* --- the whole of it -------------------------------------------------------------------------- */
 
 static void widen(int64_t start, int64_t end, int64_t *from, int64_t *to)
 {

@@ -7,9 +7,7 @@
 #include "bridge/formats/ical_private.h"
 #include "bridge/formats/ical_query.h"
 
-/* --- gathering
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- gathering -------------------------------------------------------------------------------- */
 
 struct gatherer {
     const struct event *e;
@@ -71,9 +69,7 @@ bool ical_busy_of(const struct event *e, const struct ical_range *range, struct 
     return !g.full;
 }
 
-/* --- joining
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- joining ---------------------------------------------------------------------------------- */
 
 /* Where the number of spans of a kind changes. */
 struct edge {
@@ -164,9 +160,7 @@ void ical_write_busy(struct buf *out, const struct ical_busy_list *list, const s
     ical_end(&m.w, "VCALENDAR");
 }
 
-/* --- asking
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 #define ASKED_MAX 100
 

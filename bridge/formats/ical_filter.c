@@ -12,9 +12,7 @@ struct matcher {
     struct buf folded, hay; /* of text matches */
 };
 
-/* --- text
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static bool contains(struct matcher *m, struct str value, const struct ical_text_match *t)
 {
@@ -32,9 +30,7 @@ static bool text_matches(struct matcher *m, struct str value, const struct ical_
     return contains(m, value, t) != t->negate;
 }
 
-/* --- properties
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- properties ------------------------------------------------------------------------------- */
 
 static bool has_param(const struct ical_prop *p, struct str name)
 {
@@ -102,9 +98,7 @@ static bool prop_matches(struct matcher *m, const struct ical_comp *c, const str
     return f->is_not_defined && !defined;
 }
 
-/* --- time of events and tasks
- * -----------------------------------------------------------------------------------------
- */
+/* --- time of events and tasks ----------------------------------------------------------------- */
 
 struct occurrence_search {
     bool by_rule_only, found;
@@ -209,9 +203,7 @@ static bool event_matches(struct matcher *m, const struct ical_comp *c, const st
              : any_occurrence(m->e, range, m->zone, true);
 }
 
-/* --- alarms
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- alarms ----------------------------------------------------------------------------------- */
 
 #define REPEATS_MAX 100
 
@@ -281,9 +273,7 @@ static bool alarm_matches(struct matcher *m, const struct ical_comp *alarm, cons
     return s.found;
 }
 
-/* --- components
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- components ------------------------------------------------------------------------------- */
 
 static bool range_matches(struct matcher *m, const struct ical_comp *c, const struct ical_range *range)
 {

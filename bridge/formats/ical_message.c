@@ -20,9 +20,7 @@ static enum ical_method method_of(struct str word)
     return ICAL_NO_METHOD;
 }
 
-/* --- writing
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* What others are told of an event: not the user's own reminders, categories and answers, and no address of ours. */
 static void make_public(struct event_fields *f)
@@ -177,9 +175,7 @@ bool ical_write_message(struct buf *out, const struct event *e, const struct ica
     return ok || err_set(ret_err, ERR_NOT_FOUND, "the series has no occurrence at that time");
 }
 
-/* --- reading
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* One component by itself: an occurrence without its series, or an answer, which need not have times. */
 static bool read_alone(struct ical_reader *r, const struct ical_comp *c, struct ical_invitation *ret)

@@ -110,9 +110,7 @@ void ical_alarm_write(struct ical_maker *m, const struct ical_view *v);
 void ical_alarm_keep(struct ical_reader *r, struct ical_maker *m, const struct ical_comp *c,
                      const struct ical_item *it);
 
-/* --- pieces that several need
- * -----------------------------------------------------------------------------------------
- */
+/* --- pieces that several need ----------------------------------------------------------------- */
 
 /* "mailto:a@b", percent-encoding undone; false: no mail address. */
 bool ical_address(struct arena *a, const struct ical_prop *p, struct str *ret);

@@ -84,9 +84,7 @@ struct ical_shape {
 bool ical_shape(struct buf *out, struct str text, const struct event *e, const struct ical_shape *shape,
                 struct str zone, size_t instances_max, struct arena *scratch);
 
-/* --- free/busy (7.10, RFC 6638 3.3)
- * ------------------------------------------------------------------------------------
- */
+/* --- free/busy (7.10, RFC 6638 3.3) ----------------------------------------------------------- */
 
 struct ical_busy {
     int64_t from, to;

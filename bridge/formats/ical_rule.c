@@ -73,9 +73,7 @@ static bool overlaps(const struct event *e)
     return false;
 }
 
-/* --- X-EXBRIDGE-RECURRENCE
- * --------------------------------------------------------------------------------------------
- */
+/* --- X-EXBRIDGE-RECURRENCE -------------------------------------------------------------------- */
 
 /* What RRULE cannot say is written beside it: all of the pattern, which counts as long as RRULE (and RDATE) are still
  * those that belong to it. */
@@ -148,9 +146,7 @@ static bool is_hidden(const struct event_recurrence *p)
     return p->regenerates || pattern_is_foreign(p);
 }
 
-/* --- RRULE, written
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- RRULE, written --------------------------------------------------------------------------- */
 
 /* Days added to a series that a client would leave out: as far as series last. */
 #define ADDED_YEARS 30
@@ -266,9 +262,7 @@ static void rule_write(struct ical_maker *m, const struct ical_view *v)
         put_mark(m, p);
 }
 
-/* --- the marked pattern, read
- * -----------------------------------------------------------------------------------------
- */
+/* --- the marked pattern, read ----------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -398,9 +392,7 @@ const struct ical_group ical_group_rule = {
     .write = rule_write,
     .keep = rule_keep};
 
-/* --- occurrences
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- occurrences ------------------------------------------------------------------------------ */
 
 /* Which occurrence a time means. Dates in a series that has hours stand for the occurrence of that day, and times in an
  * all-day series for their date: both are common mistakes that cannot be misunderstood. */

@@ -35,9 +35,7 @@ static bool same_days(const struct recur *rule, int64_t start, int64_t until, co
     return true;
 }
 
-/* --- saying the same in the same words
- * ----------------------------------------------------------------------------------
- */
+/* --- saying the same in the same words -------------------------------------------------------- */
 
 static bool same_ints(const int *a, unsigned n, const int *b, unsigned m)
 {
@@ -90,9 +88,7 @@ static bool is_written_so(const struct recur *rule, int64_t start_day, const str
     return same && pattern_day(p, start_day, 0) == start_day;
 }
 
-/* --- what a rule could mean
- * -------------------------------------------------------------------------------------------
- */
+/* --- what a rule could mean ------------------------------------------------------------------- */
 
 #define CANDIDATES_MAX 24
 
@@ -263,9 +259,7 @@ static void collect(struct candidates *c, const struct start *s, const struct re
     }
 }
 
-/* --- the answer
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- the answer ------------------------------------------------------------------------------- */
 
 /* Would it do if it were not for days that a month does not have? */
 static bool skips(const struct recur *rule, int64_t start, int64_t until, const struct candidates *c)
@@ -335,9 +329,7 @@ bool recur_to_event(const struct recur *rule, int64_t start_day, int64_t until_d
     return false;
 }
 
-/* --- and back
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- and back --------------------------------------------------------------------------------- */
 
 static const char *const day_names[] = {"SU", "MO", "TU", "WE", "TH", "FR", "SA"};
 

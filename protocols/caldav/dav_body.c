@@ -59,8 +59,7 @@ static void *grow(struct reader *r, void *list, size_t count, size_t *room, size
     return more;
 }
 
-/* --- values of properties, as XML
- * ------------------------------------------------------------------------------------------ */
+/* --- values of properties, as XML ------------------------------------------------------------- */
 
 static void value_open(struct reader *r, const struct xml_name *name, const struct xml_attr *attrs, size_t n)
 {
@@ -112,8 +111,7 @@ static void note_component(struct dav_body *b, struct str name)
     b->comp_task |= str_case_is(name, "VTODO");
 }
 
-/* --- filters and shapes
- * ------------------------------------------------------------------------------------------------------ */
+/* --- filters and shapes ----------------------------------------------------------------------- */
 
 static struct node *top(struct reader *r)
 {
@@ -265,8 +263,7 @@ static void on_calprop(struct reader *r, struct xml *x, const struct xml_attr *a
         ADD(t, props, select.prop_count, prop_room, p);
 }
 
-/* --- events of the parser
- * ------------------------------------------------------------------------------------------------------ */
+/* --- events of the parser --------------------------------------------------------------------- */
 
 static void add_prop(struct reader *r, struct xml *x, const struct xml_name *name)
 {

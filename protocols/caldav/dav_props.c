@@ -20,8 +20,7 @@ struct view { /* of one property */
 #define COLLECTIONS (AT(ROOT) | AT(TOP) | AT(PRINCIPAL) | AT(HOME) | AT(COLLECTION) | AT(INBOX) | AT(OUTBOX))
 #define EVERYTHING  (COLLECTIONS | AT(RESOURCE))
 
-/* --- parts of answers
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- parts of answers ------------------------------------------------------------------------- */
 
 void dav_add_href(struct buf *out, const struct dav_path *path)
 {
@@ -55,8 +54,7 @@ static void add_name(struct buf *out, const struct dav_prop *p, bool close, bool
     buf_lit(out, empty ? "/>" : ">");
 }
 
-/* --- the live ones
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- the live ones ---------------------------------------------------------------------------- */
 
 static bool resourcetype(struct view *v)
 {
@@ -340,9 +338,7 @@ bool dav_is_protected(const struct dav_prop *p)
     return l && !l->may_set;
 }
 
-/* --- the dead ones
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- the dead ones ---------------------------------------------------------------------------- */
 
 void dav_dead_name(struct buf *out, const struct dav_prop *p)
 {
@@ -363,9 +359,7 @@ static const struct calendar_prop *dead_of(const struct dav_item *item, const st
     return found;
 }
 
-/* --- a response
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- a response ------------------------------------------------------------------------------- */
 
 static bool add_value(struct view *v, const struct dav_prop *p)
 {

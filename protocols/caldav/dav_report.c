@@ -31,9 +31,7 @@ static void refuse(struct dav_session *s, int status, const char *precondition, 
     dav_answer_error(s, status, precondition, NULL, text);
 }
 
-/* --- texts
- * ---------------------------------------------------------------------------------------------------------------------------
- */
+/* --- texts ------------------------------------------------------------------------------------ */
 
 static void with_texts(struct dav_session *s);
 
@@ -64,9 +62,7 @@ static void with_texts(struct dav_session *s)
         r->write(s);
 }
 
-/* --- one object
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- one object ------------------------------------------------------------------------------- */
 
 static bool is_shaped(const struct dav_body *b)
 {
@@ -122,8 +118,7 @@ static void add_object(struct dav_session *s, const struct resource *found, bool
     arena_done(&scratch);
 }
 
-/* --- calendar-query
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- calendar-query --------------------------------------------------------------------------- */
 
 /* The index has answered all of it: one component of this collection's kind, at most with a time-range, and the object
  * happens once, so that its span says when. */
@@ -192,8 +187,7 @@ static void query(struct dav_session *s)
         with_texts(s);
 }
 
-/* --- calendar-multiget
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- calendar-multiget ------------------------------------------------------------------------ */
 
 static bool next_object(struct dav_session *s)
 {
@@ -235,9 +229,7 @@ static void multiget(struct dav_session *s)
     with_texts(s);
 }
 
-/* --- sync-collection
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- sync-collection -------------------------------------------------------------------------- */
 
 static int by_revision(const void *a, const void *b)
 {
@@ -320,9 +312,7 @@ static void sync_collection(struct dav_session *s)
     }
 }
 
-/* --- free-busy-query
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- free-busy-query -------------------------------------------------------------------------- */
 
 static void write_busy(struct dav_session *s)
 {
@@ -361,9 +351,7 @@ static void free_busy(struct dav_session *s)
         with_texts(s);
 }
 
-/* --- which
- * ----------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- which ------------------------------------------------------------------------------------ */
 
 static void nobody(struct dav_session *s)
 {

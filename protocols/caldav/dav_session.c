@@ -9,8 +9,7 @@
 
 #define REALM "WWW-Authenticate: Basic realm=\"exbridge\", charset=\"UTF-8\"\r\n"
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void on_later(void *ud);
 static void on_slow_head(void *ud);
@@ -71,8 +70,7 @@ void dav_session_goodbye(struct client *c, enum goodbye why, const char *text)
                status, dav_reason(status), strlen(text) + 1, text);
 }
 
-/* --- from request to request
- * --------------------------------------------------------------------------------------------------- */
+/* --- from request to request ------------------------------------------------------------------ */
 
 static void forget_request(struct dav_session *s)
 {
@@ -118,8 +116,7 @@ static void refuse(struct dav_session *s, int status, const char *headers)
     dav_answer(s, status, headers, NULL, STR_NULL);
 }
 
-/* --- signing in
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- signing in ------------------------------------------------------------------------------- */
 
 static struct crypto_hash salted(const struct dav_session *s, struct str authorization)
 {
@@ -199,9 +196,7 @@ static bool authenticate(struct dav_session *s)
     return false;
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void on_head(struct dav_session *s)
 {

@@ -94,8 +94,7 @@ static void end(struct fetch *f)
     f->change = change_flags(f->s->mailbox, f->unseen, f->unseen_n, &seen, on_seen, f->s);
 }
 
-/* --- asking the server
- * --------------------------------------------------------------------------------------------------- */
+/* --- asking the server ------------------------------------------------------------------------ */
 
 /* The message cannot be had just now, as when offline: the header that is known by itself is better than nothing. */
 static bool knows_header(const struct fetch *f)
@@ -149,8 +148,7 @@ static void ask(struct fetch *f, enum content_need need)
     }
 }
 
-/* --- sizes
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- sizes ------------------------------------------------------------------------------------ */
 
 static bool tell_sizes(struct fetch *f)
 {
@@ -168,8 +166,7 @@ static bool wants_size_told(const struct fetch *f)
            !account_exact_size(f->s->client.account);
 }
 
-/* --- the walk
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- the walk --------------------------------------------------------------------------------- */
 
 /* The next message that is there. False: no more. */
 static bool next_message(struct fetch *f)

@@ -33,8 +33,7 @@ static void stop(struct imap_session *s)
         mailbox_open_cancel(&l->jobs[i].op);
 }
 
-/* --- one line
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- one line --------------------------------------------------------------------------------- */
 
 static const char *use_attribute(enum folder_use use)
 {
@@ -67,8 +66,7 @@ static void write_lost(struct imap_session *s, struct str name)
     imap_write_list(&s->client.out, "LIST", attributes, 2, name, s->utf8, false);
 }
 
-/* --- LIST
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- LIST ------------------------------------------------------------------------------------- */
 
 static bool is_selected(const struct imap_list *args, const struct folder *f)
 {
@@ -192,8 +190,7 @@ void cmd_list(struct imap_session *s, struct imap_command *c)
     begin(s, c, on_list_folders);
 }
 
-/* --- LSUB
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- LSUB ------------------------------------------------------------------------------------- */
 
 /* RFC 3501 6.3.9: "foo/bar" subscribed, "foo" not, "%" asked: "foo" is told with \Noselect. */
 static void lsub_parents(struct listing *l, struct str name, struct str *previous)
@@ -249,8 +246,7 @@ void cmd_lsub(struct imap_session *s, struct imap_command *c)
     begin(s, c, on_lsub_folders);
 }
 
-/* --- SUBSCRIBE
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- SUBSCRIBE -------------------------------------------------------------------------------- */
 
 static void on_subscribe_folders(void *ud, const struct err *err)
 {

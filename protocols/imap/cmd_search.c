@@ -54,8 +54,7 @@ static void stop(struct imap_session *s)
     mem_free(q->threads);
 }
 
-/* --- what matched
- * ------------------------------------------------------------------------------------------------------- */
+/* --- what matched ----------------------------------------------------------------------------- */
 
 static void grow(struct search *q)
 {
@@ -98,8 +97,7 @@ static void add_found(struct search *q)
     q->found[q->n++] = q->seq;
 }
 
-/* --- answers
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 /* RFC 5182 2.1: with MIN or MAX alone only those are kept; with ALL, COUNT or nothing else, everything. */
 static void save(struct search *q)
@@ -204,8 +202,7 @@ static void finish_err(struct search *q)
     imap_finish_err(s, &err);
 }
 
-/* --- matching
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- matching --------------------------------------------------------------------------------- */
 
 static bool get_digest(void *ud, struct imap_search_message *sm)
 {
@@ -369,8 +366,7 @@ static void step(struct imap_session *s)
     }
 }
 
-/* --- begin
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- begin ------------------------------------------------------------------------------------ */
 
 static bool names(const struct imap_search_key *key, enum imap_search_op op)
 {

@@ -34,8 +34,7 @@ static void on_progress(void *ud, unsigned done, unsigned total)
     client_flush(&s->client);
 }
 
-/* --- the answers
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the answers ------------------------------------------------------------------------------ */
 
 static uint32_t first_unseen(struct imap_session *s)
 {
@@ -176,8 +175,7 @@ static void on_open(void *ud, struct mailbox *mailbox, const struct err *err)
         finish(s);
 }
 
-/* --- the road there
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the road there --------------------------------------------------------------------------- */
 
 static void on_folders(void *ud, const struct err *err)
 {

@@ -72,8 +72,7 @@ void imap_changing_finish(struct imap_session *s, const struct change_result *r,
     }
 }
 
-/* --- STORE
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- STORE ------------------------------------------------------------------------------------ */
 
 static void tell_message(struct imap_session *s, uint32_t uid, bool silent)
 {
@@ -172,8 +171,7 @@ void cmd_store(struct imap_session *s, struct imap_command *c)
     imap_changing_new(s)->change = change_flags(s->mailbox, uids, n, &what, on_stored, s);
 }
 
-/* --- EXPUNGE
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- EXPUNGE ---------------------------------------------------------------------------------- */
 
 static void on_expunged(void *ud, const struct change_result *r)
 {

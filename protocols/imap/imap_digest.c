@@ -88,9 +88,7 @@ bool imap_digest_read(struct str packed, struct imap_digest *ret_digest)
     return true;
 }
 
-/* --- making
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 struct maker {
     struct arena arena;

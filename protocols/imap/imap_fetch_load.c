@@ -17,8 +17,7 @@ static enum fetch_ready fail(struct fetch *f, enum err_code code, const char *te
     return FETCH_FAILED;
 }
 
-/* --- items
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- items ------------------------------------------------------------------------------------ */
 
 static enum fetch_ready load_nothing(struct fetch *f, const struct imap_fetch_item *item, struct fetch_value *v)
 {
@@ -205,8 +204,7 @@ static enum fetch_ready load_section(struct fetch *f, const struct imap_fetch_it
     return FETCH_READY;
 }
 
-/* --- BINARY (RFC 3516)
- * -------------------------------------------------------------------------------------------------- */
+/* --- BINARY (RFC 3516) ------------------------------------------------------------------------ */
 
 static bool begin_decode(struct fetch *f, struct fetch_decode *d, const struct mime_part *part, bool keep_bytes)
 {
@@ -289,8 +287,7 @@ static enum fetch_ready load_binary(struct fetch *f, const struct imap_fetch_ite
     return FETCH_READY;
 }
 
-/* --- all together
- * ------------------------------------------------------------------------------------------------------- */
+/* --- all together ----------------------------------------------------------------------------- */
 
 static load_item *const loaders[] = {
     [IMAP_FETCH_UID] = load_nothing,          [IMAP_FETCH_FLAGS] = load_nothing,

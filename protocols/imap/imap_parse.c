@@ -342,9 +342,7 @@ static enum imap_parse_event_kind end_line(struct imap_parser *p, struct imap_pa
     return literal ? end_at_literal(p, &l, ev) : end_command(p, ev);
 }
 
-/* --- bytes
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static void keep_tail(struct imap_parser *p, struct str s)
 {

@@ -91,9 +91,7 @@ bool imap_scan_header(struct imap_scan *s, struct str header_block, struct str f
     return str_find(buf_view(&s->folded), folded_needle) != (size_t)-1;
 }
 
-/* --- bodies
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- bodies ----------------------------------------------------------------------------------- */
 
 /* s->folded holds the end of what was looked at before, as long as a match may reach over the cut; add s->text to it.
  */

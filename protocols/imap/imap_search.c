@@ -290,9 +290,7 @@ static enum truth match_text(struct imap_searcher *s, struct imap_search_message
     return found ? YES : NO;
 }
 
-/* --- cheap keys
- * -------------------------------------------------------------------------------------------------------------------------
- */
+/* --- cheap keys ------------------------------------------------------------------------------- */
 
 static bool has_keyword(const struct imap_search_message *m, struct str keyword)
 {
@@ -372,9 +370,7 @@ static bool match_cheap(const struct imap_searcher *s, const struct imap_search_
     return true;
 }
 
-/* --- the program
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- the program ------------------------------------------------------------------------------ */
 
 static enum truth match(struct imap_searcher *s, struct imap_search_message *m, const struct node *n, unsigned *needs);
 

@@ -57,8 +57,7 @@ const struct message *imap_message_at(struct imap_session *s, uint32_t seq, size
     return m->uid == uid ? m : NULL;
 }
 
-/* --- sets
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- sets ------------------------------------------------------------------------------------- */
 
 static void uids_to_seqs(struct imap_session *s, const struct imap_seqset *uids, struct imap_seqset *ret_seqs)
 {
@@ -112,8 +111,7 @@ bool imap_tell_sizes(struct imap_session *s, uint32_t uid, struct imap_seqset_it
     return mailbox_tell_sizes(s->mailbox, uids, n, err);
 }
 
-/* --- news
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- news ------------------------------------------------------------------------------------- */
 
 void imap_write_flags_of(struct imap_session *s, const struct message *m)
 {

@@ -25,8 +25,7 @@ const char *imap_account_name(const struct imap_session *s)
     return s->client.account ? account_name(s->client.account) : "";
 }
 
-/* --- output
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static void on_alive(void *ud)
 {
@@ -56,8 +55,7 @@ void imap_expect_line(struct imap_session *s, struct str continuation, size_t ma
     client_go_on(&s->client);
 }
 
-/* --- ending a command
- * ------------------------------------------------------------------------------------------------- */
+/* --- ending a command ------------------------------------------------------------------------- */
 
 static void command_over(struct imap_session *s)
 {
@@ -159,8 +157,7 @@ void imap_session_goodbye(struct client *c, enum goodbye why, const char *text)
     imap_untagged(session_of(c), "BYE", why == GOODBYE_CROWDED ? "LIMIT" : NULL, text);
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void start_command(struct imap_session *s, struct imap_command *c)
 {
@@ -252,8 +249,7 @@ bool imap_session_changing(const struct client *c)
     return ((const struct imap_session *)(const void *)c)->work.changing;
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void imap_session_stop(struct client *c)
 {

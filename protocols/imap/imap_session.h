@@ -150,8 +150,7 @@ void imap_write_capabilities(const struct imap_session *s, struct buf *out); /* 
 /* "work" or "": for logs and texts. */
 const char *imap_account_name(const struct imap_session *s);
 
-/* --- the server's part (imap_server.c)
- * --------------------------------------------------------------------------------- */
+/* --- the server's part (imap_server.c) -------------------------------------------------------- */
 
 struct imap_server {
     struct imap_server_opts opts;
@@ -163,8 +162,7 @@ static inline const struct imap_server *imap_server_of(const struct imap_session
     return server_ud(s->client.server);
 }
 
-/* --- commands (cmd_*.c), one function a verb; the table is in imap_dispatch.c
- * ---------------------------------------------- */
+/* --- commands (cmd_*.c), one function a verb; the table is in imap_dispatch.c ----------------- */
 
 typedef void imap_handler(struct imap_session *s, struct imap_command *c);
 imap_handler *imap_handler_of(enum imap_verb verb);

@@ -48,9 +48,7 @@ static uint32_t add_node(struct forest *f, const struct imap_thread_entry *entry
     return f->n++;
 }
 
-/* --- 1: linking
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- 1: linking ------------------------------------------------------------------------------- */
 
 static uint32_t set_of(struct forest *f, uint32_t i)
 {
@@ -185,9 +183,7 @@ static void prune(struct forest *f)
             f->nodes[i].parent = NONE;
 }
 
-/* --- 4, 6: order
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- 4, 6: order ------------------------------------------------------------------------------ */
 
 static int compare_dates(const struct node *a, const struct node *b)
 {
@@ -350,9 +346,7 @@ static void order_by_latest(struct forest *f)
     mem_free(path);
 }
 
-/* --- writing
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* Where a node is among its siblings is found again from its place in `order`. */
 static void write_thread(struct buf *out, const struct forest *f, uint32_t root_place, uint32_t *stack)
@@ -429,9 +423,7 @@ static void link_subjects(struct forest *f, struct imap_thread_entry *entries, s
     }
 }
 
-/* --- all of it
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 void imap_thread_run(struct buf *out, enum imap_thread_by by, struct imap_thread_entry *entries, size_t count)
 {

@@ -56,9 +56,7 @@ static uint32_t hash_of(const uint64_t key[2], struct str s)
     return (uint32_t)(hash ^ hash >> 32);
 }
 
-/* --- the table
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 void imap_thread_ids_init(struct imap_thread_ids *t)
 {

@@ -30,8 +30,7 @@ void smtp_mail_add(struct smtp_session *s, struct str recipient)
     m->recipients[m->recipient_n++] = arena_str(&m->arena, recipient);
 }
 
-/* --- the end of a message
- * -------------------------------------------------------------------------------------------------- */
+/* --- the end of a message --------------------------------------------------------------------- */
 
 static void on_sent(void *ud, const struct err *err)
 {
@@ -63,8 +62,7 @@ static void message_over(struct smtp_session *s)
     blob_unref(&m->message); /* it has what it needs */
 }
 
-/* --- bytes
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static void store(struct smtp_session *s, struct str bytes)
 {
@@ -142,8 +140,7 @@ void smtp_message_bytes(struct smtp_session *s, struct str *in)
         smtp_end_with(s, &far_too_big, "a message far over the limit");
 }
 
-/* --- commands
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static void begin_message(struct smtp_session *s, bool dots)
 {

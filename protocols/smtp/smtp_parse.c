@@ -6,8 +6,7 @@
 #include "bridge/base/text.h"
 #include "bridge/formats/address.h"
 
-/* --- lines
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 void smtp_lines_init(struct smtp_lines *l, size_t limit)
 {
@@ -63,8 +62,7 @@ enum smtp_line_status smtp_lines_feed(struct smtp_lines *l, struct str *in, stru
     return SMTP_LINE_MORE;
 }
 
-/* --- replies
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- replies ---------------------------------------------------------------------------------- */
 
 static const struct smtp_reply unknown_command = {500, "5.5.1", "Command unknown."},
                                bad_characters = {500, "5.5.2", "A command is one line of printable characters."},
@@ -78,8 +76,7 @@ static const struct smtp_reply unknown_command = {500, "5.5.1", "Command unknown
                                unknown_parameter = {555, "5.5.4", "A parameter is not known here."},
                                bad_body = {555, "5.5.4", "BODY is 7BIT or 8BITMIME here."};
 
-/* --- addresses
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 static bool is_control(unsigned char c)
 {
@@ -228,8 +225,7 @@ static const struct smtp_reply *parse_path(struct str *args, const char *keyword
     return parse_mailbox(inside, bad, arena, c);
 }
 
-/* --- parameters
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- parameters ------------------------------------------------------------------------------- */
 
 typedef const struct smtp_reply *parameter_fn(struct str value, struct smtp_command *c);
 
@@ -316,8 +312,7 @@ static const struct smtp_reply *parse_parameters(struct str args, struct smtp_co
     return NULL;
 }
 
-/* --- arguments of each command
- * --------------------------------------------------------------------------------------------- */
+/* --- arguments of each command ---------------------------------------------------------------- */
 
 typedef const struct smtp_reply *parse_fn(struct str args, struct arena *arena, struct smtp_command *c);
 

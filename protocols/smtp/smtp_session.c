@@ -19,8 +19,7 @@ const char *smtp_account_name(const struct smtp_session *s)
     return s->client.account ? account_name(s->client.account) : "";
 }
 
-/* --- answering
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- answering -------------------------------------------------------------------------------- */
 
 void smtp_say(struct smtp_session *s, unsigned code, const char *enhanced, const char *text)
 {
@@ -81,8 +80,7 @@ static void on_greet(void *ud)
     client_flush(&s->client);
 }
 
-/* --- reading
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void on_command_line(struct smtp_session *s, struct str line)
 {
@@ -159,8 +157,7 @@ void smtp_go_on(struct smtp_session *s)
     client_go_on(&s->client);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void smtp_session_stop(struct client *c)
 {

@@ -56,8 +56,10 @@ def test_files_of_the_configuration(tmp_path):
 
 def test_help_is_the_table():
     text = call("--help").stdout
-    names = re.findall(r"^  ([a-z][a-z-]*)(?: .*)?  ", text, re.M)
-    assert "run" in names and "check-config" in names
+    names = re.findall(r"^  ([a-z][a-z-]*)(?: .*)?$", text, re.M)
+    assert {"run", "check-config", "client-settings"} <= set(names)
+    columns = {35 if re.match(r".{34} [a-z]", line) else line for line in text.splitlines()[4:19] if "client-settings" not in line}
+    assert columns == {35}
     for name in names:
         about = call("help", name)
         assert about.returncode == 0 and about.stdout.startswith(f"usage: exbridge {name}")

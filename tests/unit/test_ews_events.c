@@ -38,8 +38,7 @@ static bool read_answer(struct ews_event_reading *r, struct arena *arena, struct
     return ok;
 }
 
-/* --- what is written is what is read
- * ---------------------------------------------------------------------------------- */
+/* --- what is written is what is read ---------------------------------------------------------- */
 
 static const struct str categories[] = {{"Red", 3}, {"A & B", 5}};
 static const struct event_attendee guests[] = {
@@ -202,8 +201,7 @@ static void meetings(void **state)
     arena_done(&arena);
 }
 
-/* --- what only servers write
- * ------------------------------------------------------------------------------------------------- */
+/* --- what only servers write ------------------------------------------------------------------ */
 
 #define CUSTOM                                                                                                         \
     "<t:StartTimeZone Id=\"Customized Time Zone\" Name=\"x\"><t:Periods><t:Period Bias=\"-PT1H\" Name=\"Standard\" "   \

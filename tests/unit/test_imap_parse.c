@@ -481,9 +481,7 @@ static void test_foreign(void **state)
     }
 }
 
-/* --- limits
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 static void check_big(struct buf *input, const char *expected, struct imap_describe_options o)
 {

@@ -124,9 +124,7 @@ static void test_order(void **state)
     CHECK(IMAP_THREAD_REFERENCES, mails, same, "(1 (2)(3))(4 5)");
 }
 
-/* --- large
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- large ------------------------------------------------------------------------------------ */
 
 #define LARGE 100000u
 
@@ -205,9 +203,7 @@ static void test_wide(void **state)
     arena_done(&a);
 }
 
-/* --- SORT
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- SORT ------------------------------------------------------------------------------------- */
 
 static void check_sort(const struct imap_sort_entry *original, size_t count, const struct imap_sort_by *by, size_t n,
                        const char *expected)
