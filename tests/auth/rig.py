@@ -138,6 +138,13 @@ def sign_in(bridge, name, user=USER, password=PASSWORD, code=0):
         return login.end(code)
 
 
+def token_taken(server):
+    """A request with the newest token was answered: one that is refused after that is renewed, and not thought to be bad."""
+    log = server.log()
+    newest = max(e["n"] for e in log if e["op"] == "token")
+    return any(e["n"] > newest and e["protocol"] in ("ews", "eas") and e["user"] and e["status"] == 200 for e in log)
+
+
 def send(bridge, name, sender, to, message=None):
     context = ssl.create_default_context(cafile=bridge.ca_file)
     with smtplib.SMTP_SSL("localhost", bridge.smtp_port, context=context, timeout=60) as smtp:

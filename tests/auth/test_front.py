@@ -160,7 +160,7 @@ def test_no_ticket(stage, fronts, realm, authority, backend):
 def test_expired_ticket(stage, fronts, realm, authority):
     exchange = stage.exchange("--corpus", "3")
     server = fronts(KERBEROS, exchange)
-    realm.ticket("4s")
+    realm.ticket("12s")
     bridge = bridge_for(stage, realm, authority, server, KERBEROS, "ews")
     assert len(read_all(bridge, "ews")) == 3
 

@@ -105,6 +105,7 @@ def test_renewal(stage, server, backend):
         check(server, text)
         said(text, r"^#login-\d+ > POST /common/oauth2/v2.0/token HTTP/1.1$", r"> <grant_type>refresh_token</grant_type>$",
              r"> <refresh_token>\[\d+ bytes\]</refresh_token>$", r"< <refresh_token>\[\d+ bytes\]</refresh_token>$")  # fmt: skip
+    poll(60, lambda: rig.token_taken(server))
     server.oauth("expire")  # one has gone, the other one still looks on
     server.drop_connections()
     poll(60, lambda: traces[0].text().count("<grant_type>refresh_token") > 1, lambda: traces[0].text())

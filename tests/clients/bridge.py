@@ -29,6 +29,7 @@ for folder in ("tests/exchange", "tests/exchange/judges", "tests/servers", "test
 
 import canary  # noqa: E402
 import imaptest  # noqa: E402
+from loopback_ports import free_port, free_ports  # noqa: E402,F401
 from standin import Standin  # noqa: E402
 
 START_S = 60
@@ -64,22 +65,6 @@ def as_mail(data, kind):
     if kind == "ews" or re.match(rb"[^\n]*(?<!\r)\n", data):
         data = re.sub(rb"(?<!\r)\n", b"\r\n", data)
     return data + b"\r\n" if kind == "ews" and not data.endswith(b"\r\n") else data
-
-
-def free_ports(count):
-    """Different ones: the system may give a port again that was let go."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
-
-
-def free_port():
-    return free_ports(1)[0]
 
 
 def exchange(*args, **kwargs):

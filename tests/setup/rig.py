@@ -222,12 +222,20 @@ class Home:
             return file.read()
 
     def start(self):
-        """exbridge run, until it is ready."""
-        with open(self.log_path, "ab") as log:
-            self.log_from = log.tell()
-            self.daemon = subprocess.Popen([program(), "run"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment())
-        poll(60, lambda: "ready: " in self.log() or self.daemon.poll() is not None, self.log)
-        assert self.daemon.poll() is None, self.log()
+        """exbridge run, until it is ready; with other ports, where somebody has taken one since setup found it free."""
+        for _ in range(5):
+            with open(self.log_path, "ab") as log:
+                self.log_from = log.tell()
+                self.daemon = subprocess.Popen([program(), "run"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment())
+            poll(60, lambda: "ready: " in self.log() or self.daemon.poll() is not None, self.log)
+            if self.daemon.poll() is None:
+                return
+            code, self.daemon = self.daemon.returncode, None
+            assert code == 75 and "ort" in self.log(), self.log()
+            text = re.sub(r"(?m)^(imap|smtp|dav)(\s*= *)[1-9]\d*", lambda m: f"{m[1]}{m[2]}{free_port()}", self.text())
+            with open(self.config, "w") as file:
+                file.write(text)
+        raise AssertionError("no free port: " + self.log())
 
     def log(self):
         """Since the last start."""

@@ -5,6 +5,8 @@ import socket
 import subprocess
 import time
 
+from loopback_ports import free_ports
+
 JAR = "/usr/share/davmail/davmail.jar"
 SETTINGS = """davmail.server=true
 davmail.mode=EWS
@@ -29,17 +31,11 @@ log4j.logger.httpclient.wire=WARN
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Davmail:
     def __init__(self, folder, url, level="INFO", heap="256m"):
         if not os.path.exists(JAR):
             raise FileNotFoundError(f"{JAR}: the package davmail-server is missing")
-        self.imap_port, self.smtp_port, self.caldav_port = free_port(), free_port(), free_port()
+        self.imap_port, self.smtp_port, self.caldav_port = free_ports(3)
         os.makedirs(folder, exist_ok=True)
         settings = os.path.join(folder, "davmail.properties")
         self.log = os.path.join(folder, "davmail.log")

@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import xdisplay
+from loopback_ports import free_port
 
 BINARY = "/usr/lib/thunderbird/thunderbird-bin"
 START_LIMIT_S = 90
@@ -234,9 +235,7 @@ class Thunderbird:
             raise
 
     def start(self, prefs, size):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         with open(os.path.join(self.folder, "user.js"), "w", encoding="utf-8") as file:
             for name, value in {**QUIET, **prefs, "marionette.port": port}.items():
                 file.write(f"user_pref({json.dumps(name)}, {json.dumps(value)});\n")
