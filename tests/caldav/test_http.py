@@ -16,7 +16,7 @@ from davtest import C, CS, D, Dav, NS, event, prop
 
 @pytest.fixture(scope="module")
 def module_dav(module_stage, kind, exchange):
-    client = Dav(module_stage.bridge(kind.account("work", exchange), dav=True, limits={"http-header-timeout": "1s"},
+    client = Dav(module_stage.bridge(kind.account("work", exchange), dav=True, limits={"http-header-timeout": "3s"},
                                      name=f"bridge-{kind}"))
     yield client
     client.close()
@@ -75,7 +75,7 @@ def test_a_head_in_drops_is_cut_off(dav):
 def test_a_body_may_take_its_time(dav):
     body = f"<D:propfind {NS}><D:prop><D:resourcetype/></D:prop></D:propfind>".encode()
     sock = raw(dav, head(dav, "PROPFIND /dav/", "Depth: 0", f"Content-Length: {len(body)}", "Connection: close"))
-    time.sleep(1.5)  # longer than the head may take
+    time.sleep(3.5)  # longer than the head may take
     sock.sendall(body)
     assert until_closed(sock).startswith(b"HTTP/1.1 207 ")
 

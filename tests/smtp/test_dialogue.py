@@ -36,7 +36,7 @@ def clear(module_stage, exchange):
 @pytest.fixture(scope="module")
 def quick(module_stage, exchange):
     """Silence ends a connection after two seconds, which only a build for tests takes from its configuration."""
-    return module_stage.bridge(rig.Account("work", exchange), name="quick", limits={"smtp-idle-timeout": "2s"})
+    return module_stage.bridge(rig.Account("work", exchange), name="quick", limits={"smtp-idle-timeout": "5s"})
 
 
 @pytest.fixture
