@@ -231,6 +231,7 @@ static void account_close(struct account *a)
     account_quota_done(a);
     changes_done(a);
     calendar_mail_free(&a->calendar_mail);
+    calendar_unread_free(&a->calendar_unread);
     submits_done(a);
     sync_free(&a->sync);
     content_engine_free(&a->content);

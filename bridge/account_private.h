@@ -12,6 +12,7 @@
 #include "bridge/store.h"
 
 struct calendar_mail;
+struct calendar_unread;
 struct sync;
 struct content_engine;
 
@@ -46,12 +47,13 @@ struct account {
     struct timer *again;    /* ... and when it failed */
     bool merging;           /* some messages in Sent may be joined by the server's copy (sent_copy.c) */
     struct change *merge;
-    struct list submits;                 /* struct submit, under way */
-    struct timer *sweep;                 /* drops unused mailboxes, empties the store's list of dropped content */
-    bool held_unreadable;                /* a mail waits for an item that cannot be read: it was said */
-    struct list calendar_writes;         /* struct calendar_write, waiting and under way */
-    struct calendar_mail *calendar_mail; /* invitations that we owe */
-    struct account_quota quota;          /* account_quota.c: as of quota_ms; 0 = never */
+    struct list submits;                     /* struct submit, under way */
+    struct timer *sweep;                     /* drops unused mailboxes, empties the store's list of dropped content */
+    bool held_unreadable;                    /* a mail waits for an item that cannot be read: it was said */
+    struct list calendar_writes;             /* struct calendar_write, waiting and under way */
+    struct calendar_mail *calendar_mail;     /* invitations that we owe */
+    struct calendar_unread *calendar_unread; /* asked for again; NULL: nothing is */
+    struct account_quota quota;              /* account_quota.c: as of quota_ms; 0 = never */
     uint64_t quota_ms;
     struct op *quota_op;
     struct list quota_waits;

@@ -116,6 +116,11 @@ void calendar_mail_kick(struct account *a);
 void calendar_mail_fetch(struct account *a, int64_t folder_pk, const int64_t *pks, size_t count);
 
 void calendar_writes_done(struct account *a); /* the account goes away */
+/* --- calendar_unread.c */
+/* Ask again for what could not be read of this folder. False: not now. */
+bool calendar_read_unread(struct account *a, int64_t folder_pk);
+void calendar_unread_free(struct calendar_unread **u);
+
 /* Objects that were on their way into this folder (0: into any) when an answer was lost, or the process before ended.
  */
 void calendar_moves_go_on(struct account *a, int64_t to_pk);

@@ -125,6 +125,8 @@ bool store_unread_done(struct store *s, int64_t folder_pk, struct str server_id,
 bool store_unread_forget(struct store *s, int64_t folder_pk, struct err *err);
 /* How many in the folder (0: in all), of this server id (empty: of any), told since then. */
 size_t store_unread(struct store *s, int64_t folder_pk, struct str server_id, int64_t since_s);
+/* Some of the folder's, in no order that means anything, so that each has its turn; in the arena. */
+size_t store_unread_ids(struct store *s, int64_t folder_pk, size_t max, struct arena *arena, struct str **ret_ids);
 
 /* --- mail that is owed
  * ------------------------------------------------------------------------------------------------ */

@@ -46,3 +46,19 @@ size_t store_unread(struct store *s, int64_t folder_pk, struct str server_id, in
     db_reset(q);
     return n;
 }
+
+size_t store_unread_ids(struct store *s, int64_t folder_pk, size_t max, struct arena *arena, struct str **ret_ids)
+{
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db, "SELECT server_id FROM unread WHERE folder = ?1 ORDER BY random() LIMIT ?2", NULL);
+    size_t n = 0;
+    *ret_ids = arena_array(arena, max, sizeof(**ret_ids));
+    if (!q)
+        return 0;
+    db_bind_int(q, 1, folder_pk);
+    db_bind_int(q, 2, (int64_t)max);
+    while (n < max && db_step(&s->db, q, NULL) == 1)
+        (*ret_ids)[n++] = arena_str(arena, db_bytes(q, 0));
+    db_reset(q);
+    return n;
+}

@@ -256,6 +256,8 @@ static void folder_done(struct sync *s, struct sync_folder *f)
     wake(f, &none);
     if (f->kind == FOLDER_MAIL)
         content_prefetch(s->account->content, f->pk);
+    else if ((!f->unread_ms || f->synced_ms - f->unread_ms >= SYNC_POLL_MS) && calendar_read_unread(s->account, f->pk))
+        f->unread_ms = f->synced_ms;
 }
 
 static void page_applied(struct sync *s, struct sync_folder *f, const struct reply *reply,

@@ -21,6 +21,7 @@ struct sync_folder {
     bool hinted;   /* a client wants it although nobody waits (NOOP) */
     unsigned stale, failures;
     uint64_t synced_ms; /* monotonic; 0 = never in this process */
+    uint64_t unread_ms; /* when what cannot be read was last asked for again */
     uint64_t not_before_ms;
     struct list waits;
 };

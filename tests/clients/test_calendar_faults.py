@@ -44,3 +44,19 @@ def test_one_event_of_a_page(stage, name, when):
     poll(60, lambda: len(seen(bridge)) == 5, lambda: f"{seen(bridge)}\n{bridge.tail()}")
     if when == "resync":
         assert seen(bridge) == before
+
+
+def test_one_that_could_not_be_read_comes_later(stage):
+    """Left out of its page, which no other page will repeat: it is asked for again."""
+    exchange = stage.exchange()
+    for n in range(3):
+        exchange.event("create", event={"subject": f"event {n}"})
+    exchange.fault(op="GetItem", do="error", index=1, times=0, code="ErrorItemCorrupt")
+    bridge = stage.bridge(Account("work", exchange), dav=True)
+    poll(60, lambda: len(seen(bridge)) == 2, bridge.tail)
+    assert bridge.sql("work", "SELECT count(*) FROM unread") == [(1,)]
+    bridge.stop()
+    exchange.clear_faults()
+    bridge.start()
+    poll(60, lambda: len(seen(bridge)) == 3, bridge.tail)
+    assert bridge.sql("work", "SELECT count(*) FROM unread") == [(0,)]

@@ -372,6 +372,7 @@ static void what_cannot_be_read_is_remembered(void **state)
     struct fixture *f = *state;
     struct store_event e = {.ical_uid = STR("u"), .digest = STR("d"), .served = STR("d")};
     struct store_resource r;
+    struct str *ids;
     struct err err = {0};
     int64_t now = time_wall_s();
     assert_true(store_unread_add(f->store, CAL, STR("a"), &err) && store_unread_add(f->store, CAL, STR("b"), &err));
@@ -380,6 +381,9 @@ static void what_cannot_be_read_is_remembered(void **state)
     assert_int_equal(store_unread(f->store, CAL, STR("a"), now), 1);
     assert_int_equal(store_unread(f->store, CAL, STR_NULL, now + 1000), 0);
     assert_int_equal(store_unread(f->store, CAL + 1, STR_NULL, 0), 0);
+    assert_int_equal(store_unread_ids(f->store, CAL, 9, &f->arena, &ids), 2);
+    assert_int_equal(store_unread_ids(f->store, CAL, 1, &f->arena, &ids), 1);
+    assert_int_equal(store_unread_ids(f->store, CAL + 1, 9, &f->arena, &ids), 0);
     assert_true(store_event_put(f->store, CAL, STR("a"), STR_NULL, STR_NULL, &e, &r, &err));
     assert_int_equal(store_unread(f->store, CAL, STR_NULL, 0), 1);
     assert_true(store_unread_done(f->store, CAL, STR("b"), &err));
