@@ -41,6 +41,19 @@ static struct str keep(struct arena *arena, struct str text, size_t max)
     return str_trim(str_of(to, n));
 }
 
+/* The same of what may have several lines, and blanks that mean something: a place's address. */
+static struct str keep_lines(struct arena *arena, struct str text)
+{
+    struct str lines = event_lines(arena, text_utf8_repair(arena, str_sub(text, 0, EAS_EVENT_TEXT_MAX)));
+    char *to = arena_alloc(arena, lines.n + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < lines.n; i++)
+        if (((unsigned char)lines.p[i] >= ' ' && lines.p[i] != '\x7F') || lines.p[i] == '\t' || lines.p[i] == '\n')
+            to[n++] = lines.p[i];
+    return str_of(to, n);
+}
+
 /* Compact and ISO 8601 forms come from all servers (MS-ASDTYPE 2.7.2); fractions do not count. */
 static int64_t instant(struct str text)
 {
@@ -93,8 +106,8 @@ LEAF(eas_event_start, take_instant(r, EAS_TOLD_START, &r->now->fields.start, tex
 LEAF(eas_event_end, take_instant(r, EAS_TOLD_END, &r->now->fields.end, text))
 LEAF(eas_event_replied, take_instant(r, EAS_TOLD_REPLIED, &r->now->fields.replied, text))
 LEAF(eas_event_all_day, tell(r, EAS_TOLD_ALL_DAY); r->now->fields.all_day = is_true(text))
-LEAF(eas_event_subject, tell(r, EAS_TOLD_SUBJECT); r->now->fields.subject = keep(r->arena, text, EAS_EVENT_TEXT_MAX))
-LEAF(eas_event_location, tell(r, EAS_TOLD_LOCATION); r->now->fields.location = keep(r->arena, text, EAS_EVENT_TEXT_MAX))
+LEAF(eas_event_subject, tell(r, EAS_TOLD_SUBJECT); r->now->fields.subject = keep_lines(r->arena, text))
+LEAF(eas_event_location, tell(r, EAS_TOLD_LOCATION); r->now->fields.location = keep_lines(r->arena, text))
 LEAF(eas_event_busy, tell(r, EAS_TOLD_BUSY);
      r->now->fields.busy = (enum event_busy)number(text, EVENT_FREE, EVENT_ELSEWHERE, EVENT_BUSY))
 LEAF(eas_event_sensitivity, tell(r, EAS_TOLD_SENSITIVITY);

@@ -313,6 +313,18 @@ static enum event_task_status task_status(const struct ical_comp *c)
     return str_case_is(own, "DEFERRED") ? EVENT_DEFERRED : EVENT_NOT_STARTED;
 }
 
+/* Exchange has one with the other: 100 is completed and nothing else is, 0 is not started. What a client says beside
+ * that it gets back in its own words. */
+static void make_agree(struct event_task *t, bool said)
+{
+    if (t->status == EVENT_NOT_STARTED && t->percent)
+        t->status = t->percent == 100 && !said ? EVENT_COMPLETED : EVENT_IN_PROGRESS; /* RFC 5545 3.8.1.8 */
+    if (t->status == EVENT_COMPLETED)
+        t->percent = 100;
+    else if (t->percent == 100)
+        t->percent = 99;
+}
+
 static bool task_read(struct ical_reader *r, const struct ical_comp *c, struct ical_item *it)
 {
     const struct ical_prop *p;
@@ -322,7 +334,8 @@ static bool task_read(struct ical_reader *r, const struct ical_comp *c, struct i
     if (p && (!str_to_u32(str_trim(p->value), &percent) || percent > 100))
         return ical_refuse(r, ICAL_BAD_VALUE, p->line, "PERCENT-COMPLETE");
     it->e->task.status = task_status(c);
-    it->e->task.percent = p || it->e->task.status != EVENT_COMPLETED ? percent : 100;
+    it->e->task.percent = percent;
+    make_agree(&it->e->task, word_of(c, "STATUS").n > 0);
     if (r->options->coarse) {
         bool done = it->e->task.status == EVENT_COMPLETED;
         it->e->task.status = done ? EVENT_COMPLETED : EVENT_NOT_STARTED;
@@ -451,7 +464,6 @@ static const struct ical_group stamps = {.names = NAMES("DTSTAMP", "CREATED", "L
                                           .write = subject_write},
                                location = {.names = NAMES("LOCATION"),
                                            .events = true,
-                                           .tasks = true,
                                            .spelling = ICAL_SPELL_GROUP,
                                            .parts = EVENT_PART_LOCATION,
                                            .read = location_read,

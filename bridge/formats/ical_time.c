@@ -313,16 +313,39 @@ static void put_date(struct ical_maker *m, const char *name, const struct ical_p
         ical_put_moment(m, name, date, NULL, false);
 }
 
+/* One date of a task whose other one has an hour: both have one type (3.8.2.3), so it is at that hour. */
+static void put_date_as(struct ical_reader *r, struct ical_maker *m, const char *name, int64_t date,
+                        const struct ical_prop *other)
+{
+    struct ical_moment t;
+    if (!ical_moment(r, other, other->value, &t) || !t.zone)
+        return;
+    const struct tz *wall = t.kind == ICAL_WHEN_UTC ? r->zone : t.zone; /* as date_of() */
+    int64_t local = tz_to_local(wall, t.instant), clock = local - floor_day(local) * ICAL_DAY_S;
+    ical_put_moment(m, name, tz_to_utc(wall, date + clock), t.zone, t.floating);
+}
+
 static void task_time_write(struct ical_maker *m, const struct ical_view *v)
 {
     const struct event_fields *f = v->f;
+    struct ical_problem problem;
+    struct ical_reader r = {.a = m->a, .options = m->options, .problem = &problem, .zone = m->zone};
     int64_t completed = v->e->task.completed;
     const struct ical_prop *start = spelled_date(m, v->extra, "DTSTART", f->start);
     const struct ical_prop *due = spelled_date(m, v->extra, "DUE", f->end);
-    if ((f->start != TIME_NONE && !start) || (f->end != TIME_NONE && !due)) /* both have one type (3.8.2.3) */
+    /* What the client did not know of, the server has added; what it knew otherwise has been changed there. */
+    bool start_is_new = f->start != TIME_NONE && due && !ical_prop(v->extra, "DTSTART");
+    bool due_is_new = f->end != TIME_NONE && start && !ical_prop(v->extra, "DUE");
+    if ((f->start != TIME_NONE && !start && !start_is_new) || (f->end != TIME_NONE && !due && !due_is_new))
         start = due = NULL;
-    put_date(m, "DTSTART", start, f->start);
-    put_date(m, "DUE", due, f->end);
+    if (start_is_new && due)
+        put_date_as(&r, m, "DTSTART", f->start, due);
+    else
+        put_date(m, "DTSTART", start, f->start);
+    if (due_is_new && start)
+        put_date_as(&r, m, "DUE", f->end, start);
+    else
+        put_date(m, "DUE", due, f->end);
     const struct ical_prop *p = spelled_date(m, v->extra, "COMPLETED", completed);
     if (p)
         ical_line(&m->w, p);
@@ -330,24 +353,32 @@ static void task_time_write(struct ical_maker *m, const struct ical_view *v)
         ical_put_utc(m, "COMPLETED", tz_to_utc(m->zone, completed + ICAL_DAY_S / 2));
 }
 
+static bool has_hour(struct ical_reader *r, const struct ical_prop *p, struct ical_moment *ret)
+{
+    return p && ical_moment(r, p, p->value, ret) && ret->zone;
+}
+
 /* Times of day, with their zone by its own name. */
 static void task_time_keep(struct ical_reader *r, struct ical_maker *m, const struct ical_comp *c,
                            const struct ical_item *it)
 {
-    static const char *const names[] = {"DTSTART", "DUE", "COMPLETED"};
-    struct ical_moment due;
-    bool has;
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        const struct ical_prop *p = ical_prop(c, names[i]);
-        struct ical_moment t;
-        if (!p || !ical_moment(r, p, p->value, &t) || !t.zone)
-            continue;
-        if (i == 2 && t.instant == tz_to_utc(r->zone, it->e->task.completed + ICAL_DAY_S / 2))
-            continue; /* as we write it */
-        ical_put_moment(m, names[i], t.instant, t.zone, t.floating);
-        if (i == 0 && due_by_duration(r, c, &due, &has) && has)
-            ical_put_moment(m, "DUE", due.instant, due.zone, due.floating);
-    }
+    const struct ical_prop *start = ical_prop(c, "DTSTART"), *due = ical_prop(c, "DUE");
+    const struct ical_prop *completed = ical_prop(c, "COMPLETED");
+    const struct event_fields *f = it->f;
+    struct ical_moment t, end, done;
+    bool starts = has_hour(r, start, &t), ends = has_hour(r, due, &end), by_duration;
+    if (starts)
+        ical_put_moment(m, "DTSTART", t.instant, t.zone, t.floating);
+    else if (ends && start)
+        put_date_as(r, m, "DTSTART", f->start, due);
+    if (starts && due_by_duration(r, c, &end, &by_duration) && by_duration)
+        ends = true;
+    if (ends)
+        ical_put_moment(m, "DUE", end.instant, end.zone, end.floating);
+    else if (starts && due)
+        put_date_as(r, m, "DUE", f->end, start);
+    if (has_hour(r, completed, &done) && done.instant != tz_to_utc(r->zone, it->e->task.completed + ICAL_DAY_S / 2))
+        ical_put_moment(m, "COMPLETED", done.instant, done.zone, done.floating); /* else as we write it */
 }
 
 /* --- the groups -----------------------------------------------------------------------------------------------------

@@ -238,6 +238,27 @@ def test_a_refusal_names_the_limit(dav, exchange):
     assert exchange.events() == []
 
 
+def test_texts_of_several_lines(module_stage, exchange, kind):
+    """A place's address has them; what a task has no place for, and how far it is, stays as the client says it."""
+    bridge = module_stage.bridge(kind.account("work", exchange), dav=True, name=f"lines-{kind}")
+    dav = Dav(bridge)
+    calendars = dav.calendars()
+    texts = {calendars["Calendar"] + "lines.ics": event("lines", "LOCATION:Hall\\nStreet 1\\n\\tTown", summary="one\\ntwo"),
+             calendars["Tasks"] + "part.ics": todo("part", "LOCATION:Cellar", "PERCENT-COMPLETE:40"),
+             calendars["Tasks"] + "due.ics": todo("due", "DUE;TZID=Europe/Berlin:20261201T103000", "RRULE:FREQ=WEEKLY")}
+    for path, text in texts.items():
+        assert dav.put(path, text).status == 201
+    dav.close()
+    bridge.stop()
+    bridge.delete_cache()
+    bridge.start()
+    for path, text in texts.items():
+        for name in ("SUMMARY", "LOCATION", "PERCENT-COMPLETE", "DUE"):
+            assert prop(dav.get(path).text(), name) == prop(text, name), (path, name)
+        dav.ask("DELETE", path)
+    dav.close()
+
+
 def test_a_line_folded_inside_of_a_character(dav):
     """RFC 5545 3.1; in XML such a text could not be."""
     path = dav.calendar() + "fold.ics"

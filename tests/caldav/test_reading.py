@@ -20,6 +20,10 @@ GUESTS = [{"email": BOB, "name": "Bob", "response": "Accept"},
           {"email": "room@example.com", "name": "Room 1", "role": "Resource", "response": "NoResponseReceived"}]
 
 
+# What no name is known of: 1:15 east of Greenwich, 45 minutes more from March to October.
+NOWHERE = {"bias": -75, "standard": [10, 2, 3, 3, 0], "daylight": [3, 4, 2, 2, 0], "daylight_bias": -45}
+
+
 def every(kind, **more):
     return {"kind": kind, "start": "2026-03-02", **more}
 
@@ -34,6 +38,15 @@ EVENTS = {
     "days": {"subject": "Summer", "start": "2026-07-20T00:00:00", "end": "2026-08-10T00:00:00", "all_day": True, "busy": "OOF"},
     "days-york": {"subject": "There", "start": "2026-07-20T00:00:00", "end": "2026-07-22T00:00:00", "all_day": True,
                   "zone": NEW_YORK},
+    "nowhere": {"subject": "A zone of rules", "zone": NOWHERE},
+    "nowhere-series": {"subject": "A series there", "zone": NOWHERE, "start": "2026-03-05T12:00:00", "end": "2026-03-05T13:00:00",
+                       "recurrence": every("weekly", days=["Thursday"], count=40)},
+    "nowhere-days": {"subject": "Days there", "zone": NOWHERE, "start": "2026-07-20T00:00:00", "end": "2026-07-22T00:00:00",
+                     "all_day": True},
+    "always-so": {"subject": "One offset", "zone": {"bias": -77}},
+    "no-subject": {},
+    "no-organizer": {"subject": "Nobody's", "organizer": None},
+    "begins-late": {"subject": "Before its first day", "recurrence": every("weekly", days=["Friday"], count=3)},
     "secret": {"subject": "Secret", "sensitivity": "Private", "busy": "Tentative"},
     "confidential": {"subject": "Confidential", "sensitivity": "Confidential", "busy": "WorkingElsewhere"},
     "unicode": {"subject": "会議 \U0001f600 <&>;,\\", "location": "Größe"},
@@ -174,6 +187,10 @@ def test_what_is_seen(views):
                for l in view["theirs"][0])
     assert "STATUS:CANCELLED" in view["off"][0] and "DTSTART;TZID=America/New_York:20260702T090000" in view["york"][0]
     assert any("a.txt" in l for l in views["16.1"]["file"][0])
+    assert any(re.fullmatch("DTSTART;TZID=Custom/[^:]*:20260302T120000", l) for l in view["nowhere"][0])
+    assert "DTSTART;TZID=Custom/+0117:20260302T120000" in view["always-so"][0]
+    assert "DTSTART;VALUE=DATE:20260720" in view["nowhere-days"][0]
+    assert not any(l.startswith("SUMMARY") for l in view["no-subject"][0]) and "SUMMARY:Nobody's" in view["no-organizer"][0]
     assert any(l.startswith("X-ALT-DESC") and "<p>this</p>" in l for l in view["html-series"][1])
     assert "DUE;VALUE=DATE:20260310" in view["Pay"][0] and "STATUS:COMPLETED" in view["Done"][0]
 

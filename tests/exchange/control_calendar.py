@@ -103,11 +103,19 @@ def recurrence_from(given):
     return cal_recur.Recurrence(**given)
 
 
+def zone_of(given):
+    """A zone by its Windows id; or of rules alone, which no name is known of: {bias, standard, daylight, daylight_bias}."""
+    if isinstance(given, str):
+        return cal_zones.find(given)
+    rules = [given.get(name) and cal_zones.Rule(*given[name]) for name in ("standard", "daylight")]
+    return cal_zones.custom(cal_zones.Rules(given["bias"], *rules, given.get("daylight_bias", 0)))
+
+
 def event_fields(given, zone):
     """Appointment fields of a JSON object."""
     fields = {name: given[name] for name in PLAIN if name in given and name != "edited"}
     if "zone" in given:
-        zone = cal_zones.find(given["zone"])
+        zone = zone_of(given["zone"])
         if zone is None:
             raise ValueError(f"no zone {given['zone']}")
         fields["zone"] = zone
@@ -122,7 +130,8 @@ def event_fields(given, zone):
     if "recurrence" in given:
         fields["recurrence"] = given["recurrence"] and recurrence_from(given["recurrence"])
     if "organizer" in given:
-        fields["organizer"] = Address(given["organizer"].get("name", ""), given["organizer"]["email"])
+        who = given["organizer"]
+        fields["organizer"] = who and Address(who.get("name", ""), who["email"])
     if "attendees" in given:
         fields["attendees"] = tuple(Attendee(**a) for a in given["attendees"])
     if "attachments" in given:
@@ -221,7 +230,7 @@ class CalendarControl:
         given = args.get("event", {})
         if folder.cls.startswith("IPF.Task"):
             return cal_model.add(mailbox, folder, Task(**task_fields(given)))
-        zone = cal_zones.find(given.get("zone", "UTC"))
+        zone = zone_of(given.get("zone", "UTC"))
         me = Address(mailbox.display_name, mailbox.email)
         appt = Appointment(**{"zone": zone, "organizer": me, **event_fields(given, zone)})
         return cal_model.add(mailbox, folder, appt)

@@ -236,10 +236,13 @@ static void random_task(struct random *r, struct event *e)
     f->start = often(r) ? day : TIME_NONE;
     f->end = often(r) ? day + (int64_t)random_below(r, 5) * DAY_S : TIME_NONE;
     f->busy = EVENT_FREE;
+    f->location = STR_NULL;
     f->cancelled = false;
     f->reminder_minutes = 0;
     e->task.status = (enum event_task_status)random_below(r, 5);
-    e->task.percent = random_below(r, 101);
+    e->task.percent = e->task.status == EVENT_COMPLETED     ? 100
+                      : e->task.status == EVENT_NOT_STARTED ? 0
+                                                            : random_below(r, 100);
     e->task.completed = e->task.status == EVENT_COMPLETED ? day : TIME_NONE;
     e->task.reminder_at = f->has_reminder ? day + 3600 : 0;
     if ((f->start != TIME_NONE || f->end != TIME_NONE) && often(r) && random_pattern(r, &e->recurrence)) {
