@@ -135,9 +135,10 @@ static bool rewrite(struct submit *s, const struct blob *original, struct err *e
     struct buf header = BUF_INIT(2 * (uint64_t)HEADER_MAX);
     if (n && !blob_read(original, 0, bytes, (size_t)n, err))
         return false;
-    struct str block = str_of(bytes, header_block_size(str_of(bytes, (size_t)n)));
+    size_t text;
+    struct str block = submit_headers_block(str_of(bytes, (size_t)n), &text);
     s->message = blob_new(cache_tmp_dir(s->account->cache), UINT64_MAX);
-    struct copy copy = {s->message, block.n, err};
+    struct copy copy = {s->message, text, err};
     bool ok = submit_headers_rewrite(&header, block, s->recipients, s->recipient_count) ||
               err_set(err, ERR_TOO_BIG, "the header is too big");
     ok = ok && blob_add(s->message, buf_view(&header), err) && blob_each(original, on_piece, &copy, err) &&

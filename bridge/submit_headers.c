@@ -128,6 +128,40 @@ static void add_hidden(struct rewrite *r)
         buf_lit(r->out, "To: undisclosed-recipients:;\r\n");
 }
 
+/* RFC 5322 3.6.8 */
+static bool is_field_name(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] < 33 || name.p[i] > 126)
+            return false;
+    return name.n > 0;
+}
+
+static bool next_field(struct header_iter *it, struct header_field *ret)
+{
+    return header_next(it, ret) && is_field_name(ret->name);
+}
+
+/* "From alice Mon Jan  5 10:00:00 2026" above a field: of a mailbox in one file, or of a patch by git. */
+static bool is_mailbox_line(struct str line, struct header_iter after)
+{
+    struct header_field next;
+    return str_starts(line, STR("From ")) && next_field(&after, &next);
+}
+
+struct str submit_headers_block(struct str message, size_t *ret_text)
+{
+    struct header_iter it;
+    struct header_field f;
+    size_t n = 0;
+    header_iter_init(&it, message);
+    while (header_next(&it, &f) && (is_field_name(f.name) || is_mailbox_line(f.raw, it)))
+        n += f.raw.n;
+    struct str rest = str_skip(message, n);
+    *ret_text = n + (str_starts(rest, STR("\r\n")) ? 2 : str_starts(rest, STR("\n")));
+    return str_sub(message, 0, n);
+}
+
 bool submit_headers_rewrite(struct buf *out, struct str header, const struct str *recipients, size_t recipient_count)
 {
     struct rewrite r = {.out = out, .recipients = recipients, .count = recipient_count};
@@ -138,7 +172,7 @@ bool submit_headers_rewrite(struct buf *out, struct str header, const struct str
     while (header_next(&it, &f)) {
         if (str_case_is(f.name, "To") || str_case_is(f.name, "Cc"))
             visible_field(&r, &f);
-        else if (!str_case_is(f.name, "Bcc") && !str_case_is(f.name, "Resent-Bcc") &&
+        else if (is_field_name(f.name) && !str_case_is(f.name, "Bcc") && !str_case_is(f.name, "Resent-Bcc") &&
                  !str_case_is(f.name, "Return-Path"))
             buf_str(out, f.raw);
     }

@@ -15,7 +15,7 @@ static const struct eas_status table[] = {
     {104, FAIL, ERR_PROTOCOL, "the request was not understood (invalid date)"},
     {105, FAIL, ERR_PROTOCOL, "the request was not understood (combination of ids)"},
     {106, FAIL, ERR_PROTOCOL, "the request was not understood (ids)"},
-    {107, FAIL, ERR_PROTOCOL, "the message is not valid MIME"},
+    {107, FAIL, ERR_INVALID, "the message is not valid MIME"},
     {108, FAIL, ERR_PROTOCOL, "the device id is missing or invalid"},
     {109, FAIL, ERR_PROTOCOL, "the device type is missing or invalid"},
     {110, FAIL, ERR_OFFLINE, "the server failed and says that trying again is of no use"},

@@ -128,7 +128,7 @@ def test_not_sent_at_all_is_no_question(start):
 # --- refusals -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code, err", [(107, "protocol"), (113, "quota"), (115, "quota"), (116, "invalid"), (119, "invalid"),
+@pytest.mark.parametrize("code, err", [(107, "invalid"), (113, "quota"), (115, "quota"), (116, "invalid"), (119, "invalid"),
                                        (120, "denied"), (122, "too-big"), (167, "denied"), (131, "denied")])
 def test_statuses(start, code, err):
     exchange, d, _, _ = start()

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Header blocks: HEADER.FIELDS and HEADER.FIELDS.NOT of the same names share out the fields; line ends are made CRLF.
- */
+ * Headers of outgoing messages. */
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "bridge/formats/eol.h"
 #include "bridge/formats/header.h"
+#include "bridge/submit_headers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,6 +40,21 @@ static void line_ends(struct str s, bool message)
     buf_done(&two);
 }
 
+/* What goes out names nobody but the recipient, whatever stood there, and what is header stays so. */
+static void outgoing(struct str message)
+{
+    static const struct str recipient[] = {STR("b@x")};
+    struct buf out = BUF_INIT(0);
+    size_t text, end;
+    struct str block = submit_headers_block(message, &text);
+    if (text > message.n || block.n > text || !submit_headers_rewrite(&out, block, recipient, 1))
+        abort();
+    block = submit_headers_block(buf_view(&out), &end);
+    if (end != out.n || header_block_size(buf_view(&out)) != out.n)
+        abort();
+    buf_done(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct str names[] = {STR("a"), STR("Subject"), STR("x-y"), STR("to")};
@@ -58,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     header_unfold(&a, block);
     line_ends(block, false);
     line_ends(block, true);
+    outgoing(block);
     buf_done(&with);
     buf_done(&without);
     arena_done(&a);

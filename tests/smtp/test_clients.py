@@ -88,6 +88,18 @@ def test_msmtp(exchange, msmtprc):
     assert recipients == [BOB, CAROL] and mail["To"] == BOB
 
 
+def test_a_text_without_a_header(exchange, msmtprc):
+    """echo hello | msmtp bob@example.com, which puts From and Date above it and no empty line between; and a patch of git's."""
+    before = len(exchange.submissions())
+    run("msmtp", "-C", msmtprc, BOB, data=b"hello, Bob\nTo: somebody@example.com\n")
+    run("msmtp", "-C", msmtprc, BOB, data=b"From 0123abc Mon Sep 17 00:00:00 2001\nSubject: [PATCH] x\n\nthe patch\n")
+    text, patch = exchange.submissions()[before:]
+    assert text["recipients"] == patch["recipients"] == [BOB]
+    assert base64.b64decode(text["mime_b64"]).endswith(b"\r\n\r\nhello, Bob\r\nTo: somebody@example.com\r\n")
+    mail = parse(base64.b64decode(patch["mime_b64"]))
+    assert mail["Subject"] == "[PATCH] x" and mail.get_content().strip() == "the patch" and not mail.defects
+
+
 FULL = {"ews": dict(op="CreateItem", do="error", code="ErrorQuotaExceeded"), "eas": dict(op="SendMail", do="eas_status", code=113)}
 DENIED = {"ews": dict(op="CreateItem", do="error", code="ErrorSendAsDenied"), "eas": dict(op="SendMail", do="eas_status", code=120)}
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -30,6 +31,7 @@ static const struct {
     /* groups and garbage */
     {"To: team: b@x, c@x;\r\nReturn-Path: <a@x>\r\n\r\n", {"b@x", "c@x"}, "To: team: b@x, c@x;\r\n\r\n"},
     {"To: undisclosed-recipients:;\r\n\r\n", {"b@x"}, "Bcc: b@x\r\nTo: undisclosed-recipients:;\r\n\r\n"},
+    {"From a Mon Jan  5\r\nTo: b@x\r\n\r\n", {"b@x"}, "To: b@x\r\n\r\n"},
     {"Subject: no header recipients\r\n\r\n",
      {"b@x"},
      "Subject: no header recipients\r\nBcc: b@x\r\nTo: undisclosed-recipients:;\r\n\r\n"},
@@ -52,8 +54,49 @@ static void tables(void **state)
     }
 }
 
+/* Of a message: what its header is, and its text. */
+static const struct {
+    const char *message, *header, *text;
+} blocks[] = {
+    {"To: b@x\r\nSubject: s\r\n t\r\n\r\ntext\r\n", "To: b@x\r\nSubject: s\r\n t\r\n", "text\r\n"},
+    {"To: b@x\n\ntext\n", "To: b@x\n", "text\n"},
+    {"To: b@x\r\n", "To: b@x\r\n", ""},
+    {"To: b@x\r\n\r\n", "To: b@x\r\n", ""},
+    {"Subject : obsolete\r\n\r\nx", "Subject : obsolete\r\n", "x"},
+    {"", "", ""},
+    {"\r\ntext: x\r\n", "", "text: x\r\n"},
+    /* a text without a header, or right below one */
+    {"hello\r\n", "", "hello\r\n"},
+    {"hello\r\n\r\nTo: b@x\r\n", "", "hello\r\n\r\nTo: b@x\r\n"},
+    {" hello: world\r\n", "", " hello: world\r\n"},
+    {"Dear Bob: hello\r\n", "", "Dear Bob: hello\r\n"},
+    {": x\r\n", "", ": x\r\n"},
+    {"gr\xc3\xbc\xc3\x9f: x\r\n", "", "gr\xc3\xbc\xc3\x9f: x\r\n"},
+    {"From: a@x\r\nDate: d\r\nhello\r\nTo: b@x\r\n", "From: a@x\r\nDate: d\r\n", "hello\r\nTo: b@x\r\n"},
+    /* a message out of a mailbox */
+    {"From alice Mon Jan  5 10:00:00 2026\r\nTo: b@x\r\n\r\ntext\r\n",
+     "From alice Mon Jan  5 10:00:00 2026\r\nTo: b@x\r\n", "text\r\n"},
+    {"Date: d\r\nFrom 012 Mon\r\nTo: b@x\r\n\r\nx", "Date: d\r\nFrom 012 Mon\r\nTo: b@x\r\n", "x"},
+    {"From here on it is text.\r\nReally.\r\n", "", "From here on it is text.\r\nReally.\r\n"},
+    {"Date: d\r\nFrom here\r\n\r\nhello\r\n", "Date: d\r\n", "From here\r\n\r\nhello\r\n"},
+    {"From alice\r\nFrom bob\r\nTo: b@x\r\n", "", "From alice\r\nFrom bob\r\nTo: b@x\r\n"},
+};
+
+static void texts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+        struct str message = str_from(blocks[i].message);
+        size_t text;
+        struct str header = submit_headers_block(message, &text);
+        assert_int_equal(header.n, strlen(blocks[i].header));
+        assert_memory_equal(header.p, blocks[i].header, header.n);
+        assert_string_equal(message.p + text, blocks[i].text);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(tables)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tables), cmocka_unit_test(texts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
