@@ -261,6 +261,7 @@ def test_the_servers_change_comes_meanwhile(stage, method):
     etag = dav.put(path, event("a")).headers["ETag"]
     num = exchange.events()[0]["num"]
     poll(60, lambda: dav.get(path).headers["ETag"] == etag, "no rest")
+    counting.settle(exchange, "eas")  # no other Sync gets the fault
     exchange.fault(op="Sync", where={"folder": "calendar"}, delay_s=2)
     exchange.event("update", num=num, event={"subject": "Changed there"})
     exchange.event("create", event={"subject": "New", "start": "2026-12-03T08:00:00Z", "end": "2026-12-03T09:00:00Z"})  # this one is pushed

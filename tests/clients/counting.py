@@ -53,7 +53,8 @@ def settle(exchange, kind, seconds=60):
         if now != last:
             last, since = now, time.monotonic()
         parked = any(name(e) in PUSH and not e["done"] for e in log)
-        if parked and time.monotonic() - since > QUIET_S:
+        under_way = any(name(e) not in PUSH and e["status"] is None and not e["fault"] for e in log)
+        if parked and not under_way and time.monotonic() - since > QUIET_S:
             return exchange.mark()
         time.sleep(0.05)
     raise AssertionError(f"it does not become quiet: {[(name(e), e['detail'], e['done']) for e in log[-8:]]}")
