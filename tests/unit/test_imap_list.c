@@ -106,7 +106,7 @@ static void test_no_blow_up(void **state)
     for (int i = 0; i < 20; i++)
         assert_false(imap_list_match((struct str){name, 1000}, (struct str){pattern, 1000 - 1}) &&
                      imap_list_match(STR("b"), (struct str){pattern, 999}));
-    assert_true(time_mono_ms() - begun < 2000);
+    assert_true(time_mono_ms() - begun < 60000); /* not for ever */
 }
 
 static void test_sets(void **state)
