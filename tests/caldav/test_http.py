@@ -222,7 +222,7 @@ def test_two_clients_change_one_event(dav, exchange):
         def change(number):
             text = event("a", f"LOCATION:Room {number}", summary=f"Round {round_} by {number}")
             clients[number].propfind(path, "<D:getetag/>")
-            barrier.wait(30)
+            barrier.wait(60)
             answers[number] = clients[number].put(path, text, If_Match=etag)
 
         threads = [threading.Thread(target=change, args=(n,)) for n in range(len(clients))]

@@ -263,7 +263,8 @@ def test_a_mail_of_which_nobody_will_know(rig):
         assert db.execute("UPDATE owed SET created = created - 8 * 86400").rowcount == 1
     rig.restart()
     rig.settled()
-    assert "for a week the server did not tell" in rig.bridge.log(now=True) and change.news() == []
+    poll(60, lambda: "for a week the server did not tell" in rig.bridge.log(now=True), rig.bridge.tail)
+    assert change.news() == []
 
 
 def test_an_answer_that_never_arrived(rig):

@@ -106,7 +106,7 @@ class Keyring:
     def end_service(self):
         if self.daemon:
             self.daemon.terminate()
-            self.daemon.wait(30)
+            self.daemon.wait(60)
             self.daemon = None
 
     def stop(self):

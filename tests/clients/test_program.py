@@ -138,7 +138,7 @@ def test_ready_and_stopping_are_told(stage, tmp_path):
         bridge.process.send_signal(signal.SIGTERM)
         while manager.recv(100) != b"STOPPING=1":
             pass
-        assert bridge.process.wait(30) == 0
+        assert bridge.process.wait(60) == 0
         bridge.process = None
 
 

@@ -37,7 +37,7 @@ class Trace:
     def end(self, number=signal.SIGINT):
         if number:
             self.process.send_signal(number)
-        code = self.process.wait(20)
+        code = self.process.wait(60)
         self.out.close()
         self.err.close()
         self.bridge.flock().check_files(self.path, self.path + ".err")

@@ -159,7 +159,7 @@ def test_wipe(exchange, driver, version, kind, repeat):
     assert d.wait("watch")["err"] == "policy"
     assert d.folders()["err"] == "policy"
     assert d.sync(inbox, last["cursor"])["err"] == "policy"
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not exchange.devices()[0]["wipe_acks"] and time.monotonic() < end:
         time.sleep(0.02)
     acks = exchange.devices()[0]["wipe_acks"]

@@ -9,7 +9,7 @@ from easdriver import FLAGGED, SEEN, Driver
 from test_eas_writing import ALL, DRAFT, committed, item, posts, quiet, start  # noqa: F401: a fixture
 
 
-def until(look, seconds=20):
+def until(look, seconds=60):
     end = time.monotonic() + seconds
     while not (value := look()):
         assert time.monotonic() < end

@@ -41,7 +41,7 @@ def calendar(eds, exchange):
     return eds
 
 
-def until(eds, holds, seconds=30):
+def until(eds, holds, seconds=60):
     """The list of objects, as soon as holds(list); the server is asked for news meanwhile."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -387,6 +387,6 @@ def test_unfinished_message_ends_with_the_program(module_stage, exchange):
     smtp.write(message("unfinished"))
     bridge.process.send_signal(signal.SIGTERM)
     smtp.expect(421, "4.3.2")
-    assert bridge.process.wait(30) == 0
+    assert bridge.process.wait(60) == 0
     bridge.process = None
     bridge.start()

@@ -262,7 +262,7 @@ def test_end_while_sending(stage):
     idle.expect(421, "4.3.2")
     smtp.expect(250, "2.0.0")
     smtp.expect(421, "4.3.2")
-    assert bridge.process.wait(30) == 0 and arrived(exchange, "last") == (1, 1)
+    assert bridge.process.wait(60) == 0 and arrived(exchange, "last") == (1, 1)
     assert exchange.counts(mark)["ews:CreateItem"] == 1
     bridge.process = None
     bridge.start()

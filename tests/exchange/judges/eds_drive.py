@@ -75,7 +75,7 @@ class Session:
 
     def open(self, kind):
         source_type = KINDS[kind][1]
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 120
         source = self.source_of(kind, deadline)
         if kind == self.kind:
             return source.get_display_name()
