@@ -103,6 +103,7 @@ struct http_client_opts config_oauth_http(const struct config *c, const struct c
         .account = l->name,
         .user_agent = "exbridge",
         .ca_file = a ? a->ca_file : NULL,
+        .system_ca_too = true, /* the mailbox may be the company's, and the login server Microsoft's */
         .proxy = a ? a->proxy : NULL,
         .tls_min = a ? config_tls_min(a) : 0,
         .max_connections = 1,

@@ -38,7 +38,8 @@ bool http_binds_tls(enum http_auth auth);
 struct http_client_opts {
     const char *account;     /* for logs */
     const char *user_agent;  /* constant for the life of the account: EAS blocks devices that change it */
-    const char *ca_file;     /* NULL = the system's */
+    const char *ca_file;     /* instead of the system's; NULL = those */
+    bool system_ca_too;      /* ... or besides them: a server that another organisation runs */
     const char *proxy;       /* NULL = environment, "" = none */
     const char *client_cert; /* PEM or NULL */
     const char *client_key;

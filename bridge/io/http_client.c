@@ -198,6 +198,7 @@ struct http_client *http_client_new(struct loop *loop, const struct http_client_
     c->account = mem_strdup(opts->account);
     c->user_agent = mem_strdup(opts->user_agent);
     c->ca_file = mem_strdup(opts->ca_file);
+    c->system_ca_too = opts->system_ca_too;
     c->proxy = mem_strdup(opts->proxy);
     c->client_cert = mem_strdup(opts->client_cert);
     c->client_key = mem_strdup(opts->client_key);

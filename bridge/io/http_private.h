@@ -28,6 +28,7 @@ struct pool {
 struct http_client {
     struct loop *loop;
     char *account, *user_agent, *ca_file, *proxy, *client_cert, *client_key;
+    bool system_ca_too;
     unsigned tls_min, max_connections;
     CURLSH *share; /* cookies and TLS sessions, for all requests of the account and nobody else */
     struct list pools;

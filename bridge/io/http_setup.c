@@ -76,6 +76,8 @@ static void set_tls(struct http_request *r)
     curl_easy_setopt(r->easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (c->ca_file)
         curl_easy_setopt(r->easy, CURLOPT_CAINFO, c->ca_file);
+    if (c->ca_file && !c->system_ca_too)
+        curl_easy_setopt(r->easy, CURLOPT_CAPATH, NULL); /* libcurl's is the system's, and would count besides */
     if (c->client_cert)
         curl_easy_setopt(r->easy, CURLOPT_SSLCERT, c->client_cert);
     if (c->client_key)

@@ -265,7 +265,18 @@ static void uploads(void **state)
     buf_done(&b.body);
 }
 
-/* Certificates are always checked, names too. */
+/* OpenSSL's, as libcurl calls it for the folder of the system's authorities: counted, and nothing is loaded. */
+int X509_STORE_load_path(void *store, const char *path);
+static int system_loaded;
+int X509_STORE_load_path(void *store, const char *path)
+{
+    (void)store;
+    (void)path;
+    system_loaded++;
+    return 1;
+}
+
+/* Certificates are always checked, names too; against ca-file alone, where there is one and nobody asks for more. */
 static void https(void **state)
 {
     struct fixture *f = *state;
@@ -284,18 +295,24 @@ static void https(void **state)
         const char *host, *ca;
         unsigned tls_min;
         enum err_code code;
+        bool too, system; /* wanted besides ca; asked then */
     } table[] = {
-        {"localhost", certs.ca_file, 0x0303, ERR_NONE}, {"127.0.0.1", certs.ca_file, 0x0304, ERR_NONE},
-        {"localhost", NULL, 0x0303, ERR_OFFLINE},       {"127.0.0.2", certs.ca_file, 0x0303, ERR_OFFLINE},
-        {"localhost", "/nonexistent", 0, ERR_INVALID},
+        {"localhost", certs.ca_file, 0x0303, ERR_NONE, false, false},
+        {"127.0.0.1", certs.ca_file, 0x0304, ERR_NONE, true, true},
+        {"localhost", NULL, 0x0303, ERR_OFFLINE, false, true},
+        {"127.0.0.2", certs.ca_file, 0x0303, ERR_OFFLINE, false, false},
+        {"localhost", "/nonexistent", 0, ERR_INVALID, false, false},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct answer a = {.f = f};
         char url[100];
         http_client_free(&f->client);
-        f->client = http_client_new(
-            f->loop, &(struct http_client_opts){
-                         .ca_file = table[i].ca, .tls_min = table[i].tls_min, .max_connections = 2, .proxy = ""});
+        system_loaded = 0;
+        f->client = http_client_new(f->loop, &(struct http_client_opts){.ca_file = table[i].ca,
+                                                                        .system_ca_too = table[i].too,
+                                                                        .tls_min = table[i].tls_min,
+                                                                        .max_connections = 2,
+                                                                        .proxy = ""});
         snprintf(url, sizeof(url), "https://%s:%u/method", table[i].host, conn_listener_port(l));
         struct http_request_opts opts = {
             .method = "GET", .url = url, .auth = HTTP_AUTH_BASIC, .user = "u", .secret = "p"};
@@ -309,6 +326,7 @@ static void https(void **state)
         if (i == 2)
             assert_non_null(strstr(a.err.text, "not trusted (see ca-file)"));
         assert_int_equal(a.sent, a.err.code == ERR_NONE);
+        assert_int_equal(system_loaded > 0, table[i].system);
         buf_done(&a.body);
     }
     conn_listener_free(&l);
