@@ -209,7 +209,10 @@ static bool new_leaf(const struct files *f, struct pair *ca, int64_t now_s, stru
         return err_set(err, ERR_INVALID, "%s does not belong to %s", f->ca_key, f->ca);
     }
     if (cert_not_after_s(ca->cert) <= now_s)
-        return err_set(err, ERR_INVALID, "the local CA %s has expired", f->ca);
+        return err_set(
+            err, ERR_INVALID,
+            "the local CA %s has expired; remove it and %s, and every client must be told to trust the new one", f->ca,
+            f->leaf);
     if (!make_leaf(ca, now_s, &leaf, err))
         return false;
     /* A crash between the two leaves a pair that does not match; the next run sees that and makes both anew. */

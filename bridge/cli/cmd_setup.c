@@ -281,10 +281,21 @@ static bool assign(struct setup *s, struct err *err)
     return true;
 }
 
+/* Mail programs of the person who typed sudo would be turned away. */
+static void warn_of_sudo(void)
+{
+    const char *person = getenv("SUDO_USER");
+    if (geteuid() == 0 && person && *person && strcmp(person, "root") != 0)
+        setup_say("You are root here: the account would be root's, and mail programs of %s could not use it. To set it "
+                  "up for %s, end this with ^C and run it again without sudo.",
+                  person, person);
+}
+
 /* --- in order ------------------------------------------------------------------------------------------------- */
 
 static bool go(struct setup *s, struct err *err)
 {
+    warn_of_sudo();
     if (!read_old(s, err) || !setup_ask_address(s, err) || !assign(s, err) || !setup_find(s, err) ||
         !setup_sign(s, err) || !setup_try(s, err))
         return false;

@@ -85,8 +85,11 @@ static void look_at_certs(struct doctor *d)
     }
     look_at_cert(d, "certificate for mail programs", doctor_text(d, "%s/certs/localhost.pem", v->state_dir), 0,
                  "exbridge makes a new one when it starts");
-    look_at_cert(d, "local certification authority", doctor_text(d, "%s/certs/ca.pem", v->state_dir), CA_WARN_S,
-                 "see certs/README.md: mail programs have to be told a new one");
+    look_at_cert(
+        d, "local certification authority", doctor_text(d, "%s/certs/ca.pem", v->state_dir), CA_WARN_S,
+        doctor_text(d,
+                    "remove %s/certs, start exbridge again, and have mail programs trust the new one: exbridge trust",
+                    v->state_dir));
 }
 
 /* --- ports ------------------------------------------------------------------------------------------------------ */

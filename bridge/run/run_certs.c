@@ -38,7 +38,8 @@ static bool load_own_certs(struct program *p, struct err *err)
     if (c.made_leaf)
         log_info("certs", NULL, "made a certificate for localhost");
     if (c.ca_expires_s - time_wall_s() < CERT_WARN_S)
-        log_warn("certs", NULL, "the local CA ends within a year");
+        log_warn("certs", NULL, "the local CA %s ends within a year; exbridge doctor says how to make a new one",
+                 c.ca_file);
     if (!publish(p, &c, &publish_err))
         log_warn("certs", NULL, "%s; clients find the CA in %s", publish_err.text, c.ca_file);
     bool ok = load_pair(p, c.chain_file, c.key_file, err);

@@ -247,6 +247,13 @@ def test_another_character_set(world, home):
     assert done.returncode == 0 and done.stderr.count(b"is the terminal set to another character set?") == 2, done.stderr
 
 
+def test_with_sudo(world, home):
+    """The account would be root's; who is not root cannot be in that trap."""
+    world.dns()
+    warned = ["You are root here" in home.run("setup", EMAIL, SUDO_USER=name).stderr for name in ("alice", "root", "")]
+    assert warned == [os.geteuid() == 0, False, False]
+
+
 def test_an_empty_name_is_the_address(world, home):
     corp(world)
     done = home.setup(EMAIL, answers=["yes", " ", PASSWORD])
