@@ -14,7 +14,7 @@ struct cli_sign_in {
 bool cli_sign_in(struct config *config, const struct config_login *l, const struct cli_sign_in *how, struct buf *tokens,
                  struct err *err);
 /* Call `again` until it has something else to say than SECRETS_WAIT. When that takes long, the person is told what is
- * waited for. */
+ * waited for; a signal that is blocked ends it (SECRETS_FAILED). */
 enum secrets_result cli_wait_for_secrets(struct loop *loop, enum secrets_result (*again)(void *ud, struct err *err),
                                          void *ud, struct err *err);
 /* Into the secret store, when no daemon is running (ERR_EXISTS: there is one; it must do it). */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,10 @@
 #include "bridge/control.h"
 #include "bridge/daemon.h"
 
-#define LINE_MAX_BYTES ((size_t)64 << 10) /* of a pasted address: a code can be long */
-#define FAREWELL_MS    300                /* for the browser's page to leave */
-#define TEST_S         180                /* the daemon asks the server, which may be slow */
+#define LINE_MAX_BYTES  ((size_t)64 << 10) /* of a pasted address: a code can be long */
+#define KEYRING_TICK_MS 100
+#define FAREWELL_MS     300 /* for the browser's page to leave */
+#define TEST_S          180 /* the daemon asks the server, which may be slow */
 
 /* --- OAuth: a person signs in -------------------------------------------------------------------- */
 
@@ -163,21 +165,40 @@ static void on_secrets_change(void *ud)
     (void)ud; /* loop_turn() returns, which is enough */
 }
 
+struct keyring_wait {
+    struct timer *timer;
+    uint64_t from_ms;
+    bool told, interrupted;
+};
+
+/* setup blocks signals while it writes: somebody who presses ^C does not want to wait for the keyring's end. */
 static void on_keyring_waits(void *ud)
 {
-    (void)ud;
-    cli_complain("waiting for the keyring (a minute at most): it may be asking for its password");
+    struct keyring_wait *w = ud;
+    sigset_t pending;
+    if (!w->told && time_mono_ms() - w->from_ms >= SECRETS_QUICK_MS) {
+        cli_complain("waiting for the keyring (a minute at most): it may be asking for its password");
+        w->told = true;
+    }
+    w->interrupted = sigpending(&pending) == 0 &&
+                     (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) || sigismember(&pending, SIGHUP));
+    timer_start(w->timer, KEYRING_TICK_MS);
 }
 
 enum secrets_result cli_wait_for_secrets(struct loop *loop, enum secrets_result (*again)(void *ud, struct err *err),
                                          void *ud, struct err *err)
 {
-    struct timer *timer = timer_new(loop, on_keyring_waits, NULL);
+    struct keyring_wait w = {.from_ms = time_mono_ms()};
     enum secrets_result result;
-    timer_start(timer, SECRETS_QUICK_MS);
-    while ((result = again(ud, err)) == SECRETS_WAIT)
+    w.timer = timer_new(loop, on_keyring_waits, &w);
+    timer_start(w.timer, KEYRING_TICK_MS);
+    while ((result = again(ud, err)) == SECRETS_WAIT && !w.interrupted)
         loop_turn(loop);
-    timer_free(&timer);
+    timer_free(&w.timer);
+    if (result == SECRETS_WAIT) {
+        err_set(err, ERR_OFFLINE, "interrupted before the keyring had answered");
+        result = SECRETS_FAILED;
+    }
     return result;
 }
 

@@ -3,6 +3,7 @@
 import os
 import re
 import select
+import signal
 import subprocess
 import threading
 
@@ -92,6 +93,21 @@ def test_the_keyring_asks(world, home, keyring):
     sane(home)
     home.start()
     assert home.imap(EMAIL, rig.password_of(out)) == 5
+
+
+def test_interrupted_while_the_keyring_asks(world, home, keyring):
+    """^C ends it at once, and leaves nothing behind."""
+    corp(world)
+    keyring.lock()
+    process = subprocess.Popen([rig.program(), "setup", EMAIL, "--ca-file", world.authority.ca], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env=home.environment())
+    process.stdin.write(f"yes\n{USER}\n{PASSWORD}\n".encode())
+    process.stdin.flush()
+    keyring.wait_for_question()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == -signal.SIGINT  # the keyring is asked for a minute
+    process.stdin.close()
+    assert os.listdir(os.path.dirname(home.config)) in ([], ["ca.pem"]) and secrets(home) == set()
 
 
 def test_without_the_keyring(world, home, keyring):
