@@ -154,8 +154,9 @@ struct calendar_write *calendar_delete(struct account *a, int64_t pk, struct str
                                        const struct calendar_condition *condition, bool schedule, calendar_done_cb *cb,
                                        void *ud);
 /* COPY and MOVE between collections of one kind. What has the name there is overwritten or (ERR_CONFLICT) stays; it
- * goes when the server has confirmed what takes its place, so that no failure loses either. Within one collection an
- * object can only be moved, that is, renamed: UIDs are unique. */
+ * goes when the server has confirmed what takes its place, so that no failure loses either. A copy has its own
+ * attachments, as many as a PUT could bring. A MOVE that is cut off comes to its end by itself, and the same one asked
+ * again has the same answer. Within one collection an object can only be moved, that is, renamed: UIDs are unique. */
 struct calendar_write *calendar_copy(struct account *a, int64_t pk, struct str name, int64_t to_pk, struct str to_name,
                                      bool move, bool overwrite, const struct calendar_condition *condition,
                                      calendar_done_cb *cb, void *ud);

@@ -19,8 +19,9 @@
  *   look at the old one -> the new one is put beside it, under a name of its own -> the old one is deleted -> the name
  *
  * So whatever fails or dies in between, there is one object too many and never one too few. Where the two have one UID,
- * COPY changes the old one instead. The name in between says what it is for, so that the client's next attempt finds it
- * and goes on from there.
+ * COPY changes the old one instead, if nobody hears of that. The name in between says what it is for, so that the
+ * client's next attempt at a COPY finds it and goes on from there; what a MOVE has begun is written down
+ * (calendar_move.c).
  */
 static struct str name_between(struct calendar_write *w)
 {
@@ -303,6 +304,11 @@ static void decide_put_copy(struct calendar_write *w)
 {
     if (!calendar_write_look(w) || calendar_write_fetch_base(w))
         return;
+    bool in_place = w->replaces && str_eq(w->name, w->to_name);
+    if (w->exists && !in_place)
+        calendar_write_adopt(w);
+    if (w->adopted) /* what it brought then is not brought once more */
+        calendar_write_meet(w);
     if (w->unseen)
         calendar_write_conflict(w);
     else if (w->exists && !(event_differ(&w->base, &w->wanted) & ~(unsigned)CALENDAR_NOT_OURS))

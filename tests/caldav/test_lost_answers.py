@@ -179,3 +179,22 @@ def test_what_was_to_be_overwritten_has_changed_since(exchange, bridge, dav, kin
     assert dav.ask("MOVE", source, headers={"Destination": target}).status == 404
     assert sorted(prop(dav.get(path).text(), "SUMMARY") for path in dav.etags(dav.home + "second/")) == ["new", "older"]
     assert prop(dav.get(target).text(), "SUMMARY") == "older"
+
+
+def test_a_copy_whose_answer_is_lost(exchange, dav, kind):
+    """With what is attached, where the version has that; it is there once, and is not brought twice."""
+    files = ["ATTACH;ENCODING=BASE64;VALUE=BINARY;FILENAME=a.txt:YWxs"] if kind.version != "14.1" else []
+    second = dav.home + "second/"
+    assert dav.ask("MKCALENDAR", second).status == 201
+    assert dav.put(dav.calendar() + "a.ics", event("a@test.example", "X-MINE:yes", *files, summary="mine")).status == 201
+    lost = {"op": "CreateItem"} if kind.backend == "ews" else {"op": "Sync", "where": {"commands": ["Add"]}}
+    exchange.fault(**lost, do="lose", times=0)
+    assert dav.ask("COPY", dav.calendar() + "a.ics", headers={"Destination": second + "c.ics"}).status >= 500
+    exchange.clear_faults()
+    mark = exchange.mark()
+    assert dav.ask("COPY", dav.calendar() + "a.ics", headers={"Destination": second + "c.ics"}).status == 201
+    asked = [e["op"] for e in exchange.log(mark)] + [c for e in exchange.log(mark) for c in e["detail"].get("commands", ())]
+    assert not {"DeleteAttachment", "CreateAttachment", "UpdateItem", "Change", "CreateItem"} & set(asked), asked
+    copy, = exchange.events("second")
+    assert copy["subject"] == "mine" and [a["name"] for a in copy["attachments"]] == ["a.txt"] * len(files)
+    assert list(dav.etags(second)) == [second + "c.ics"] and prop(dav.get(second + "c.ics").text(), "X-MINE") == "yes"
