@@ -128,6 +128,7 @@ enum calendar_refusal { /* which precondition of RFC 4791, 6638 the request fail
                         CALENDAR_TOO_MANY_INSTANCES, /* max-instances */
                         CALENDAR_TOO_MANY_ATTENDEES, /* max-attendees-per-instance */
                         CALENDAR_NOT_ORGANIZER,      /* allowed-attendee-scheduling-object-change */
+                        CALENDAR_OTHER_ORGANIZER,    /* allowed-organizer-scheduling-object-change */
                         CALENDAR_REFUSAL_MAX
 };
 struct calendar_condition {          /* If-Match, If-None-Match: looked at when the turn has come */

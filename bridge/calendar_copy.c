@@ -338,7 +338,7 @@ static void copy(struct calendar_write *w)
     }
     w->wanted = w->base;
     w->wanted.uid = w->known.ical_uid;
-    calendar_disinvite(&w->wanted); /* the guests have their invitation already */
+    calendar_disinvite(&w->wanted, &w->arena); /* the guests have their invitation already */
     if (!add_contents(w)) {
         calendar_write_conflict(w);
         return;

@@ -153,8 +153,15 @@ static bool keeps_verbatim(const struct calendar_write *w)
 
 /* Somebody else's invitation that the server does not know: it stays an appointment here (as read_text() has it, too).
  * Sent as a meeting it would make the user its organiser, and everybody would be invited again. */
-void calendar_disinvite(struct event *e)
+void calendar_disinvite(struct event *e, struct arena *a)
 {
+    struct event_exception *list = arena_array(a, e->exception_count, sizeof(*list));
+    for (size_t i = 0; i < e->exception_count; i++) {
+        list[i] = e->exceptions[i];
+        list[i].fields.attendees = NULL;
+        list[i].fields.attendee_count = 0;
+    }
+    e->exceptions = list;
     e->is_meeting = e->response_requested = false;
     e->fields.attendees = NULL;
     e->fields.attendee_count = 0;
@@ -211,19 +218,60 @@ bool calendar_write_agents_fit(struct calendar_write *w, const struct event *e)
     return true;
 }
 
-/* An organiser's STATUS:CANCELLED: no server takes that from a client, and the guests would not hear of it. */
+/* --- what an organiser may not do */
+
+static const struct event_fields *known_before(const struct calendar_write *w, const struct event_exception *x)
+{
+    static const struct event_fields none;
+    const struct event_exception *was = event_exception(&w->base, x->original);
+    return was && !was->deleted ? &was->fields : &none;
+}
+
+/* STATUS:CANCELLED: no server takes that from a client, and the guests would not hear of it. */
 static bool calls_off(const struct calendar_write *w)
 {
-    const struct event *e = &w->wanted, *base = &w->base;
-    if (!calendar_is_organizer(e))
-        return false;
+    const struct event *e = &w->wanted;
     if (e->fields.cancelled)
-        return !base->fields.cancelled;
-    for (size_t i = 0; i < e->exception_count; i++) {
-        const struct event_exception *x = &e->exceptions[i], *was = event_exception(base, x->original);
-        if (!x->deleted && x->fields.cancelled && !(was && was->fields.cancelled))
+        return !w->base.fields.cancelled;
+    for (size_t i = 0; i < e->exception_count; i++)
+        if (!e->exceptions[i].deleted && e->exceptions[i].fields.cancelled &&
+            !known_before(w, &e->exceptions[i])->cancelled)
             return true;
-    }
+    return false;
+}
+
+/* Guests of an occurrence whose series has none: they would be written down, and never be told. */
+static bool invites_to_one(const struct calendar_write *w)
+{
+    const struct event *e = &w->wanted;
+    for (size_t i = 0; !e->is_meeting && i < e->exception_count; i++)
+        if (!e->exceptions[i].deleted && e->exceptions[i].fields.attendee_count &&
+            !known_before(w, &e->exceptions[i])->attendee_count)
+            return true;
+    return false;
+}
+
+/* The server's organiser stays who he is. His address may be another of the user's than the one that we know. */
+static bool hands_over(const struct calendar_write *w)
+{
+    return calendar_is_organizer(&w->base) && w->wanted.is_meeting && !calendar_is_organizer(&w->wanted) &&
+           w->wanted.organizer_email.n && !str_case_eq(w->wanted.organizer_email, w->base.organizer_email);
+}
+
+static bool organizer_may(struct calendar_write *w)
+{
+    if (hands_over(w))
+        calendar_write_refuse(w, CALENDAR_OTHER_ORGANIZER, ERR_INVALID,
+                              "Exchange does not give a meeting to another organizer");
+    else if ((calendar_is_organizer(&w->wanted) || calendar_is_organizer(&w->base)) && calls_off(w))
+        calendar_write_refuse(w, CALENDAR_BAD_OBJECT, ERR_INVALID,
+                              "Exchange calls a meeting off by its deletion: delete the event or the occurrence, and "
+                              "the guests are told (STATUS:CANCELLED)");
+    else if (invites_to_one(w))
+        calendar_write_refuse(w, CALENDAR_BAD_OBJECT, ERR_INVALID,
+                              "Exchange invites to a whole series, not to one occurrence of a series without guests");
+    else
+        return true;
     return false;
 }
 
@@ -281,12 +329,8 @@ static void decide_put(struct calendar_write *w)
     bool invites = calendar_is_organizer(&w->wanted) && !w->wanted.fields.cancelled && w->folder.kind != FOLDER_TASKS;
     if (w->wanted.is_meeting && !known_meeting && !invites && !read_text(w, true))
         return;
-    if (calls_off(w)) {
-        calendar_write_refuse(w, CALENDAR_BAD_OBJECT, ERR_INVALID,
-                              "Exchange calls a meeting off by its deletion: delete the event or the occurrence, and "
-                              "the guests are told (STATUS:CANCELLED)");
+    if (!organizer_may(w))
         return;
-    }
     if (w->exists)
         decide_change(w);
     else

@@ -130,7 +130,7 @@ bool calendar_write_is_overtaken(const struct calendar_write *w);
 /* --- calendar_put.c */
 void calendar_write_put(struct calendar_write *w); /* `wanted` goes to the server */
 /* Somebody else's invitation that the server does not know becomes an appointment. */
-void calendar_disinvite(struct event *e);
+void calendar_disinvite(struct event *e, struct arena *a);
 /* SCHEDULE-AGENT: guests whom their client tells. False: it has ended, the server cannot spare them. */
 void calendar_write_mark_elsewhere(struct calendar_write *w);
 bool calendar_write_agents_fit(struct calendar_write *w, const struct event *e);

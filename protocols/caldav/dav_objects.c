@@ -124,6 +124,7 @@ static void answer_refusal(struct dav_session *s, const struct calendar_done *do
         [CALENDAR_TOO_MANY_INSTANCES] = "C:max-instances",
         [CALENDAR_TOO_MANY_ATTENDEES] = "C:max-attendees-per-instance",
         [CALENDAR_NOT_ORGANIZER] = "C:allowed-attendee-scheduling-object-change",
+        [CALENDAR_OTHER_ORGANIZER] = "C:allowed-organizer-scheduling-object-change",
     };
     _Static_assert(sizeof(preconditions) / sizeof(preconditions[0]) == CALENDAR_REFUSAL_MAX, "each has a name");
     struct buf content = {0};

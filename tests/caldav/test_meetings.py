@@ -231,3 +231,38 @@ def test_a_meeting_is_called_off_by_its_deletion(exchange, people, kind):
         assert (answer.status, answer.precondition()) == (403, "valid-calendar-object-resource") and b"delete" in answer.body
     assert "CANCELLED" not in alice.get(path).text()
     sent(exchange, kind, "REQUEST")
+
+
+def occurrence(text):
+    """The second day of a daily series, two hours later, as a component."""
+    one = re.search(r"BEGIN:VEVENT.*END:VEVENT\r\n", text, re.S)[0]
+    one = one.replace("20261201T10", "20261202T12").replace("20261201T11", "20261202T13")
+    return one.replace("SUMMARY", "RECURRENCE-ID;TZID=Europe/Berlin:20261202T100000\r\nSUMMARY")
+
+
+def test_what_an_organizer_may_not(exchange, people, kind):
+    """Give the meeting away (RFC 6638 3.2.4.3), and invite to one occurrence of a series that has no guests."""
+    alice, _ = people
+    path = alice.calendar() + "m.ics"
+    assert alice.put(path, meeting()).status == 201
+    other = event("m-1", "ORGANIZER:mailto:boss@example.com", f"ATTENDEE:mailto:{ALICE}", f"ATTENDEE:mailto:{BOB}")
+    answer = alice.put(path, other)
+    assert (answer.status, answer.precondition()) == (403, "allowed-organizer-scheduling-object-change")
+    daily = event("s-1", "RRULE:FREQ=DAILY;COUNT=3")
+    one = occurrence(event("s-1", f"ORGANIZER:mailto:{ALICE}", f"ATTENDEE:mailto:{BOB}"))
+    answer = alice.put(alice.calendar() + "s.ics", daily.replace("END:VCALENDAR", one + "END:VCALENDAR"))
+    assert (answer.status, answer.precondition()) == (403, "valid-calendar-object-resource")
+    assert [e["organizer"]["email"] for e in exchange.events(user=ALICE)] == [ALICE]
+    sent(exchange, kind, "REQUEST")
+
+
+def test_a_copy_has_no_guests_in_its_occurrences_either(exchange, people):
+    alice, _ = people
+    assert alice.ask("MKCALENDAR", alice.home + "second/").status == 201
+    first, second = alice.calendar() + "m.ics", alice.home + "second/m.ics"
+    text = meeting("RRULE:FREQ=DAILY;COUNT=3")
+    assert alice.put(first, text.replace("END:VCALENDAR", occurrence(meeting(summary="Moved")) + "END:VCALENDAR")).status == 201
+    assert alice.ask("COPY", first, headers={"Destination": second}).status == 201
+    copy, = exchange.events("second", user=ALICE)
+    assert [e["subject"] for e in copy["exceptions"].values()] == ["Moved"]
+    assert copy["attendees"] == [] == [a for e in copy["exceptions"].values() for a in e["attendees"]]
