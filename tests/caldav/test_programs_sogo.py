@@ -12,14 +12,16 @@ Habits of SOGo's, and what follows from each:
 - A sync state is a second: what SOGo's CalDAV changes waits for the next one (SogoDav.change).
 - It polls: what its CalDAV changes comes up to five seconds later (poll).
 """
+import http.client
 import os
 import re
+import signal
 
 import pytest
 
 from bird import Bird
 from bridge import Account, poll
-from davtest import C, Dav, event, todo
+from davtest import C, Dav, event, prop, todo
 from evolution import Evolution
 from fields import fields
 from programs import Cadaver, PythonCaldav, Vdirsyncer, with_exceptions
@@ -225,3 +227,47 @@ def test_copy_and_move_into_a_calendar_that_never_held_anything(dav):
     assert found == {calendar + "two.ics": "two", names[2] + "one.ics": "one", names[2] + "two.ics": "two", names[3] + "b.ics": "one"}
     for path in [calendar + "two.ics", *names]:
         assert dav.ask("DELETE", path).status == 204
+
+
+@pytest.fixture
+def mortal(stage, sogo):
+    """A bridge of its own."""
+    account = Account("work", None, "eas", url=sogo.eas_tls_url, user=USER, password=PASSWORD, ca_file=sogo.ca_file,
+                      email=sogo.address(USER))
+    client = Dav(stage.bridge(account, dav=True), attempts=1)
+    client.sign_in(sogo.address(USER))
+    poll(60, lambda: client.collections("VEVENT") and client.collections("VTODO"), client.bridge.tail)
+    yield client
+    client.close()
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["unchanged", "changed"])
+@pytest.mark.parametrize("component", ["VEVENT", "VTODO"])
+def test_an_answer_that_nobody_heard(mortal, theirs, component, changed):
+    """The bridge dies when SOGo has answered. The repeated PUT finds what the first one made, and what SOGo has made of it is no
+    change; what its CalDAV changes is one, and stays."""
+    path = mortal.collections(component)[0] + "mine.ics"
+    lines = ("LOCATION:Hall", "CATEGORIES:Blue", "DESCRIPTION:Two\\nlines", ALARM)
+    text = event("unheard", *lines) if component == "VEVENT" else todo("unheard", "DUE;VALUE=DATE:20261210", "PRIORITY:1")
+    summary = "Meeting" if component == "VEVENT" else "Task"
+    mortal.close()
+    mortal.bridge.stop()
+    mortal.bridge.environment = {"EXBRIDGE_CRASH_AT": "event.answered"}
+    mortal.bridge.start()
+    with pytest.raises((OSError, http.client.HTTPException)):
+        mortal.put(path, text, If_None_Match="*")
+    assert mortal.bridge.process.wait(60) == -signal.SIGKILL, mortal.bridge.tail()
+    mortal.bridge.process, mortal.bridge.environment = None, {}
+    mortal.close()
+    (name, made), = theirs.objects(component).items()
+    if changed:
+        theirs.change(name, made.replace(f"SUMMARY:{summary}", "SUMMARY:Theirs"))
+    mortal.bridge.start()
+    answer = poll(60, lambda: (a := mortal.put(path, text, If_None_Match="*")).status < 500 and a)
+    assert answer.status == (412 if changed else 201), answer.body
+    assert list(mortal.etags(path.rsplit("/", 1)[0] + "/")) == [path]
+    got = mortal.get(path).text()
+    assert (prop(got, "UID"), prop(got, "SUMMARY")) == ("unheard", "Theirs" if changed else summary)
+    (_, there), = theirs.objects(component).items()
+    assert prop(there, "SUMMARY") == ("Theirs" if changed else summary)
+    assert poll(60, lambda: (a := mortal.ask("DELETE", path)).status < 500 and a.status) == 204
