@@ -133,6 +133,8 @@ class Attempt:
         """What comes later changes nothing, and the object can be changed and deleted as ever."""
         self.rig.exchange.clear_faults()
         if self.held:  # ActiveSync takes no change from whoever its Sync has not told of the last one
+            if self.rig.kind.backend == "eas":  # whose syncs have failed until now: the next attempt would take its time
+                self.rig.restart()
             self.look()
         dav = self.rig.dav
         got = dav.get(self.path)
