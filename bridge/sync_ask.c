@@ -31,7 +31,7 @@ bool sync_is_clean(struct sync *s, int64_t folder_pk, uint64_t max_age_ms)
     struct sync_folder *f = sync_find(s, folder_pk);
     if (!f || f->dirty || !f->synced_ms)
         return false;
-    return (s->watch_op && sync_pushes_all(s)) || time_mono_ms() - f->synced_ms <= max_age_ms;
+    return (s->watch_op && sync_pushes_all(s)) || time_mono_ms() - f->synced_ms < max_age_ms;
 }
 
 void sync_want(struct sync *s, int64_t folder_pk, uint64_t max_age_ms)

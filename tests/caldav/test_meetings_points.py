@@ -2,6 +2,7 @@
 """Mail about meetings that we send ourselves (ActiveSync up to 14.1), the process killed at every named point on its way
 (bridge/base/crash.h): whoever is to be told hears what the server's calendar says, once, whether the client asks again or not,
 and whether it does so before or after the calendar was looked at. No client has to come for it."""
+import concurrent.futures
 import contextlib
 import os
 import re
@@ -211,6 +212,24 @@ def test_killed_while_it_is_settled(rig):
         assert change.happened() == happened and change.news() == ["REQUEST"] * happened
         change.again(conditional=False)
         change.once()
+
+
+def test_asked_while_the_calendar_is_looked_at(rig):
+    """The repeated change waits behind the page that shows what became of the first one, and finds that nothing is left to do."""
+    if rig.bridge.process is None:
+        rig.restart()
+    change = Change(rig, "update", "looked-at")
+    rig.crash("event.answered", change.act)
+    mark = rig.exchange.mark()
+    rig.exchange.fault(op="Sync", do="pause", times=0, where={"folder": "calendar", "commands": []})
+    rig.restart()
+    poll(60, lambda: any(e["detail"].get("folder") == "calendar" for e in rig.exchange.log(mark, op="Sync")), "the calendar is not looked at")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        answer = pool.submit(change.act)
+        poll(60, lambda: len(rig.bridge.sql("alice", "SELECT * FROM owed")) == 2, "the change does not wait")
+        rig.exchange.clear_faults()
+        assert answer.result() == 204
+    change.once()
 
 
 def test_half_a_series(rig):
