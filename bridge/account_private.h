@@ -49,6 +49,7 @@ struct account {
     struct change *merge;
     struct list submits;                     /* struct submit, under way */
     struct timer *sweep;                     /* drops unused mailboxes, empties the store's list of dropped content */
+    int64_t move_heard;                      /* row of the MOVE whose answer was given last (calendar_move.c) */
     bool held_unreadable;                    /* a mail waits for an item that cannot be read: it was said */
     struct list calendar_writes;             /* struct calendar_write, waiting and under way */
     struct calendar_mail *calendar_mail;     /* invitations that we owe */

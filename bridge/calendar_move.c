@@ -289,6 +289,10 @@ void calendar_write_decide_move(struct calendar_write *w)
 {
     bool begun =
         store_moving_find(w->account->store, w->folder_pk, w->name, w->to_pk, w->to_name, &w->arena, &w->moving);
+    if (begun && w->moving.pk == w->account->move_heard) { /* asked for once more, and not again */
+        forget(w);
+        begun = false;
+    }
     w->decide = begun ? go_on : calendar_write_relocate;
     if (begun || !w->resumes)
         w->decide(w);
@@ -325,8 +329,15 @@ void calendar_moves_go_on(struct account *a, int64_t to_pk)
     arena_done(&arena);
 }
 
+/* It may not have left us yet: what a process knows that dies now is that it has not been heard. So the row stays until
+ * the next one. */
 void calendar_write_heard(struct calendar_write *w)
 {
-    if (w->done.err.code == ERR_NONE)
-        forget(w);
+    struct account *a = w->account;
+    struct err err = {0};
+    if (w->done.err.code != ERR_NONE || !w->moving.pk)
+        return;
+    if (a->move_heard && !store_moving_forget(a->store, a->move_heard, &err))
+        log_warn("calendar", account_name(a), "%s", err.text);
+    a->move_heard = w->moving.pk;
 }
