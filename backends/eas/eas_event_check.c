@@ -160,6 +160,15 @@ static bool check_rule(const struct event *e, const struct eas_event_writing *o,
     return true;
 }
 
+/* Where we are the ones who write to the guests, they hear of the series as a whole (bridge/calendar_mail.c). */
+static bool changes_guests(const struct event *e, const struct event_exception *x, const struct event_exception *was)
+{
+    const struct event_fields *known = was && !was->deleted ? &was->fields : &e->fields;
+
+    return e->is_meeting && e->fields.mine == EVENT_ORGANIZER &&
+           event_fields_differ(known, &x->fields) & event_fields_differ(&e->fields, &x->fields) & EVENT_PART_ATTENDEES;
+}
+
 static bool check_exception(const struct event *e, const struct event_exception *x, const struct eas_event_writing *o,
                             struct err *err)
 {
@@ -171,6 +180,8 @@ static bool check_exception(const struct event *e, const struct event_exception 
     parts = eas_event_occurrence_parts(e, x, NULL);
     if (o->version < 140 && parts & EVENT_PART_ATTENDEES)
         return no(err, "guests of one occurrence");
+    if (o->version < EAS_EVENTS_APART && changes_guests(e, x, was))
+        return no(err, "other guests of one occurrence than of its series: nobody would tell them");
     if (o->version < 141 && parts & EVENT_PART_REMINDER && !x->fields.has_reminder)
         return no(err, "an occurrence without the reminder of its series");
     if (o->version < EAS_EVENTS_APART && !check_attachments(&x->fields, no_files, err))

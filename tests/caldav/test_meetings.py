@@ -266,3 +266,18 @@ def test_a_copy_has_no_guests_in_its_occurrences_either(exchange, people):
     copy, = exchange.events("second", user=ALICE)
     assert [e["subject"] for e in copy["exceptions"].values()] == ["Moved"]
     assert copy["attendees"] == [] == [a for e in copy["exceptions"].values() for a in e["attendees"]]
+
+
+def test_a_guest_of_one_occurrence(exchange, people, kind):
+    """Told by the server; where we write the mail, guests hear of the series as a whole, and this is refused."""
+    alice, _ = people
+    carol = "carol@example.com"
+    one = occurrence(meeting(f"ATTENDEE:mailto:{carol}"))
+    text = meeting("RRULE:FREQ=DAILY;COUNT=3").replace("END:VCALENDAR", one + "END:VCALENDAR")
+    answer = alice.put(alice.calendar() + "m.ics", text)
+    if kind.version == "14.1":
+        assert (answer.status, answer.precondition()) == (403, "valid-calendar-object-resource") and b"guests" in answer.body
+        assert exchange.events(user=ALICE) == [] and not mails(exchange)
+    else:
+        assert answer.status == 201
+        poll(60, lambda: any(carol in s["recipients"] for s in exchange.submissions()), "she was not invited")
