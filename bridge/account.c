@@ -21,8 +21,7 @@
 #define SWEEP_MS    (60 * 1000)
 #define SWEEP_ITEMS 500 /* dropped items a sweep: short transactions */
 
-/* --- host services of the backend
- * ---------------------------------------------------------------------------------------- */
+/* --- host services of the backend ------------------------------------------------------------- */
 
 static bool host_put(void *ud, struct str key, struct str value, struct err *err)
 {
@@ -132,8 +131,7 @@ void account_set_health(struct account *a, const struct err *err)
         log_error("account", account_name(a), "%s", err->text);
 }
 
-/* --- opening
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static bool make_directories(const char *dir, struct err *err)
 {
@@ -350,8 +348,7 @@ void accounts_free(struct accounts **a)
     *a = NULL;
 }
 
-/* --- questions
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 size_t accounts_count(const struct accounts *a)
 {

@@ -34,8 +34,7 @@ static bool nothing_left(struct change *c)
     return true;
 }
 
-/* --- move
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- move ------------------------------------------------------------------------------------- */
 
 static void on_moved(void *ud, const struct reply *reply)
 {
@@ -78,8 +77,7 @@ static void move_step(struct change *c)
                          folder_id(c->account, c->to_pk), ids, c->batch, on_moved, c);
 }
 
-/* --- copy
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- copy ------------------------------------------------------------------------------------- */
 
 static void copy_content(struct account *a, int64_t from, int64_t to)
 {
@@ -199,8 +197,7 @@ static void copy_step(struct change *c)
                          folder_id(c->account, c->to_pk), ids, c->batch, on_copied, c);
 }
 
-/* --- expunge
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- expunge ---------------------------------------------------------------------------------- */
 
 static void on_removed(void *ud, const struct reply *reply)
 {
@@ -235,8 +232,7 @@ static void expunge_step(struct change *c)
                            c->account->opts.expunge_permanent, on_removed, c);
 }
 
-/* --- calls
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 static void move_begin(struct change *c)
 {

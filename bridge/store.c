@@ -289,8 +289,7 @@ const char *store_epoch(const struct store *s)
     return s->epoch;
 }
 
-/* --- the backend's small state
- * ---------------------------------------------------------------------------------------- */
+/* --- the backend's small state ---------------------------------------------------------------- */
 
 bool store_persist_put(struct store *s, struct str key, struct str value, struct err *err)
 {

@@ -95,8 +95,7 @@ bool store_items_gone(struct store *s, int64_t folder_pk, const int64_t *pks, si
     return end(s, ok && store_folder_state_put(s, folder_pk, &st, err), err);
 }
 
-/* --- moving
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- moving ----------------------------------------------------------------------------------- */
 
 struct place {
     int64_t pk;
@@ -188,8 +187,7 @@ bool store_moved(struct store *s, int64_t from_pk, int64_t to_pk, struct store_m
                err);
 }
 
-/* --- new items
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- new items -------------------------------------------------------------------------------- */
 
 static bool insert(struct store *s, int64_t folder_pk, struct folder_state *st, struct store_created *c,
                    struct err *err)
@@ -245,8 +243,7 @@ bool store_created(struct store *s, int64_t folder_pk, struct store_created *ite
     return end(s, ok && store_folder_state_put(s, folder_pk, &st, err), err);
 }
 
-/* --- the journal
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- the journal ------------------------------------------------------------------------------ */
 
 #define JOURNAL_WINDOW_S (24 * 3600)
 #define JOURNAL_KEPT_S   (7 * 24 * 3600)

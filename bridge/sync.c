@@ -21,8 +21,7 @@ void sync_schedule(struct sync *s)
         loop_defer(s->account->loop, &s->turn);
 }
 
-/* --- folders
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- folders ---------------------------------------------------------------------------------- */
 
 struct sync_folder *sync_find(struct sync *s, int64_t pk)
 {
@@ -123,8 +122,7 @@ void sync_folders_changed(struct sync *s)
     sync_schedule(s);
 }
 
-/* --- errors
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 uint64_t sync_back_off_ms(unsigned failures, const struct err *err)
 {
@@ -182,8 +180,7 @@ static void account_fine(struct sync *s)
     account_set_health(s->account, NULL);
 }
 
-/* --- the folder list
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the folder list -------------------------------------------------------------------------- */
 
 static void folders_stale(struct sync *s, struct err *err)
 {
@@ -229,8 +226,7 @@ static void on_folders(void *ud, const struct reply *reply)
     sync_schedule(s);
 }
 
-/* --- one page of one folder
- * ------------------------------------------------------------------------------------------------- */
+/* --- one page of one folder ------------------------------------------------------------------- */
 
 static void take_content(struct sync *s, struct sync_folder *f, const struct reply *reply)
 {
@@ -392,8 +388,7 @@ static void start_page(struct sync *s, struct sync_folder *f)
     buf_done(&cursor);
 }
 
-/* --- the engine
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- the engine ------------------------------------------------------------------------------- */
 
 static void on_turn(void *ud)
 {

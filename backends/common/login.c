@@ -333,9 +333,7 @@ void login_end(struct login_pass **pass)
     login_wake(l);
 }
 
-/* --- the rest
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 struct login *login_new(struct loop *loop, const struct login_opts *opts)
 {

@@ -88,8 +88,7 @@ static void on_last(void *ud, const struct err *err)
     op_finish_err(&f->op, &problem);
 }
 
-/* --- create
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- create ----------------------------------------------------------------------------------- */
 
 static bool write_create(void *ud, struct xml_writer *w, bool slow)
 {
@@ -121,8 +120,7 @@ static void start_create(struct op *op)
     ask(f, "CreateFolder", write_create, on_last);
 }
 
-/* --- what it is now
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- what it is now --------------------------------------------------------------------------- */
 
 static enum xml_want on_look_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
 {
@@ -170,9 +168,7 @@ static bool write_look(void *ud, struct xml_writer *w, bool slow)
     return true;
 }
 
-/* --- change
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- change ----------------------------------------------------------------------------------- */
 
 static bool write_rename(void *ud, struct xml_writer *w, bool slow)
 {
@@ -329,9 +325,7 @@ static void start_look(struct op *op)
                                      });
 }
 
-/* --- delete
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- delete ----------------------------------------------------------------------------------- */
 
 /* A deleted folder does not go to Recoverable Items, so it goes to Deleted Items first, as with Outlook. */
 static bool write_delete(void *ud, struct xml_writer *w, bool slow)
@@ -348,8 +342,7 @@ static bool write_delete(void *ud, struct xml_writer *w, bool slow)
     return true;
 }
 
-/* --- the ops
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- the ops ---------------------------------------------------------------------------------- */
 
 static const struct op_class create_class = {"ews.folder-create", sizeof(struct folder_op), start_create, NULL};
 static const struct op_class change_class = {"ews.folder-change", sizeof(struct folder_op), start_look, NULL};

@@ -32,8 +32,7 @@ struct backend_config config_backend_config(const struct config *c, const struct
 struct account_opts config_account_opts(struct config *c, const struct config_account *a, struct loop *loop,
                                         struct login *login, struct secrets *secrets);
 
-/* --- a backend without an account
- * --------------------------------------------------------------------------------------- */
+/* --- a backend without an account ------------------------------------------------------------- */
 /*
  * For commands that look at a server: a loop, a login, a backend, and for the backend a memory that ends with the
  * process. (An EAS backend gets a device of its own there, unless the caller puts the account's values into it first,

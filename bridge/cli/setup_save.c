@@ -216,8 +216,7 @@ static bool store_secret(struct setup *s, struct config *config, struct err *err
     return false;
 }
 
-/* --- in order
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- in order --------------------------------------------------------------------------------- */
 
 static bool commit(struct setup *s, struct config *config, const char *path, struct str text, struct err *err)
 {

@@ -147,8 +147,7 @@ static bool sign_oauth(struct setup *s, struct err *err)
     return setup_trial_sign_in(s, err);
 }
 
-/* --- with a name and a secret
- * ------------------------------------------------------------------------------------------ */
+/* --- with a name and a secret ----------------------------------------------------------------- */
 
 struct asking {
     bool done;
