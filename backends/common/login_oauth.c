@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include "backends/common/login_private.h"
+#include "backends/common/oauth_post.h"
 #include "backends/common/oauth_trace.h"
 #include "bridge/base/crash.h"
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 
-#define ANSWER_S     60 /* a login server has so long to answer */
 #define END_MARGIN_S 30 /* before its end a token is not given out: the way to the server takes time */
 
 /* --- time ---------------------------------------------------------------------------------------- */
@@ -217,31 +217,15 @@ static bool on_body(void *ud, struct http_request *req, struct str bytes)
 static void ask_for_tokens(struct login *l)
 {
     static const struct http_events events = {.on_body = on_body, .on_done = on_done};
-    static const struct http_header headers[] = {{"Content-Type", "application/x-www-form-urlencoded"},
-                                                 {"Accept", "application/json"}};
     struct login_oauth *o = &l->oauth;
-    struct buf url = BUF_INIT(0), body = BUF_INIT(0);
+    struct buf body = BUF_INIT(0);
     struct oauth_config config = o->config;
     if (o->tokens.scope)
         config.scope = o->tokens.scope; /* more was not granted, even if the configuration has changed since */
-    oauth_add_url(&url, &config, "token");
     oauth_add_refresh_body(&body, &config, o->tokens.refresh);
     buf_init(&o->answer, OAUTH_ANSWER_MAX);
     o->asked_s = time_wall_s();
-    o->request = http_start(o->http,
-                            &(struct http_request_opts){
-                                .method = "POST",
-                                .url = buf_z(&url),
-                                .headers = headers,
-                                .header_count = sizeof(headers) / sizeof(headers[0]),
-                                .body = buf_view(&body),
-                                .max_answer = OAUTH_ANSWER_MAX,
-                                .stall_s = ANSWER_S,
-                                .timeout_s = ANSWER_S,
-                                .once = true, /* sent twice, a rotated token looks like a stolen one */
-                            },
-                            &events, l);
-    buf_done(&url);
+    o->request = oauth_post(o->http, &config, "token", buf_view(&body), &events, l);
     buf_wipe(&body);
 }
 

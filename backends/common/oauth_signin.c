@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "backends/common/oauth_port.h"
+#include "backends/common/oauth_post.h"
 #include "backends/common/oauth_trace.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/rand.h"
 #include "bridge/base/time.h"
 #include "bridge/io/crypto.h"
 
-#define ANSWER_S   60 /* a login server has so long to answer */
 #define STATE_SIZE 32 /* hexadecimal digits: 128 random bits */
 
 struct oauth_signin {
@@ -129,28 +129,11 @@ static void on_poll_done(void *ud, struct http_request *req, const struct err *e
 static void post(struct oauth_signin *s, const char *what, struct str body,
                  void (*on_done)(void *ud, struct http_request *req, const struct err *err))
 {
-    static const struct http_header headers[] = {{"Content-Type", "application/x-www-form-urlencoded"},
-                                                 {"Accept", "application/json"}};
-    struct http_events events = {.on_body = on_body, .on_done = on_done};
-    struct buf url = BUF_INIT(0);
-    oauth_add_url(&url, s->opts.config, what);
+    const struct http_events events = {.on_body = on_body, .on_done = on_done};
     buf_wipe(&s->answer);
     buf_init(&s->answer, OAUTH_ANSWER_MAX);
     s->asked_s = time_wall_s();
-    s->request = http_start(s->http,
-                            &(struct http_request_opts){
-                                .method = "POST",
-                                .url = buf_z(&url),
-                                .headers = headers,
-                                .header_count = sizeof(headers) / sizeof(headers[0]),
-                                .body = body,
-                                .max_answer = OAUTH_ANSWER_MAX,
-                                .stall_s = ANSWER_S,
-                                .timeout_s = ANSWER_S,
-                                .once = true,
-                            },
-                            &events, s);
-    buf_done(&url);
+    s->request = oauth_post(s->http, s->opts.config, what, body, &events, s);
 }
 
 /* --- with a browser ------------------------------------------------------------------------------ */
