@@ -423,7 +423,9 @@ class Imap(imaptest.Client):
         return fetched(self.ok(f"{'UID ' if uid else ''}FETCH {numbers} {items}"))
 
     def uids(self):
-        return [uid for uid, _ in self.fetch("1:*", "(UID)", uid=False)]
+        """By SEARCH: a FETCH may meet a message that goes at this moment, and is then no OK (RFC 2180 4.1)."""
+        [line] = [line for line in self.ok("UID SEARCH ALL") if line.startswith(b"* SEARCH")]
+        return [int(uid) for uid in line.split()[2:]]
 
     def flags(self, numbers="1:*"):
         """{uid: set of flags}"""
