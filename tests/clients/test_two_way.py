@@ -43,10 +43,9 @@ def on_server(exchange, kind):
     for folder in mail_folders(exchange):
         if name_of(folder) in kind.hidden:
             continue
-        items = exchange.items(folder["num"])
         found[name_of(folder)] = sorted(
-            Message(without_tuid(on_disk(as_mail(exchange.mime(i["num"], served=True), kind.backend))), i["read"], i["flag"] == 2,
-                    i["last_verb"] in (102, 103)) for i in items)
+            Message(without_tuid(on_disk(as_mail(data, kind.backend))), i["read"], i["flag"] == 2, i["last_verb"] in (102, 103))
+            for i, data in exchange.contents(folder["num"]))
     return found
 
 
