@@ -67,8 +67,8 @@ static void end(struct put_op *p, const struct err *err)
 
     if (copy.code == ERR_NOT_FOUND)
         copy.code = ERR_CONFLICT; /* deleted meanwhile: the client is to see that first */
-    if (copy.code != ERR_NONE && p->made)
-        p->w.op.reply->event_done.id = p->id; /* it stays */
+    if (copy.code != ERR_NONE)    /* what was made and not taken back stays */
+        p->w.op.reply->event_done.id = p->made ? p->id : STR_NULL;
     leave(p);
     op_finish_err(&p->w.op, &copy);
 }

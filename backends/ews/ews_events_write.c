@@ -51,8 +51,8 @@ struct put_op {
 
 static void finish(struct put_op *p, const struct err *err)
 {
-    if (err->code != ERR_NONE && p->made)
-        p->op.reply->event_done.id = p->id; /* it stays */
+    if (err->code != ERR_NONE) /* what was made and not taken back stays */
+        p->op.reply->event_done.id = p->made ? p->id : STR_NULL;
     op_finish_err(&p->op, err);
 }
 

@@ -75,7 +75,8 @@ def test_a_series_keeps_its_hours(dav, client):  # noqa: F811
     answer = client.put(f"{calendar}s.ics", event("s", "RRULE:FREQ=DAILY;COUNT=5", **when))
     assert answer.status == 403 and b"in the time zone UTC" in answer.body, answer.body
     assert dav.objects() == {} and client.etags(calendar) == {}
-    assert client.put(f"{calendar}s.ics", event("s", "RRULE:FREQ=DAILY;COUNT=3", **when)).status == 201
+    answer = client.put(f"{calendar}s.ics", event("s", "RRULE:FREQ=DAILY;COUNT=3", **when))
+    assert answer.status == 201, answer.body
     assert client.put(f"{calendar}one.ics", event("one", **when)).status == 201
     assert {f["start"] for f in by_uid(dav).values()} == {"2027-03-25T09:00Z"}
 
