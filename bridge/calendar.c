@@ -304,6 +304,7 @@ static struct resource public_of(const struct store_resource *r)
                              .name = r->name,
                              .uid = r->ical_uid,
                              .revision = r->modseq,
+                             .schedule = r->schedule,
                              .kind = r->kind,
                              .from = r->from,
                              .to = r->to,

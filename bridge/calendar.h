@@ -87,6 +87,8 @@ struct resource {
     struct str name;   /* last segment of its URL, as the client chose it */
     struct str uid;    /* iCalendar's */
     uint64_t revision; /* ETag: "VALIDITY-REVISION" */
+    /* Of meetings: stays as it is when guests answer, and nothing else happens (RFC 6638 3.2.10); bytes. Else empty. */
+    struct str schedule;
     enum event_kind kind;
     int64_t from, to; /* event_span(): it happens nowhere outside; to INT64_MAX: for ever */
     uint64_t size;    /* of the served text in bytes; 0 = not known without fetching */
@@ -135,6 +137,7 @@ struct calendar_condition {          /* If-Match, If-None-Match: looked at when 
     bool must_exist, must_not_exist; /* "*" */
     bool has_revision;
     uint64_t revision;
+    bool despite_answers; /* the client may not have seen what guests have answered: it keeps that */
 };
 struct calendar_done {
     struct err err; /* ERR_CONFLICT: the condition failed, or the server's item changed meanwhile */

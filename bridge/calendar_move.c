@@ -38,6 +38,7 @@ static bool moved_down(struct calendar_write *w, struct str id, struct err *err)
                               .name = w->replaces ? w->name : w->to_name, /* taken: another one is made */
                               .digest = w->known.digest,
                               .served = w->known.served,
+                              .schedule = w->known.schedule,
                               .kind = w->known.kind,
                               .from = w->known.from,
                               .to = w->known.to,

@@ -5,6 +5,7 @@
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/text.h"
+#include "bridge/base/time.h"
 #include "bridge/calendar_private.h"
 #include "bridge/io/crypto.h"
 #include "bridge/sync.h"
@@ -111,6 +112,33 @@ bool calendar_read(struct account *a, struct str text, struct arena *arena, stru
     return ical_read(text, &options, arena, ret, &extras, &problem);
 }
 
+static void forget_answers(struct event_fields *f, struct arena *arena)
+{
+    struct event_attendee *list = arena_array(arena, f->attendee_count + 1, sizeof(*list));
+    for (size_t i = 0; i < f->attendee_count; i++) {
+        list[i] = f->attendees[i];
+        list[i].response = EVENT_NO_RESPONSE;
+    }
+    f->attendees = list;
+}
+
+/* What the schedule tag stands for: all that clients are served but the answers of guests, and when these came in. */
+static struct str schedule_of(struct account *a, const struct event *e, struct str extras, struct arena *arena)
+{
+    struct event quiet = *e;
+    if (!e->is_meeting)
+        return STR("");
+    struct event_exception *list = arena_array(arena, e->exception_count + 1, sizeof(*list));
+    forget_answers(&quiet.fields, arena);
+    for (size_t i = 0; i < e->exception_count; i++) {
+        list[i] = e->exceptions[i];
+        forget_answers(&list[i].fields, arena);
+    }
+    quiet.exceptions = list;
+    quiet.modified = quiet.stamped = TIME_NONE;
+    return digest_of(written(a, &quiet, extras, arena), arena);
+}
+
 void calendar_prepare(struct account *a, const struct event *e, const struct store_resource *known, struct arena *arena,
                       struct calendar_item *ret)
 {
@@ -124,10 +152,13 @@ void calendar_prepare(struct account *a, const struct event *e, const struct sto
         ret->unchanged = true;
         row->served = known->served;
         row->size = known->size;
+        row->schedule = known->schedule;
         return;
     }
     struct event shown = dressed(a, e, known, arena);
-    ret->served = written(a, &shown, known ? calendar_unseal(a, known->extra, arena) : STR(""), arena);
+    struct str extras = known ? calendar_unseal(a, known->extra, arena) : STR("");
+    row->schedule = schedule_of(a, &shown, extras, arena);
+    ret->served = written(a, &shown, extras, arena);
     row->served = digest_of(ret->served, arena);
     row->size = ret->served.n;
 }

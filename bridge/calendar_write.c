@@ -185,9 +185,15 @@ bool calendar_write_look(struct calendar_write *w)
         calendar_write_fail(w, &err);
         return false;
     }
-    if (!w->refreshed) /* later `unseen` tells what the revision cannot: what is there may be our own change */
+    if (!w->refreshed) { /* later `unseen` tells what the revision cannot: what is there may be our own change */
         w->first_digest = w->known.digest;
-    w->unseen = w->exists && w->refreshed && !str_eq(w->known.digest, w->first_digest);
+        w->first_schedule = w->known.schedule;
+    }
+    bool other = w->exists && w->refreshed && !str_eq(w->known.digest, w->first_digest);
+    /* What guests have answered is not for the client to overwrite, and so nothing that it has to see before. */
+    bool answers = other && w->first_schedule.n && str_eq(w->known.schedule, w->first_schedule);
+    w->unseen = other && !answers;
+    w->condition.despite_answers = w->condition.despite_answers || answers;
     w->has_base = w->exists && calendar_base(w->account, w->known.pk, &w->arena, &w->base);
     return true;
 }
@@ -241,7 +247,8 @@ bool calendar_write_down(struct calendar_write *w, struct str id, struct str cha
     made.row.extra = as.extra;
     made.row.name = w->name;
     made.row.told_again = account_caps(a) & CAP_TELLS_OWN;
-    if (faithful && w->verbatim && !w->yielded) {
+    bool told_wrong = w->condition.despite_answers && event_differ(&w->wanted, got) & EVENT_PART_RESPONSES;
+    if (faithful && w->verbatim && !w->yielded && !told_wrong) {
         char digest[STORE_DIGEST_SIZE];
         calendar_digest(w->text, digest);
         made.served = w->text;

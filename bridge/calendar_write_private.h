@@ -47,7 +47,7 @@ struct calendar_write {
     bool has_asked;              /* what that attempt asked for is known; attachments have hashes for data */
     bool yielded;                /* `wanted` has been adapted to the server's item */
     struct event asked;
-    struct str first_digest; /* of the item when it was first looked at */
+    struct str first_digest, first_schedule; /* of the item when it was first looked at */
     struct store_resource known;
     struct event wanted, base;
     struct str extras;

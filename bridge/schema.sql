@@ -253,3 +253,9 @@ CREATE TABLE unread (
 
 -- What an attempt whose outcome is unknown has asked for (of events), sealed: whether somebody has changed since what it made.
 ALTER TABLE journal ADD COLUMN asked BLOB NOT NULL DEFAULT x'';
+
+-- version 10
+
+-- Of meetings: digest of what clients are served, but for what the guests have answered (RFC 6638 3.2.10). Empty: none, or not
+-- looked at since this version.
+ALTER TABLE resource ADD COLUMN schedule BLOB NOT NULL DEFAULT x'';

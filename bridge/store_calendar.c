@@ -16,7 +16,7 @@
 #define COLUMNS                                                                                                        \
     "r.pk, r.name, r.ical_uid, r.digest, r.served, r.extra, i.server_id, i.change, i.modseq, r.kind, r.from_s, "       \
     "r.to_s,"                                                                                                          \
-    " r.size FROM resource AS r JOIN item AS i ON i.pk = r.pk "
+    " r.size, r.schedule FROM resource AS r JOIN item AS i ON i.pk = r.pk "
 
 static struct str keep(struct arena *arena, struct str s)
 {
@@ -39,6 +39,7 @@ static void read_row(struct sqlite3_stmt *q, struct arena *arena, struct store_r
         .from = db_int(q, 10),
         .to = db_int(q, 11),
         .size = (uint64_t)db_int(q, 12),
+        .schedule = keep(arena, db_bytes(q, 13)),
     };
 }
 
@@ -50,7 +51,8 @@ static bool one(struct store *s, struct sqlite3_stmt *q, struct arena *arena, st
         read_row(q, arena ? arena : &none, ret);
     if (!arena) { /* not wanted, and they would not outlive the statement */
         arena_done(&none);
-        ret->name = ret->ical_uid = ret->digest = ret->served = ret->extra = ret->server_id = ret->change = STR_NULL;
+        ret->name = ret->ical_uid = ret->digest = ret->served = ret->schedule = ret->extra = STR_NULL;
+        ret->server_id = ret->change = STR_NULL;
     }
     if (q)
         db_reset(q);
@@ -212,6 +214,7 @@ static void bind_event(struct sqlite3_stmt *q, int64_t item_pk, const struct sto
     db_bind_int(q, 6, e->to);
     db_bind_int(q, 7, (int64_t)e->size);
     db_bind_blob(q, 8, e->extra.p ? e->extra : STR(""));
+    db_bind_blob(q, 9, e->schedule.p ? e->schedule : STR(""));
 }
 
 bool store_event_insert(struct store *s, int64_t folder_pk, int64_t item_pk, bool hidden,
@@ -219,8 +222,8 @@ bool store_event_insert(struct store *s, int64_t folder_pk, int64_t item_pk, boo
 {
     struct sqlite3_stmt *q =
         db_prepare(&s->db,
-                   "INSERT INTO resource (pk, digest, served, kind, from_s, to_s, size, extra, folder, name, ical_uid)"
-                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                   "INSERT INTO resource (pk, digest, served, kind, from_s, to_s, size, extra, schedule, folder, name,"
+                   " ical_uid) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                    err);
     if (!q)
         return false;
@@ -230,9 +233,9 @@ bool store_event_insert(struct store *s, int64_t folder_pk, int64_t item_pk, boo
     else
         choose_name(s, folder_pk, item_pk, event->name, event->ical_uid, &name);
     bind_event(q, item_pk, event);
-    db_bind_int(q, 9, folder_pk);
-    db_bind_text(q, 10, buf_view(&name));
-    db_bind_text(q, 11, event->ical_uid);
+    db_bind_int(q, 10, folder_pk);
+    db_bind_text(q, 11, buf_view(&name));
+    db_bind_text(q, 12, event->ical_uid);
     bool ok = db_run(&s->db, q, err);
     buf_done(&name);
     return ok;
@@ -257,12 +260,12 @@ bool store_event_update(struct store *s, int64_t folder_pk, int64_t item_pk, uin
     *ret_changed = db_changes(&s->db) > 0;
     q = db_prepare(&s->db,
                    "UPDATE resource SET digest = ?2, served = ?3, kind = ?4, from_s = ?5, to_s = ?6, size = ?7,"
-                   " extra = CASE WHEN ?9 THEN ?8 ELSE extra END WHERE pk = ?1",
+                   " schedule = ?9, extra = CASE WHEN ?10 THEN ?8 ELSE extra END WHERE pk = ?1",
                    err);
     if (!q)
         return false;
     bind_event(q, item_pk, event);
-    db_bind_int(q, 9, event->extra.p != NULL);
+    db_bind_int(q, 10, event->extra.p != NULL);
     return db_run(&s->db, q, err);
 }
 
@@ -279,7 +282,8 @@ bool store_match_events(struct store *s, int64_t folder_pk, uint64_t modseq, str
            store_run1(
                s,
                "UPDATE resource SET digest = n.digest, served = n.served, kind = n.kind, from_s = n.from_s, to_s ="
-               " n.to_s, size = n.size FROM temp.pairs AS p JOIN resource AS n ON n.pk = p.new WHERE resource.pk ="
+               " n.to_s, size = n.size, schedule = n.schedule FROM temp.pairs AS p JOIN resource AS n ON n.pk = p.new "
+               "WHERE resource.pk ="
                " p.old AND resource.folder = ?1",
                folder_pk, err);
 }

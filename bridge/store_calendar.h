@@ -14,7 +14,7 @@
 struct store_event {
     struct str ical_uid; /* as clients see it */
     struct str name;     /* empty, or taken: one is made from ical_uid. An existing resource keeps its own */
-    struct str digest, served;
+    struct str digest, served, schedule; /* schedule: empty where there is none */
     enum event_kind kind;
     int64_t from, to;
     uint64_t size;
@@ -24,7 +24,7 @@ struct store_event {
 
 struct store_resource {
     int64_t pk;
-    struct str name, ical_uid, digest, served, extra; /* in the arena; extra as it was given */
+    struct str name, ical_uid, digest, served, schedule, extra; /* in the arena; extra as it was given */
     struct str server_id, change;
     uint64_t modseq; /* the revision */
     enum event_kind kind;

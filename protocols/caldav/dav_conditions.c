@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "bridge/base/text.h"
 #include "protocols/caldav/dav_if.h"
 #include "protocols/caldav/dav_session.h"
 
@@ -15,6 +16,17 @@
 void dav_add_etag(struct buf *out, const struct calendar *c, uint64_t revision)
 {
     buf_printf(out, "\"%" PRIu32 "-%" PRIu64 "\"", c->validity, revision);
+}
+
+void dav_add_schedule_tag(struct buf *out, const struct calendar *c, const struct resource *r)
+{
+    if (r->schedule.n == 0) {
+        dav_add_etag(out, c, r->revision);
+        return;
+    }
+    buf_printf(out, "\"%" PRIu32 "-s", c->validity);
+    text_hex_add(out, r->schedule);
+    buf_lit(out, "\"");
 }
 
 /* "VALIDITY-REVISION" of this collection. */
@@ -32,6 +44,17 @@ static bool read_etag(struct str tag, const struct calendar *c, uint64_t *ret_re
         tag = str_skip(tag, 2);
     return tag.n >= 2 && tag.p[0] == '"' && tag.p[tag.n - 1] == '"' &&
            read_pair(str_sub(tag, 1, tag.n - 2), c, ret_revision);
+}
+
+/* It is the tag of now, or an entity tag of now: what schedule tags were in earlier versions. */
+static bool match_schedule(struct str tag, const struct calendar *c, const struct resource *r)
+{
+    struct buf now = {0};
+    uint64_t revision;
+    dav_add_schedule_tag(&now, c, r);
+    bool fits = str_eq(str_trim(tag), buf_view(&now)) || (read_etag(tag, c, &revision) && revision == r->revision);
+    buf_done(&now);
+    return fits;
 }
 
 /* A list in which one has to fit: the object's own revision, if it is there. */
@@ -121,7 +144,6 @@ bool dav_condition(const struct dav_session *s, struct calendar_condition *ret)
     struct resource r = {0};
     bool exists = calendar_resource(s->client.account, s->calendar.pk, s->path.name, &arena, &r);
     bool ok = true;
-    arena_done(&arena);
     *ret = (struct calendar_condition){0};
     if (match.p && str_is(match, "*")) {
         ret->must_exist = true;
@@ -138,14 +160,15 @@ bool dav_condition(const struct dav_session *s, struct calendar_condition *ret)
         ret->must_not_exist = holds && !exists && s->request->method == DAV_PUT;
     }
     if (schedule.p) {
-        ok = ok && match_list(schedule, &s->calendar, r.revision, exists);
-        ret->has_revision = true;
+        ok = ok && exists && match_schedule(schedule, &s->calendar, &r);
+        ret->has_revision = ret->despite_answers = true;
         ret->revision = r.revision;
     }
     if (none.p && str_is(none, "*"))
         ret->must_not_exist = true;
     else if (none.p)
         ok = ok && !match_list(none, &s->calendar, r.revision, exists);
+    arena_done(&arena);
     return ok;
 }
 

@@ -10,11 +10,16 @@
  * ------------------------------------------------------------------------------------------------------------------------
  */
 
-static void add_tags(struct buf *headers, const struct dav_session *s, uint64_t revision)
+static void add_schedule_tag(struct buf *headers, const struct dav_session *s, const struct resource *r)
+{
+    buf_lit(headers, "Schedule-Tag: ");
+    dav_add_schedule_tag(headers, &s->calendar, r);
+    buf_lit(headers, "\r\n");
+}
+
+static void add_etag(struct buf *headers, const struct dav_session *s, uint64_t revision)
 {
     buf_lit(headers, "ETag: ");
-    dav_add_etag(headers, &s->calendar, revision);
-    buf_lit(headers, "\r\nSchedule-Tag: ");
     dav_add_etag(headers, &s->calendar, revision);
     buf_lit(headers, "\r\n");
 }
@@ -45,7 +50,8 @@ static void send_text(struct dav_session *s)
         s->work.get = calendar_get(s->client.account, s->calendar.pk, &r.pk, 1, on_got, s);
         return;
     }
-    add_tags(&headers, s, r.revision);
+    add_etag(&headers, s, r.revision);
+    add_schedule_tag(&headers, s, &r);
     if (!dav_condition(s, &condition) || condition.must_not_exist) {
         bool missed = dav_header_get(s->request, "If-Match").p || !dav_if_holds(s);
         dav_answer(s, missed ? 412 : 304, buf_z(&headers), NULL, STR_NULL);
@@ -154,7 +160,12 @@ static void on_written(void *ud, const struct calendar_done *done)
         return;
     }
     if (done->revision && s->request->method == DAV_PUT)
-        add_tags(&headers, s, done->revision);
+        add_etag(&headers, s, done->revision);
+    /* Also when the object has to be read again: what it is about is what was asked for (RFC 6638 3.2.10). */
+    struct resource now;
+    if (s->request->method == DAV_PUT &&
+        calendar_resource(s->client.account, s->calendar.pk, s->path.name, &s->arena, &now))
+        add_schedule_tag(&headers, s, &now);
     dav_answer(s, done->created ? 201 : 204, buf_z(&headers), NULL, STR_NULL);
     buf_done(&headers);
 }

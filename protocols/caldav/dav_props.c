@@ -88,6 +88,12 @@ static bool getetag(struct view *v)
     return true;
 }
 
+static bool schedule_tag(struct view *v)
+{
+    dav_add_schedule_tag(v->out, v->item->calendar, v->item->resource);
+    return true;
+}
+
 static bool getcontenttype(struct view *v)
 {
     buf_printf(v->out, "text/calendar; charset=utf-8; component=%s",
@@ -312,7 +318,7 @@ static const struct live {
     {DAV_ID_SCHEDULE_INBOX_URL, AT(PRINCIPAL), false, false, inbox},
     {DAV_ID_SCHEDULE_OUTBOX_URL, AT(PRINCIPAL), false, false, outbox},
     {DAV_ID_SCHEDULE_DEFAULT_URL, AT(INBOX), false, false, default_calendar},
-    {DAV_ID_SCHEDULE_TAG, AT(RESOURCE), false, false, getetag},
+    {DAV_ID_SCHEDULE_TAG, AT(RESOURCE), false, false, schedule_tag},
     {DAV_ID_CALENDAR_DATA, AT(RESOURCE), false, false, calendar_data},
     {DAV_ID_SUPPORTED_COMPONENTS, CALENDARS, false, false, components},
     {DAV_ID_SUPPORTED_DATA, CALENDARS, false, false, supported_data},

@@ -129,7 +129,9 @@ void dav_post(struct dav_session *s);
  * ---------------------------------------------------------------------------------------------------- */
 
 void dav_add_etag(struct buf *out, const struct calendar *c, uint64_t revision); /* with quotes */
-bool dav_if_is_wrong(const struct dav_session *s);                               /* 400 */
+/* With quotes. The entity tag where the object has none of its own. */
+void dav_add_schedule_tag(struct buf *out, const struct calendar *c, const struct resource *r);
+bool dav_if_is_wrong(const struct dav_session *s); /* 400 */
 /* If (RFC 4918 10.4), or there is none. The calendar list is known. */
 bool dav_if_holds(const struct dav_session *s);
 /* If, If-Match, If-None-Match, If-Schedule-Tag-Match. False: they can never hold (412), or are nonsense. */

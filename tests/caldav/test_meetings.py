@@ -2,6 +2,7 @@
 """Invitations: the server sends the mail, or (ActiveSync up to 14.1) we do: each exactly once, and answers reach the organiser."""
 import re
 
+import kinds
 import pytest
 
 from bridge import poll
@@ -71,6 +72,49 @@ def test_an_invitation_and_its_answer(exchange, people, kind):
     # an attendee may not move it
     refused = bob.put(there, bob.get(there).text().replace("T110000", "T130000").replace("T100000", "T120000"))
     assert (refused.status, refused.precondition()) == (403, "allowed-attendee-scheduling-object-change")
+
+
+def test_an_answer_leaves_the_schedule_tag(exchange, people, kind):
+    """RFC 6638 3.2.10: what guests answer is no news for an organiser who is changing the meeting, and stays when he has."""
+    alice, bob = people
+    path = alice.calendar() + "m.ics"
+    put = alice.put(path, meeting())
+    before = alice.get(path)
+    tag = before.headers["Schedule-Tag"]
+    assert put.status == 201 and put.headers["Schedule-Tag"] == tag != before.headers["ETag"]
+    there, = wait_for(bob)
+    assert bob.put(there, bob.get(there).text().replace("PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED")).status == 204
+    after = poll(60, lambda: (a := alice.get(path)).headers["ETag"] != before.headers["ETag"] and answer_of(a.text(), BOB) == "ACCEPTED" and a)
+    assert after.headers["Schedule-Tag"] == tag
+    stale = before.text().replace("SUMMARY:Meeting", "SUMMARY:Later")
+    assert alice.put(path, stale, If_Match=before.headers["ETag"]).status == 412
+    answer = alice.put(path, stale, If_Schedule_Tag_Match=tag)
+    assert answer.status == 204, answer.body
+    now = alice.get(path)
+    assert (prop(now.text(), "SUMMARY"), answer_of(now.text(), BOB)) == ("Later", "ACCEPTED")
+    assert now.headers["Schedule-Tag"] == answer.headers["Schedule-Tag"] != tag
+    assert alice.put(path, stale, If_Schedule_Tag_Match=tag).status == 412
+    assert "ETag" not in answer.headers  # the answer is not in what was put: it has to be read again (RFC 4791 5.3.4)
+
+
+@pytest.mark.parametrize("kind", [kinds.EWS], ids=str)  # ActiveSync takes no change before its Sync has told of the last one
+def test_an_answer_that_nobody_has_seen_is_no_conflict(exchange, people, kind):
+    """It came to the server after the last sync. The organiser's change goes through, with the ETag that he knows, and the answer stays."""
+    alice, bob = people
+    path = alice.calendar() + "m.ics"
+    assert alice.put(path, meeting()).status == 201
+    wait_for(bob)
+    exchange.fault(op="SyncFolderItems", do="pause", times=0)
+    before = alice.get(path)
+    item, = exchange.events(user=ALICE)
+    exchange.event("attendee", user=ALICE, num=item["num"], email=BOB, response="Accept")
+    answer = alice.put(path, before.text().replace("SUMMARY:Meeting", "SUMMARY:Later"), If_Match=before.headers["ETag"])
+    assert answer.status == 204, answer.body
+    exchange.clear_faults()
+    poll(60, lambda: answer_of(alice.get(path).text(), BOB) == "ACCEPTED", lambda: alice.get(path).text())
+    assert prop(alice.get(path).text(), "SUMMARY") == "Later"
+    item, = exchange.events(user=ALICE)
+    assert item["subject"] == "Later" and [a["response"] for a in item["attendees"] if a["email"] == BOB] == ["Accept"], item
 
 
 def test_calling_it_off(exchange, people, kind):
