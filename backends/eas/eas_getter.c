@@ -106,6 +106,16 @@ static void give_up(struct eas_got *got, const struct err *err)
     got->need = EAS_NEED_NOTHING;
 }
 
+/* The one item that the server chokes on. SOGo says 501 of an item that is gone. */
+static void give_up_one(struct eas_getter *g, const struct err *err)
+{
+    struct err copy = *err;
+
+    if (err->status == 501 && g->b->event_fetch_works)
+        err_set(&copy, ERR_NOT_FOUND, "Fetch: the item is not there any more (HTTP status 501)");
+    give_up(g->asked[0], &copy);
+}
+
 static void take_all(struct eas_getter *g)
 {
     struct err err = {0};
@@ -168,7 +178,7 @@ static void on_failure(struct eas_getter *g, const struct err *err)
         g->batch = (g->asked_count + 1) / 2;
     } else {
         g->batch = EAS_BATCH;
-        give_up(g->asked[0], err);
+        give_up_one(g, err);
     }
     next(g);
 }

@@ -241,6 +241,29 @@ def mortal(stage, sogo):
     client.close()
 
 
+def test_an_answer_that_nobody_heard_and_an_item_that_is_gone(mortal, theirs):
+    """The repeated PUT makes it anew, once the server has shown by another object that it can be asked for one."""
+    home = mortal.collections("VEVENT")[0]
+    mortal.close()
+    mortal.bridge.stop()
+    mortal.bridge.environment = {"EXBRIDGE_CRASH_AT": "event.answered"}
+    mortal.bridge.start()
+    with pytest.raises((OSError, http.client.HTTPException)):
+        mortal.put(home + "mine.ics", event("unheard"), If_None_Match="*")
+    assert mortal.bridge.process.wait(60) == -signal.SIGKILL, mortal.bridge.tail()
+    mortal.bridge.process, mortal.bridge.environment = None, {}
+    mortal.close()
+    (name, _), = theirs.objects("VEVENT").items()
+    theirs.change(name)
+    mortal.bridge.start()
+    assert poll(60, lambda: (a := mortal.put(home + "other.ics", event("other"))).status < 500 and a).status == 201
+    answer = poll(60, lambda: (a := mortal.put(home + "mine.ics", event("unheard"), If_None_Match="*")).status < 500 and a)
+    assert answer.status == 201, answer.body
+    assert set(mortal.etags(home)) == {home + "mine.ics", home + "other.ics"}
+    for path in mortal.etags(home):
+        assert poll(60, lambda: (a := mortal.ask("DELETE", path)).status < 500 and a.status) == 204
+
+
 @pytest.mark.parametrize("changed", [False, True], ids=["unchanged", "changed"])
 @pytest.mark.parametrize("component", ["VEVENT", "VTODO"])
 def test_an_answer_that_nobody_heard(mortal, theirs, component, changed):
