@@ -386,6 +386,22 @@ static void keep_if_different(struct ical_maker *m, struct line_pair *l, const s
     buf_reset(&l->their_text);
 }
 
+/* As it will be written: an occurrence has the organiser of its series, whatever it says. */
+static void keep_organizer(struct ical_maker *m, struct line_pair *l, const struct ical_view *v,
+                           const struct ical_comp *c)
+{
+    struct ical_view with = *v;
+    struct ical_maker theirs = l->own;
+    with.extra = c;
+    theirs.w = l->theirs;
+    put_organizer(&l->own, v);
+    put_organizer(&theirs, &with);
+    if (!str_eq(buf_view(&l->own_text), buf_view(&l->their_text)))
+        put_organizer(m, &with);
+    buf_reset(&l->own_text);
+    buf_reset(&l->their_text);
+}
+
 /* `seen` has a place for each attendee: of two lines for one address the first is his. */
 static void keep_attendee(struct ical_reader *r, struct ical_maker *m, struct line_pair *l, const struct ical_view *v,
                           const struct ical_prop *p, bool *seen)
@@ -417,10 +433,8 @@ static void people_keep(struct ical_reader *r, struct ical_maker *m, const struc
     bool *seen = arena_array(r->a, it->f->attendee_count, sizeof(*seen));
     struct line_pair l = {.own = {.w = {.out = &l.own_text}, .options = m->options, .a = m->a, .zone = m->zone},
                           .theirs = {.out = &l.their_text}};
-    if (p) {
-        put_organizer(&l.own, &v);
-        keep_if_different(m, &l, p);
-    }
+    if (p)
+        keep_organizer(m, &l, &v, c);
     /* In the order in which they are written again. */
     for (p = ical_prop(c, "ATTENDEE"); p; p = ical_prop_next(p, "ATTENDEE"))
         keep_attendee(r, m, &l, &v, p, seen);
