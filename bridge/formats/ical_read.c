@@ -167,12 +167,19 @@ static bool check_series(struct ical_reader *r, const struct event *e)
     return true;
 }
 
+/* Without the backslashes, of which a writer may need more than another. */
+static struct str uid_of(struct ical_reader *r, const struct ical_comp *c)
+{
+    const struct ical_prop *p = ical_prop(c, "UID");
+    return p ? str_trim(ical_unescape(r->a, p->value)) : STR_NULL;
+}
+
 bool ical_read_event(struct ical_reader *r, const struct ical_parts *parts, struct event *ret)
 {
     struct ical_item it = {ret, &ret->fields, NULL};
     bool task = str_case_is(parts->master->name, "VTODO");
     *ret = (struct event){.kind = task ? EVENT_TASK : EVENT_APPOINTMENT};
-    ret->uid = str_trim(ical_unescape(r->a, ical_prop(parts->master, "UID")->value));
+    ret->uid = uid_of(r, parts->master);
     ret->task.completed = TIME_NONE;
     if (!ical_read_component(r, parts->master, &it))
         return false;
@@ -204,11 +211,10 @@ static bool is_refused_component(const struct ical_comp *c)
 
 static bool check_uid(struct ical_reader *r, const struct ical_comp *c, const struct ical_comp *first)
 {
-    const struct ical_prop *uid = ical_prop(c, "UID");
-    struct str value = uid ? str_trim(uid->value) : STR_NULL;
+    struct str value = uid_of(r, c);
     if (!value.n || value.n > UID_MAX)
         return ical_refuse(r, ICAL_NO_UID, c->line, NULL);
-    if (!str_case_eq(c->name, first->name) || !str_eq(value, str_trim(ical_prop(first, "UID")->value)))
+    if (!str_case_eq(c->name, first->name) || !str_eq(value, uid_of(r, first)))
         return ical_refuse(r, ICAL_MIXED, c->line, NULL);
     return true;
 }
