@@ -13,6 +13,7 @@ Locked, it asks for its password, which is known to nobody: there is no screen. 
 """
 import os
 import subprocess
+import time
 
 import bridge  # noqa: F401 (sys.path)
 import xdisplay
@@ -89,13 +90,20 @@ class Keyring:
             return f"ended: {ended}; they said:\n{file.read()}"
 
     def _type(self, *keys):
-        """Until the dialogue has gone: it takes no keys before it is quite there."""
+        """Until the dialogue has gone: it takes no keys before it is quite there. Nor while it looks at what was typed: who goes
+        on typing then answers with half a password, again and again."""
+        focus = ["xdotool", "search", "--onlyvisible", "--class", "gcr-prompter", "windowfocus"]  # there is no window manager
+
         def tried():
+            subprocess.run(focus, env=self.own, capture_output=True)
             for words in keys:
                 subprocess.run(["xdotool", *words], env=self.own, check=True)
+            end = time.monotonic() + 5
+            while self.asks() and time.monotonic() < end:
+                time.sleep(0.05)
             return not self.asks()
 
-        poll(60, tried, "the dialogue stays")
+        poll(120, tried, lambda: f"the dialogue stays; {self.said()}")
 
     def answer(self):
         self._type(["key", "ctrl+a"], ["type", OWN_PASSWORD], ["key", "Return"])
