@@ -303,6 +303,7 @@ class App:
         self.log = reqlog.RequestLog()
         self.routes = []
         self.connections = set()
+        self.dropping = threading.Lock()
         self.active = collections.Counter()  # requests under way, by user; parked ones do not count
         self.bad_logins = collections.Counter()
         self.lock = threading.Lock()
@@ -318,13 +319,19 @@ class App:
         return None if found and found.protocol in self.options.absent else found
 
     def drop_connections(self):
-        for connection in list(self.connections):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        """All at one moment: a client that hears of the first one's end finds no other whose request still counts."""
+        with self.dropping:
+            for connection in list(self.connections):
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+                self.connections.discard(connection)
 
     def answer(self, request):
+        with self.dropping:
+            if request.connection not in self.connections:
+                raise Dropped(False)
         half = self.half_for(request.path)
         protocol = half.protocol if half else "http"
         request.user = self.authenticate(request)
