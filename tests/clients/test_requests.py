@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many requests reach Exchange, prefetch = none, INBOX of 10,000 messages, the last 100 of 50 KB: the figures of the README."""
+"""How many requests reach Exchange, prefetch = none, INBOX of 10,000 messages, the last 100 of 50 KB: no more than stands here."""
 import json
 import math
 import subprocess
