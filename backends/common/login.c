@@ -17,7 +17,9 @@ struct login_pass {
     bool parked, late, granted, told, resolved;
     bool forsaken; /* it waited for one that had no answer for long */
     unsigned patience_s, serial;
-    char *value; /* what was handed out */
+    char *value;                    /* what was handed out */
+    struct http_request *abandoned; /* login_abandon() */
+    struct timer *silence;
 };
 
 void login_wake(struct login *l)
@@ -333,6 +335,60 @@ void login_end(struct login_pass **pass)
     login_wake(l);
 }
 
+/* --- an owner who leaves ------------------------------------------------------------------------- */
+
+static void abandoned_end(struct login_pass *p)
+{
+    http_abort(&p->abandoned);
+    timer_free(&p->silence);
+    login_end(&p);
+}
+
+/* A refusal counts. Anything else is left to the next one, who goes ahead and can read what his answer says. */
+static bool on_abandoned_head(void *ud, struct http_request *req, int status)
+{
+    struct login_pass *p = ud;
+    (void)req;
+    if (status == 401)
+        login_result(p, LOGIN_REFUSED);
+    else
+        abandoned_end(p);
+    return status == 401;
+}
+
+static void on_abandoned_done(void *ud, struct http_request *req, const struct err *err)
+{
+    struct login_pass *p = ud;
+    (void)req;
+    (void)err;
+    login_result(p, LOGIN_UNANSWERED); /* unless its head has said more */
+    p->abandoned = NULL;
+    abandoned_end(p);
+}
+
+static void on_abandoned_silence(void *ud)
+{
+    struct login_pass *p = ud;
+    login_result(p, LOGIN_UNANSWERED);
+    abandoned_end(p);
+}
+
+void login_abandon(struct login_pass **pass, struct http_request **request)
+{
+    static const struct http_events events = {.on_head = on_abandoned_head, .on_done = on_abandoned_done};
+    struct login_pass *p = *pass;
+    if (!p || p->login->trial != p || !is_guarded(p->login) || !http_hand_over(*request, &events, p)) {
+        http_abort(request);
+        login_end(pass);
+        return;
+    }
+    p->abandoned = *request;
+    p->silence = timer_new(p->login->loop, on_abandoned_silence, p);
+    timer_start(p->silence, LOGIN_SILENCE_MS);
+    *request = NULL;
+    *pass = NULL;
+}
+
 /* --- the rest --------------------------------------------------------------------------------- */
 
 struct login *login_new(struct loop *loop, const struct login_opts *opts)
@@ -364,6 +420,11 @@ void login_free(struct login **login)
     *login = NULL;
     if (!l)
         return;
+    LIST_EACH (&l->granted, link) {
+        struct login_pass *p = LIST_ITEM(link, struct login_pass, link);
+        if (p->abandoned)
+            abandoned_end(p);
+    }
     assert(list_empty(&l->waiting) && list_empty(&l->granted));
     child_free(&l->child);
     if (l->source == LOGIN_OAUTH)

@@ -95,7 +95,7 @@ struct login_opts {   /* copied */
 };
 
 struct login *login_new(struct loop *loop, const struct login_opts *opts);
-void login_free(struct login **l); /* every pass must have been ended */
+void login_free(struct login **l); /* every pass must have been ended or abandoned */
 const char *login_user(const struct login *l);
 enum http_auth login_auth(const struct login *l);
 enum login_source login_source(const struct login *l);
@@ -123,6 +123,11 @@ enum login_result {
  * LOGIN_TRIES_MAX attempts in all. */
 bool login_result(struct login_pass *pass, enum login_result result);
 void login_end(struct login_pass **pass); /* NULL inside is fine; without a result: nothing was learnt */
+/* http_abort() and login_end() for an owner who wants no answer any more. When the request went ahead with an unproven
+ * password and is out, it lives on without him until the server's status is known, for LOGIN_SILENCE_MS at most: the
+ * others wait for it, and a refusal counts. Else whoever asks and hangs up, again and again, would have a wrong
+ * password sent each time, with nobody counting. */
+void login_abandon(struct login_pass **pass, struct http_request **request);
 
 /* Puts the next step behind the text of an ERR_AUTH that came of LOGIN_REFUSED. offered: to login_ask's secret; who
  * offered it knows what to do. */

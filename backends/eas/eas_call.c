@@ -586,9 +586,9 @@ void eas_call_close(struct eas_call *call)
     list_remove(&call->waiting);
     loop_defer_cancel(&call->deferred);
     timer_free(&call->timer);
-    if (!call->ended)
-        http_abort(&call->http);
-    login_end(&call->pass);
+    if (call->ended) /* it is freed */
+        call->http = NULL;
+    login_abandon(&call->pass, &call->http);
     stop_attempt(call);
     buf_done(&call->body);
     call->b = NULL;

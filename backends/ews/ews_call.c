@@ -24,9 +24,8 @@ static void run_queue(struct ews *e);
 
 static void attempt_end(struct ews_call *c)
 {
-    http_abort(&c->request);
+    login_abandon(&c->pass, &c->request);
     ews_upload_free(&c->upload);
-    login_end(&c->pass);
     if (c->busy && c->answer) {
         ews_answer_mute(c->answer);
         c->stale = c->answer;

@@ -233,6 +233,19 @@ void http_abort(struct http_request **req)
     http_client_leave(c);
 }
 
+bool http_hand_over(struct http_request *r, const struct http_events *ev, void *ud)
+{
+    if (!r || r->dead || !r->added || r->read || r->head_told)
+        return false;
+    note_sent(r);
+    if (!r->sent)
+        return false;
+    r->ev = *ev;
+    r->ud = ud;
+    r->handed_over = true;
+    return true;
+}
+
 /* --- the start of a request ---------------------------------------------------------------------- */
 
 static void set_callbacks(struct http_request *r)

@@ -114,6 +114,10 @@ struct http_events {
 struct http_request *http_start(struct http_client *c, const struct http_request_opts *opts,
                                 const struct http_events *ev, void *ud);
 void http_abort(struct http_request **req); /* no callback any more; NULL inside is fine */
+/* Another owner: who asked hears nothing more, the new one hears what the server says, and on_done even when the client
+ * is freed. False, and all is as before: the request has not gone out completely, or is drawn from the first owner's
+ * read(), or its answer has begun, or is over. */
+bool http_hand_over(struct http_request *req, const struct http_events *ev, void *ud);
 int http_status(const struct http_request *req);
 /* The last answer header of that name (case-insensitive); NULL when absent. Valid until the request ends. */
 const char *http_header(const struct http_request *req, const char *name);

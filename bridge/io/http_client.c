@@ -225,8 +225,13 @@ void http_client_free(struct http_client **client)
     LIST_EACH (&c->pools, link) {
         struct pool *p = LIST_ITEM(link, struct pool, link);
         while (!list_empty(&p->requests)) {
-            struct http_request *r = LIST_ITEM(p->requests.next, struct http_request, link);
+            struct http_request *r = LIST_ITEM(p->requests.next, struct http_request, link), *ended = r;
             http_abort(&r);
+            if (ended->handed_over) { /* its owner is not ours, and has not ended with us */
+                struct err err;
+                err_set(&err, ERR_OFFLINE, "the connections to the server were closed");
+                ended->ev.on_done(ended->ud, ended, &err);
+            }
         }
     }
     http_client_leave(c);

@@ -65,7 +65,7 @@ struct http_request {
     uint64_t max_answer, received;
     size_t header_bytes;
     int status;
-    bool added, head_told, dead, compressed, sent, once, ticket_shown;
+    bool added, head_told, dead, compressed, sent, once, ticket_shown, handed_over;
     enum http_failure failure;
     struct err err; /* why we ended it ourselves */
     char message[CURL_ERROR_SIZE];
