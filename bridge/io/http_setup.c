@@ -78,6 +78,8 @@ static void set_tls(struct http_request *r)
         curl_easy_setopt(r->easy, CURLOPT_CAINFO, c->ca_file);
     if (c->ca_file && !c->system_ca_too)
         curl_easy_setopt(r->easy, CURLOPT_CAPATH, NULL); /* libcurl's is the system's, and would count besides */
+    if (c->ca_file) /* an https proxy is of the same house as the server, or a provider's: the system's count besides */
+        curl_easy_setopt(r->easy, CURLOPT_PROXY_CAINFO, c->ca_file);
     if (c->client_cert)
         curl_easy_setopt(r->easy, CURLOPT_SSLCERT, c->client_cert);
     if (c->client_key)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small proxy on loopback: HTTP (CONNECT and whole URLs) or SOCKS5. Whatever name is asked for, it connects to 127.0.0.1.
+"""A small proxy on loopback: HTTP (CONNECT and whole URLs), the same over TLS, or SOCKS5. Whatever name is asked for, it connects to 127.0.0.1.
 
     with Proxy("http") as proxy: proxy.url, proxy.asked   # ["CONNECT mail.corp.test:4433", ...]
 """
 import re
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 
@@ -59,6 +60,18 @@ class Http(socketserver.BaseRequestHandler):
             join(self.request, server)
 
 
+class Https(Http):
+    def handle(self):
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*self.server.owner.tls)
+        try:
+            self.request = context.wrap_socket(self.request, server_side=True)
+        except OSError as problem:
+            self.server.owner.asked.append(f"TLS: {problem}")
+            return
+        super().handle()
+
+
 class Socks5(socketserver.BaseRequestHandler):
     """RFC 1928, without authentication."""
 
@@ -80,12 +93,12 @@ class Socks5(socketserver.BaseRequestHandler):
 
 
 class Proxy:
-    def __init__(self, kind, refuse=None):
-        self.asked, self.refuse = [], refuse
+    def __init__(self, kind, refuse=None, tls=None):
+        self.asked, self.refuse, self.tls = [], refuse, tls  # tls: certificate and key of an "https" one
         socketserver.ThreadingTCPServer.allow_reuse_address = True
-        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Http if kind == "http" else Socks5)
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), {"http": Http, "https": Https, "socks": Socks5}[kind])
         self.server.daemon_threads, self.server.owner = True, self
-        self.url = {"http": "http", "socks": "socks5h"}[kind] + "://127.0.0.1:%d" % self.server.server_address[1]
+        self.url = {"http": "http", "https": "https", "socks": "socks5h"}[kind] + "://127.0.0.1:%d" % self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def __enter__(self):

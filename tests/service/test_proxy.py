@@ -12,11 +12,11 @@ HOST = "mail.corp.test"  # nobody can resolve it but a proxy
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    """A certificate for HOST."""
+    """A certificate for HOST, and for a proxy here."""
     folder = tmp_path_factory.mktemp("cert")
     cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                    "-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}", "-keyout", key, "-out", cert],
+                    "-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST},IP:127.0.0.1", "-keyout", key, "-out", cert],
                    check=True, capture_output=True)
     return cert, key
 
@@ -39,6 +39,14 @@ def test_proxy(stage, pair, kind, where):
         assert len(client.bodies("1:*")) == 3
         what = "CONNECT" if kind == "http" else "1"
         assert set(proxy.asked) == {f"{what} {HOST}:{server.port}"}
+
+
+def test_https_proxy(stage, pair):
+    """One with a certificate of the house's own authority: ca-file is for it, too."""
+    with Proxy("https", tls=pair) as proxy:
+        bridge, server = start(stage, pair, proxy=proxy.url)
+        assert bridge.login("work").open()["exists"] == 3
+        assert set(proxy.asked) == {f"CONNECT {HOST}:{server.port}"}
 
 
 def test_none_and_no_proxy(stage, pair):
