@@ -91,7 +91,6 @@ struct config_server {
     enum config_allow allow_uids;
     const char *state_dir, *cache_dir;
     enum config_secret_store secret_store;
-    bool state_dir_set; /* by the file: not the default */
     enum log_level log_level;
     const char *cert, *key; /* instead of the ones we make */
 };

@@ -88,7 +88,6 @@ static void check_server(struct reading *r)
         config_problem(r, server_line(r, "smtp dav"), "smtp and dav need different ports");
     if (!v->cert != !v->key)
         config_problem(r, server_line(r, "cert key"), "cert and key go together");
-    v->state_dir_set = v->state_dir != NULL;
     if (!v->state_dir)
         v->state_dir = default_dir(r, "XDG_STATE_HOME", ".local/state");
     if (!v->cache_dir)

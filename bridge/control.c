@@ -27,7 +27,7 @@ struct command {
 
 struct control {
     struct loop *loop;
-    char *path;
+    char *path, *config_path; /* the second is NULL for a daemon of any configuration */
     int fd;
     struct loop_fd *watch;
     struct command *commands;
@@ -154,7 +154,45 @@ static bool say(struct client *c, json_t *line)
 static void say_error(struct client *c, const struct err *err)
 {
     json_t *text = control_text(err->text);
-    say(c, json_pack("{s:b, s:{s:s, s:o}}", "ok", 0, "error", "code", err_name(err->code), "text", text));
+    say(c, json_pack("{s:b, s:{s:s, s:o, s:i}}", "ok", 0, "error", "code", err_name(err->code), "text", text, "status",
+                     err->status));
+}
+
+/* --- whose daemon ------------------------------------------------------------------------------------------ */
+
+json_t *control_config(const char *path)
+{
+    struct buf text = BUF_INIT(0), file = BUF_INIT(0);
+    char *directory = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    struct stat st;
+    buf_printf(&text, "%s%s%s", directory ? directory : "", directory ? "/" : "", path);
+    free(directory);
+    if (stat(path, &st) == 0)
+        buf_printf(&file, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    json_t *config = json_pack("{s:o, s:s}", "path", control_text(buf_z(&text)), "file", buf_z(&file));
+    buf_done(&text);
+    buf_done(&file);
+    return config;
+}
+
+/* The same name is enough, and so is the same file: one of them may be a link, or have been written anew. */
+static bool is_meant(const struct control *c, const json_t *args, struct err *err)
+{
+    const json_t *asked = json_object_get(args, "config");
+    if (!c->config_path || !json_is_object(asked))
+        return true;
+    json_t *own = control_config(c->config_path);
+    const char *path = json_string_value(json_object_get(own, "path"));
+    bool same = json_equal(json_object_get(own, "path"), json_object_get(asked, "path")) ||
+                json_equal(json_object_get(own, "file"), json_object_get(asked, "file"));
+    if (!same)
+        err_set(err, ERR_OFFLINE,
+                "exbridge is not running with this configuration; the one that runs with its state directory (process "
+                "%d) has %s",
+                (int)getpid(), path ? path : "another");
+    err->status = CONTROL_OTHER_CONFIG;
+    json_decref(own);
+    return same;
 }
 
 static void begin_request(struct client *c, struct str line)
@@ -168,6 +206,11 @@ static void begin_request(struct client *c, struct str line)
         return;
     }
     struct control *all = c->control;
+    if (!is_meant(all, args, &err)) {
+        json_decref(args);
+        say_error(c, &err);
+        return;
+    }
     for (size_t i = 0; i < all->command_count; i++) {
         if (strcmp(all->commands[i].name, name) != 0)
             continue;
@@ -325,17 +368,7 @@ void control_on_gone(struct control_request *r, void (*gone)(void *ud), void *ud
 
 void control_path(struct buf *out, const struct config_server *server)
 {
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    struct stat st;
-    char by_uid[32];
-    if (!runtime || runtime[0] != '/') { /* a shell of su or cron: the daemon has the variable all the same */
-        snprintf(by_uid, sizeof(by_uid), "/run/user/%u", (unsigned)geteuid());
-        runtime = by_uid;
-    }
-    if (!server->state_dir_set && stat(runtime, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())
-        buf_printf(out, "%s/exbridge/control.sock", runtime);
-    else
-        buf_printf(out, "%s/control.sock", server->state_dir);
+    buf_printf(out, "%s/control.sock", server->state_dir);
 }
 
 int control_socket(const char *path, struct sockaddr_un *ret_address, int *ret_dir, struct err *err)
@@ -405,6 +438,12 @@ struct control *control_new(struct loop *loop, const char *path, struct err *err
     return c;
 }
 
+void control_serves(struct control *c, const char *config_path)
+{
+    mem_free(c->config_path);
+    c->config_path = mem_strdup(config_path);
+}
+
 void control_command(struct control *c, const char *name, control_fn *fn, void *ud)
 {
     c->commands = mem_realloc(c->commands, (c->command_count + 1) * sizeof(*c->commands));
@@ -425,6 +464,7 @@ void control_free(struct control **control)
     close(c->fd);
     unlink(c->path);
     mem_free(c->path);
+    mem_free(c->config_path);
     mem_free(c->commands);
     mem_free(c);
 }

@@ -37,8 +37,8 @@ struct json_t; /* jansson.h */
 struct control;
 struct control_request;
 
-/* Where the socket is: $XDG_RUNTIME_DIR/exbridge/control.sock (or below /run/user) for the default state directory,
- * else control.sock in the state directory, so that several daemons of one user each have their own. */
+/* Where the socket is: in the state directory, which is one daemon's alone, whatever the environment of those who ask.
+ */
 void control_path(struct buf *out, const struct config_server *server);
 
 /* --- the daemon ------------------------------------------------------------------------------------------------------
@@ -47,6 +47,9 @@ void control_path(struct buf *out, const struct config_server *server);
 /* The caller holds the lock of the state directory: a socket that is there already is a dead one's, and is replaced. */
 struct control *control_new(struct loop *loop, const char *path, struct err *err);
 void control_free(struct control **c); /* clients are cut off; gone() is called for what was under way */
+/* The configuration of this daemon. Who asks with another file (two can name one state directory, or leave it at the
+ * default) is told that this is not his daemon. */
+void control_serves(struct control *c, const char *config_path);
 
 /* `args` is the whole request object, valid until the request ends. */
 typedef void control_fn(void *ud, struct control_request *r, const struct json_t *args);
@@ -69,7 +72,8 @@ bool control_parse(struct str line, struct json_t **ret_args, const char **ret_n
 
 typedef void control_part_cb(void *ud, const struct json_t *part);
 struct control_call {
-    const char *path; /* of the socket */
+    const char *path;        /* of the socket */
+    const char *config_path; /* whose daemon is meant; NULL = whatever runs there */
     const char *command;
     struct json_t *args;      /* an object with what the command wants to know, or NULL; the call takes it */
     unsigned timeout_s;       /* without a line from the daemon; 0 = wait for ever */
@@ -78,8 +82,14 @@ struct control_call {
     int stop_fd; /* readable: the caller has heard enough, the call ends well and without an answer; 0 = none */
 };
 /* Ask, and wait for the answer; *ret_answer (may be NULL) is the caller's. ERR_OFFLINE with status CONTROL_NOT_RUNNING:
- * there is no daemon. Other errors are the daemon's own, or say what went wrong on the way. */
-#define CONTROL_NOT_RUNNING 1
+ * there is no daemon; with CONTROL_OTHER_CONFIG: there is one of another configuration. Other errors are the daemon's
+ * own, or say what went wrong on the way. */
+#define CONTROL_NOT_RUNNING  1
+#define CONTROL_OTHER_CONFIG 2
+static inline bool control_is_down(const struct err *err) /* either of them */
+{
+    return err->code == ERR_OFFLINE && (err->status == CONTROL_NOT_RUNNING || err->status == CONTROL_OTHER_CONFIG);
+}
 bool control_call(const struct control_call *call, struct json_t **ret_answer, struct err *err);
 
 #endif

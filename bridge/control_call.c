@@ -37,6 +37,8 @@ static bool send_request(int fd, const struct control_call *call, struct err *er
 {
     json_t *request = call->args ? json_copy(call->args) : json_object();
     json_object_set_new(request, "command", json_string(call->command));
+    if (call->config_path)
+        json_object_set_new(request, "config", control_config(call->config_path));
     char *text = json_dumps(request, JSON_COMPACT);
     json_decref(request);
     if (!text)
@@ -99,8 +101,10 @@ static bool take_error(const json_t *line, struct err *err)
 {
     const json_t *error = json_object_get(line, "error");
     const char *text = json_string_value(json_object_get(error, "text"));
-    return err_set(err, control_err_code(json_string_value(json_object_get(error, "code"))), "%s",
-                   text ? text : "the daemon refused without a word");
+    err_set(err, control_err_code(json_string_value(json_object_get(error, "code"))), "%s",
+            text ? text : "the daemon refused without a word");
+    err->status = (int)json_integer_value(json_object_get(error, "status"));
+    return false;
 }
 
 static bool converse(int fd, const struct control_call *call, struct buf *in, json_t **ret_answer, struct err *err)

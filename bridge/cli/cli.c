@@ -392,7 +392,11 @@ bool cli_ask_daemon(struct cli *c, const char *command, json_t *args, json_t **r
         return err_set(err, ERR_INVALID, "no usable configuration");
     }
     control_path(&path, &config->server);
-    struct control_call call = {.path = buf_z(&path), .command = command, .args = args, .timeout_s = ASK_TIMEOUT_S};
+    struct control_call call = {.path = buf_z(&path),
+                                .config_path = config->path,
+                                .command = command,
+                                .args = args,
+                                .timeout_s = ASK_TIMEOUT_S};
     bool ok = control_call(&call, ret_answer, err);
     buf_done(&path);
     return ok;

@@ -62,14 +62,18 @@ static void ask_daemon(struct doctor *d)
     struct buf path = BUF_INIT(0);
     struct err err;
     control_path(&path, &d->config->server);
-    d->running = control_call(&(struct control_call){.path = buf_z(&path), .command = "status", .timeout_s = 10},
-                              &d->status, &err);
+    d->running = control_call(
+        &(struct control_call){
+            .path = buf_z(&path), .config_path = d->config->path, .command = "status", .timeout_s = 10},
+        &d->status, &err);
     if (d->running)
         doctor_say(d, DOCTOR_OK, "exbridge itself", NULL, "running, version %s",
                    json_string_value(json_object_get(d->status, "version")));
-    else if (err.status == CONTROL_NOT_RUNNING)
-        doctor_say(d, DOCTOR_WARN, "exbridge itself", "systemctl --user start exbridge, or: exbridge run",
-                   "not running");
+    else if (control_is_down(&err))
+        doctor_say(d, DOCTOR_WARN, "exbridge itself",
+                   err.status == CONTROL_NOT_RUNNING ? "systemctl --user start exbridge, or: exbridge run"
+                                                     : "give each configuration a state-dir of its own",
+                   "%s", err.text);
     else
         doctor_say(d, DOCTOR_FAIL, "exbridge itself", "stop it, and start it again", "it does not answer: %s",
                    err.text);

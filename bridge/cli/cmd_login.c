@@ -285,16 +285,14 @@ static bool tell_daemon(struct cli *c, const struct config_login *l, const char 
     if (text)
         json_object_set_new(args, "secret", text);
     control_path(&path, &c->config->server);
-    bool ok = control_call(
-        &(struct control_call){.path = buf_z(&path), .command = "login", .args = args, .timeout_s = TEST_S}, ret_answer,
-        err);
+    bool ok = control_call(&(struct control_call){.path = buf_z(&path),
+                                                  .config_path = c->config->path,
+                                                  .command = "login",
+                                                  .args = args,
+                                                  .timeout_s = TEST_S},
+                           ret_answer, err);
     buf_done(&path);
     return ok;
-}
-
-static bool is_down(const struct err *err)
-{
-    return err->code == ERR_OFFLINE && err->status == CONTROL_NOT_RUNNING;
 }
 
 static const struct config_account *first_account(const struct config *config, const struct config_login *l)
@@ -316,7 +314,7 @@ static int hand_over(struct cli *c, const struct config_login *l, bool is_passwo
         json_decref(answer);
         return code;
     }
-    if (!is_down(&err))
+    if (!control_is_down(&err))
         return cli_fail(&err);
     if (is_password && a && !prove_alone(c->config, a, secret, &err)) {
         struct err why = err;

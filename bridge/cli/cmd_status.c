@@ -164,6 +164,8 @@ static void say_all(const json_t *status)
     if (json_is_true(json_object_get(status, "running")))
         cli_say("exbridge %s, process %lld since %s%s", text_of(status, "version"), (long long)number_of(status, "pid"),
                 text_of(status, "since"), buf_z(&b));
+    else if (*text_of(status, "text"))
+        cli_say("%s", text_of(status, "text"));
     else
         cli_say("exbridge is not running; to start it: systemctl --user start exbridge, or exbridge run");
     buf_done(&b);
@@ -224,9 +226,11 @@ static int status(struct cli *c)
         args = json_pack("{s:s}", "account", only->name);
     }
     if (!cli_ask_daemon(c, "status", args, &answer, &err)) {
-        if (err.status != CONTROL_NOT_RUNNING)
+        if (!control_is_down(&err))
             return cli_fail(&err);
         answer = from_config(config, only ? only->name : NULL);
+        if (err.status == CONTROL_OTHER_CONFIG)
+            json_object_set_new(answer, "text", control_text(err.text));
     }
     int code = verdict(answer);
     if (cli_flag(c, "--json"))

@@ -61,6 +61,7 @@ static int trace(struct cli *c)
     struct buf path = BUF_INIT(0);
     control_path(&path, &c->config->server);
     bool ok = control_call(&(struct control_call){.path = buf_z(&path),
+                                                  .config_path = c->config->path,
                                                   .command = "trace",
                                                   .args = json_pack("{s:s}", "account", a->name),
                                                   .stop_fd = stop_pipe[0],

@@ -27,9 +27,12 @@ static bool ask_daemon(struct setup *s, const char *command, json_t *args, unsig
 {
     struct buf path = BUF_INIT(0);
     control_path(&path, &s->saved->server);
-    bool ok = control_call(
-        &(struct control_call){.path = buf_z(&path), .command = command, .args = args, .timeout_s = timeout_s},
-        ret_answer, err);
+    bool ok = control_call(&(struct control_call){.path = buf_z(&path),
+                                                  .config_path = s->saved->path,
+                                                  .command = command,
+                                                  .args = args,
+                                                  .timeout_s = timeout_s},
+                           ret_answer, err);
     buf_done(&path);
     return ok;
 }

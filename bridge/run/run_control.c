@@ -271,6 +271,7 @@ void run_start_control(struct program *p)
         log_warn("control", NULL, "%s; status, login and the like cannot reach this process", err.text);
         return;
     }
+    control_serves(p->control, p->config->path);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         control_command(p->control, commands[i].name, commands[i].fn, p);
 }

@@ -2,6 +2,8 @@
 """exbridge status and resync: what the running daemon tells, and what is told without one."""
 import json
 import os
+import re
+import shutil
 
 import bridge as rig
 import pytest
@@ -160,3 +162,66 @@ def test_resync_keeps_uids(stage, backend):
 
     result = call("resync", "work", "No/Such", "-c", bridge.config_path)
     assert result.returncode == 66 and 'work has no mail folder "No/Such"' in result.stderr
+
+
+class AtHome(rig.Bridge):
+    """Its directories are the default ones of a home of its own, whose runtime directory it shares with others."""
+
+    def __init__(self, stage, name, *accounts):
+        super().__init__(stage.directory / name, accounts, start=False)
+        runtime = stage.directory / "runtime"
+        runtime.mkdir(mode=0o700, exist_ok=True)
+        self.environment = {"HOME": self.directory, "XDG_RUNTIME_DIR": str(runtime)}
+        for variable, path in (("XDG_STATE_HOME", self.state), ("XDG_CACHE_HOME", self.cache)):
+            self.environment[variable] = path
+        self.state, self.cache = self.state + "/exbridge", self.cache + "/exbridge"
+        self.control_path = os.path.join(self.state, "control.sock")
+
+    def write_config(self):
+        super().write_config()
+        with open(self.config_path) as file:
+            text = re.sub(r"(state|cache)-dir = .*\n", "", file.read())
+        with open(self.config_path, "w") as file:
+            file.write(text)
+
+    def ask(self, *words, config=None):
+        return call(*words, "-c", config or self.config_path, env={**os.environ, **self.environment})
+
+
+def test_two_daemons_of_one_user(stage):
+    """Each is asked by its own configuration, the first one also after the second has started and ended."""
+    one, other = AtHome(stage, "one", account(stage, "first")), AtHome(stage, "other", account(stage, "second"))
+    for bridge in (one, other):
+        bridge.start()
+        stage.bridges.append(bridge)
+    for bridge, name in ((one, "first"), (other, "second")):
+        text = bridge.ask("status").stdout
+        assert f"process {bridge.process.pid} " in text and f"\n{name} (" in text, text
+    other.stop()
+    assert f"process {one.process.pid} " in one.ask("status").stdout
+    done = other.ask("status")
+    assert done.returncode == 69 and done.stdout.startswith("exbridge is not running; to start it: ")
+
+
+def test_a_daemon_of_another_configuration(stage):
+    """Two files, one state directory: the one that runs is not asked in the name of the other, by whatever command."""
+    bridge = AtHome(stage, "one", account(stage))
+    bridge.start()
+    stage.bridges.append(bridge)
+    copy, link = os.path.join(bridge.directory, "copy.conf"), os.path.join(bridge.directory, "link.conf")
+    shutil.copy(bridge.config_path, copy)
+    os.symlink("exbridge.conf", link)
+    text = f"exbridge is not running with this configuration; the one that runs with its state directory (process {bridge.process.pid}) has "
+    done = bridge.ask("status", config=copy)
+    assert done.returncode == 69 and done.stdout.startswith(text + bridge.config_path + "\n"), done
+    assert json.loads(bridge.ask("status", "--json", config=copy).stdout)["running"] is False
+    for words in (["reload"], ["resync", "work"], ["trace", "work"]):
+        done = bridge.ask(*words, config=copy)
+        assert done.returncode == 69 and text in done.stderr, done
+    assert text in bridge.ask("doctor", config=copy).stdout
+    assert bridge.ask("status", config=link).returncode in (0, 75)
+    os.chdir(bridge.directory)
+    assert f"process {bridge.process.pid} " in bridge.ask("status", config="exbridge.conf").stdout
+    os.replace(copy, bridge.config_path)  # an editor has saved it
+    assert f"process {bridge.process.pid} " in bridge.ask("status").stdout
+    assert bridge.ask("reload", config=link).returncode == 0

@@ -94,7 +94,7 @@ def life(manager, bridge):
     assert manager.show("exbridge", "ActiveState") == "active"
     bridge.login("work").open()
     assert manager.exbridge("status").stdout.startswith(f"exbridge 0.1.0, process {bridge.pid()} since ")
-    assert oct(os.stat("/run/user/x/exbridge/control.sock").st_mode)[-3:] == "600"
+    assert oct(os.stat(os.path.join(bridge.state, "control.sock")).st_mode)[-3:] == "600"
 
     bridge.accounts[0].keys["expunge"] = "permanent"
     bridge.write_config()

@@ -246,7 +246,7 @@ class Home:
     def stop(self):
         if self.daemon:
             try:
-                FLOCK.check_running(self.daemon.pid, os.path.join(self.directory, "run", "exbridge", "control.sock"))
+                FLOCK.check_running(self.daemon.pid, os.path.join(self.state, "control.sock"))
             finally:
                 self.daemon.terminate()
                 code = self.daemon.wait(60)
