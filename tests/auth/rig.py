@@ -132,7 +132,7 @@ class Command:
 def sign_in(bridge, name, user=USER, password=PASSWORD, code=0):
     """`exbridge login NAME` with the scripted browser; what it said."""
     with bridge.begin("login", name, "--no-browser") as login:
-        url = login.read_until(r"(http\S+/authorize\?\S+)").group(1)
+        url = login.read_until(r"(http\S+/authorize\?\S+)\s").group(1)
         page = browser.sign_in(url, user, password)
         assert browser.go_back(page).status == 200
         return login.end(code)

@@ -34,7 +34,7 @@ def said(text, *patterns):
 
 def authorize_url(login):
     """The one for the person, not the one of the trace."""
-    return login.read_until(r"(?m)^  (http\S+/authorize\?\S+)").group(1)
+    return login.read_until(r"(?m)^  (http\S+/authorize\?\S+)\s").group(1)
 
 
 def test_signing_in_with_a_browser(stage, server):
@@ -69,7 +69,7 @@ def test_signing_in_with_a_code(stage, server):
     bridge = stage.bridge(oauth_account("work", server), start=False)
     bridge.write_config()
     with bridge.begin("login", "work", "--device", "--trace") as login:
-        found = login.read_until(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)")
+        found = login.read_until(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)\s")
         login.read_until("authorization_pending")
         browser.submit(browser.get(found.group(1)), user_code=found.group(2), user=USER, password=PASSWORD, do="yes")
         text = login.end()

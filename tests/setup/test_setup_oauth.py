@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """exbridge setup for Exchange Online: the mailbox is found without telling anybody a password, and a person signs in with a
 browser, or with a code."""
+import codecs
 import http.client
 import os
 import re
@@ -61,14 +62,16 @@ class Running:
         self.process = subprocess.Popen([rig.program(), command, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, env=home.environment())
         self.stderr = ""
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self):
-        while char := self.process.stderr.read(1):  # a question does not end its line
-            self.stderr += char
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        while data := os.read(self.process.stderr.fileno(), 65536):  # a question does not end its line
+            self.stderr += decoder.decode(data)
 
     def wait_for(self, pattern):
-        rig.poll(60, lambda: re.search(pattern, self.stderr) or self.process.poll() is not None, lambda: self.stderr)
+        rig.poll(60, lambda: re.search(pattern, self.stderr) or not self.reader.is_alive(), lambda: self.stderr)  # to the last word
         found = re.search(pattern, self.stderr)
         assert found, self.stderr
         return found
@@ -79,7 +82,9 @@ class Running:
 
     def end(self, code=0):
         out = self.process.stdout.read()
-        assert self.process.wait(60) == code, self.stderr
+        got = self.process.wait(60)
+        self.reader.join(60)
+        assert got == code, self.stderr
         rig.FLOCK.check_text(out + self.stderr, "what setup said")
         self.process.stdin.close()
         return out
@@ -101,14 +106,14 @@ def test_with_a_browser(world, home, cloud):
     assert "The mailbox is in Exchange Online, says the mail exchanger" in setup.stderr
     assert "2027-04-01" in setup.stderr
     setup.say(CLIENT)
-    page = browser.sign_in(setup.wait_for(r"(https://login\.microsoftonline\.com/\S+)").group(1), EMAIL, PASSWORD)
+    page = browser.sign_in(setup.wait_for(r"(https://login\.microsoftonline\.com/\S+)\s").group(1), EMAIL, PASSWORD)
     browser.go_back(page)
     check(home, cloud, setup.end())
 
 
 def test_with_a_code(world, home, cloud):
     setup = Running(home, EMAIL, "--device", "--oauth-client-id", CLIENT)
-    found = setup.wait_for(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)")
+    found = setup.wait_for(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)\s")
     url = found.group(1).replace("http://", "https://")
     browser.submit(browser.get(url), user_code=found.group(2), user=EMAIL, password=PASSWORD, do="yes")
     check(home, cloud, setup.end())
@@ -123,7 +128,7 @@ def test_national_clouds(world, home, monkeypatch, mx, mailbox, login, backend):
     server = make_cloud(world, monkeypatch, mx, [mailbox, login], oauth_resource=f"https://{mailbox}")
     named = ["--url", f"https://{mailbox}{path}"] if "dod" in mailbox else ["--backend", backend]
     setup = Running(home, EMAIL, "--no-browser", "--oauth-client-id", CLIENT, *named)
-    page = browser.sign_in(setup.wait_for(r"(https://\S+/authorize\?\S+)").group(1), EMAIL, PASSWORD)
+    page = browser.sign_in(setup.wait_for(r"(https://\S+/authorize\?\S+)\s").group(1), EMAIL, PASSWORD)
     browser.go_back(page)
     setup.end()
     assert f"url     = https://{mailbox}{path}" in home.text() and "oauth-login-host" not in home.text()
@@ -131,7 +136,7 @@ def test_national_clouds(world, home, monkeypatch, mx, mailbox, login, backend):
     assert seen == {("/common/oauth2/v2.0/authorize", login), ("/common/login", login), ("/common/oauth2/v2.0/token", login), (path, mailbox)}
     # The same by the file that was written, as the daemon reads it.
     again = Running(home, command="login")
-    url = again.wait_for(r"(https://\S+/authorize\?\S+)").group(1)
+    url = again.wait_for(r"(https://\S+/authorize\?\S+)\s").group(1)
     assert url.startswith(f"https://{login}/common/oauth2/v2.0/authorize?") and f"https%3A%2F%2F{mailbox}%2F{backend.upper()}.AccessAsUser.All" in url
     again.process.kill()
     again.process.wait()
@@ -139,7 +144,7 @@ def test_national_clouds(world, home, monkeypatch, mx, mailbox, login, backend):
 
 def test_declined(world, home, cloud):
     setup = Running(home, EMAIL, "--no-browser", "--oauth-client-id", CLIENT)
-    page = browser.sign_in(setup.wait_for(r"(https://login\.microsoftonline\.com/\S+)").group(1), EMAIL, PASSWORD, do="no")
+    page = browser.sign_in(setup.wait_for(r"(https://login\.microsoftonline\.com/\S+)\s").group(1), EMAIL, PASSWORD, do="no")
     browser.go_back(page)
     setup.end(77)
     assert "declined" in setup.stderr and not os.path.exists(home.config)
@@ -159,7 +164,7 @@ def test_a_token_command(world, home, cloud):
 
 def test_ews_by_flag(world, home, cloud):
     setup = Running(home, EMAIL, "--no-browser", "--oauth-client-id", CLIENT, "--backend", "ews")
-    page = browser.sign_in(setup.wait_for(r"(https://login\.microsoftonline\.com/\S+)").group(1), EMAIL, PASSWORD)
+    page = browser.sign_in(setup.wait_for(r"(https://login\.microsoftonline\.com/\S+)\s").group(1), EMAIL, PASSWORD)
     browser.go_back(page)
     setup.end()
     assert "url     = https://outlook.office365.com/EWS/Exchange.asmx" in home.text()

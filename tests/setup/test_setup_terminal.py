@@ -63,17 +63,18 @@ class Terminal:
         self.slave, self.text = slave, ""
 
     def read(self, seconds):
-        if select.select([self.master], [], [], seconds)[0]:
-            try:
-                self.text += os.read(self.master, 65536).decode("utf-8", "replace")
-            except OSError:
-                pass
+        """All that is there, or comes within a time; has anything come?"""
+        if not select.select([self.master], [], [], seconds)[0]:
+            return False
+        self.text += os.read(self.master, 65536).decode("utf-8", "replace")
+        return True
 
     def wait(self, pattern, seconds=60):
         end = time.monotonic() + seconds
         while not re.search(pattern, self.text):
-            assert time.monotonic() < end and self.process.poll() is None, self.text
-            self.read(0.1)
+            ended = self.process.poll() is not None  # asked first: what it said last is there then
+            more = self.read(0 if ended else 0.1)
+            assert (more or not ended) and time.monotonic() < end, self.text
 
     def echoes(self):
         return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
@@ -83,7 +84,8 @@ class Terminal:
 
     def end(self):
         code = self.process.wait(60)
-        self.read(0)
+        while self.read(0):
+            pass
         return code
 
     def close(self):
