@@ -24,7 +24,7 @@ def reads_mail(bridge, name="work", count=4):
 
 
 def authorize_url(login):
-    return login.read_until(r"(http\S+/authorize\?\S+)").group(1)
+    return login.read_until(r"(http\S+/authorize\?\S+)\s").group(1)
 
 
 @pytest.mark.parametrize("backend", ["ews", "eas"])
@@ -56,7 +56,7 @@ def test_device(stage):
     server = exchange(stage)
     bridge = stage.bridge(oauth_account("work", server))
     with bridge.begin("login", "--device") as login:
-        found = login.read_until(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)")
+        found = login.read_until(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)\s")
         page = browser.submit(browser.get(found.group(1)), user_code=found.group(2), user=USER, password=PASSWORD, do="yes")
         assert "You have signed in" in page.body
         assert "work: signed in" in login.end()
@@ -70,11 +70,11 @@ def test_device_trouble(stage):
     for fault in ({"do": "status", "status": 503}, {"do": "reset_before"}):
         server.fault(op="token", where={"grant": "device_code"}, **fault)
     with bridge.begin("login", "--device") as login:  # a login server that is away for a while ends nothing
-        found = login.read_until(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)")
+        found = login.read_until(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)\s")
         browser.submit(browser.get(found.group(1)), user_code=found.group(2), user=USER, password=PASSWORD, do="yes")
         login.end()
     with bridge.begin("login", "--device") as login:
-        found = login.read_until(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)")
+        found = login.read_until(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)\s")
         browser.submit(browser.get(found.group(1)), user_code=found.group(2), do="no")
         assert "the sign-in was declined (AADSTS70022" in login.end(77)
     with bridge.begin("login", "--device") as login:
@@ -93,10 +93,12 @@ def test_slow_down(stage):
     bridge = stage.bridge(oauth_account("work", server), start=False)
     bridge.write_config()
     server.fault(op="token", where={"grant": "device_code"}, do="status", status=400, body='{"error":"slow_down"}')
+    held = server.fault(op="token", where={"grant": "device_code"}, do="pause")  # the next one, until somebody has signed in
     with bridge.begin("login", "--device") as login:
-        found = login.read_until(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)")
-        poll(60, lambda: len(server.log(op="token")) == 1)
+        found = login.read_until(r"Open (http\S+) in a browser, on any machine, and enter the code (\w+)\s")
+        poll(60, lambda: server.log(op="token"))
         browser.submit(browser.get(found.group(1)), user_code=found.group(2), user=USER, password=PASSWORD, do="yes")
+        server.clear_faults(held)
         login.end()
     polls = [e["t"] for e in server.log(op="token")]
     assert len(polls) == 2 and polls[1] - polls[0] > 5.5  # a second, and five more
