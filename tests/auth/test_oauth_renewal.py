@@ -41,7 +41,7 @@ def look(bridge, server, name="work"):
 
 @pytest.mark.parametrize("backend", ["ews", "eas"])
 def test_renewed_in_time(stage, backend):
-    server, bridge = start(stage, backend=backend, oauth_access_s=10)  # a token is not given out in its last second
+    server, bridge = start(stage, backend=backend, oauth_access_s=20)  # a token is not given out in its last two seconds
     for _ in range(2):
         look(bridge, server)
         done = server.oauth()["refreshed"]
