@@ -28,7 +28,7 @@ for path in (os.path.join(ROOT, "tests", "exchange"), os.path.join(ROOT, "tests"
 import canary  # noqa: E402
 from authority import Authority, run  # noqa: E402
 from autodiscover_dns import NameServer  # noqa: E402
-from bridge import free_port, poll, program  # noqa: E402,F401
+from bridge import free_port, free_ports, poll, program  # noqa: E402,F401
 from standin import Standin  # noqa: E402
 
 USER, PASSWORD, EMAIL = "alice", "canary-Exchange-9f31", "alice@corp.test"
@@ -232,10 +232,14 @@ class Home:
                 return
             code, self.daemon = self.daemon.returncode, None
             assert code == 75 and "ort" in self.log(), self.log()
-            text = re.sub(r"(?m)^(imap|smtp|dav)(\s*= *)[1-9]\d*", lambda m: f"{m[1]}{m[2]}{free_port()}", self.text())
-            with open(self.config, "w") as file:
-                file.write(text)
+            self.other_ports()
         raise AssertionError("no free port: " + self.log())
+
+    def other_ports(self):
+        """In place of those that setup found free, which the next setup finds, too, until a program has them."""
+        text = re.sub(r"(?m)^(imap|smtp|dav)(\s*= *)[1-9]\d*", lambda m: f"{m[1]}{m[2]}{free_port()}", self.text())
+        with open(self.config, "w") as file:
+            file.write(text)
 
     def log(self):
         """Since the last start."""

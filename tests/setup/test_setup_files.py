@@ -155,6 +155,8 @@ def test_a_running_program_serves_it_at_once(world, home):
 
 def test_the_user_service(world, home):
     corp(world)
+    imap, smtp = rig.free_ports(2)  # which nobody takes before the service is there
+    old_file(home, OLD.replace("21993", str(imap)).replace("21465", str(smtp)))
     log = os.path.join(home.directory, "systemctl.log")  # as systemd would: enable --now starts it
     path = fake_tool(home, "systemctl", f'echo "$@" >>{log}\n[ "$2" != enable ] || {rig.program()} run >{home.directory}/log 2>&1 &\nexit 0\n')
     done = home.setup(EMAIL, answers=["yes", USER, PASSWORD], PATH=path)
