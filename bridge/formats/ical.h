@@ -63,7 +63,7 @@ enum ical_reason {
     ICAL_BAD_ZONE,  /* TZID that is neither known nor described */
     ICAL_RULE_SYNTAX,
     ICAL_RULE_TWO,       /* several RRULE, or EXRULE */
-    ICAL_RULE_PART,      /* BYWEEKNO, BYYEARDAY, BYHOUR, ... or a combination that no pattern has */
+    ICAL_RULE_PART,      /* BYWEEKNO, hours besides DTSTART's, or a combination that no pattern has */
     ICAL_RULE_FREQUENCY, /* SECONDLY, MINUTELY, HOURLY */
     ICAL_RULE_INTERVAL,  /* over EVENT_INTERVAL_MAX or 99 */
     ICAL_RULE_COUNT,     /* over EVENT_COUNT_MAX */

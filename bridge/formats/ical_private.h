@@ -50,6 +50,9 @@ struct ical_moment {
 };
 /* One value (of a list, perhaps) with the property's TZID. */
 bool ical_moment(struct ical_reader *r, const struct ical_prop *p, struct str value, struct ical_moment *ret);
+/* A period: "start/end" or "start/duration". */
+bool ical_period(struct ical_reader *r, const struct ical_prop *p, struct str value, struct ical_moment *ret_from,
+                 struct ical_moment *ret_to);
 
 /* DTSTART is a local time of no zone. */
 bool ical_is_floating(struct arena *a, const struct ical_comp *c);

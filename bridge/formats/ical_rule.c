@@ -46,13 +46,22 @@ static int64_t until_day(const struct recur *rule, const struct base *b)
     return local - day * ICAL_DAY_S < b->clock ? day - 1 : day;
 }
 
+/* Hours in a rule of days are not looked at (3.3.10). */
+static bool keeps_clock(const struct recur *rule, const struct base *b)
+{
+    return !b->zone || recur_keeps_clock(rule, b->clock);
+}
+
 static bool parse_rule(struct str text, const struct event_fields *f, struct event_recurrence *ret,
                        enum ical_reason *reason)
 {
     struct recur rule;
     struct base b = base_of(f);
     *reason = ICAL_RULE_SYNTAX;
-    return recur_parse(text, &rule, reason) && recur_to_event(&rule, b.day, until_day(&rule, &b), ret, reason);
+    if (!recur_parse(text, &rule, reason))
+        return false;
+    *reason = ICAL_RULE_PART;
+    return keeps_clock(&rule, &b) && recur_to_event(&rule, b.day, until_day(&rule, &b), ret, reason);
 }
 
 /* ErrorOccurrenceTimeSpanTooBig: the shortest way from one occurrence to the next, over the first few years. */
@@ -311,7 +320,7 @@ static bool same_rule(const struct recur *a, const struct recur *b, const struct
 {
     return a->frequency == b->frequency && a->interval == b->interval && a->count == b->count &&
            a->has_until == b->has_until && (!a->has_until || until_day(a, base) == until_day(b, base)) &&
-           a->months == b->months && !a->day_count && !b->day_count &&
+           a->months == b->months && !a->day_count && !b->day_count && !a->year_day_count && !b->year_day_count &&
            same_set(a->month_days, a->month_day_count, b->month_days, b->month_day_count) &&
            same_set(a->positions, a->position_count, b->positions, b->position_count);
 }
@@ -336,36 +345,68 @@ static bool mark_holds(struct ical_reader *r, const struct ical_comp *c, const s
         return false;
     rule_text(&p, &b, false, &w);
     if (!recur_parse(rule->value, &have, &reason) || !recur_parse(str_from(w.text), &want, &reason) ||
-        !same_rule(&have, &want, &b) || !added_days_are(r, c, &p, &b, w.clamps))
+        !same_rule(&have, &want, &b) || !keeps_clock(&have, &b) || !added_days_are(r, c, &p, &b, w.clamps))
         return false;
     *ret = p;
     return true;
 }
 
+/* A day added that the series (or DTSTART) has anyway, and for as long: it counts once (3.8.5.2). */
+static bool says_again(struct ical_reader *r, const struct event *e, const struct ical_prop *p, struct str value)
+{
+    struct base b = base_of(&e->fields);
+    struct ical_moment at, end;
+    bool period = str_find_byte(value, '/') != (size_t)-1;
+    if (!(period ? ical_period(r, p, value, &at, &end) : ical_moment(r, p, value, &at)) || !at.zone != !b.zone)
+        return false;
+    if (period && end.instant - at.instant != e->fields.end - e->fields.start)
+        return false;
+    return e->has_recurrence ? event_index_of(e, at.instant) != 0 : at.instant == b.start;
+}
+
+static bool check_added(struct ical_reader *r, const struct event *e, const struct ical_comp *c)
+{
+    for (const struct ical_prop *p = ical_prop(c, "RDATE"); p; p = ical_prop_next(p, "RDATE")) {
+        struct str rest = p->value, item;
+        while (ical_list_next(&rest, &item))
+            if (!says_again(r, e, p, item))
+                return ical_refuse(r, ICAL_RDATE, p->line, NULL);
+    }
+    return true;
+}
+
+/* More than one rule; the same one twice is one. */
+static const struct ical_prop *second_rule(const struct ical_comp *c, const struct ical_prop *rule)
+{
+    const struct ical_prop *more = rule;
+    while (more && str_case_eq(str_trim(more->value), str_trim(rule->value)))
+        more = ical_prop_next(more, "RRULE");
+    return more ? more : ical_prop(c, "EXRULE");
+}
+
 static bool rule_read(struct ical_reader *r, const struct ical_comp *c, struct ical_item *it)
 {
     struct event *e = it->e;
-    const struct ical_prop *rule = ical_prop(c, "RRULE"), *more = rule ? ical_prop_next(rule, "RRULE") : NULL;
+    const struct ical_prop *rule = ical_prop(c, "RRULE"), *more;
     enum ical_reason reason;
     if (it->x) /* an occurrence has no series of its own; some servers repeat the rule in it */
         return true;
-    if (!more)
-        more = ical_prop(c, "EXRULE");
+    more = second_rule(c, rule);
     if (more)
         return ical_refuse(r, ICAL_RULE_TWO, more->line, NULL);
     e->has_recurrence = mark_holds(r, c, rule, it->f, &e->recurrence);
     if (e->has_recurrence)
         return true;
-    if (ical_prop(c, "RDATE"))
-        return ical_refuse(r, ICAL_RDATE, ical_prop(c, "RDATE")->line, NULL);
     if (!rule)
-        return true;
+        return check_added(r, e, c);
     if (base_of(it->f).start == TIME_NONE)
         return ical_refuse(r, ICAL_NO_START, rule->line, "RRULE");
     if (!parse_rule(rule->value, it->f, &e->recurrence, &reason))
         return ical_refuse(r, reason, rule->line, NULL);
     e->has_recurrence = true;
-    return e->kind == EVENT_TASK || !overlaps(e) || ical_refuse(r, ICAL_RULE_OVERLAPS, rule->line, NULL);
+    if (e->kind != EVENT_TASK && overlaps(e))
+        return ical_refuse(r, ICAL_RULE_OVERLAPS, rule->line, NULL);
+    return check_added(r, e, c);
 }
 
 /* A rule in other words. */

@@ -69,16 +69,7 @@ static bool period_overlaps(struct shaper *s, const struct ical_prop *p, struct 
                             const struct ical_range *range)
 {
     struct ical_moment from, to;
-    struct str start;
-    int64_t days, seconds;
-    if (!str_cut(&period, '/', &start) || !ical_moment(&s->r, p, start, &from))
-        return true;
-    to = from;
-    if (ical_duration(period, &days, &seconds))
-        to.instant = from.instant + days * ICAL_DAY_S + seconds;
-    else if (!ical_moment(&s->r, p, period, &to))
-        return true;
-    return from.instant < range->to && to.instant > range->from;
+    return !ical_period(&s->r, p, period, &from, &to) || (from.instant < range->to && to.instant > range->from);
 }
 
 static bool is_out_of_busy_range(struct shaper *s, const struct ical_prop *p)

@@ -85,6 +85,20 @@ bool ical_moment(struct ical_reader *r, const struct ical_prop *p, struct str va
     return true;
 }
 
+bool ical_period(struct ical_reader *r, const struct ical_prop *p, struct str value, struct ical_moment *ret_from,
+                 struct ical_moment *ret_to)
+{
+    struct str start;
+    int64_t days, seconds;
+    if (!str_cut(&value, '/', &start) || !ical_moment(r, p, start, ret_from))
+        return false;
+    if (!ical_duration(value, &days, &seconds))
+        return ical_moment(r, p, value, ret_to);
+    *ret_to = *ret_from;
+    ret_to->instant += days * ICAL_DAY_S + seconds;
+    return true;
+}
+
 void ical_put_moment(struct ical_maker *m, const char *name, int64_t t, const struct tz *zone, bool floating)
 {
     ical_name(&m->w, name);

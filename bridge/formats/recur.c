@@ -116,6 +116,42 @@ static bool part_month_days(struct recur *r, struct str value, enum ical_reason 
     return take_ints(value, 31, r->month_days, &r->month_day_count);
 }
 
+static bool part_year_days(struct recur *r, struct str value, enum ical_reason *reason)
+{
+    (void)reason;
+    return take_ints(value, 366, r->year_days, &r->year_day_count);
+}
+
+static bool take_bits(struct str s, int max, uint64_t *bits)
+{
+    struct str item;
+    while (str_cut(&s, ',', &item)) {
+        int v;
+        if (!take_int(str_trim(item), 0, max, &v))
+            return false;
+        *bits |= (uint64_t)1 << v;
+    }
+    return *bits != 0;
+}
+
+static bool part_hours(struct recur *r, struct str value, enum ical_reason *reason)
+{
+    (void)reason;
+    return take_bits(value, 23, &r->hours);
+}
+
+static bool part_minutes(struct recur *r, struct str value, enum ical_reason *reason)
+{
+    (void)reason;
+    return take_bits(value, 59, &r->minutes);
+}
+
+static bool part_seconds(struct recur *r, struct str value, enum ical_reason *reason)
+{
+    (void)reason;
+    return take_bits(value, 60, &r->seconds);
+}
+
 static bool part_positions(struct recur *r, struct str value, enum ical_reason *reason)
 {
     (void)reason;
@@ -169,8 +205,8 @@ static const struct part {
     {"UNTIL", part_until},           {"WKST", part_week_start},    {"BYDAY", part_days},
     {"BYMONTHDAY", part_month_days}, {"BYSETPOS", part_positions}, {"BYMONTH", part_months},
     {"RSCALE", part_scale},          {"SKIP", part_skip},          {"BYWEEKNO", part_none},
-    {"BYYEARDAY", part_none},        {"BYHOUR", part_none},        {"BYMINUTE", part_none},
-    {"BYSECOND", part_none},
+    {"BYYEARDAY", part_year_days},   {"BYHOUR", part_hours},       {"BYMINUTE", part_minutes},
+    {"BYSECOND", part_seconds},
 };
 
 /* Which part it is; each may be there once. */
@@ -204,7 +240,10 @@ static bool makes_sense(const struct recur *r)
         return false;
     if (r->frequency == RECUR_WEEKLY && r->month_day_count)
         return false;
-    return !r->position_count || r->day_count || r->month_day_count || r->months;
+    if (r->frequency != RECUR_YEARLY && r->year_day_count)
+        return false;
+    bool any = r->day_count || r->month_day_count || r->year_day_count || r->months || r->hours || r->minutes;
+    return !r->position_count || any || r->seconds;
 }
 
 bool recur_parse(struct str text, struct recur *ret, enum ical_reason *ret_reason)
@@ -221,6 +260,17 @@ bool recur_parse(struct str text, struct recur *ret, enum ical_reason *ret_reaso
             return false;
     }
     return (seen & 1) && makes_sense(ret);
+}
+
+static bool only_bit(uint64_t bits, int64_t n)
+{
+    return !bits || bits == (uint64_t)1 << n;
+}
+
+bool recur_keeps_clock(const struct recur *r, int64_t clock)
+{
+    return only_bit(r->hours, clock / 3600) && only_bit(r->minutes, clock / 60 % 60) &&
+           only_bit(r->seconds, clock % 60);
 }
 
 /* --- days -----------------------------------------------------------------------------------------------------------
@@ -263,12 +313,31 @@ static bool ordinal_fits(int n, int at, int length)
     return n > 0 ? (at - 1) / 7 + 1 == n : (length - at) / 7 + 1 == -n;
 }
 
+static int days_of_year(int year)
+{
+    return days_of_month(year, 2) == 29 ? 366 : 365;
+}
+
+/* Its number in its year, from 1. */
+static int year_day(const struct date *d)
+{
+    return (int)(day_of(d->year, d->month, d->day) - day_of(d->year, 1, 1)) + 1;
+}
+
+static bool year_day_fits(const struct recur *r, const struct date *d)
+{
+    int at = year_day(d);
+    for (unsigned i = 0; i < r->year_day_count; i++)
+        if (at == (r->year_days[i] > 0 ? r->year_days[i] : days_of_year(d->year) + 1 + r->year_days[i]))
+            return true;
+    return false;
+}
+
 static bool weekday_fits(const struct recur *r, const struct date *d)
 {
     bool in_year = r->frequency == RECUR_YEARLY && !r->months;
-    int leap = days_of_month(d->year, 2) == 29;
-    int at = in_year ? (int)(day_of(d->year, d->month, d->day) - day_of(d->year, 1, 1)) + 1 : d->day;
-    int length = in_year ? 365 + leap : d->month_days;
+    int at = in_year ? year_day(d) : d->day;
+    int length = in_year ? days_of_year(d->year) : d->month_days;
     for (unsigned i = 0; i < r->day_count; i++)
         if ((int)r->days[i].weekday == d->weekday && (!r->days[i].n || ordinal_fits(r->days[i].n, at, length)))
             return true;
@@ -283,9 +352,9 @@ static bool fits(const struct recur *r, const struct date *d, const struct date 
         return false;
     for (unsigned i = 0; i < r->month_day_count && !found; i++)
         found = month_day_fits(r, r->month_days[i], d);
-    if ((by_month_day && !found) || (by_day && !weekday_fits(r, d)))
+    if ((by_month_day && !found) || (by_day && !weekday_fits(r, d)) || (r->year_day_count && !year_day_fits(r, d)))
         return false;
-    if (by_day || by_month_day || r->frequency == RECUR_DAILY)
+    if (by_day || by_month_day || r->year_day_count || r->frequency == RECUR_DAILY)
         return true;
     if (r->frequency == RECUR_WEEKLY)
         return d->weekday == start->weekday;

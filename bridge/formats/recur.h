@@ -41,11 +41,16 @@ struct recur {
     unsigned months;     /* bit 1 to 12; 0: no BYMONTH */
     struct recur_day days[RECUR_LIST_MAX];
     int month_days[RECUR_LIST_MAX], positions[RECUR_LIST_MAX];
-    unsigned day_count, month_day_count, position_count;
+    int year_days[RECUR_LIST_MAX];
+    unsigned day_count, month_day_count, year_day_count, position_count;
+    /* BYHOUR, BYMINUTE, BYSECOND, a bit each; 0: not there. Walking looks at days only: see recur_keeps_clock(). */
+    uint64_t hours, minutes, seconds;
     bool skip_backward; /* RFC 7529: a day that a month does not have is its last one, as Exchange does */
 };
 /* Reasons: ICAL_RULE_SYNTAX, _FREQUENCY, _PART, _SCALE. */
 bool recur_parse(struct str text, struct recur *ret, enum ical_reason *ret_reason);
+/* Does each day have one occurrence, at this second of the day? So it is unless the rule names other hours. */
+bool recur_keeps_clock(const struct recur *r, int64_t clock);
 
 /* The days of a rule in order, from the start day on; COUNT and UNTIL are not looked at. */
 struct recur_walk {

@@ -57,7 +57,7 @@ static bool same_weekdays(const struct recur *a, const struct recur *b)
 static struct recur explicit_rule(const struct recur *rule, const struct time_parts *start)
 {
     struct recur r = *rule;
-    if (r.day_count || r.month_day_count || r.position_count || r.frequency == RECUR_DAILY)
+    if (r.day_count || r.month_day_count || r.year_day_count || r.position_count || r.frequency == RECUR_DAILY)
         return r;
     if (r.frequency == RECUR_WEEKLY) {
         r.days[r.day_count++] = (struct recur_day){0, (unsigned)start->weekday};
@@ -79,7 +79,7 @@ static bool is_written_so(const struct recur *rule, int64_t start_day, const str
     struct buf text = BUF_INIT(256);
     bool clamps;
     recur_from_event(p, start_day, &text, &clamps);
-    bool same = !clamps && recur_parse(buf_view(&text), &own, &reason) && !said.skip_backward &&
+    bool same = !clamps && recur_parse(buf_view(&text), &own, &reason) && !said.skip_backward && !said.year_day_count &&
                 own.frequency == said.frequency && own.interval == said.interval && own.months == said.months &&
                 same_weekdays(&own, &said) &&
                 same_ints(own.month_days, own.month_day_count, said.month_days, said.month_day_count) &&

@@ -48,7 +48,7 @@ static bool read_rule(const struct ical_prop *p, struct onset_list *l, int64_t s
     enum ical_reason reason;
     int64_t day, clock = ((start % TZ_DAY_S) + TZ_DAY_S) % TZ_DAY_S;
     unsigned n = 0;
-    if (!recur_parse(p->value, &rule, &reason) || rule.frequency != RECUR_YEARLY)
+    if (!recur_parse(p->value, &rule, &reason) || rule.frequency != RECUR_YEARLY || !recur_keeps_clock(&rule, clock))
         return false;
     recur_begin(&walk, &rule, (start - clock) / TZ_DAY_S);
     while ((!rule.count || n++ < rule.count) && recur_next(&walk, &day)) {

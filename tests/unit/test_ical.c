@@ -126,7 +126,7 @@ static const struct {
     {"rule-two", EVENT, "RRULE:FREQ=WEEKLY\nRRULE:FREQ=DAILY\n"},
     {"rule-two", EVENT, "RRULE:FREQ=WEEKLY\nEXRULE:FREQ=WEEKLY;INTERVAL=2\n"},
     {"rule-part", EVENT, "RRULE:FREQ=YEARLY;BYWEEKNO=2\n"},
-    {"rule-part", EVENT, "RRULE:FREQ=YEARLY;BYYEARDAY=5\n"},
+    {"rule-part", EVENT, "RRULE:FREQ=YEARLY;BYYEARDAY=5,10\n"},
     {"rule-part", EVENT, "RRULE:FREQ=DAILY;BYHOUR=10,12\n"},
     {"rule-part", EVENT, "RRULE:FREQ=MONTHLY;BYMONTHDAY=5,20\n"},
     {"rule-part", EVENT, "RRULE:FREQ=MONTHLY;BYDAY=1MO,-1MO\n"},
