@@ -241,7 +241,8 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
     struct store_page page = {items, count, reply->items.cursor, reply->items.more, rows};
     bool ok = store_begin(a->store, err);
     if (ok) {
-        ok = store_apply_page(a->store, folder_pk, &page, announce, done, err) && note_unread(a, folder_pk, reply, err);
+        /* First what cannot be read: of a folder that was collected anew, what the pages did not tell goes. */
+        ok = note_unread(a, folder_pk, reply, err) && store_apply_page(a->store, folder_pk, &page, announce, done, err);
         ok = store_end(a->store, ok, err);
     }
     for (size_t i = 0; ok && i < count; i++) {

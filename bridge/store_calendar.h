@@ -119,7 +119,8 @@ bool store_moving_arrived(struct store *s, const struct moving *m, struct arena 
  * ---------------------------------------------------------------------------------------------------- */
 
 /* They are on the server, and what they say is not known: what is not in the store may be one of them. Until a page
- * tells of the item again, or of the whole folder (forget). */
+ * tells of the item again, or of the whole folder (forget). What the store has of them from before stays when the
+ * folder was collected anew. */
 bool store_unread_add(struct store *s, int64_t folder_pk, struct str server_id, struct err *err);
 bool store_unread_done(struct store *s, int64_t folder_pk, struct str server_id, struct err *err);
 bool store_unread_forget(struct store *s, int64_t folder_pk, struct err *err);

@@ -89,10 +89,11 @@ bool store_match(struct store *s, int64_t folder_pk, struct folder_state *st, st
     int64_t old = st->generation, modseq = (int64_t)st->modseq;
     if (!find_pairs(s, folder_pk, old, err))
         return false;
-    /* What we made after the last page was asked for is not in it. */
+    /* What we made after the last page was asked for is not in it; what cannot be read now is, and says nothing. */
     if (!store_run2(s,
                     "UPDATE item SET generation = ?2 + 1 WHERE folder = ?1 AND generation = ?2 AND pk NOT IN"
-                    " (SELECT old FROM temp.pairs) AND pk IN (SELECT pk FROM made WHERE folder = ?1 AND asked = 0)",
+                    " (SELECT old FROM temp.pairs) AND (pk IN (SELECT pk FROM made WHERE folder = ?1 AND asked = 0)"
+                    " OR server_id IN (SELECT server_id FROM unread WHERE folder = ?1))",
                     folder_pk, old, err))
         return false;
     /* Old rows without a partner vanish. */

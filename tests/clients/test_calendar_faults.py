@@ -60,3 +60,23 @@ def test_one_that_could_not_be_read_comes_later(stage):
     bridge.start()
     poll(60, lambda: len(seen(bridge)) == 3, bridge.tail)
     assert bridge.sql("work", "SELECT count(*) FROM unread") == [(0,)]
+
+
+def test_one_that_cannot_be_read_any_more_stays(stage):
+    """Its folder is collected anew, and its page cannot tell what it says: it is still there, so no client hears that it is gone."""
+    exchange = stage.exchange()
+    for n in range(3):
+        exchange.event("create", event={"subject": f"event {n}"})
+    bridge = stage.bridge(Account("work", exchange), dav=True)
+    before = poll(60, lambda: len(s := seen(bridge)) == 3 and s, bridge.tail)
+    bridge.stop()
+    exchange.invalidate()
+    exchange.fault(op="GetItem", do="error", index=0, times=0, code="ErrorItemCorrupt")
+    bridge.start()
+    poll(60, lambda: bridge.sql("work", "SELECT (SELECT count(*) FROM unread), resync FROM folder WHERE kind = 1") == [(1, 0)], bridge.tail)
+    assert seen(bridge) == before
+    bridge.stop()
+    exchange.clear_faults()
+    bridge.start()
+    poll(60, lambda: bridge.sql("work", "SELECT count(*) FROM unread") == [(0,)], bridge.tail)
+    assert seen(bridge) == before
