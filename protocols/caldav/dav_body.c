@@ -265,9 +265,21 @@ static void on_calprop(struct reader *r, struct xml *x, const struct xml_attr *a
 
 /* --- events of the parser --------------------------------------------------------------------- */
 
-static void add_prop(struct reader *r, struct xml *x, const struct xml_name *name)
+/* RFC 4791 9.6: the attributes of calendar-data; there is one type here. */
+static bool is_our_type(const struct xml_attr *attrs, size_t n)
+{
+    struct str type = xml_attr_get(attrs, n, "content-type"), version = xml_attr_get(attrs, n, "version");
+    return (!type.n || str_case_is(type, "text/calendar")) && (!version.n || str_is(version, "2.0"));
+}
+
+static void add_prop(struct reader *r, struct xml *x, const struct xml_name *name, const struct xml_attr *attrs,
+                     size_t n)
 {
     struct dav_body *b = r->body;
+    if (name->id == DAV_ID_CALENDAR_DATA && !is_our_type(attrs, n)) {
+        fail(r, x, 403, "C:supported-calendar-data", "calendar data is text/calendar, version 2.0");
+        return;
+    }
     if (b->prop_count == DAV_PROPS_MAX) {
         fail(r, x, 413, NULL, "too many properties");
         return;
@@ -372,7 +384,7 @@ static enum xml_want on_start(void *ctx, struct xml *x, const struct xml_name *n
         return depth == 2 && name->id != DAV_ID_SET && name->id != DAV_ID_REMOVE ? XML_SKIP : XML_COLLECT;
     }
     if (depth == 3 && (xml_parent(x, 1) == DAV_ID_PROP || xml_parent(x, 1) == DAV_ID_INCLUDE))
-        add_prop(r, x, name);
+        add_prop(r, x, name, attrs, n);
     if (name->id == 0 && depth == 2)
         return XML_SKIP;
     on_known(r, x, name, attrs, n);

@@ -78,7 +78,7 @@ static bool find_tagged(const struct dav_session *s, struct str resource, struct
     *ret_path = s->path;
     return (resource.n == 0 || dav_path_parse(resource, dav_header_get(s->request, "Host"), arena, ret_path)) &&
            (ret_path->place == DAV_AT_RESOURCE || ret_path->place == DAV_AT_COLLECTION) &&
-           str_eq(ret_path->account, s->path.account) &&
+           str_is(ret_path->account, account_name(s->client.account)) &&
            calendar_find(s->client.account, ret_path->segment, arena, ret_calendar);
 }
 

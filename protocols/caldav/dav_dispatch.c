@@ -21,7 +21,7 @@ static const unsigned allowed[] = {
     [DAV_AT_ATTACHMENT] = BIT(OPTIONS) | BIT(GET) | BIT(HEAD),
 };
 
-static void options(struct dav_session *s)
+static void add_allow(struct buf *out, enum dav_place place)
 {
     static const char *const names[] = {[DAV_OPTIONS] = "OPTIONS",
                                         [DAV_GET] = "GET",
@@ -36,12 +36,25 @@ static void options(struct dav_session *s)
                                         [DAV_MKCALENDAR] = "MKCALENDAR",
                                         [DAV_COPY] = "COPY",
                                         [DAV_MOVE] = "MOVE"};
-    struct buf b = {0};
-    buf_lit(&b, "Allow: OPTIONS");
+    buf_lit(out, "Allow: OPTIONS");
     for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++)
-        if (allowed[s->path.place] & 1u << i)
-            buf_printf(&b, ", %s", names[i]);
-    buf_lit(&b, "\r\n");
+        if (allowed[place] & 1u << i)
+            buf_printf(out, ", %s", names[i]);
+    buf_lit(out, "\r\n");
+}
+
+static void not_allowed(struct dav_session *s)
+{
+    struct buf b = {0};
+    add_allow(&b, s->path.place); /* RFC 9110 15.5.6 */
+    dav_answer(s, 405, buf_z(&b), NULL, STR_NULL);
+    buf_done(&b);
+}
+
+static void options(struct dav_session *s)
+{
+    struct buf b = {0};
+    add_allow(&b, s->path.place);
     /* Some clients ask before they sign in, at the door alone (Thunderbird): it says what it would say inside. */
     if (!s->client.account)
         buf_lit(&b, "DAV: 1, 3, extended-mkcol, calendar-access, calendar-auto-schedule\r\n");
@@ -83,7 +96,7 @@ void dav_dispatch(struct dav_session *s)
     else if (dav_if_is_wrong(s))
         dav_answer_error(s, 400, NULL, NULL, "the If header cannot be read (RFC 4918 10.4)");
     else if (!(allowed[s->path.place] & 1u << m))
-        dav_answer_status(s, m == DAV_OTHER ? 405 : 405);
+        not_allowed(s);
     else
         functions[m](s);
 }
@@ -117,6 +130,21 @@ bool dav_depth(struct dav_session *s, int otherwise, int *ret_depth)
 /* --- waiting until a calendar can be looked at
  * --------------------------------------------------------------------------------- */
 
+/* What reads or changes one object looks at If when it knows the object (dav_condition). */
+static bool looks_itself(const struct dav_session *s)
+{
+    static const unsigned methods = BIT(GET) | BIT(HEAD) | BIT(PUT) | BIT(DELETE) | BIT(COPY) | BIT(MOVE);
+    return s->path.place == DAV_AT_RESOURCE && methods & 1u << s->request->method;
+}
+
+static void go_on(struct dav_session *s)
+{
+    if (looks_itself(s) || dav_if_holds(s))
+        s->then(s);
+    else
+        dav_answer_status(s, 412);
+}
+
 static void on_calendar(void *ud, const struct err *err)
 {
     struct dav_session *s = ud;
@@ -129,7 +157,7 @@ static void on_calendar(void *ud, const struct err *err)
     if (!calendar_find(s->client.account, s->path.segment, &s->arena, &s->calendar))
         dav_answer_status(s, 404);
     else
-        s->then(s);
+        go_on(s);
 }
 
 static void on_folders(void *ud, const struct err *err)
@@ -139,9 +167,9 @@ static void on_folders(void *ud, const struct err *err)
     if (err->code != ERR_NONE)
         dav_answer_err(s, err);
     else if (s->path.place != DAV_AT_COLLECTION && s->path.place != DAV_AT_RESOURCE)
-        s->then(s);
+        go_on(s);
     else if (!calendar_find(s->client.account, s->path.segment, &s->arena, &s->calendar))
-        dav_answer_status(s, 404);
+        dav_answer_status(s, s->request->method == DAV_PUT ? 409 : 404); /* RFC 4918 9.7.1 */
     else
         s->work.calendar = calendar_wait(s->client.account, s->calendar.pk, on_calendar, s);
 }
@@ -152,4 +180,12 @@ void dav_with_calendar(struct dav_session *s, void (*then)(struct dav_session *s
     s->waiting = true;
     account_poke_folders(s->client.account);
     s->work.folders = account_wait_folders(s->client.account, on_folders, s);
+}
+
+void dav_when_it_holds(struct dav_session *s, void (*then)(struct dav_session *s))
+{
+    if (dav_header_get(s->request, "If").p)
+        dav_with_calendar(s, then);
+    else
+        then(s);
 }

@@ -71,6 +71,13 @@ static bool fits_type(const struct dav_request *r)
     return is_one_of(str_trim(str_sub(type, 0, end == (size_t)-1 ? type.n : end)), types);
 }
 
+/* RFC 9110 8.4: what is packed is not what it says to be. */
+static bool fits_coding(const struct dav_request *r)
+{
+    struct str coding = dav_header_get(r, "Content-Encoding");
+    return !r->has_body || coding.n == 0 || str_case_is(coding, "identity");
+}
+
 static int check_target(const struct dav_guard *g, const struct dav_request *r, struct str host)
 {
     struct str scheme = g->tls ? STR("https://") : STR("http://");
@@ -95,5 +102,5 @@ int dav_guard_check(const struct dav_guard *g, const struct dav_request *r)
     if ((origin.p && !is_our_origin(g, origin, false)) || (referer.p && !is_our_origin(g, referer, true)) ||
         !fits_sec_fetch(r))
         return 403;
-    return fits_type(r) ? 0 : 415;
+    return fits_type(r) && fits_coding(r) ? 0 : 415;
 }

@@ -95,15 +95,20 @@ static void get_attachment(struct dav_session *s)
     buf_done(&id);
 }
 
+static void say_hello(struct dav_session *s)
+{
+    dav_answer(s, 200, NULL, "text/plain; charset=utf-8",
+               STR("exbridge serves calendars here, to calendar programs (CalDAV).\n"));
+}
+
 void dav_get(struct dav_session *s)
 {
     if (s->path.place == DAV_AT_RESOURCE)
         dav_with_calendar(s, send_text);
     else if (s->path.place == DAV_AT_ATTACHMENT)
-        get_attachment(s);
+        dav_when_it_holds(s, get_attachment);
     else if (s->path.place == DAV_AT_ROOT)
-        dav_answer(s, 200, NULL, "text/plain; charset=utf-8",
-                   STR("exbridge serves calendars here, to calendar programs (CalDAV).\n"));
+        dav_when_it_holds(s, say_hello);
     else
         dav_answer_error(s, 403, NULL, NULL, "a calendar is read by PROPFIND and REPORT");
 }
@@ -212,10 +217,6 @@ static void on_collection_gone(void *ud, const struct change_result *result)
 static void delete (struct dav_session *s)
 {
     struct calendar_condition condition;
-    if (s->path.place == DAV_AT_COLLECTION && !dav_if_holds(s)) {
-        dav_answer_status(s, 412);
-        return;
-    }
     if (s->path.place == DAV_AT_COLLECTION) {
         s->work.change = calendar_remove(s->client.account, s->calendar.pk, on_collection_gone, s);
         return;

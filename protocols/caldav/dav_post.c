@@ -59,7 +59,7 @@ static void on_busy(void *ud, const struct reply *reply)
     buf_done(&out);
 }
 
-void dav_post(struct dav_session *s)
+static void ask(struct dav_session *s)
 {
     struct ical_busy_request *q = arena_alloc(&s->arena, sizeof(*q));
     const char *why = NULL;
@@ -78,4 +78,9 @@ void dav_post(struct dav_session *s)
         s->work.op = calendar_free_busy(s->client.account, q->attendees, q->attendee_count, q->range.from, q->range.to,
                                         on_busy, s);
     }
+}
+
+void dav_post(struct dav_session *s)
+{
+    dav_when_it_holds(s, ask);
 }

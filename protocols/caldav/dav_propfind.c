@@ -115,16 +115,24 @@ static void list(struct dav_session *s)
     dav_stream_end(s);
 }
 
+/* Nothing is below what is in it: all of it is no more than the next level. */
+static bool is_shallow(enum dav_place place)
+{
+    return place == DAV_AT_COLLECTION || place == DAV_AT_RESOURCE || place == DAV_AT_INBOX || place == DAV_AT_OUTBOX;
+}
+
 void dav_propfind(struct dav_session *s)
 {
     int depth;
     if (!dav_depth(s, -1, &depth) || !dav_read_body(s))
         return;
+    if (depth < 0 && is_shallow(s->path.place))
+        depth = 1;
     if (depth < 0) {
         dav_answer_error(s, 403, "D:propfind-finite-depth", NULL, "Depth: infinity is not served");
         return;
     }
-    if (s->body.root != DAV_ID_NONE && s->body.root != DAV_ID_PROPFIND) {
+    if (s->body.unknown || (s->body.root != DAV_ID_NONE && s->body.root != DAV_ID_PROPFIND)) {
         dav_answer_error(s, 422, NULL, NULL, "the body is no propfind");
         return;
     }
@@ -137,7 +145,7 @@ void dav_propfind(struct dav_session *s)
              s->path.place == DAV_AT_INBOX)
         dav_with_calendar(s, list);
     else
-        list(s);
+        dav_when_it_holds(s, list);
 }
 
 /* --- PROPPATCH: all or nothing (RFC 4918 9.2)
@@ -175,10 +183,6 @@ static bool store_updates(struct dav_session *s, int64_t pk, struct err *err)
 
 static void patch(struct dav_session *s)
 {
-    if (!dav_if_holds(s)) {
-        dav_answer_status(s, 412);
-        return;
-    }
     struct err err = {0};
     bool refused = false;
     for (size_t i = 0; i < s->body.update_count; i++)
@@ -286,8 +290,8 @@ void dav_make(struct dav_session *s)
                     str_find(b->updates[i].value, STR("calendar")) != (size_t)-1;
     if (s->path.place != DAV_AT_COLLECTION) {
         dav_answer_error(s, 403, "C:calendar-collection-location-ok", NULL, "calendars are made in the calendar home");
-    } else if (b->root != DAV_ID_NONE &&
-               b->root != (s->request->method == DAV_MKCALENDAR ? DAV_ID_MKCALENDAR : DAV_ID_MKCOL)) {
+    } else if (b->unknown || (b->root != DAV_ID_NONE &&
+                              b->root != (s->request->method == DAV_MKCALENDAR ? DAV_ID_MKCALENDAR : DAV_ID_MKCOL))) {
         dav_answer_error(s, 415, NULL, NULL, "the body does not fit the method");
     } else if (!calendar) {
         dav_answer_error(s, 403, "D:valid-resourcetype", NULL, "only calendars can be made here");

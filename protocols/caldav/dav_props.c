@@ -173,14 +173,7 @@ static bool privileges(struct view *v)
 
 static bool reports(struct view *v)
 {
-    static const char *const calendars[] = {"<C:calendar-query/>", "<C:calendar-multiget/>", "<C:free-busy-query/>",
-                                            "<D:sync-collection/>", NULL};
-    for (const char *const *p = calendars; v->item->path.place == DAV_AT_COLLECTION && *p; p++)
-        buf_printf(v->out, "<D:supported-report><D:report>%s</D:report></D:supported-report>", *p);
-    if (v->item->path.place == DAV_AT_TOP || v->item->path.place == DAV_AT_PRINCIPAL)
-        buf_lit(v->out, "<D:supported-report><D:report><D:principal-property-search/></D:report></D:supported-report>"
-                        "<D:supported-report><D:report><D:principal-search-property-set/></D:report>"
-                        "</D:supported-report>");
+    dav_add_reports(v->out, v->item->path.place);
     return true;
 }
 
@@ -309,7 +302,7 @@ static const struct live {
     {DAV_ID_PRINCIPAL_COLLECTION_SET, COLLECTIONS, false, false, principal_collections},
     {DAV_ID_OWNER, EVERYTHING & ~AT(ROOT) & ~AT(TOP), false, false, principal},
     {DAV_ID_CURRENT_USER_PRIVILEGE_SET, EVERYTHING, false, false, privileges},
-    {DAV_ID_SUPPORTED_REPORT_SET, COLLECTIONS, false, false, reports},
+    {DAV_ID_SUPPORTED_REPORT_SET, EVERYTHING, false, false, reports},
     {DAV_ID_SYNC_TOKEN, CALENDARS, false, false, sync_token},
     {DAV_ID_GETCTAG, CALENDARS, false, false, getctag},
     {DAV_ID_CALENDAR_HOME_SET, AT(PRINCIPAL), false, false, home},

@@ -167,6 +167,17 @@ static void write_query(struct dav_session *s)
     dav_stream_run(s, next_match);
 }
 
+/* The object that was asked, and no other (RFC 4791 7.8). */
+static void gather_one(struct dav_session *s, struct dav_found *found)
+{
+    found->list = arena_alloc(&s->arena, sizeof(*found->list));
+    found->count = calendar_resource(s->client.account, s->calendar.pk, s->path.name, &s->arena, found->list);
+    if (found->count)
+        with_texts(s);
+    else
+        dav_answer_status(s, 404);
+}
+
 static void query(struct dav_session *s)
 {
     struct report *r = s->state;
@@ -179,7 +190,9 @@ static void query(struct dav_session *s)
         to = f->comps->range->to < INT64_MAX - 86400 * 2 ? f->comps->range->to + 86400 : INT64_MAX;
     }
     r->write = write_query;
-    if (!dav_gather(s, 0, from, to, s->body.limit, &r->found, &err))
+    if (s->path.place == DAV_AT_RESOURCE)
+        gather_one(s, &r->found);
+    else if (!dav_gather(s, 0, from, to, s->body.limit, &r->found, &err))
         dav_answer_err(s, &err);
     else if (r->found.truncated && !s->body.limit)
         refuse(s, 507, "D:number-of-matches-within-limits", "too many objects: ask for a shorter time");
@@ -366,20 +379,31 @@ static void search_properties(struct dav_session *s)
         STR("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:principal-search-property-set xmlns:D=\"DAV:\"/>\n"));
 }
 
+#define AT(place) (1u << DAV_AT_##place)
+static const struct {
+    enum dav_id id;
+    unsigned places;
+    void (*fn)(struct dav_session *s);
+} reports[] = {
+    {DAV_ID_CALENDAR_QUERY, AT(COLLECTION) | AT(RESOURCE), query},
+    {DAV_ID_CALENDAR_QUERY, AT(INBOX), nobody}, /* RFC 6638 2.2; nothing ever stays there */
+    {DAV_ID_CALENDAR_MULTIGET, AT(COLLECTION) | AT(RESOURCE) | AT(INBOX), multiget},
+    {DAV_ID_SYNC_COLLECTION, AT(COLLECTION), sync_collection},
+    {DAV_ID_FREE_BUSY_QUERY, AT(COLLECTION), free_busy},
+    {DAV_ID_PRINCIPAL_SEARCH, AT(TOP) | AT(PRINCIPAL) | AT(HOME), nobody},
+    {DAV_ID_PRINCIPAL_SEARCH_SET, AT(TOP) | AT(PRINCIPAL), search_properties},
+};
+
+void dav_add_reports(struct buf *out, enum dav_place place)
+{
+    for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
+        if (reports[i].places >> place & 1)
+            buf_printf(out, "<D:supported-report><D:report><%s/></D:report></D:supported-report>",
+                       dav_written(reports[i].id));
+}
+
 void dav_report(struct dav_session *s)
 {
-    static const struct {
-        enum dav_id id;
-        unsigned places;
-        void (*fn)(struct dav_session *s);
-    } reports[] = {
-        {DAV_ID_CALENDAR_QUERY, 1u << DAV_AT_COLLECTION | 1u << DAV_AT_RESOURCE, query},
-        {DAV_ID_CALENDAR_MULTIGET, 1u << DAV_AT_COLLECTION, multiget},
-        {DAV_ID_SYNC_COLLECTION, 1u << DAV_AT_COLLECTION, sync_collection},
-        {DAV_ID_FREE_BUSY_QUERY, 1u << DAV_AT_COLLECTION, free_busy},
-        {DAV_ID_PRINCIPAL_SEARCH, 1u << DAV_AT_TOP | 1u << DAV_AT_PRINCIPAL | 1u << DAV_AT_HOME, nobody},
-        {DAV_ID_PRINCIPAL_SEARCH_SET, 1u << DAV_AT_TOP | 1u << DAV_AT_PRINCIPAL, search_properties},
-    };
     if (!dav_read_body(s))
         return;
     struct report *r = arena_alloc(&s->arena, sizeof(*r));
@@ -393,7 +417,7 @@ void dav_report(struct dav_session *s)
         else if (s->path.place == DAV_AT_COLLECTION || s->path.place == DAV_AT_RESOURCE)
             dav_with_calendar(s, reports[i].fn);
         else
-            reports[i].fn(s);
+            dav_when_it_holds(s, reports[i].fn);
         return;
     }
     if (s->body.root == DAV_ID_NONE && !s->body.unknown)

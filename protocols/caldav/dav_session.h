@@ -110,8 +110,11 @@ void dav_dispatch(struct dav_session *s);
 /* Parse the XML body into s->body; answers and returns false when it is wrong. */
 bool dav_read_body(struct dav_session *s);
 /* Go on in `then` when the folder list is known and, for a collection or what is in it, s->calendar is filled and its
- * first sync is done; answers 404 (or why not) itself otherwise. */
+ * first sync is done, and the If header holds (of an object dav_condition() has it to look at); answers 404, 412 (or
+ * why not) itself otherwise. */
 void dav_with_calendar(struct dav_session *s, void (*then)(struct dav_session *s));
+/* The same where no calendar is needed: at once, unless an If header may speak of one. */
+void dav_when_it_holds(struct dav_session *s, void (*then)(struct dav_session *s));
 /* Depth: 0, 1; -1 = infinity; `otherwise` when absent. False: 400 has been answered. */
 bool dav_depth(struct dav_session *s, int otherwise, int *ret_depth);
 
@@ -123,6 +126,7 @@ void dav_propfind(struct dav_session *s);
 void dav_proppatch(struct dav_session *s);
 void dav_make(struct dav_session *s); /* MKCALENDAR, MKCOL */
 void dav_report(struct dav_session *s);
+void dav_add_reports(struct buf *out, enum dav_place place); /* content of supported-report-set */
 void dav_post(struct dav_session *s);
 
 /* --- conditions and tags (dav_conditions.c)

@@ -206,6 +206,18 @@ def test_if_headers(dav):
     assert dav.ask("PROPPATCH", calendar, patch, {"If": "(<urn:x>)"}).status == 412
     assert dav.ask("PROPPATCH", calendar, patch, {"If": f"(<{token}>)"}).status == 207
     assert dav.ask("DELETE", calendar, headers={"If": "(<urn:x>)"}).status == 412
+    find = f"<D:propfind {NS}><D:prop><D:resourcetype/></D:prop></D:propfind>"
+    multiget = f"<C:calendar-multiget {NS}><D:prop><D:getetag/></D:prop><D:href>{path}</D:href></C:calendar-multiget>"
+    search = '<D:principal-search-property-set xmlns:D="DAV:"/>'
+    others = [("PROPFIND", p, find) for p in ("/", "/dav/", f"/dav/{dav.account}/", dav.home, calendar, path, f"/dav/{dav.account}/outbox/")]
+    others += [("REPORT", calendar, multiget), ("REPORT", path, multiget), ("REPORT", "/dav/", search), ("GET", "/", None),
+               ("MKCALENDAR", dav.home + "never/", None), ("PROPPATCH", dav.home, patch)]
+    for method, where, body in others:
+        wrong, right = f"<{calendar}> (<urn:x>)", f"<{calendar}> (<{dav.sync(calendar)[2]}>)"
+        assert dav.ask(method, where, body, {"If": wrong, "Depth": "0"}).status == 412, (method, where)
+        if method != "MKCALENDAR":
+            assert dav.ask(method, where, body, {"If": right, "Depth": "0"}).status in (200, 207), (method, where)
+    assert dav.ask("OPTIONS", calendar, headers={"If": "(<urn:x>)"}).status == 200  # RFC 9110 13.2.1
     assert dav.ask("PUT", calendar + "new.ics", event("new"), {"If": '(["1-1"])'}, type="text/calendar").status == 412
     assert dav.ask("PUT", calendar + "new.ics", event("new"), {"If": '(Not ["1-1"])'}, type="text/calendar").status == 201
     assert sorted(dav.etags(calendar)) == [path, other, calendar + "new.ics"]
