@@ -345,7 +345,8 @@ const struct cli_command cli_setup = {
     .args = "[ADDRESS]",
     .help = "Finds the server, shows which host would get your password before it does, signs in,\n"
             "and writes an account into the configuration file; what is in it stays as it is.\n"
-            "Asks at most six questions; each can be answered by a flag beforehand.\n"
+            "Asks at most six questions; each can be answered by a flag beforehand, or by a line on\n"
+            "stdin. A line that is no answer to the question about the host ends it.\n"
             "\n"
             "A password or sign-in is kept sealed (secret-store), unless a command or file gives it.\n"
             "Mail programs get a password of this machine's own, which is shown at the end. Where\n"

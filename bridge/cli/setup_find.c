@@ -176,7 +176,31 @@ static const char *read_host(struct setup *s, const char *entered, struct err *e
     return setup_host_of(s, url);
 }
 
+/* A word alone is more likely the answer to another question, a name or a password, than a host of this network; and
+ * what is asked for in the DNS is seen by many. */
+static const char *read_answer(struct setup *s, const char *entered, struct err *err)
+{
+    if (!strstr(entered, "://") && entered[0] != '[' && !strchr(entered, '.') && strcmp(entered, "localhost") != 0) {
+        err_set(err, ERR_INVALID, "That is no full name of a host; one looks like mail.example.com (or https://NAME/)");
+        return NULL;
+    }
+    return read_host(s, entered, err);
+}
+
 enum host_answer { HOST_YES, HOST_OTHER, HOST_FAILED };
+
+/* Who has written the answers beforehand does not see that he is asked again: the next line would be meant for another
+ * question. The line itself may be a password. */
+static bool out_of_step(const char *question, struct err *err)
+{
+    if (cli_is_interactive())
+        return false;
+    err_set(err, ERR_INVALID,
+            "the line on stdin is no answer to the question \"%.120s\", so the next ones are not taken for answers "
+            "either; name the server with --host",
+            question);
+    return true;
+}
 
 /* One question for both: is it right, and if not, which one is. `url` NULL: nothing was found. */
 static enum host_answer ask_host(struct setup *s, const char *url, const char *named_by, struct err *err)
@@ -216,11 +240,13 @@ static enum host_answer ask_host(struct setup *s, const char *url, const char *n
             result = HOST_YES;
         } else if (str_case_is(a, "no") || str_case_is(a, "n") || str_case_is(a, "yes") || a.n == 0) {
             err_set(err, ERR_DENIED, "nothing was sent; setup ends here. With --host you can name the right server");
-            if (url)
+            if (url || out_of_step(buf_z(&question), err))
                 break;
             setup_say("A name is needed, like mail.example.com. ^C ends setup.");
-        } else if ((s->host = read_host(s, answer, err))) {
+        } else if ((s->host = read_answer(s, answer, err))) {
             result = HOST_OTHER;
+        } else if (out_of_step(buf_z(&question), err)) {
+            break;
         } else {
             setup_say("%s", err->text);
         }

@@ -157,10 +157,10 @@ def test_trust_without_a_program(world, home):
 
 def test_wrong_answers_are_explained(world, home):
     server = corp(world)
-    answers = ["", "alice", EMAIL, "http://mail.corp.test", "not a host!", "yes", USER, "", WRONG, USER, WRONG, PASSWORD]
+    answers = ["", "alice", EMAIL, "yes", USER, "", WRONG, USER, WRONG, PASSWORD]
     done = home.setup(answers=answers)
     assert done.returncode == 0, done.stderr
-    for text in ['"" has no \'@\'', '"alice" has no \'@\'', "only https", "is no host", "Nothing was entered",
+    for text in ['"" has no \'@\'', '"alice" has no \'@\'', "Nothing was entered",
                  "the server refused the name and password (it offers Basic)", "It is not sent again"]:
         assert text in done.stderr, text
     refused = [e for e in credentials(server) if not e["user"]]
@@ -211,7 +211,7 @@ def test_three_wrong_passwords_end_it(world, home):
 
 
 @pytest.mark.parametrize("answers, text", [
-    (["", "a", "alice@corp"], "is no domain like example.com"), ([EMAIL, "not a host!", "a b", "http://x.test"], "only https"),
+    (["", "a", "alice@corp"], "is no domain like example.com"), ([EMAIL, "not a host!"], "is no answer to the question"),
     ([EMAIL, "yes", USER, "", "", ""], "no password was entered")])
 def test_nothing_but_useless_answers(world, home, answers, text):
     """Each question comes three times at most; the last answer is explained, too."""
@@ -337,13 +337,25 @@ def test_another_host_in_place_of_yes(world, home):
 def test_nothing_found_asks_for_a_name(world, home):
     world.exchange("--corpus", "5", hosts=["owa.elsewhere.test"], auth_schemes=BASIC, autodiscover_hosts={"*": {"do": "status", "status": 404}})
     world.dns()
-    done = home.setup(EMAIL, answers=["", "yes", "nowhere.test", "owa.elsewhere.test", USER, PASSWORD])
+    done = home.setup(EMAIL, answers=["nowhere.test", "owa.elsewhere.test", USER, PASSWORD])
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("A name is needed, like mail.example.com") == 2 and "Looking for the server of yes" not in done.stderr
     assert "nowhere.test does not answer as an Exchange server" in done.stderr and questions(done) <= 6
     assert "https://owa.elsewhere.test/EWS/Exchange.asmx" in home.text()
     done = home.setup("bob@nobody.test", "--yes")
     assert done.returncode == 66 and "--host" in done.stderr and "--url" in done.stderr
+
+
+@pytest.mark.parametrize("first", ["yes", "", USER, PASSWORD, f"{PASSWORD}.x!", EMAIL])
+def test_answers_out_of_step(world, home, first):
+    """No server is found, so that one question more is asked than whoever wrote the answers has thought: none of the others is
+    looked up as the name of a host, and none is shown."""
+    dns = world.dns()
+    done = home.setup(EMAIL, answers=[first, USER, PASSWORD])
+    assert done.returncode == 78 and 'no answer to the question "Name of the server' in done.stderr.splitlines()[-1], done.stderr
+    assert done.stderr.count("Looking for the server") == 1
+    asked = [name for name, _ in dns.asked]
+    assert asked and not [name for name in asked if not name.endswith("corp.test")]
+    nothing_written(home)
 
 
 @pytest.mark.parametrize("do", ["redirect_url", "location", "signed_location"])

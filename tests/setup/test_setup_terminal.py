@@ -125,6 +125,24 @@ def test_the_password_is_not_echoed(world, home, terminal):
     rig.FLOCK.check_text(t.text, "the terminal")
 
 
+def test_hosts_that_are_none(world, home, terminal):
+    """Whoever sits there is told what is wrong, and asked again: at a server that was found, and where none was."""
+    world.exchange("--corpus", "5", hosts=["owa.elsewhere.test"], auth_schemes=["Basic realm=\"x\""],
+                   autodiscover_hosts={"*": {"do": "status", "status": 404}})
+    corp(world)
+    for address, answers in ((EMAIL, [("http://mail.corp.test", "only https"), ("not.a host!", "is no host"), (PASSWORD, "no full name")]),
+                             ("bob@nobody.test", [("", "A name is needed"), ("yes", "A name is needed"), ("bob", "no full name of a host")])):
+        t = terminal(address)
+        for answer, said in answers:
+            t.wait(r"(\[yes\]|web mail\)): $")
+            t.text = ""
+            t.type(answer + "\n")
+            t.wait(said)
+        assert t.end() == 78, t.text
+    assert f"{PASSWORD}" not in str(world.dns_server.asked)
+    nothing_written(home)
+
+
 STEPS = [(None, "E-mail address: $"), (EMAIL, r"\[yes\]: $"), ("", r"\[alice@corp.test\]: $"), (USER, "Password of alice: $")]
 
 

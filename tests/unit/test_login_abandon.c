@@ -53,7 +53,8 @@ static void on_pass(void *ud, const struct err *err, const char *secret)
     if (err->code != ERR_NONE)
         return;
     snprintf(url, sizeof(url), "%s%s", a->f->url, a->path);
-    struct http_request_opts opts = {.method = "POST", .url = url, .auth = HTTP_AUTH_BASIC, .user = "alice", .secret = secret};
+    struct http_request_opts opts = {
+        .method = "POST", .url = url, .auth = HTTP_AUTH_BASIC, .user = "alice", .secret = secret};
     if (a->reads) {
         opts.body_size = 1000;
         opts.read = read_body;
@@ -65,11 +66,10 @@ static void on_pass(void *ud, const struct err *err, const char *secret)
 
 static struct login *make(struct fixture *f, enum http_auth auth)
 {
-    return login_new(f->loop, &(struct login_opts){.name = "work",
-                                                   .user = "alice",
-                                                   .auth = auth,
-                                                   .source = LOGIN_COMMAND,
-                                                   .command_or_file = "echo wrong"});
+    return login_new(
+        f->loop,
+        &(struct login_opts){
+            .name = "work", .user = "alice", .auth = auth, .source = LOGIN_COMMAND, .command_or_file = "echo wrong"});
 }
 
 static void ask(struct asker *a, const char *path)
