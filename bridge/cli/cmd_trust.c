@@ -52,14 +52,15 @@ bool cli_trust_profile(const struct profile *p, const char *ca, bool undo)
 
 static int change_all(struct cli *c, const char *ca)
 {
-    struct profiles found;
+    struct profiles found = {0};
     struct err err;
     const char *home = getenv("HOME"), *dir = cli_flag(c, "--profile");
     if (!trust_is_possible(&err))
         return cli_fail(&err);
-    profiles_find(dir || !home ? "/nonexistent" : home, c->arg_count ? c->args[0] : NULL, &found);
     if (dir)
         profiles_add(&found, "the profile", dir);
+    else if (home)
+        profiles_find(home, c->arg_count ? c->args[0] : NULL, &found);
     bool ok = true;
     for (size_t i = 0; i < found.count; i++)
         ok &= cli_trust_profile(&found.list[i], ca, cli_flag(c, "--undo") != NULL);

@@ -15,15 +15,25 @@
 #include "bridge/base/mem.h"
 #include "bridge/ini.h"
 
+/* From version 147 on new profiles are made below $XDG_CONFIG_HOME; the old places stay in use where they are there.
+ * The flatpak of Thunderbird has had three names. */
+#define FLATPAK ".var/app/"
 static const struct {
-    const char *program, *below_home;
+    const char *program, *below_home, *below_config;
 } places[] = {
-    {"Thunderbird", ".thunderbird"},
-    {"Thunderbird", "snap/thunderbird/common/.thunderbird"},
-    {"Thunderbird", ".var/app/org.mozilla.Thunderbird/.thunderbird"},
-    {"Firefox", ".mozilla/firefox"},
-    {"Firefox", "snap/firefox/common/.mozilla/firefox"},
-    {"Firefox", ".var/app/org.mozilla.firefox/.mozilla/firefox"},
+    {"Thunderbird", ".thunderbird", NULL},
+    {"Thunderbird", NULL, "thunderbird"},
+    {"Thunderbird", "snap/thunderbird/common/.thunderbird", NULL},
+    {"Thunderbird", FLATPAK "org.mozilla.thunderbird/.thunderbird", NULL},
+    {"Thunderbird", FLATPAK "org.mozilla.thunderbird/config/thunderbird", NULL},
+    {"Thunderbird", FLATPAK "net.thunderbird.Thunderbird/.thunderbird", NULL},
+    {"Thunderbird", FLATPAK "net.thunderbird.Thunderbird/config/thunderbird", NULL},
+    {"Thunderbird", FLATPAK "org.mozilla.Thunderbird/.thunderbird", NULL},
+    {"Firefox", ".mozilla/firefox", NULL},
+    {"Firefox", NULL, "mozilla/firefox"},
+    {"Firefox", "snap/firefox/common/.mozilla/firefox", NULL},
+    {"Firefox", FLATPAK "org.mozilla.firefox/.mozilla/firefox", NULL},
+    {"Firefox", FLATPAK "org.mozilla.firefox/config/mozilla/firefox", NULL},
 };
 
 static bool exists(const char *dir, const char *name)
@@ -111,10 +121,15 @@ static void add_seen(struct profiles *p, const char *program, const char *top)
 
 void profiles_find(const char *home, const char *only, struct profiles *ret)
 {
+    const char *xdg = getenv("XDG_CONFIG_HOME");
+    bool own = xdg && xdg[0] == '/'; /* the XDG specification: a relative one is ignored */
     *ret = (struct profiles){0};
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         struct buf top = BUF_INIT(0);
-        buf_printf(&top, "%s/%s", home, places[i].below_home);
+        if (places[i].below_home)
+            buf_printf(&top, "%s/%s", home, places[i].below_home);
+        else
+            buf_printf(&top, "%s%s/%s", own ? xdg : home, own ? "" : "/.config", places[i].below_config);
         if (!only || strcasecmp(only, places[i].program) == 0) {
             add_listed(ret, places[i].program, buf_z(&top));
             add_seen(ret, places[i].program, buf_z(&top));

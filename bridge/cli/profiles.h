@@ -3,7 +3,7 @@
 #define BRIDGE_CLI_PROFILES_H
 /*
  * Profiles of Thunderbird and Firefox: where they keep what they trust. Found by profiles.ini and by looking, below the
- * home directory, the snap's and the flatpak's places.
+ * home directory, the one for configurations, the snap's and the flatpaks' places.
  */
 #include <stdbool.h>
 #include <stddef.h>

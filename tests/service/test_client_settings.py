@@ -202,3 +202,33 @@ def test_thunderbird_with_settings_and_trust(bridge, tmp_path):
         assert bird.js(WINDOWS) == ["mail:3pane"]
     assert "does not trust it any more" in trust("--undo").stdout and "did not trust it" in trust("--undo").stdout
     assert trust("firefox").returncode == 66 and "localhost" in trust("--print").stdout
+
+
+@pytest.mark.parametrize("config", [None, "settings"])
+def test_where_profiles_lie(bridge, tmp_path, config):
+    """As the programs have made them over the years, by package, snap and flatpak; also those that profiles.ini has elsewhere."""
+    home = tmp_path / "home of mine"
+    flatpak, xdg = home / ".var/app", home / (config or ".config")
+    places = {
+        "Thunderbird": [home / ".thunderbird", xdg / "thunderbird", home / "snap/thunderbird/common/.thunderbird",
+                        flatpak / "org.mozilla.Thunderbird/.thunderbird", flatpak / "net.thunderbird.Thunderbird/.thunderbird",
+                        flatpak / "org.mozilla.thunderbird/.thunderbird", flatpak / "org.mozilla.thunderbird/config/thunderbird"],
+        "Firefox": [home / ".mozilla/firefox", xdg / "mozilla/firefox", home / "snap/firefox/common/.mozilla/firefox",
+                    flatpak / "org.mozilla.firefox/.mozilla/firefox", flatpak / "org.mozilla.firefox/config/mozilla/firefox"],
+    }
+    profiles = {program: [top / "x y.default" for top in tops] for program, tops in places.items()}
+    for profile in sum(profiles.values(), []):
+        profile.mkdir(parents=True)
+        (profile / "prefs.js").touch()
+    profiles["Firefox"].append(tmp_path / "elsewhere = here")
+    profiles["Firefox"][-1].mkdir()
+    listed = f"[Profile1]\r\nName=old\r\nIsRelative=0\r\nPath=/nonexistent\r\n[Profile0]\r\nName=x\r\nIsRelative=0\r\nPath={profiles['Firefox'][-1]}\r\n"
+    (places["Firefox"][1] / "profiles.ini").write_text(listed)
+    env = {k: v for k, v in os.environ.items() if k != "XDG_CONFIG_HOME"} | {"HOME": str(home)} | ({"XDG_CONFIG_HOME": str(xdg)} if config else {})
+    for program in ("Thunderbird", "Firefox"):
+        done = call("trust", program.lower(), "-c", bridge.config_path, env=env)
+        assert done.returncode == 0, done
+        assert sorted(done.stdout.splitlines()) == sorted(f"{program} in {p} trusts it now" for p in profiles[program])
+    for profile in sum(profiles.values(), []):
+        listing = subprocess.run(["certutil", "-L", "-d", f"sql:{profile}"], capture_output=True, text=True)
+        assert re.search(r"^exbridge .*C,,", listing.stdout, re.M), listing
