@@ -6,7 +6,7 @@
 /* Where a program can run a command for its password, the file names one. */
 #define PASSWORD(comment)                                                                                              \
     "{made}" comment " Its password first, once:\n"                                                                    \
-    "{made}" comment "     (umask 077; exbridge password $(name)$(config) --new --label $(client) > $(passfile))\n"    \
+    "{made}" comment "     (umask 077; exbridge password $(name)$(config) --new --label $(client) > $(passfile-sh))\n" \
     "{passthrough}" comment " Your Exchange password is read from $(passfile); name a command of yours instead.\n"
 
 static const char plain[] =
@@ -102,12 +102,12 @@ static const char mbsync[] = "# A part of ~/.mbsyncrc; then: mbsync $(name)\n" P
     "#") "IMAPAccount $(name)\n"
          "Host localhost\n"
          "Port $(imap)\n"
-         "User $(user)\n"
+         "User \"$(user)\"\n"
          "PassCmd \"$(passcommand)\"\n"
          "{tls}SSLType IMAPS\n"
          "{plain}SSLType None\n"
          "{plain}AuthMechs PLAIN LOGIN\n"
-         "{own}CertificateFile $(ca)\n"
+         "{own}CertificateFile \"$(ca)\"\n"
          "Timeout 120\n"
          "\n"
          "IMAPStore $(name)-exchange\n"
@@ -194,17 +194,17 @@ static const char evolution[] =
     "{own}It asks whether to trust the certificate, once and when that was renewed (every nine months). SHA-256:\n"
     "{own}  $(leaf-fingerprint)\n"
     "{own}To have the whole machine trust it instead:\n"
-    "{own}  sudo cp $(ca) /usr/local/share/ca-certificates/exbridge.crt && sudo update-ca-certificates\n";
+    "{own}  sudo cp $(ca-sh) /usr/local/share/ca-certificates/exbridge.crt && sudo update-ca-certificates\n";
 
 const struct client_text client_texts[] = {
-    {"thunderbird", "Thunderbird", "imap", NULL, thunderbird},
-    {"mutt", "mutt", "imap", "\"\\`$", mutt},
-    {"neomutt", "neomutt", "imap", "\"\\`$", neomutt},
-    {"mbsync", "mbsync (isync)", "imap", "\"\\", mbsync},
-    {"msmtp", "msmtp", "smtp", "\"\\", msmtp},
-    {"vdirsyncer", "vdirsyncer", "dav", "\"\\", vdirsyncer},
-    {"davx5", "DAVx5", "dav", NULL, davx5},
-    {"evolution", "Evolution", "imap", NULL, evolution},
-    {"plain", "any other client", NULL, NULL, plain},
-    {NULL, NULL, NULL, NULL, NULL},
+    {"thunderbird", "Thunderbird", "imap", NULL, "\"\\", thunderbird},
+    {"mutt", "mutt", "imap", "\"\\`$", "\"\\`$", mutt},
+    {"neomutt", "neomutt", "imap", "\"\\`$", "\"\\`$", neomutt},
+    {"mbsync", "mbsync (isync)", "imap", "\"\\", "\"\\", mbsync},
+    {"msmtp", "msmtp", "smtp", "\"\\", NULL, msmtp},
+    {"vdirsyncer", "vdirsyncer", "dav", "\"\\", "\"\\", vdirsyncer},
+    {"davx5", "DAVx5", "dav", NULL, NULL, davx5},
+    {"evolution", "Evolution", "imap", NULL, NULL, evolution},
+    {"plain", "any other client", NULL, NULL, NULL, plain},
+    {NULL, NULL, NULL, NULL, NULL, NULL},
 };

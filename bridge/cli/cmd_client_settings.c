@@ -15,6 +15,7 @@
 /* What a template can ask for. */
 struct facts {
     struct arena arena;
+    const char *escaped; /* struct client_text */
     struct {
         const char *name, *value;
     } values[VALUES_MAX];
@@ -72,14 +73,28 @@ static bool take_conditions(const struct facts *f, struct str *line)
     return all;
 }
 
+/* What people and servers have named stands in quotes there. */
+static void add_value(const struct facts *f, struct str name, struct buf *out)
+{
+    static const char *const named[] = {"user", "email", "drafts", "trash"};
+    const char *value = value_of(f, name), *escaped = NULL;
+    for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
+        if (str_is(name, named[i]))
+            escaped = f->escaped;
+    for (; value && *value; value++) {
+        if (escaped && strchr(escaped, *value))
+            buf_byte(out, '\\');
+        buf_byte(out, *value);
+    }
+}
+
 static void add_line(const struct facts *f, struct str line, struct buf *out)
 {
     size_t at;
     while ((at = str_find(line, STR("$("))) != (size_t)-1) {
         size_t end = str_find_byte(str_skip(line, at), ')');
-        const char *value = value_of(f, str_sub(line, at + 2, end - 2));
         buf_str(out, str_sub(line, 0, at));
-        buf_lit(out, value ? value : "");
+        add_value(f, str_sub(line, at + 2, end - 2), out);
         line = str_skip(line, at + end + 1);
     }
     buf_str(out, line);
@@ -103,6 +118,23 @@ static const char *absolute(struct facts *f, const char *path)
     const char *found = arena_strdup(&f->arena, str_from(whole ? whole : path));
     free(whole);
     return found;
+}
+
+/* A word of a shell's command. */
+static const char *sh_word(struct facts *f, const char *text)
+{
+    struct buf b = BUF_INIT(0);
+    bool plain =
+        *text && text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%:,=")] == '\0';
+    if (plain)
+        return text;
+    buf_byte(&b, '\'');
+    for (; *text; text++)
+        buf_printf(&b, *text == '\'' ? "'\\''" : "%c", *text);
+    buf_byte(&b, '\'');
+    const char *word = arena_strdup(&f->arena, buf_view(&b));
+    buf_done(&b);
+    return word;
 }
 
 /* Beside the configuration. */
@@ -141,8 +173,10 @@ static void set_password(struct facts *f, const struct config *c, const struct c
     if (given && a->local_password_file)
         file = a->local_password_file;
     set(f, "passfile", file);
+    set(f, "passfile-sh", sh_word(f, file));
     set(f, "passcommand",
-        given && a->local_password_command ? a->local_password_command : arena_printf(&f->arena, "cat '%s'", file).p);
+        given && a->local_password_command ? a->local_password_command
+                                           : arena_printf(&f->arena, "cat %s", sh_word(f, file)).p);
 }
 
 /* Names in the language of the mailbox, as the running daemon knows them; else the English ones. */
@@ -179,6 +213,7 @@ static void set_certificate(struct facts *f, const struct config *c)
     struct err err;
     set_truth(f, "own", c->server.tls && !c->server.cert);
     set(f, "ca", ca);
+    set(f, "ca-sh", sh_word(f, ca));
     buf_printf(&leaf, "%s/certs/localhost.pem", c->server.state_dir);
     if (certs_fingerprint(buf_z(&leaf), &fingerprint, &err))
         set(f, "leaf-fingerprint", arena_strdup(&f->arena, buf_view(&fingerprint)));
@@ -208,7 +243,7 @@ static void gather(struct cli *cli, const struct config_account *a, const char *
     set(f, "name", a->name);
     set(f, "word", word_of(f, a->name));
     set(f, "client", client);
-    set(f, "config", cli->config_file ? arena_printf(&f->arena, " -c '%s'", absolute(f, c->path)).p : "");
+    set(f, "config", cli->config_file ? arena_printf(&f->arena, " -c %s", sh_word(f, absolute(f, c->path))).p : "");
     set_security(f, v);
     set_certificate(f, c);
     set_password(f, c, a, client);
@@ -252,7 +287,7 @@ static bool fits(const struct client_text *client, const struct facts *f)
 
 static int print(struct cli *c, const struct client_text *client, const struct config_account *a)
 {
-    struct facts f = {0};
+    struct facts f = {.escaped = client->escaped};
     struct buf text = BUF_INIT(0);
     int code = EX_OK;
     gather(c, a, client->name, &f);

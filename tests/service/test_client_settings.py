@@ -4,8 +4,11 @@ import base64
 import json
 import os
 import re
+import shlex
+import socket
 import subprocess
 import sys
+import threading
 
 import bridge as rig
 import pytest
@@ -47,7 +50,7 @@ def settings(bridge, client, account="work"):
     if command:
         script = command.group(1).replace("exbridge", rig.program(), 1)
         subprocess.run(["sh", "-c", "umask 077; " + script], check=True, capture_output=True)
-        path = re.search(r"> (\S+)$", script).group(1)
+        path = shlex.split(script)[-1]
         with open(path) as file:
             bridge.canaries.append(file.read().strip())
     return result.stdout
@@ -232,3 +235,101 @@ def test_where_profiles_lie(bridge, tmp_path, config):
     for profile in sum(profiles.values(), []):
         listing = subprocess.run(["certutil", "-L", "-d", f"sql:{profile}"], capture_output=True, text=True)
         assert re.search(r"^exbridge .*C,,", listing.stdout, re.M), listing
+
+
+ODD = "o'neil+$HOME`id`#{1}%40|&!@bridge.test"  # RFC 5322, 3.2.3: all of it may stand there
+
+
+@pytest.fixture
+def odd(stage):
+    """An address and paths with characters that mean something to shells and in the programs' files."""
+    server = stage.exchange("--corpus", "5")
+    server.call("POST", "users", {"name": "odd", "password": rig.PASSWORD, "email": ODD})
+    server.call("POST", "corpus", {"user": "odd", "folder": "inbox", "count": 5})
+    bridge = Made(stage.directory / "o b;c", [Account("work", server, email=ODD, user="odd")], dav=True)
+    stage.bridges.append(bridge)
+    return bridge
+
+
+@pytest.mark.parametrize("program", ["mutt", "neomutt"])
+def test_odd_names_in_mutt(odd, tmp_path, program):
+    path = write(tmp_path / "rc", settings(odd, program) + 'set status_format = "INDEX %f %m messages"\n')
+    told = subprocess.run([program, "-n", "-F", path, "-Q", "from", "-Q", "imap_user"], capture_output=True, text=True)
+    assert told.stdout.count(ODD) == 2, told
+    with Screen(tmp_path, [program, "-n", "-F", path]) as screen:
+        screen.wait(r"^INDEX \S*INBOX 5 messages")
+
+
+@pytest.mark.parametrize("program", ["mutt", "neomutt"])
+def test_folders_that_a_server_has_named(stage, tmp_path, program):
+    """Whatever the drafts are called there: no command of this machine is run when mutt reads its file."""
+    bridge = Made(stage.directory / "bridge", [Account("work", stage.exchange("--corpus", "1"))], start=False)
+    bridge.write_config()
+    os.makedirs(bridge.state)
+    with socket.socket(socket.AF_UNIX) as daemon:
+        os.chdir(bridge.state)  # sun_path is short
+        daemon.bind("control.sock")
+        daemon.listen()
+
+        def answer():
+            client = daemon.accept()[0]
+            client.makefile("rb").readline()
+            accounts = [{"special": {"drafts": f'Dr"`touch {tmp_path}/ran`$HOME'}}]
+            client.sendall(json.dumps({"ok": True, "answer": {"accounts": accounts}}).encode() + b"\n")
+            client.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        text = call("client-settings", program, "-c", bridge.config_path).stdout
+        thread.join(60)
+    text = text.replace("set imap_pass", "# ").replace("set smtp_pass", "# ")
+    told = subprocess.run([program, "-n", "-F", write(tmp_path / "rc", text), "-Q", "postponed"], capture_output=True, text=True)
+    assert f"`touch {tmp_path}/ran`$HOME" in told.stdout and not (tmp_path / "ran").exists(), told
+
+
+def test_odd_names_in_mbsync_and_msmtp(odd, tmp_path):
+    text = settings(odd, "mbsync").replace("~/Mail", str(tmp_path / "Mail"))
+    (tmp_path / "Mail" / "work").mkdir(parents=True)
+    result = subprocess.run(["mbsync", "-c", write(tmp_path / "rc", text), "work"], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stdout + result.stderr
+    message = f"From: {ODD}\r\nTo: bob@example.com\r\nSubject: from msmtp\r\n\r\nHello\r\n".encode()
+    path = write(tmp_path / "msmtprc", settings(odd, "msmtp"))
+    result = subprocess.run(["msmtp", "-C", path, "bob@example.com"], input=message, capture_output=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+
+
+def test_odd_names_in_vdirsyncer(odd, tmp_path):
+    home = tmp_path / "home"
+    (home / ".config" / "vdirsyncer").mkdir(parents=True)
+    write(home / ".config" / "vdirsyncer" / "config", settings(odd, "vdirsyncer"))
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "VDIRSYNCER"))} | {"HOME": str(home), "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(["vdirsyncer", "discover"], env=env, input="y\n" * 20, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "Calendar" in done.stdout + done.stderr, done
+
+
+def test_odd_names_in_thunderbird(odd):
+    values = dict(re.findall(r'^user_pref\("([^"]+)", (.*)\);$', settings(odd, "thunderbird"), re.M))
+    assert json.loads(values["mail.server.work.userName"]) == json.loads(values["mail.identity.work.useremail"]) == ODD
+
+
+def test_a_backslash_in_an_address(odd):
+    """Nobody has one, and the file may have it all the same: it does not end the quotes."""
+    odd.accounts[0].keys["email"] = r"a\b$@bridge.test"
+    odd.write_config()
+    for client, line in (("thunderbird", r'.userName", "a\\b$@bridge.test")'), ("mutt", r'from = "a\\b\$@bridge.test"'),
+                         ("mbsync", r'User "a\\b$@bridge.test"'), ("vdirsyncer", r'username = "a\\b$@bridge.test"'),
+                         ("msmtp", r"user a\b$@bridge.test")):
+        assert line in call("client-settings", client, "-c", odd.config_path).stdout
+
+
+def test_a_path_that_does_not_fit(stage):
+    """A quote in it needs a backslash, for which the files have another meaning: said, not printed wrongly."""
+    server = stage.exchange("--corpus", "1")
+    bridge = Made(stage.directory / "o'neil", [Account("work", server)])
+    stage.bridges.append(bridge)
+    done = call("client-settings", "mutt", "work", "-c", bridge.config_path)
+    assert done.returncode == 78 and "cannot hold this in quotes" in done.stderr and not done.stdout
+    command = re.search(r"this prints: exbridge (password work.*) CLIENT$", call("client-settings", "-c", bridge.config_path).stdout, re.M).group(1)
+    made = subprocess.run(f"{rig.program()} {command} x", shell=True, capture_output=True, text=True)
+    assert made.returncode == 0, made
+    bridge.canaries.append(made.stdout.strip())
