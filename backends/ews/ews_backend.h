@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backends/ews/ews_pace.h"
 #include "backends/ews/ews_verdict.h"
 #include "backends/ews/ews_version.h"
 #include "bridge/backend.h"
@@ -66,6 +67,7 @@ struct ews {
     bool has_roles, roles_is_15;
     char *roles[16];
     unsigned sync_page; /* smaller after a timeout */
+    struct ews_pace header_pace, message_pace, event_pace, write_pace;
     struct ews_watch *watch;
     struct trace *trace, *login_trace; /* NULL: nobody looks on */
 };

@@ -204,15 +204,22 @@ static void refused(struct ews_call *c, const struct ews_verdict *v)
         finish_refused(c, v);
 }
 
-/* The whole request went out, and no answer says that it was turned down. */
-static bool may_have_happened(const struct ews_call *c)
+/* The whole request went out, and nothing says that it was turned down. */
+static bool may_have_happened(const struct ews_call *c, const struct ews_verdict *v)
 {
-    return c->request && http_request_was_sent(c->request) && !(c->answer && ews_answer_fault(c->answer));
+    return c->request && http_request_was_sent(c->request) && !v->not_begun;
 }
 
 static void finish_unknown(struct ews_call *c, const struct ews_verdict *v)
 {
     struct err err = v->err;
+    unsigned pause_ms;
+    if (v->action == EWS_BUSY) { /* whoever looks what became of it waits, too */
+        (void)ews_retries_next(&c->retries, &c->ews->tuning.patience, v, (uint32_t)rand_below(UINT32_MAX), &pause_ms);
+        throttle(c, pause_ms);
+        if (err.retry_after_s == 0)
+            err.retry_after_s = (pause_ms + 999) / 1000;
+    }
     err.code = ERR_OFFLINE;
     if (c->opts.ret_unknown)
         *c->opts.ret_unknown = true;
@@ -234,13 +241,11 @@ void ews_call_act(struct ews_call *c, const struct ews_verdict *v)
             ews_call_finish(c, &v->err);
         break;
     case EWS_RETRY:
-        if (c->opts.once && may_have_happened(c))
+    case EWS_BUSY:
+        if (c->opts.once && may_have_happened(c, v))
             finish_unknown(c, v);
         else
             try_again(c, v);
-        break;
-    case EWS_BUSY:
-        try_again(c, v);
         break;
     case EWS_AUTH:
         refused(c, v);

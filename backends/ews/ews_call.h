@@ -37,7 +37,8 @@ struct ews_call_opts {
      * one has been read. */
     bool (*on_document)(void *ud);
     /* Not idempotent: a request that may have been carried out is never sent again. When its outcome is unknown
-     * on_done() gets ERR_OFFLINE and *ret_unknown (may be NULL) is true. */
+     * on_done() gets ERR_OFFLINE and *ret_unknown (may be NULL) is true; with retry_after_s: somebody on the way was
+     * busy, so it is likely that nothing was done. */
     bool once;
     bool *ret_unknown;
     /* Streamed as base64 into the place where write() called ews_call_write_mime(): a message of any size costs a few

@@ -29,11 +29,13 @@ static bool filter(void *ud, const struct ews_status *status)
         http_client_forget_cookies(c->ews->http);
     if (v.action == EWS_FAIL)
         return true;
-    /* The longest pause asked for counts. */
+    /* The longest pause asked for counts; nothing was begun when nothing of any of them was. */
+    bool not_begun = v.not_begun && (!c->has_verdict || c->verdict.not_begun);
     if (!c->has_verdict || v.pause_ms > c->verdict.pause_ms) {
         c->verdict = v;
         c->verdict_flags = status->code->flags;
     }
+    c->verdict.not_begun = not_begun;
     c->has_verdict = true;
     return false;
 }

@@ -30,7 +30,7 @@ static const struct ews_code codes[] = {
     {"ErrorAttachmentSizeLimitExceeded", ERR_TOO_BIG, 0},
     {"ErrorAutoDiscoverFailed", ERR_OFFLINE, 0},
     {"ErrorAvailabilityConfigNotFound", ERR_NOT_FOUND, 0},
-    {"ErrorBatchProcessingStopped", ERR_OFFLINE, EWS_CODE_RETRY},
+    {"ErrorBatchProcessingStopped", ERR_OFFLINE, EWS_CODE_RETRY | EWS_CODE_NOT_DONE},
     {"ErrorCalendarCannotMoveOrCopyOccurrence", ERR_INVALID, 0},
     {"ErrorCalendarCannotUpdateDeletedItem", ERR_INVALID, 0},
     {"ErrorCalendarCannotUseIdForOccurrenceId", ERR_INVALID, 0},

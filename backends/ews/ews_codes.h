@@ -20,7 +20,8 @@ enum ews_code_flag {
     EWS_CODE_RESUBSCRIBE = 1 << 5, /* the subscription is lost, with events perhaps */
     EWS_CODE_REBUILD = 1 << 6,     /* no MIME for this item; its properties may still be readable */
     EWS_CODE_SLOW = 1 << 7,        /* asked for too much at once */
-    EWS_CODE_NO_STREAM = 1 << 8    /* as an answer to Subscribe: streaming is not to be had here */
+    EWS_CODE_NO_STREAM = 1 << 8,   /* as an answer to Subscribe: streaming is not to be had here */
+    EWS_CODE_NOT_DONE = 1 << 9     /* another try, and certainly nothing of this item was done in this one */
 };
 
 struct ews_code {

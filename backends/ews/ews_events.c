@@ -7,6 +7,7 @@
 #include "backends/ews/ews_sync_read.h"
 #include "bridge/base/log.h"
 
+#define TROUBLE_MIN     3  /* items that fail, all of a page */
 #define EMPTY_PAGES_MAX 16 /* a server that says "more" and brings nothing would keep us busy for ever */
 
 const struct tz *ews_zone(const struct ews *e)
@@ -43,8 +44,8 @@ static bool write_get(struct ews_getter *g, struct xml_writer *w, const struct s
 static bool write_masters(void *ud, struct xml_writer *w, bool slow)
 {
     struct ews_getter *g = ud;
-    if (slow && g->batch > 10)
-        g->batch /= 2;
+    if (slow)
+        g->batch = ews_pace_slow(&g->ews->event_pace, g->batch);
     ews_event_reading_init(&g->part, g->arena, g->batch, ews_zone(g->ews));
     return write_get(g, w, &g->ids[g->next], sizeof(struct str));
 }
@@ -52,8 +53,8 @@ static bool write_masters(void *ud, struct xml_writer *w, bool slow)
 static bool write_changed(void *ud, struct xml_writer *w, bool slow)
 {
     struct ews_getter *g = ud;
-    if (slow && g->batch > 10)
-        g->batch /= 2;
+    if (slow)
+        g->batch = ews_pace_slow(&g->ews->event_pace, g->batch);
     ews_event_reading_init(&g->part, g->arena, g->batch, ews_zone(g->ews));
     return write_get(g, w, &g->changed[g->changed_next].occurrence.id, sizeof(g->changed[0]));
 }
@@ -132,7 +133,7 @@ static void get_more(struct ews_getter *g)
 {
     struct err none = {0};
     if (g->next < g->count) {
-        g->batch = least(EWS_EVENT_BATCH, g->count - g->next);
+        g->batch = ews_pace_most(&g->ews->event_pace, least(EWS_EVENT_BATCH, g->count - g->next));
         call(g, write_masters, on_masters);
         return;
     }
@@ -142,7 +143,7 @@ static void get_more(struct ews_getter *g)
         end(g, &none);
         return;
     }
-    g->batch = least(EWS_EVENT_BATCH, g->changed_count - g->changed_next);
+    g->batch = ews_pace_most(&g->ews->event_pace, least(EWS_EVENT_BATCH, g->changed_count - g->changed_next));
     call(g, write_changed, on_changed);
 }
 
@@ -198,6 +199,21 @@ static bool write_page(void *ud, struct xml_writer *w, bool slow)
     return true;
 }
 
+/* One item that the server fails over is left out, and asked for now and then; else it would hold up its calendar for
+ * ever. When it fails over all of them, it is the server that is in trouble: the same page again, later. */
+static bool in_trouble(const struct sync_op *s, struct err *err)
+{
+    size_t failed = 0;
+    for (size_t i = 0; i < s->id_count; i++) {
+        const struct err *e = &s->getter.got[i]->err;
+        if (e->code == ERR_THROTTLED || (e->code == ERR_OFFLINE && ++failed == s->id_count && failed >= TROUBLE_MIN)) {
+            *err = *e;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void finish(struct sync_op *s, const struct err *err)
 {
     struct reply *r = s->op.reply;
@@ -209,11 +225,6 @@ static void finish(struct sync_op *s, const struct err *err)
         struct item_info item = {.id = p->list[i].id, .gone = p->list[i].gone};
         if (!item.gone) {
             const struct ews_got *g = s->getter.got[at++];
-            if (g->err.code == ERR_THROTTLED || g->err.code == ERR_OFFLINE) {
-                op_finish_err(&s->op,
-                              &g->err); /* the same page again, later: this state would leave the item out for ever */
-                return;
-            }
             if (g->err.code == ERR_NOT_FOUND) {
                 item.gone = true; /* between the page and now */
             } else if (g->err.code != ERR_NONE) {
@@ -238,7 +249,12 @@ static void finish(struct sync_op *s, const struct err *err)
 
 static void on_got(void *ud, const struct err *err)
 {
-    finish(ud, err);
+    struct sync_op *s = ud;
+    struct err problem = *err;
+    if (problem.code == ERR_NONE && in_trouble(s, &problem))
+        op_finish_err(&s->op, &problem);
+    else
+        finish(s, &problem);
 }
 
 /* What we wrote ourselves comes back with the ChangeKey that the server answered then. */

@@ -19,8 +19,9 @@
 #include "backends/ews/ews_events.h"
 #include "bridge/base/log.h"
 
-#define PERSONAL (EVENT_PART_REMINDER | EVENT_PART_CATEGORIES | EVENT_PART_BUSY) /* nobody else is told */
-#define NOT_SENT (EVENT_PART_MINE | EVENT_PART_RESPONSES | EVENT_PART_CANCELLED)
+#define PERSONAL   (EVENT_PART_REMINDER | EVENT_PART_CATEGORIES | EVENT_PART_BUSY) /* nobody else is told */
+#define AGAINS_MAX 2 /* CreateItem once more, when a gateway's 503 was about nothing that the server has */
+#define NOT_SENT   (EVENT_PART_MINE | EVENT_PART_RESPONSES | EVENT_PART_CANCELLED)
 
 struct put_op {
     struct op op;
@@ -32,6 +33,7 @@ struct put_op {
     enum folder_kind kind;
     struct event wanted, base;
     bool has_base, notify, retry, unknown, reset, made;
+    unsigned agains;
     unsigned parts;
     size_t written;                                          /* updates of the request being made */
     size_t *changed, *deleted, changed_count, deleted_count; /* places in wanted.exceptions */
@@ -46,6 +48,7 @@ struct put_op {
         void (*then)(struct put_op *p);
     } holder;
     struct str found;
+    struct ews_outcome searched;
     struct err refusal;
 };
 
@@ -448,6 +451,8 @@ static bool write_create(void *ud, struct xml_writer *w, bool slow)
     return true;
 }
 
+static void find(struct put_op *p);
+
 static void on_created(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
@@ -455,6 +460,10 @@ static void on_created(void *ud, const struct err *err)
     p->call = NULL;
     if (problem.code == ERR_NONE && p->answer.list[0].id.n == 0)
         err_set(&problem, ERR_PROTOCOL, "CreateItem: stored, but the server did not say under which id");
+    if (problem.code != ERR_NONE && p->unknown && problem.retry_after_s && p->agains++ < AGAINS_MAX) {
+        find(p);
+        return;
+    }
     if (problem.code != ERR_NONE) {
         finish(p, &problem);
         return;
@@ -546,6 +555,7 @@ static bool write_find(void *ud, struct xml_writer *w, bool slow)
     struct put_op *p = ud;
     (void)slow;
     p->found = STR_NULL;
+    p->searched = (struct ews_outcome){0};
     xml_open(w, "m:FindItem");
     xml_attr_lit(w, "Traversal", "Shallow");
     xml_open(w, "m:ItemShape");
@@ -577,6 +587,20 @@ static enum xml_want on_find_start(void *ud, struct xml *x, enum ews_el el, cons
     return XML_COLLECT;
 }
 
+static void on_find_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
+{
+    (void)x;
+    ews_outcome_take(&((struct put_op *)ud)->searched, index, status);
+}
+
+/* As long as nobody could look, the outcome of the earlier attempt is unknown: that is ERR_OFFLINE (backend.h). */
+static void still_unknown(struct put_op *p, const struct err *why)
+{
+    struct err err = *why;
+    err.code = ERR_OFFLINE;
+    finish(p, &err);
+}
+
 static void on_found_read(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
@@ -589,15 +613,21 @@ static void on_found_read(void *ud, const struct err *err)
     if (problem.code == ERR_NONE && !told(p))
         err_set(&problem, ERR_PROTOCOL, "GetItem: the event is there, but the server does not say what it is");
     p->op.reply->event_done.found = problem.code == ERR_NONE;
-    finish(p, &problem);
+    if (problem.code == ERR_NONE)
+        finish(p, &problem);
+    else
+        still_unknown(p, &problem);
 }
 
 static void on_found(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
+    struct err problem = *err;
     p->call = NULL;
-    if (err->code != ERR_NONE)
-        finish(p, err);
+    if (problem.code == ERR_NONE)
+        ews_outcome_check(&p->searched, "FindItem", &problem);
+    if (problem.code != ERR_NONE && problem.code != ERR_NOT_FOUND) /* no such folder: CreateItem says so */
+        still_unknown(p, &problem);
     else if (p->found.n)
         get(p, p->found, on_found_read);
     else
@@ -606,7 +636,8 @@ static void on_found(void *ud, const struct err *err)
 
 static void find(struct put_op *p)
 {
-    static const struct ews_reader reader = {.on_start = on_find_start, .max_bytes = 1 << 20};
+    static const struct ews_reader reader = {
+        .on_start = on_find_start, .on_message = on_find_message, .max_bytes = 1 << 20};
     p->call = ews_call_start(p->ews, &(struct ews_call_opts){.operation = "FindItem",
                                                              .write = write_find,
                                                              .reader = &reader,

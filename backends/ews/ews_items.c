@@ -31,6 +31,7 @@ struct fetch_op {
     struct ews_status *failures; /* of the failed ones */
     size_t *asked;               /* index into ids of each id of the current request */
     size_t count, asked_count, answers;
+    size_t most;         /* to ask for at once */
     bool single;         /* one by one, because all at once fails */
     unsigned lost;       /* items asked for alone that failed, in a row */
     unsigned fail_flags; /* enum ews_code_flag of what a call failed with */
@@ -210,21 +211,26 @@ static void rebuild_next(struct fetch_op *f)
 
 /* --- the op -------------------------------------------------------------------------------------- */
 
+static struct ews_pace *pace(struct fetch_op *f)
+{
+    return f->what == FETCH_HEADER ? &f->ews->header_pace : &f->ews->message_pace;
+}
+
 static bool write_request(void *ud, struct xml_writer *w, bool slow)
 {
     struct fetch_op *f = ud;
-    (void)slow;
+    if (slow)
+        f->most = ews_pace_slow(pace(f), f->asked_count);
     f->asked_count = f->answers = 0;
     ews_items_write_begin(w, f->what == FETCH_HEADER ? EWS_GET_HEADER : EWS_GET_MIME);
-    for (size_t i = 0; i < f->count; i++) {
+    for (size_t i = 0; i < f->count; i++)
         if (f->states[i] == ITEM_FAILED)
             f->states[i] = ITEM_WAITING;
+    for (size_t i = 0; i < f->count && f->asked_count < (f->single ? 1 : f->most); i++) {
         if (f->states[i] != ITEM_WAITING)
             continue;
         f->asked[f->asked_count++] = i;
         ews_write_item_id(w, f->ids[i]);
-        if (f->single)
-            break;
     }
     xml_close(w);
     xml_close(w);
@@ -250,7 +256,7 @@ static bool may_be_poison(const struct fetch_op *f, const struct err *err)
 
 static void go_on(struct fetch_op *f)
 {
-    if (f->single && count_waiting(f))
+    if (count_waiting(f))
         ask(f);
     else
         rebuild_next(f);
@@ -269,7 +275,7 @@ static void on_failure(struct fetch_op *f, const struct err *err)
     } else if (f->what == FETCH_MESSAGE && f->fail_flags & EWS_CODE_REBUILD) {
         f->states[f->asked[0]] = ITEM_REBUILD;
         go_on(f);
-    } else if (!f->single) {
+    } else if (!f->single && count_waiting(f) == 1) {
         finish(f, err);
     } else if (tell_error(f, f->asked[0], err)) {
         go_on(f);
@@ -287,10 +293,12 @@ static void on_done(void *ud, const struct err *err)
     f->lost = 0;
     if (!settle_errors(f))
         return;
-    if (f->asked_count == 1 && f->single && f->states[f->asked[0]] == ITEM_WAITING)
-        rebuild_next(f); /* answered with something else: no use to go on asking */
-    else
-        go_on(f);
+    for (size_t i = 0; i < f->asked_count; i++)
+        if (f->states[f->asked[i]] == ITEM_WAITING) {
+            rebuild_next(f); /* answered with something else: no use to go on asking */
+            return;
+        }
+    go_on(f);
 }
 
 static void ask(struct fetch_op *f)
@@ -345,6 +353,7 @@ struct op *ews_fetch(struct backend *b, const struct fetch_request *request, op_
     f->asked = arena_array(arena, f->count, sizeof(*f->asked));
     for (size_t i = 0; i < f->count; i++)
         f->ids[i] = arena_str(arena, request->ids[i]);
+    f->most = ews_pace_most(pace(f), f->count);
     f->items.on_item = on_header;
     f->items.ud = f;
     ews_props_init(&f->items.props);

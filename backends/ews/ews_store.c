@@ -5,8 +5,12 @@
  * attempt looks first:
  *
  *     [retry: FIND ->] CREATE -> done
- *                        \-> unknown -> pause -> FIND -> found: done | a second look | not found: ERR_OFFLINE, the
- * client tries again
+ *                        ^ \-> unknown -> pause -> FIND -> found: done | a second look
+ *                        |                                  | not found: ERR_OFFLINE, the client tries again
+ *                        +---- somebody on the way was busy-+
+ *
+ * As long as nobody could look, the outcome of an earlier attempt is unknown, whatever the reason: that is ERR_OFFLINE,
+ * too (backend.h), or the next attempt would not look.
  *
  * A message that Exchange keeps in Drafts although it was to be sent (seen when a limit of the mailbox is hit) is sent
  * from there.
@@ -19,8 +23,9 @@
 #include "backends/ews/ews_write.h"
 #include "bridge/base/time.h"
 
-#define LOOKS   2    /* for the item, after a lost answer */
-#define LOOK_MS 2000 /* before each */
+#define LOOKS      2    /* for the item, after a lost answer */
+#define LOOK_MS    2000 /* before each */
+#define AGAINS_MAX 2    /* CreateItem once more, when a gateway's 503 was about nothing that the server has */
 
 struct store_op {
     struct op op;
@@ -28,9 +33,10 @@ struct store_op {
     struct ews_call *call;
     struct timer *pause;
     bool sending, retry, unknown, find_only;
+    bool blind;           /* a folder could not be searched */
     struct str folder_id; /* append */
     struct blob *message;
-    unsigned flags, looks;
+    unsigned flags, looks, agains;
     struct str *categories;
     size_t category_count;
     int64_t received_ms;
@@ -38,7 +44,7 @@ struct store_op {
     struct ews_done done[1];
     struct ews_done_list answer;
     struct err lost; /* what the lost answer looked like */
-    size_t folder;   /* of the search, which one is being read: place in search_in */
+    size_t folder;   /* of the search, which one is being read: place in search_in; at its end, how many were */
     struct str found[3], found_change[3];
 };
 
@@ -50,6 +56,14 @@ static void finish(struct store_op *s, const struct err *err)
     timer_free(&s->pause);
     blob_unref(&s->message);
     op_finish_err(&s->op, err);
+}
+
+static void still_unknown(struct store_op *s, const struct err *why)
+{
+    struct err err = *why;
+    if (!s->find_only)
+        err.code = ERR_OFFLINE;
+    finish(s, &err);
 }
 
 static void begin_answer(struct store_op *s, const char *operation)
@@ -222,7 +236,10 @@ static void on_sent(void *ud, const struct err *err)
     s->call = NULL;
     if (problem.code == ERR_NONE)
         ews_done_check(&s->answer, &problem);
-    finish(s, &problem); /* an unknown outcome is ERR_OFFLINE here: the next attempt looks again */
+    if (err_is_transient(problem.code)) /* it lies in Drafts, or is sent: the next attempt looks again */
+        still_unknown(s, &problem);
+    else
+        finish(s, &problem);
 }
 
 static void send_draft(struct store_op *s)
@@ -261,6 +278,7 @@ static bool write_find(void *ud, struct xml_writer *w, bool slow)
     (void)slow;
     memset(s->found, 0, sizeof(s->found));
     s->folder = 0;
+    s->blind = false;
     xml_open(w, "m:FindItem");
     xml_attr_lit(w, "Traversal", "Shallow");
     xml_open(w, "m:ItemShape");
@@ -295,7 +313,10 @@ static void on_find_message(void *ud, struct xml *x, size_t index, const struct 
     struct store_op *s = ud;
     (void)x;
     s->folder = index + 1;
-    if (status->code->err != ERR_NONE && status->code->err != ERR_NOT_FOUND && s->lost.code == ERR_NONE)
+    if (status->code->err == ERR_NONE || status->code->err == ERR_NOT_FOUND)
+        return;
+    s->blind = true;
+    if (s->lost.code == ERR_NONE)
         ews_status_err(status, "FindItem", &s->lost);
 }
 
@@ -313,17 +334,25 @@ static void not_found(struct store_op *s)
         create(s);
     } else if (++s->looks < LOOKS) {
         look_later(s);
+    } else if (s->unknown && !s->blind && s->lost.retry_after_s && s->agains++ < AGAINS_MAX) {
+        s->looks = 0;
+        s->lost = (struct err){0};
+        create(s);
     } else {
-        finish(s, &s->lost);
+        still_unknown(s, &s->lost);
     }
 }
 
 static void on_found(void *ud, const struct err *err)
 {
     struct store_op *s = ud;
+    struct err problem = *err;
+    size_t asked = s->sending ? sizeof(search_in) / sizeof(search_in[0]) : 1;
     s->call = NULL;
-    if (err->code != ERR_NONE) {
-        finish(s, s->lost.code ? &s->lost : err);
+    if (problem.code == ERR_NONE && s->folder != asked)
+        err_set(&problem, ERR_PROTOCOL, "FindItem: %zu answers to %zu questions", s->folder, asked);
+    if (problem.code != ERR_NONE) {
+        still_unknown(s, s->lost.code ? &s->lost : &problem);
         return;
     }
     struct err none = {0};

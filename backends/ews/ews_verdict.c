@@ -144,6 +144,7 @@ void ews_verdict_http(const struct ews_http_answer *a, struct ews_verdict *ret_v
     }
     if (v->action == EWS_BUSY)
         v->pause_ms = a->retry_after_s > EWS_BACKOFF_MAX_MS / 1000 ? EWS_BACKOFF_MAX_MS : a->retry_after_s * 1000;
+    v->not_begun = a->status == 429;
     v->err.status = a->status;
     v->err.retry_after_s = v->pause_ms / 1000;
 }
@@ -155,7 +156,10 @@ void ews_verdict_status(const struct ews_status *s, const char *operation, bool 
 {
     struct ews_verdict *v = ret_verdict;
     unsigned flags = s->code->flags;
-    *v = (struct ews_verdict){.action = EWS_FAIL, .moved = flags & EWS_CODE_MOVED, .slow = flags & EWS_CODE_SLOW};
+    *v = (struct ews_verdict){.action = EWS_FAIL,
+                              .not_begun = flags & (EWS_CODE_BUSY | EWS_CODE_NOT_DONE),
+                              .moved = flags & EWS_CODE_MOVED,
+                              .slow = flags & EWS_CODE_SLOW};
     ews_status_err(s, operation, &v->err);
     if (flags & EWS_CODE_BUSY || (s->backoff_ms && s->code->err != ERR_NONE))
         v->action = EWS_BUSY;

@@ -23,9 +23,14 @@ enum ews_action {
 struct ews_verdict {
     enum ews_action action;
     unsigned pause_ms; /* EWS_BUSY: asked for by the server; 0 = it did not say */
-    bool moved;        /* forget routing cookies */
-    bool slow;         /* ask for less next time */
-    struct err err;    /* if it stays so */
+    /* Nothing of the request was carried out: Exchange calls itself busy before it begins, and so does who answers 429
+     * (RFC 6585 4). A gateway's 503 does not say so: it comes, too, when the server had the request already and the
+     * connection to it broke. Nor does a fault that asks for another try: the server in front may have handed the
+     * request on, and speaks of what it saw of that. */
+    bool not_begun;
+    bool moved;     /* forget routing cookies */
+    bool slow;      /* ask for less next time */
+    struct err err; /* if it stays so */
 };
 
 struct ews_http_answer {

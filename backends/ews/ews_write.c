@@ -67,7 +67,8 @@ struct write_op {
     bool *dealt;                /* the server has said what became of it, in this attempt or an earlier one */
     size_t *asked, asked_count; /* by place in this attempt's request: which item */
     size_t answered;            /* messages of this attempt's answer */
-    bool permanent, versioned;
+    size_t most;                /* to ask for at once: less after an attempt that took too long */
+    bool permanent, versioned, unknown;
     struct ews_done_list done;
 };
 
@@ -80,9 +81,10 @@ struct write_kind {
 static bool on_write(void *ud, struct xml_writer *w, bool slow)
 {
     struct write_op *o = ud;
-    (void)slow;
+    if (slow)
+        o->most = ews_pace_slow(&o->ews->write_pace, o->asked_count);
     o->asked_count = o->answered = 0;
-    for (size_t i = 0; i < o->count; i++)
+    for (size_t i = 0; i < o->count && o->asked_count < o->most; i++)
         if (!o->dealt[i])
             o->asked[o->asked_count++] = i;
     o->kind->write(o, w);
@@ -118,7 +120,7 @@ static size_t count_dealt(const struct write_op *o)
  * to be. False: nothing is known of them, and so the whole has failed. */
 static bool settle_rest(struct write_op *o, const struct err *err)
 {
-    if (count_dealt(o) == 0 || (o->kind->once && err->code != ERR_THROTTLED))
+    if (count_dealt(o) == 0 || o->unknown)
         return false;
     for (size_t i = 0; i < o->count; i++)
         if (!o->dealt[i])
@@ -126,12 +128,19 @@ static bool settle_rest(struct write_op *o, const struct err *err)
     return true;
 }
 
+static void start(struct op *op);
+
 static void on_done(void *ud, const struct err *err)
 {
     struct write_op *o = ud;
     struct arena *arena = &o->op.arena;
     struct err problem = *err;
     o->call = NULL;
+    bool complete = o->asked_count > 0 && o->answered == o->asked_count;
+    if (problem.code == ERR_NONE && complete && count_dealt(o) != o->count) {
+        start(&o->op); /* with the rest */
+        return;
+    }
     if (problem.code == ERR_NONE && (o->answered != o->asked_count || count_dealt(o) != o->count))
         err_set(&problem, ERR_PROTOCOL, "%s: %zu answers to %zu questions", o->kind->operation, o->answered,
                 o->asked_count);
@@ -164,6 +173,7 @@ static void start(struct op *op)
                                          .ud = o,
                                          .batch = true,
                                          .once = o->kind->once,
+                                         .ret_unknown = &o->unknown,
                                      });
 }
 
@@ -177,6 +187,7 @@ static struct write_op *write_op_new(struct backend *b, const struct write_kind 
     o->ews = (struct ews *)b;
     o->kind = kind;
     o->count = count;
+    o->most = ews_pace_most(&o->ews->write_pace, count);
     o->changes = arena_array(&o->op.arena, count + 1, sizeof(*o->changes));
     o->dealt = arena_array(&o->op.arena, count + 1, sizeof(*o->dealt));
     o->asked = arena_array(&o->op.arena, count + 1, sizeof(*o->asked));

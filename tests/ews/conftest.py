@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
+import importlib.util
 import os
 import sys
 
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-for path in (HERE, os.path.join(os.path.dirname(HERE), "exchange")):
+CLIENTS = os.path.join(os.path.dirname(HERE), "clients")
+for path in (os.path.join(os.path.dirname(HERE), "caldav"), CLIENTS, HERE, os.path.join(os.path.dirname(HERE), "exchange")):
     if path not in sys.path:
         sys.path.insert(0, path)
+
+# The stage of tests/clients, for what is tried through the whole bridge.
+_spec = importlib.util.spec_from_file_location("clients_conftest", os.path.join(CLIENTS, "conftest.py"))
+_stage = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_stage)
+stage, pytest_runtest_makereport = _stage.stage, _stage.pytest_runtest_makereport
 
 from driver import Driver      # noqa: E402
 from standin import Standin    # noqa: E402

@@ -160,9 +160,10 @@ class Call:
         return response(response_name, messages)
 
     def check_error_fault(self, index):
-        """The scripted fault `error`: a response code for all messages, or for the one at `index`."""
+        """The scripted fault `error`: a response code for all messages, or for the one at `index` (or those of a list)."""
         rule = self.request.rule
-        if rule and rule.do == "error" and rule.get("index", index) == index:
+        indexes = rule.get("index", index) if rule else None
+        if rule and rule.do == "error" and index in (indexes if isinstance(indexes, list) else [indexes]):
             raise EwsError(rule.get("code", "ErrorInternalServerError"), values=back_off(rule))
 
 
@@ -206,7 +207,8 @@ class Half:
             request.problem = "not a SOAP 1.1 envelope with one element in its Body"
             return "unreadable", {}
         request.operation = children[0]
-        return local(children[0]).removesuffix("Request"), {}
+        lists = [c for c in children[0] if local(c) in ("ItemIds", "ItemChanges")]
+        return local(children[0]).removesuffix("Request"), {"ids": len(lists[0])} if lists else {}
 
     def fault(self, request, rule):
         if rule.do == "throttle":

@@ -28,6 +28,7 @@ AFTER = {
     "hold",
     "reset_after",
     "replace",
+    "gateway",
     "drip",
     "bom",
     "truncate",
@@ -65,6 +66,7 @@ LOGIN_PAGE = (
     b"method=\"POST\"><input name=\"username\"><input name=\"password\" type=\"password\">"
     b"<br>Sign in & wait</form></body></html>\r\n"
 )
+GATEWAY_PAGE = b"<html><body><h1>503 Service Unavailable</h1>No server is available to handle this request.</body></html>"
 
 
 class Rule:
@@ -243,6 +245,9 @@ def after(rule, headers, body):
         return headers, b"\xef\xbb\xbf" + body
     if rule.do == "replace":
         return {**headers, **rule.get("headers", {})}, rule.get("body", "").encode()
+    if rule.do == "gateway":
+        body = rule.get("body", GATEWAY_PAGE.decode()).encode()
+        return {"Content-Type": "text/html", **rule.get("headers", {})}, body
     if rule.do == "truncate":
         return headers, body[: rule.get("bytes", len(body) // 2)]
     if rule.do == "content_type":

@@ -192,7 +192,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         ):
             headers, body = {**headers, "Content-Encoding": "gzip"}, gzip.compress(body, 1, mtime=0)
         length = len(body) + (rule.get("delta", 100) if after == "bad_length" else 0)
-        head = self.head(response.status, {**headers, "Content-Length": str(length)})
+        status = rule.get("status", 503) if after == "gateway" else response.status
+        head = self.head(status, {**headers, "Content-Length": str(length)})
         if self.command == "HEAD":
             body = b""
         if after == "cut":

@@ -135,6 +135,55 @@ def test_lost_answer_and_no_evidence_yet(stage):
     assert arrived(exchange, "blind") == (1, 1)
 
 
+FAULT = ("<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body><s:Fault><faultcode>s:Server</faultcode>"
+         "<faultstring>The request could not be proxied.</faultstring><detail><e:ResponseCode "
+         "xmlns:e='http://schemas.microsoft.com/exchange/services/2006/errors'>ErrorProxyRequestProcessingFailed</e:ResponseCode>"
+         "</detail></s:Fault></s:Body></s:Envelope>")
+GATEWAYS = {
+    "503": {},
+    "503 with a pause": {"headers": {"Retry-After": "1"}},
+    "a fault": {"status": 500, "body": FAULT, "headers": {"Content-Type": "text/xml; charset=utf-8"}},
+}
+
+
+@pytest.mark.parametrize("how", GATEWAYS)
+def test_what_a_gateway_says_is_no_refusal(bridge, exchange, how):
+    """It has handed the request on, and the server has sent the message: looked for, and not sent again."""
+    subject = "gateway" + how.replace(" ", "")
+    mark = exchange.mark()
+    exchange.fault(op="CreateItem", do="gateway", **GATEWAYS[how])
+    assert signed_in(bridge, timeout=150).send([BOB], message(subject))[0] == 250
+    assert arrived(exchange, subject) == (1, 1)
+    assert exchange.counts(mark)["ews:CreateItem"] == 1
+
+
+def test_a_server_that_is_away_for_a_moment(bridge, exchange):
+    """It has not had the message: it is asked again."""
+    mark = exchange.mark()
+    exchange.fault(op="CreateItem", do="status", status=503)
+    assert signed_in(bridge, timeout=150).send([BOB], message("moment"))[0] == 250
+    assert arrived(exchange, "moment") == (1, 1)
+    assert exchange.counts(mark)["ews:FindItem"] >= 1
+
+
+@pytest.mark.parametrize("blind", [{"do": "status", "status": 429, "headers": {"Retry-After": "3600"}},
+                                   {"do": "error", "code": "ErrorAccessDenied"}, {"do": "status", "status": 403}],
+                         ids=["throttled", "no access", "closed"])
+def test_nobody_can_look(stage, blind):
+    """Whatever keeps us from looking what became of the first attempt, the third one looks before it sends."""
+    exchange = stage.exchange()
+    bridge = stage.bridge(rig.Account("work", exchange))
+    exchange.fault(op="CreateItem", do="lose")
+    exchange.fault(op="FindItem", times=0, **blind)
+    for _ in range(2):
+        code, text = signed_in(bridge, timeout=150).send([BOB], message("blind"))
+        assert (code, text[:5]) == (451, "4.4.1"), (code, text)
+    exchange.clear_faults()
+    bridge.restart()
+    rig.poll(60, lambda: signed_in(bridge, timeout=150).send([BOB], message("blind"))[0] == 250)
+    assert arrived(exchange, "blind") == (1, 1)
+
+
 def test_killed_while_sending(stage):
     """kill -9 between request and answer: the retry finds what was sent."""
     exchange = stage.exchange()

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers, and what stands in front of them, that fail over a part of what is asked: what they have done is not done once more,
+what they can do is had, and what they cannot do does not hold up the rest."""
+import kinds
+import pytest
+from bridge import poll
+from davtest import Dav, event
+from driver import FLAGGED
+
+standin = pytest.mark.standin
+
+
+def slow_above(exchange, op, most, up_to):
+    """A gateway that waits for no answer about more than `most` items."""
+    for n in range(most + 1, up_to + 1):
+        exchange.fault(op=op, do="status", status=504, where={"ids": n}, times=0)
+
+
+# --- reading mail -------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("what", ["header", "message"])
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_gateway_with_little_patience(exchange, driver, what, most):
+    """The same request again would never be answered: less is asked for, and remembered."""
+    asked = [i["id"] for i in driver.sync(driver.folder())["list"]][:10]
+    slow_above(exchange, "GetItem", most, 10)
+    got = {}
+    for _ in range(3):
+        items, _ = driver.fetch(what, *[i for i in asked if i not in got])
+        got.update({i: item for i, item in items.items() if item["err"] == "none"})
+        if len(got) == 10:
+            break
+    assert len(got) == 10 and not any(i["synthesised"] for i in got.values() if what == "message")
+    mark = exchange.mark()
+    driver.fetch(what, *asked)
+    assert max(e["detail"]["ids"] for e in exchange.log(mark)) <= most
+
+
+def test_internal_errors_about_several(exchange, driver):
+    """Each of them is asked for alone before it is rebuilt from its properties."""
+    asked = [i["id"] for i in driver.sync(driver.folder())["list"]][:6]
+    exchange.fault(op="GetItem", do="error", code="ErrorInternalServerError", index=[1, 3, 4])
+    items, end = driver.fetch("message", *asked)
+    assert end["err"] == "none" and [items[i]["err"] for i in asked] == ["none"] * 6
+    assert not any(items[i]["synthesised"] for i in asked)
+
+
+# --- changing mail ------------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def mailbox(stage):
+    """(exchange, a signed-in client with 40 messages in its inbox, and a folder Target)"""
+    exchange = kinds.EWS.exchange(stage, "--corpus", "40")
+    exchange.folder("create", name="Target")
+    bridge = stage.bridge(kinds.EWS.account("work", exchange))
+    imap = bridge.login("work", timeout=120)
+    poll(60, lambda: imap.open("INBOX")["exists"] == 40)
+    poll(60, lambda: imap.status_of("Target"))
+    return exchange, imap
+
+
+def test_flags_of_many_at_an_impatient_gateway(mailbox):
+    exchange, imap = mailbox
+    slow_above(exchange, "UpdateItem", 12, 40)
+    imap.ok(r"STORE 1:40 +FLAGS.SILENT (\Flagged)")
+    assert [i["flag"] for i in exchange.items("inbox")] == [FLAGGED] * 40
+
+
+@pytest.mark.parametrize("command,op", [("MOVE", "MoveItem"), ("COPY", "CopyItem")])
+def test_a_batch_that_is_stopped(mailbox, command, op):
+    """The server says of which items it has not done anything: those are asked for again, and no others."""
+    exchange, imap = mailbox
+    mark = exchange.mark()
+    exchange.fault(op=op, do="error", code="ErrorBatchProcessingStopped", index=[3, 4, 5])
+    imap.ok(f"{command} 1:6 Target")
+    assert [e["detail"]["ids"] for e in exchange.log(mark, op=op)] == [6, 3]
+    assert len({i["message_id"] for i in exchange.items("Target")}) == len(exchange.items("Target")) == 6
+    poll(60, lambda: imap.status_of("Target")["MESSAGES"] == 6)
+
+
+@pytest.mark.parametrize("rule", [dict(do="gateway"), dict(do="error", code="ErrorInternalServerTransientError", index=[3])],
+                         ids=["gateway", "one of them"])
+def test_copies_that_may_have_been_made(mailbox, rule):
+    """Nobody knows, or not of all of them: they are looked for, and none is made twice."""
+    exchange, imap = mailbox
+    exchange.fault(op="CopyItem", **rule)
+    imap.send("c1 COPY 1:6 Target\r\n")
+    answer = imap.finish("c1")[0]
+    assert answer.startswith("OK" if rule["do"] == "gateway" else "NO [UNAVAILABLE]"), answer
+    copies = [i["message_id"] for i in exchange.items("Target")]
+    assert len(set(copies)) == len(copies)
+
+
+# --- calendars ----------------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def calendar(stage):
+    exchange = kinds.EWS.exchange(stage)
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+    poll(60, lambda: "Calendar" in dav.calendars(), "no calendar is shown")
+    yield exchange, dav
+    dav.close()
+
+
+@pytest.mark.parametrize("blind", [dict(do="error", code="ErrorAccessDenied"), dict(do="status", status=403),
+                                   dict(do="replace", body="<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'>"
+                                        "<s:Body/></s:Envelope>")], ids=["no access", "closed", "nothing"])
+def test_a_search_that_fails_proves_nothing(calendar, blind):
+    """Of the event that an earlier attempt made: it is not made again because nobody could look for it."""
+    exchange, dav = calendar
+    path, text = dav.calendar() + "mine.ics", event("mine@test.example", summary="mine")
+    exchange.fault(op="CreateItem", do="lose")
+    exchange.fault(op="SyncFolderItems", do="status", status=500, times=0)  # nor does the calendar tell of it
+    assert dav.put(path, text, If_None_Match="*").status == 503
+    exchange.fault(op="FindItem", times=0, **blind)
+    for _ in range(2):
+        assert dav.put(path, text, If_None_Match="*").status == 503
+    exchange.clear_faults()
+    assert poll(60, lambda: (s := dav.put(path, text, If_None_Match="*").status) < 500 and s) == 201
+    assert [e["subject"] for e in exchange.events()] == ["mine"]
+
+
+@pytest.mark.parametrize("fault", [dict(do="gateway"), dict(do="status", status=503)], ids=["gateway", "away"])
+def test_an_event_and_a_gateway(calendar, fault):
+    """It may have reached the server or not: it is there once, and the client hears so at once."""
+    exchange, dav = calendar
+    exchange.fault(op="CreateItem", **fault)
+    answer = dav.put(dav.calendar() + "mine.ics", event("mine@test.example", summary="mine"), If_None_Match="*")
+    assert answer.status == 201, answer.body
+    assert [e["subject"] for e in exchange.events()] == ["mine"]
+
+
+@pytest.mark.parametrize("code", ["ErrorInternalServerError", "ErrorItemPropertyRequestFailed", "ErrorCorruptData"])
+def test_an_event_that_cannot_be_read(stage, code):
+    """It does not hold up its calendar; when it can be read, it is there."""
+    exchange = kinds.EWS.exchange(stage)
+    exchange.event("fill", count=6, start="2026-12-01")
+    exchange.fault(op="GetItem", do="error", code=code, index=2, times=0)
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+    calendar = poll(60, lambda: len(dav.etags(c := dav.calendar())) == 5 and c, "no calendar is shown")
+    exchange.clear_faults()
+    for e in exchange.events():
+        exchange.event("update", num=e["num"], event={"location": "Attic"})
+    poll(60, lambda: len(dav.etags(calendar)) == 6, lambda: f"{dav.etags(calendar)}")
+    dav.close()
