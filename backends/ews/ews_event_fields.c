@@ -68,6 +68,17 @@ static int64_t date(struct str text)
     return text.n >= 10 && time_parse_iso(str_sub(text, 0, 10), &ms) ? ms / 1000 : TIME_NONE;
 }
 
+/* A date that is the midnight of some zone: of UTC, as we write it, or of the user's, as Outlook does (MS-OXOTASK,
+ * PidLidTaskDateCompleted). Some servers tell the time as well. */
+static int64_t done_on(struct str text, const struct tz *zone)
+{
+    int64_t at = ews_event_instant(text);
+    if (at == TIME_NONE || at % DAY == 0)
+        return at;
+    int64_t local = tz_to_local(zone, at);
+    return local - ((local % DAY) + DAY) % DAY;
+}
+
 int64_t ews_event_day(int64_t at, const struct tz *zone)
 {
     int64_t local = tz_to_local(zone, at) + DAY / 2;
@@ -250,7 +261,7 @@ static void task_field(struct ews_event_reading *r, enum ews_el el, struct str t
         r->to = date(text);
         break;
     case EL_TASK_COMPLETED:
-        e->task.completed = date(text);
+        e->task.completed = done_on(text, r->zone);
         break;
     case EL_TASK_PERCENT: { /* xs:double */
         size_t dot = str_find_byte(text, '.');

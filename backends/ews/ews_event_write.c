@@ -304,9 +304,16 @@ static void task_start(struct xml_writer *w, const struct item *i)
     write_time(w, "t:StartDate", i->fields->start);
 }
 
+/* To set CompleteDate is to set PercentComplete to 100 and Status to Completed; of what is set the last one decides,
+ * and the two others mean today (MS-OXWSTASK, t:TaskType). */
 static bool is_complete(const struct item *i)
 {
     return i->event->task.status == EVENT_COMPLETED && i->event->task.completed != TIME_NONE;
+}
+
+static bool is_not_dated(const struct item *i)
+{
+    return !is_complete(i);
 }
 
 static void completed(struct xml_writer *w, const struct item *i)
@@ -362,10 +369,10 @@ static const struct field {
     {"calendar:EndTimeZone", EVENTS | NOT_OF_ONE, EVENT_PART_TIME, NULL, end_zone},
     {"task:CompleteDate", TASKS, EVENT_PART_TASK, is_complete, completed},
     {"task:DueDate", TASKS, EVENT_PART_TIME, has_due, due},
-    {"task:PercentComplete", TASKS, EVENT_PART_TASK, NULL, percent},
+    {"task:PercentComplete", TASKS, EVENT_PART_TASK, is_not_dated, percent},
     {"task:Recurrence", TASKS, EVENT_PART_RECURRENCE, recurs, write_recurrence},
     {"task:StartDate", TASKS, EVENT_PART_TIME, has_task_start, task_start},
-    {"task:Status", TASKS, EVENT_PART_TASK, NULL, status},
+    {"task:Status", TASKS, EVENT_PART_TASK, is_not_dated, status},
 };
 
 void ews_event_write_item(struct xml_writer *w, const struct event *e, struct str zone, struct str token)
@@ -401,7 +408,8 @@ void ews_event_write_updates(struct xml_writer *w, const struct event *e, const 
     for (size_t k = 0; k < sizeof(fields) / sizeof(fields[0]); k++) {
         const struct field *f = &fields[k];
         bool absent_and_no_matter = f->present && !f->present(&i) &&
-                                    (f->write == reminder_minutes || f->write == reminder_due || f->write == completed);
+                                    (f->write == reminder_minutes || f->write == reminder_due ||
+                                     f->write == completed || f->present == is_not_dated);
         if (!f->uri || !(f->where & kind) || !(f->part & parts) || (occurrence && f->where & NOT_OF_ONE) ||
             absent_and_no_matter)
             continue;

@@ -18,6 +18,7 @@
 #include "backends/ews/ews_event_write.h"
 #include "backends/ews/ews_events.h"
 #include "bridge/base/log.h"
+#include "bridge/base/time.h"
 
 #define PERSONAL   (EVENT_PART_REMINDER | EVENT_PART_CATEGORIES | EVENT_PART_BUSY) /* nobody else is told */
 #define AGAINS_MAX 2 /* CreateItem once more, when a gateway's 503 was about nothing that the server has */
@@ -452,12 +453,27 @@ static bool write_create(void *ud, struct xml_writer *w, bool slow)
 }
 
 static void find(struct put_op *p);
+static void create(struct put_op *p);
+
+/* ErrorInvalidCompleteDate, or what a server says that wants no date: done, then, when it hears of it. */
+static bool forget_completed(struct put_op *p, const struct err *problem)
+{
+    bool dated = p->wanted.kind == EVENT_TASK && p->wanted.task.completed != TIME_NONE;
+    bool again = dated && problem->code == ERR_INVALID;
+    if (again)
+        p->wanted.task.completed = TIME_NONE;
+    return again;
+}
 
 static void on_created(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
     struct err problem = first_error(p, err);
     p->call = NULL;
+    if (forget_completed(p, &problem)) {
+        create(p);
+        return;
+    }
     if (problem.code == ERR_NONE && p->answer.list[0].id.n == 0)
         err_set(&problem, ERR_PROTOCOL, "CreateItem: stored, but the server did not say under which id");
     if (problem.code != ERR_NONE && p->unknown && problem.retry_after_s && p->agains++ < AGAINS_MAX) {
@@ -499,6 +515,10 @@ static void on_updated(void *ud, const struct err *err)
     struct put_op *p = ud;
     struct err problem = first_error(p, err);
     p->call = NULL;
+    if (p->parts & EVENT_PART_TASK && forget_completed(p, &problem)) {
+        ask(p, "UpdateItem", 1, false, write_update, on_updated);
+        return;
+    }
     if (problem.code != ERR_NONE) {
         finish(p, &problem);
         return;
@@ -677,6 +697,9 @@ struct op *ews_event_put(struct backend *b, const struct event_put *request, op_
     p->notify = request->notify;
     p->retry = request->retry;
     event_copy(&p->wanted, request->wanted, arena);
+    if (p->kind == FOLDER_TASKS && p->wanted.task.completed != TIME_NONE &&
+        p->wanted.task.completed > time_wall_s()) /* a day that has not begun by the server's clock: refused */
+        p->wanted.task.completed = TIME_NONE;
     p->has_base = request->id.n && request->base;
     if (p->has_base)
         event_copy(&p->base, request->base, arena);

@@ -314,6 +314,7 @@ def register(app):
     import ews_attachments, ews_availability, ews_calendar, ews_folders, ews_meeting, ews_misc, ews_notify, ews_read, ews_sync, ews_write  # noqa: E401,F401
 
     app.options.declare(max_streaming_connections=10, max_batch=1000)
+    app.options.declare(ews_complete_date="kept")  # "refused": no date of completion pleases the server
     app.options.declare(ews_full_zones=False)  # StartTimeZone with its periods, not only its id
     # An occurrence has another id from its first edit on, as some servers were seen to do; false: it keeps the one it has.
     app.options.declare(ews_edited_ids=True)

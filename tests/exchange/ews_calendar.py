@@ -142,6 +142,14 @@ def from_mime(call, element):
     return fields
 
 
+def finished(call, task, fields):
+    now = call.app.clock.now()
+    if call.options.ews_complete_date == "refused" or (fields.get("completed") or now) > now:
+        if fields.get("completed") is not None:
+            raise EwsError("ErrorInvalidCompleteDate", "The date of completion is not one of the past.")
+    return finish_task(now, task, fields)
+
+
 def create_task(call, element, target):
     if call.element.get("MessageDisposition") not in (None, "SaveOnly"):
         raise EwsError("ErrorInvalidOperation", "A task cannot be sent.")
@@ -150,7 +158,7 @@ def create_task(call, element, target):
     for part in children(element):
         if local(part) != "ItemClass":
             change.set(part)
-    task = finish_task(call.app.clock.now(), cal_model.Task(), change.finish())
+    task = finished(call, cal_model.Task(), change.finish())
     item = cal_model.add(call.mailbox, folder, task, change.set_ext or None)
     return success("CreateItem", shown(call, item))
 
@@ -190,7 +198,7 @@ def update_task(call, item, updates):
     for one in updates:
         apply_update(one, change, shapes.PATHS["Task"], False)
     before = item.cal
-    task = finish_task(call.app.clock.now(), before, change.finish())
+    task = finished(call, before, change.finish())
     if before.recurrence is not None and task.status == "Completed" and before.status != "Completed":
         return occurrence_done(call, item, task)
     cal_model.save(call.mailbox, item, task, **ext_changes(item, change))

@@ -465,6 +465,7 @@ class TaskChange(EventChange):
         elif name == "PercentComplete":
             self.fields["percent"] = self.percent(element)
         elif name == "CompleteDate":
+            self.fields.pop("completed", None)  # the order counts
             self.fields["completed"] = moment(element, self.context or cal_zones.utc())
         elif name in TASK_KEPT + list(TASK_LISTS):
             value = strings(element) if name in TASK_LISTS else words(element)

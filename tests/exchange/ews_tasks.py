@@ -6,14 +6,16 @@ from cal_recur import DAILY, MONTHLY, WEEKLY, every_day, every_month
 
 
 def finish_task(now, task, fields):
-    """The task with fields set: complete, 100 % and a date of completion go together."""
+    """The task with fields set: complete, 100 % and a date of completion go together, and of those the last one that is
+    processed decides (MS-OXWSTASK, t:TaskType)."""
+    said = [name for name in fields if name in ("status", "percent", "completed") and fields[name] is not None]
+    if said[-1:] == ["completed"]:
+        return dataclasses.replace(task, **{**fields, "status": "Completed", "percent": 100})
     status, percent = fields.get("status"), fields.get("percent")
     if status is None and percent is not None:
         status = "Completed" if percent == 100 else "NotStarted" if percent == 0 else "InProgress"
         if task.status in ("WaitingOnOthers", "Deferred") and percent < 100:
             status = task.status
-    if status is None and fields.get("completed") is not None:
-        status = "Completed"
     if status is not None:
         fields["status"] = status
         if status == "Completed":

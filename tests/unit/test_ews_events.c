@@ -147,7 +147,12 @@ static void as_answer(struct buf *out, const struct event *e)
     buf_str(out, str_sub(whole, 0, first));
     buf_printf(out, "<t:ItemId Id=\"I\" ChangeKey=\"K\"/><t:ItemClass>%s</t:ItemClass>",
                e->kind == EVENT_TASK ? "IPM.Task" : "IPM.Appointment");
-    buf_str(out, str_skip(whole, first));
+    whole = str_skip(whole, first);
+    size_t end = str_find(whole, STR("</t:Task>"));
+    bool dated = end != (size_t)-1 && str_find(whole, STR("CompleteDate")) != (size_t)-1;
+    buf_str(out, str_sub(whole, 0, dated ? end : whole.n));
+    if (dated) /* what the date means to the server */
+        buf_lit(out, "<t:PercentComplete>100</t:PercentComplete><t:Status>Completed</t:Status></t:Task>");
     buf_lit(out, END TAIL);
     buf_done(&item);
 }
@@ -199,6 +204,28 @@ static void meetings(void **state)
     buf_done(&xml);
     buf_done(&whole);
     arena_done(&arena);
+}
+
+/* Midnight of UTC, midnight and other hours in Berlin. */
+static void days_of_completion(void **state)
+{
+    static const char *const words[] = {"2026-01-09T00:00:00Z", "2026-01-08T23:00:00Z", "2026-01-09T00:00:00+01:00",
+                                        "2026-01-09T22:59:59Z", "2026-01-08T23:30:00Z"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        struct arena arena = {0};
+        struct buf xml = {0};
+        struct ews_event_reading r;
+        struct err err = {0};
+        buf_printf(&xml,
+                   HEAD MESSAGE "<t:Task><t:ItemId Id=\"I\"/><t:ItemClass>IPM.Task</t:ItemClass><t:CompleteDate>%s"
+                                "</t:CompleteDate><t:Status>Completed</t:Status></t:Task>" END TAIL,
+                   words[i]);
+        assert_true(read_answer(&r, &arena, buf_view(&xml), 50, &err));
+        assert_int_equal(r.list[0].e.task.completed, 1767916800); /* 9 January */
+        buf_done(&xml);
+        arena_done(&arena);
+    }
 }
 
 /* --- what only servers write ------------------------------------------------------------------ */
@@ -302,11 +329,9 @@ static void days_are_days_in_any_zone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),
-        cmocka_unit_test(meetings),
-        cmocka_unit_test(what_servers_say),
-        cmocka_unit_test(cut_anywhere),
-        cmocka_unit_test(days_are_days_in_any_zone),
+        cmocka_unit_test(round_trip),   cmocka_unit_test(days_of_completion),
+        cmocka_unit_test(meetings),     cmocka_unit_test(what_servers_say),
+        cmocka_unit_test(cut_anywhere), cmocka_unit_test(days_are_days_in_any_zone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
