@@ -6,6 +6,8 @@
 #include "backends/common/login.h"
 #include "backends/ews/ews_call_private.h"
 
+#define UPLOAD_SAFE ((uint64_t)7 << 20) /* bytes of a message, before base64, that every server takes */
+
 static void evaluate(struct ews_call *c, const struct err *transport);
 
 /* --- reading the answer -------------------------------------------------------------------------- */
@@ -155,6 +157,7 @@ static void judge_http(struct ews_call *c, struct ews_verdict *ret_verdict)
         .cas_error = http_header(c->request, "X-CasErrorCode"),
         .fault = c->answer && ews_answer_fault(c->answer) ? ews_answer_fault(c->answer)->name : NULL,
         .online = is_online(c->ews),
+        .large = c->ews->negotiation.confirmed && c->opts.mime && blob_size(c->opts.mime) >= UPLOAD_SAFE,
         .sample = buf_view(&c->sample),
     };
     ews_verdict_http(&a, ret_verdict);

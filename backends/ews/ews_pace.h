@@ -2,8 +2,9 @@
 #ifndef EWS_PACE_H
 #define EWS_PACE_H
 /*
- * How many things to ask for at once. A server, or a gateway in front of it, that cuts off what takes too long would cut
- * off the same request for ever: after each time half of it is asked for, and for a while no more than that by others.
+ * How many things to ask for at once. A server, or a gateway in front of it, that cuts off what takes too long would
+ * cut off the same request for ever: after each time half of it is asked for, and for a while no more than that by
+ * others.
  */
 #include <stddef.h>
 #include <stdint.h>

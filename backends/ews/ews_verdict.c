@@ -134,6 +134,11 @@ void ews_verdict_http(const struct ews_http_answer *a, struct ews_verdict *ret_v
         closed(a, v);
     else
         by_table(a, v);
+    /* IIS and WCF have limits of their own below Exchange's. A request above them is "not found" to IIS, which tells
+     * its sub-status 404.13 to nobody outside, and "malformed" to WCF before .NET 4 (Exchange 2010, where both begin at
+     * some 10 MB). */
+    if (a->large && (a->status == 404 || a->status == 400))
+        err_set(&v->err, ERR_TOO_BIG, "HTTP %d: the request is larger than the web server accepts", a->status);
     if (a->status == 500 && sample_has(a, "The specified server version is invalid"))
         v->action = EWS_LOWER;
     if (a->status == 401 && sample_has(a, "account is currently locked out")) {

@@ -39,7 +39,8 @@ struct ews_http_answer {
     const char *location, *diagnostics, *cas_error; /* Location, X-MS-Diagnostics, X-CasErrorCode; NULL = absent */
     const char *fault;                              /* the code of the SOAP fault in it; NULL = there is none */
     bool online;                                    /* the host is Exchange Online's */
-    struct str sample;                              /* the first bytes of the body */
+    bool large;        /* small requests are answered here, and this one is larger than some web servers take */
+    struct str sample; /* the first bytes of the body */
 };
 #define EWS_SAMPLE_MAX 4096
 

@@ -146,6 +146,18 @@ GATEWAYS = {
 }
 
 
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_request_above_the_limit_of_the_web_server(bridge, exchange, status):
+    """IIS calls it not found, and WCF malformed: what is wrong with it is its size, and no retry helps. A small one that is
+    answered so may go through later."""
+    exchange.fault(op="CreateItem", do="status", status=status, times=0)
+    smtp = signed_in(bridge, timeout=150)
+    got = smtp.send([BOB], message(f"large{status}", body="0123456789abcde\r\n" * (8 << 16)))
+    assert (got[0], got[1].split()[0]) == (552, "5.3.4"), got
+    assert smtp.send([BOB], message(f"small{status}"))[0] == 451
+    smtp.close()
+
+
 @pytest.mark.parametrize("how", GATEWAYS)
 def test_what_a_gateway_says_is_no_refusal(bridge, exchange, how):
     """It has handed the request on, and the server has sent the message: looked for, and not sent again."""

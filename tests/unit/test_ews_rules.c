@@ -208,6 +208,7 @@ static void test_http(void **state)
         assert_int_equal(v.err.code, rows[i].err);
         assert_int_equal(v.err.status, rows[i].status);
         assert_int_equal(v.pause_ms, rows[i].pause_ms);
+        assert_int_equal(v.not_begun, rows[i].status == 429);
         assert_non_null(strstr(v.err.text, rows[i].text));
         assert_null(strstr(v.err.text, "secret"));
     }
@@ -217,6 +218,11 @@ static void test_http(void **state)
     assert_non_null(strstr(v.err.text, "token expired"));
     ews_verdict_http(&(struct ews_http_answer){.status = 504}, &v);
     assert_true(v.slow);
+    for (int status = 400; status <= 404; status += 4) {
+        ews_verdict_http(&(struct ews_http_answer){.status = status, .large = true}, &v);
+        assert_int_equal(v.action, EWS_FAIL);
+        assert_int_equal(v.err.code, ERR_TOO_BIG);
+    }
 }
 
 /* Signed in and kept out: who did it, and the way out. */
