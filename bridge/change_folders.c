@@ -4,6 +4,8 @@
 #include "bridge/change_private.h"
 #include "bridge/names.h"
 
+#define EMPTY_LEVEL "a folder name has an empty part"
+
 static void on_listed(void *ud, const struct err *err)
 {
     struct change *c = ud;
@@ -21,14 +23,13 @@ static void list_again(struct change *c)
         change_end(c, account_health(c->account));
 }
 
-static bool split(struct str path, struct str *ret_parent, struct str *ret_label)
+static void split(struct str path, struct str *ret_parent, struct str *ret_label)
 {
     size_t at = path.n;
     while (at > 0 && path.p[at - 1] != '/')
         at--;
     *ret_label = str_skip(path, at);
     *ret_parent = at ? str_sub(path, 0, at - 1) : STR_NULL;
-    return ret_label->n > 0;
 }
 
 static struct str display(struct change *c, struct str label)
@@ -61,6 +62,15 @@ static bool parent_of(struct change *c, struct str parent, struct str *ret_id)
     return true;
 }
 
+/* No level of a path is empty. */
+static bool is_path(struct str path)
+{
+    for (size_t i = 0; i < path.n; i++)
+        if (path.p[i] == '/' && (i == 0 || i + 1 == path.n || path.p[i + 1] == '/'))
+            return false;
+    return path.n > 0;
+}
+
 /* --- create: missing parents first, one round of create and list for each level --------------- */
 
 static void on_level_listed(void *ud, const struct err *err)
@@ -68,10 +78,11 @@ static void on_level_listed(void *ud, const struct err *err)
     struct change *c = ud;
     c->wait = NULL;
     crash_point("create.listed");
+    c->rounds++;
     if (err->code != ERR_NONE)
         change_end(c, err);
-    else if (++c->rounds > 64)
-        fail(c, ERR_PROTOCOL, "the server made the folder, but does not list it");
+    else if (!account_folder_by_name(c->account, c->level)) /* asking again would make another one */
+        fail(c, ERR_PROTOCOL, "the server made the folder, but does not list it by its name");
     else
         c->step(c);
 }
@@ -94,22 +105,21 @@ static void on_level_created(void *ud, const struct reply *reply)
 static void create_level(struct change *c, struct str path)
 {
     struct str parent, label, parent_id = STR_NULL;
-    for (;;) {
-        if (!split(path, &parent, &label)) {
-            fail(c, ERR_INVALID, "a folder name has an empty part");
-            return;
-        }
+    for (;; path = parent) {
+        split(path, &parent, &label);
         if (parent_of(c, parent, &parent_id))
             break;
-        path = parent;
     }
+    c->level = path;
     c->op = backend_folder_create(c->account->backend, parent_id, display(c, label), FOLDER_MAIL, on_level_created, c);
 }
 
 static void create_step(struct change *c)
 {
     const struct folder *there = account_folder_by_name(c->account, c->name);
-    if (there && c->rounds) {
+    if (!is_path(c->name)) {
+        fail(c, ERR_INVALID, EMPTY_LEVEL);
+    } else if (there && c->rounds) {
         c->result.folder_pk = there->pk;
         change_end(c, NULL);
     } else if (there && there->selectable) {
@@ -166,14 +176,17 @@ static void rename_step(struct change *c)
 {
     const struct folder *f = account_folder_by_pk(c->account, c->folder_pk);
     struct str parent, label, parent_id;
+    split(c->name, &parent, &label);
     if (!f)
         fail(c, ERR_NOT_FOUND, "no such folder");
+    else if (!is_path(c->name))
+        fail(c, ERR_INVALID, EMPTY_LEVEL);
     else if (is_special(f))
         fail(c, ERR_UNSUPPORTED, "this folder belongs to the mailbox and cannot be renamed");
     else if (account_folder_by_name(c->account, c->name))
         fail(c, ERR_EXISTS, "there is a folder of that name already");
-    else if (!split(c->name, &parent, &label))
-        fail(c, ERR_INVALID, "a folder name has an empty part");
+    else if (names_is_below(c->name, f->name)) /* some servers take it, and the folder is never seen again */
+        fail(c, ERR_UNSUPPORTED, "a folder cannot be moved below itself");
     else if (!parent_of(c, parent, &parent_id)) /* RFC 9051 6.3.6: what is above is made */
         create_level(c, parent);
     else

@@ -47,8 +47,8 @@ struct change {
     bool doubted; /* change_doubt() */
     unsigned rounds;
 
-    struct change_flags flags;    /* flags */
-    struct str name, parent_name; /* folders: borrowed from the arena */
+    struct change_flags flags; /* flags */
+    struct str name, level;    /* folders, in the arena: the path; as much of it as was made last */
     int64_t folder_pk, target_pk;
     struct appending *appending;     /* append: in the arena */
     int64_t merge_kept, merge_other; /* one copy of what was sent: items */

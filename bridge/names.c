@@ -114,6 +114,11 @@ void names_display(struct buf *out, struct str label)
     unescape(out, label);
 }
 
+bool names_is_below(struct str path, struct str parent)
+{
+    return path.n > parent.n && path.p[parent.n] == '/' && str_starts(path, parent);
+}
+
 void names_keyword(struct buf *out, struct str category)
 {
     for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)

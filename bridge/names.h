@@ -23,6 +23,8 @@
 void names_label(struct buf *out, struct str display_name);
 /* The display name a label stands for (CREATE, RENAME). */
 void names_display(struct buf *out, struct str label);
+/* Is the folder `path` below the folder `parent`? */
+bool names_is_below(struct str path, struct str parent);
 void names_keyword(struct buf *out, struct str category);
 void names_category(struct buf *out, struct str keyword);
 

@@ -4,6 +4,7 @@
 #include "protocols/imap/imap_answers.h"
 #include "protocols/imap/imap_change.h"
 #include "protocols/imap/imap_session.h"
+#include "protocols/imap/imap_utf7.h"
 #include "protocols/imap/imap_write.h"
 
 static void answer(struct imap_session *s, const struct change_result *r)
@@ -14,14 +15,6 @@ static void answer(struct imap_session *s, const struct change_result *r)
         imap_finish(s, "NO", "CANNOT", r->err.text);
     else
         imap_changing_finish(s, r, NULL, "Done.");
-}
-
-static void on_done(void *ud, const struct change_result *r)
-{
-    struct imap_session *s = ud;
-    struct imap_changing *w = s->work.ud;
-    w->change = NULL;
-    answer(s, r);
 }
 
 /* RFC 9051 7.3.1: a name that became another one (its Unicode form is normalised) is told with both. `asked` is in
@@ -39,6 +32,15 @@ static bool may_write(struct imap_session *s)
         return true;
     imap_finish(s, "NO", "CANNOT", IMAP_READ_ONLY_TEXT);
     return false;
+}
+
+/* False: answered. */
+static bool may_be_named(struct imap_session *s, struct str name)
+{
+    const char *why = name.p ? imap_name_check(name) : "No mailbox can have this name";
+    if (why)
+        imap_finish(s, "NO", "CANNOT", why);
+    return !why;
 }
 
 static const struct folder *find(struct imap_session *s, struct str name)
@@ -91,18 +93,19 @@ static void on_created(void *ud, const struct change_result *r)
         imap_finish(s, "NO", "USEATTR", "The mailbox was made, but somebody else took the special use.");
         return;
     }
-    tell_oldname(s, account_folder_by_pk(s->client.account, r->folder_pk), c->create.asked);
-    imap_finish_ok(s);
+    const struct folder *f = account_folder_by_pk(s->client.account, r->folder_pk);
+    struct str id = f ? folder_mailbox_id(s->client.account, f, &c->arena) : STR_NULL;
+    tell_oldname(s, f, c->create.asked);
+    imap_finish(s, "OK", f ? arena_printf(&c->arena, "MAILBOXID (%.*s)", STR_ARG(id)).p : NULL, /* RFC 8474 4.1 */
+                "CREATE completed.");
 }
 
 void cmd_create(struct imap_session *s, struct imap_command *c)
 {
     enum folder_use use;
-    if (!may_write(s))
+    if (!may_write(s) || !may_be_named(s, c->create.mailbox))
         return;
-    if (!c->create.mailbox.p || c->create.mailbox.n == 0)
-        imap_finish(s, "NO", "CANNOT", "No mailbox can have this name.");
-    else if (!special_use(s, &c->create.use, &use))
+    if (!special_use(s, &c->create.use, &use))
         imap_finish(s, "NO", "USEATTR", "No mailbox can be made for this special use.");
     else
         imap_changing_new(s)->change = change_folder_create(s->client.account, c->create.mailbox, on_created, s);
@@ -111,13 +114,22 @@ void cmd_create(struct imap_session *s, struct imap_command *c)
 /* --- DELETE, RENAME -------------------------------------------------------------------------------------------------
  */
 
+static void on_deleted(void *ud, const struct change_result *r)
+{
+    struct imap_session *s = ud;
+    ((struct imap_changing *)s->work.ud)->change = NULL;
+    if (r->err.code == ERR_NONE && s->mailbox && mailbox_gone(s->mailbox))
+        imap_unselect(s); /* it was the selected one, and the client knows: no reason to hang up */
+    answer(s, r);
+}
+
 void cmd_delete(struct imap_session *s, struct imap_command *c)
 {
     const struct folder *f = may_write(s) ? find(s, c->mailbox) : NULL;
-    if (f && f->has_children) /* they must not go with it */
+    if (f && f->has_children && f->use == USE_NONE) /* they must not go with it */
         imap_finish(s, "NO", "HASCHILDREN", "There are mailboxes below this one: delete those first.");
     else if (f)
-        imap_changing_new(s)->change = change_folder_delete(s->client.account, f->pk, on_done, s);
+        imap_changing_new(s)->change = change_folder_delete(s->client.account, f->pk, on_deleted, s);
 }
 
 static void on_renamed(void *ud, const struct change_result *r)
@@ -132,8 +144,6 @@ static void on_renamed(void *ud, const struct change_result *r)
 void cmd_rename(struct imap_session *s, struct imap_command *c)
 {
     const struct folder *f = may_write(s) ? find(s, c->rename.from) : NULL;
-    if (f && !c->rename.to.p)
-        imap_finish(s, "NO", "CANNOT", "No mailbox can have this name.");
-    else if (f)
+    if (f && may_be_named(s, c->rename.to))
         imap_changing_new(s)->change = change_folder_rename(s->client.account, f->pk, c->rename.to, on_renamed, s);
 }

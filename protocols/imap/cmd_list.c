@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bridge/base/log.h"
+#include "bridge/names.h"
 #include "protocols/imap/imap_answers.h"
 #include "protocols/imap/imap_list.h"
 #include "protocols/imap/imap_session.h"
@@ -81,7 +82,7 @@ static bool has_hidden_descendant(const struct listing *l, const struct imap_lis
     size_t n;
     const struct folder *const *folders = account_folders(l->s->client.account, &n);
     for (size_t i = 0; i < n; i++)
-        if (imap_list_is_below(folders[i]->name, f->name) && is_selected(args, folders[i]) &&
+        if (names_is_below(folders[i]->name, f->name) && is_selected(args, folders[i]) &&
             !imap_list_match_any(folders[i]->name, &l->patterns))
             return true;
     return false;
@@ -197,7 +198,7 @@ static void lsub_parents(struct listing *l, struct str name, struct str *previou
 {
     for (size_t i = 0; i < name.n; i++) {
         struct str parent = str_sub(name, 0, i);
-        if (name.p[i] != '/' || str_eq(parent, *previous) || imap_list_is_below(*previous, parent) ||
+        if (name.p[i] != '/' || str_eq(parent, *previous) || names_is_below(*previous, parent) ||
             !imap_list_match_any(parent, &l->patterns))
             continue;
         const struct folder *f = account_folder_by_name(l->s->client.account, parent);

@@ -87,8 +87,8 @@ struct imap_strs {
     const struct str *items;
     size_t n;
 };
-/* Flags (RFC 3501 2.3.2). System flags and the keywords that have a bit ($Forwarded, $Junk, $MDNSent) are enum
- * item_flag bits; the other keywords are atoms as written. */
+/* Flags (RFC 3501 2.3.2). System flags and the keywords that have a bit ($Forwarded and the marks of bridge/names.h)
+ * are enum item_flag bits; the other keywords are atoms as written. */
 struct imap_flags {
     unsigned bits;
     bool recent;  /* \Recent was named (cannot be set) */
@@ -347,7 +347,6 @@ struct imap_command {
         } status;
         struct {
             struct str mailbox;
-            bool trailing;        /* "foo/": children will come (RFC 3501 6.3.3); the name is without it */
             struct imap_strs use; /* USE (\Drafts): attributes as written */
             struct str asked;     /* the name on the wire, without the trailing separator */
         } create;

@@ -64,8 +64,3 @@ bool imap_list_match_any(struct str name, const struct imap_strs *patterns)
             return true;
     return false;
 }
-
-bool imap_list_is_below(struct str name, struct str parent)
-{
-    return name.n > parent.n && name.p[parent.n] == '/' && str_starts(name, parent);
-}

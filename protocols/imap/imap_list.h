@@ -14,7 +14,5 @@
 bool imap_list_match(struct str name, struct str pattern);
 /* Does any pattern match? Patterns with NULL p match nothing. */
 bool imap_list_match_any(struct str name, const struct imap_strs *patterns);
-/* Is `name` below `parent`? */
-bool imap_list_is_below(struct str name, struct str parent);
 
 #endif

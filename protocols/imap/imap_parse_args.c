@@ -189,20 +189,25 @@ bool imap_parse_status(struct imap_args *a, struct imap_command *c)
            imap_parse_status_items(a, &c->status.items) && imap_args_end(a);
 }
 
+/* The name of a mailbox to be. A separator at its end only announces children (RFC 9051 6.3.4). */
+static bool parse_new_name(struct imap_args *a, struct str *ret_name, struct str *ret_asked)
+{
+    if (!imap_args_space(a) || !imap_args_mailbox(a, ret_name))
+        return false;
+    *ret_asked = a->mailbox_wire;
+    if (ret_name->n > 1 && ret_name->p[ret_name->n - 1] == '/') {
+        ret_name->n--;
+        ret_asked->n--;
+    }
+    return true;
+}
+
 /* CREATE name [(USE (\Sent))] (RFC 6154 3) */
 bool imap_parse_create(struct imap_args *a, struct imap_command *c)
 {
     static const struct imap_word params[] = {{"USE", 0}};
-    struct str name;
-    if (!imap_args_space(a) || !imap_args_mailbox(a, &name))
+    if (!parse_new_name(a, &c->create.mailbox, &c->create.asked))
         return false;
-    c->create.asked = a->mailbox_wire;
-    if (name.n > 1 && name.p[name.n - 1] == '/') {
-        c->create.trailing = true;
-        name.n--;
-        c->create.asked.n--;
-    }
-    c->create.mailbox = name;
     if (!imap_args_is(a, ' '))
         return imap_args_end(a);
     struct imap_strs_builder uses = {0};
@@ -228,11 +233,8 @@ bool imap_parse_create(struct imap_args *a, struct imap_command *c)
 
 bool imap_parse_rename(struct imap_args *a, struct imap_command *c)
 {
-    if (!imap_args_space(a) || !imap_args_mailbox(a, &c->rename.from) || !imap_args_space(a) ||
-        !imap_args_mailbox(a, &c->rename.to))
-        return false;
-    c->rename.asked = a->mailbox_wire;
-    return imap_args_end(a);
+    return imap_args_space(a) && imap_args_mailbox(a, &c->rename.from) &&
+           parse_new_name(a, &c->rename.to, &c->rename.asked) && imap_args_end(a);
 }
 
 /* GETQUOTA root; SETQUOTA root (STORAGE 512 ...) (RFC 9208) */

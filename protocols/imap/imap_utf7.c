@@ -214,8 +214,6 @@ const char *imap_name_check(struct str name)
         return "The mailbox name is too long";
     if (!text_utf8_valid(name) || has_controls(name))
         return "The mailbox name has characters that are not allowed";
-    if (memchr(name.p, '%', name.n) || memchr(name.p, '*', name.n))
-        return "A mailbox name cannot contain % or *";
     if (depth_of(name) > IMAP_NAME_DEPTH)
         return "The mailbox name has too many levels";
     for (size_t i = 0, start = 0; i <= name.n; i++) {

@@ -32,8 +32,8 @@ struct str imap_name_decode(struct arena *a, struct str wire, bool utf8);
 bool imap_name_encode(struct buf *out, struct str name, bool utf8);
 
 /* May a mailbox of this name be made (CREATE, RENAME)? NULL = yes, else why not, for the client's eyes. Refused: empty,
- * empty level, leading or trailing "/", "." or ".." as a level, control characters and U+2028/2029, % and * (no client
- * could list it), invalid UTF-8, over the limits. */
+ * empty level, leading or trailing "/", "." or ".." as a level, control characters and U+2028/2029, invalid UTF-8, over
+ * the limits. % and * are allowed: folders that have them exist, and must be renamed like others. */
 const char *imap_name_check(struct str name);
 
 #endif

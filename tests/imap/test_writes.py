@@ -150,9 +150,45 @@ def test_mailboxes(c, s):
     c.ok("DELETE Projects/Old")
     assert b"Old" not in b"".join(c.ok('LIST "" "Projects*"'))
     c.no("CREATE Work")
-    c.no("DELETE INBOX")
+    c.no("DELETE INBOX", "CANNOT")
     c.no("DELETE Nowhere", "NONEXISTENT")
     c.no("RENAME Nowhere x", "NONEXISTENT")
+
+
+def test_created_mailboxes_have_their_id(c):
+    """RFC 8474 4.1."""
+    c.ok("CREATE Projects/")
+    made = re.match(r"OK \[MAILBOXID \((\S+)\)\]", c.status)
+    assert made and b"MAILBOXID (%s)" % made.group(1).encode() in c.ok("STATUS Projects (MAILBOXID)")[0]
+
+
+def test_names_that_no_mailbox_can_have(c):
+    before = c.ok('LIST "" *')
+    for name in ('/', '/a', 'a//b', 'a/', 'a//', 'a/../b', '.', 'a&b', ''):
+        if name != 'a/':
+            c.no('CREATE "%s"' % name, "CANNOT")
+        if name not in ('a/', ''):
+            c.no('RENAME Work "%s"' % name, "CANNOT")
+    c.no("CREATE inbox", "ALREADYEXISTS")
+    c.no("RENAME INBOX Old", "CANNOT")
+    c.no("RENAME Work iNbox", "ALREADYEXISTS")
+    c.no("RENAME Work Work/below/itself", "CANNOT")
+    assert c.ok('LIST "" *') == before
+    c.ok('CREATE "50% * \\"x\\\\"')
+    c.ok('RENAME "50% * \\"x\\\\" Renamed/')
+    assert b"".join(c.ok('LIST "" Renamed')).endswith(b"Renamed")
+
+
+def test_deleting_what_is_selected(c, s):
+    c.ok("CREATE Short")
+    other = s.login()
+    other.select("Short")
+    c.select("Short")
+    c.ok("DELETE Short")
+    c.bad("FETCH 1 FLAGS")
+    c.select()
+    other.send("x NOOP\r\n")
+    assert b"* BYE" in other.closed()
 
 
 def test_leaving_during_a_write(s):

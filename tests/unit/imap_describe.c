@@ -279,7 +279,6 @@ static void add_arguments(struct buf *out, const struct imap_command *c)
         return;
     case IMAP_CREATE:
         add_mailbox(out, c->create.mailbox);
-        buf_lit(out, c->create.trailing ? " trailing" : "");
         add_texts(out, c->create.use);
         return;
     case IMAP_RENAME:

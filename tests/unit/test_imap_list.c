@@ -117,9 +117,6 @@ static void test_sets(void **state)
     assert_true(imap_list_match_any(STR("xa"), &patterns));
     assert_true(imap_list_match_any(STR("y"), &patterns));
     assert_false(imap_list_match_any(STR("z"), &patterns));
-    assert_true(imap_list_is_below(STR("a/b"), STR("a")));
-    assert_false(imap_list_is_below(STR("a"), STR("a")));
-    assert_false(imap_list_is_below(STR("ab"), STR("a")));
 }
 
 int main(void)

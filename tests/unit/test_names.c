@@ -69,12 +69,21 @@ static void keywords(void **state)
     check(names_category, "_xD83D_", "");
 }
 
+static void below(void **state)
+{
+    (void)state;
+    assert_true(names_is_below(STR("a/b"), STR("a")));
+    assert_false(names_is_below(STR("a"), STR("a")));
+    assert_false(names_is_below(STR("ab"), STR("a")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels),
         cmocka_unit_test(labels_go_back),
         cmocka_unit_test(keywords),
+        cmocka_unit_test(below),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
