@@ -173,6 +173,14 @@ void cmd_store(struct imap_session *s, struct imap_command *c)
 
 /* --- EXPUNGE ---------------------------------------------------------------------------------- */
 
+/* RFC 7162 3.2.7: up to where the client is informed when it has heard the answer. */
+static const char *highest_code(struct imap_session *s)
+{
+    struct mailbox_status status;
+    mailbox_get_counts(s->mailbox, &status);
+    return arena_printf(&s->command->arena, "HIGHESTMODSEQ %llu", (unsigned long long)status.highestmodseq).p;
+}
+
 static void on_expunged(void *ud, const struct change_result *r)
 {
     struct imap_session *s = ud;
@@ -181,7 +189,7 @@ static void on_expunged(void *ud, const struct change_result *r)
     if (w->closing)
         w->closing(s);
     else
-        imap_changing_finish(s, r, NULL, "EXPUNGE completed.");
+        imap_changing_finish(s, r, s->qresync ? highest_code(s) : NULL, "EXPUNGE completed.");
 }
 
 void cmd_expunge(struct imap_session *s, struct imap_command *c)

@@ -191,6 +191,20 @@ def test_deleting_what_is_selected(c, s):
     assert b"* BYE" in other.closed()
 
 
+def test_expunge_tells_the_highest_modseq(c):
+    """RFC 7162 3.2.7, 3.2.8: with QRESYNC only, and when something went."""
+    c.ok("STORE 1:4 +FLAGS.SILENT (\\Deleted)")
+    c.ok("UID EXPUNGE 1")
+    assert "HIGHESTMODSEQ" not in c.status
+    c.ok("ENABLE QRESYNC")
+    for command in ("UID EXPUNGE 2", "EXPUNGE"):
+        assert [x for x in c.ok(command) if b"VANISHED" in x]
+        told = re.match(r"OK \[HIGHESTMODSEQ (\d+)\]", c.status)
+        assert told and b"HIGHESTMODSEQ %s)" % told.group(1).encode() in c.ok("STATUS INBOX (HIGHESTMODSEQ)")[0]
+    c.ok("EXPUNGE")
+    assert "HIGHESTMODSEQ" not in c.status
+
+
 def test_leaving_during_a_write(s):
     """The write belongs to the account: it runs to its end."""
     c = s.login()
