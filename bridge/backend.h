@@ -59,8 +59,10 @@ enum item_flag {
     ITEM_FORWARDED = 1 << 3, /* $Forwarded */
     ITEM_DRAFT = 1 << 4,
     ITEM_DELETED = 1 << 5, /* \Deleted, where the server can hold it */
-    ITEM_JUNK = 1 << 6,
-    ITEM_MDN_SENT = 1 << 7
+    /* What programs note for themselves (names.h: marks): kept by the core alone, no server hears of them. */
+    ITEM_MARK_FIRST = 1 << 6,
+    ITEM_MARK_LAST = 1 << 13,
+    ITEM_MARKS = 2 * ITEM_MARK_LAST - ITEM_MARK_FIRST
 };
 
 /* One change of one item, as a sync page tells it. Absent parts mean "unchanged", never "false" or "empty". */

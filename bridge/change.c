@@ -277,8 +277,6 @@ static unsigned server_flags(unsigned caps)
     return mask;
 }
 
-#define SETTABLE (ITEM_SEEN | ITEM_FLAGGED | ITEM_ANSWERED | ITEM_FORWARDED | ITEM_DELETED)
-
 static bool names_keyword_of(struct str category, struct str keyword)
 {
     struct buf b = {0};
@@ -301,7 +299,7 @@ static bool in_keywords(const struct change_flags *what, struct str category)
     for (size_t i = 0; i < what->keyword_count; i++)
         if (names_keyword_of(category, what->keywords[i]))
             return true;
-    return false;
+    return names_mark(category) & what->flags;
 }
 
 /* The categories that are wanted: what is not mentioned survives ADD and REMOVE, in the server's own spelling. */
@@ -336,7 +334,7 @@ static void want_categories(struct change *c, struct change_todo *t)
 
 static unsigned want_flags(const struct change_flags *what, unsigned old)
 {
-    unsigned named = what->flags & SETTABLE;
+    unsigned named = what->flags & CHANGE_SETTABLE;
     switch (what->mode) {
     case CHANGE_ADD:
         return old | named;
@@ -345,7 +343,7 @@ static unsigned want_flags(const struct change_flags *what, unsigned old)
     case CHANGE_REPLACE:
         break;
     }
-    return (old & ~(unsigned)SETTABLE) | named;
+    return (old & ~(unsigned)CHANGE_SETTABLE) | named;
 }
 
 /* Decide for each message what the server must be told; what concerns only us is written down at once. */

@@ -37,12 +37,14 @@ struct change_result {
 };
 typedef void change_cb(void *ud, const struct change_result *result);
 
+/* Flags that change_flags() changes, and for good; others it leaves alone. */
+#define CHANGE_SETTABLE (ITEM_SEEN | ITEM_FLAGGED | ITEM_ANSWERED | ITEM_FORWARDED | ITEM_DELETED | ITEM_MARKS)
 enum change_mode { CHANGE_ADD, CHANGE_REMOVE, CHANGE_REPLACE };
 struct change_flags {
     enum change_mode mode;
     unsigned flags;             /* enum item_flag bits */
     const struct str *keywords; /* IMAP keywords as clients write them, without those that are flags of ours
-                                   ($Forwarded, $Junk, $MDNSent) */
+                                   ($Forwarded, and the marks of names.h) */
     size_t keyword_count;
     bool has_unchanged_since;
     uint64_t unchanged_since; /* RFC 7162 */

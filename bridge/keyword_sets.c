@@ -12,6 +12,7 @@ struct set {
     struct str categories; /* as given: what sets are compared by */
     struct str *keywords;
     size_t count;
+    unsigned marks;
 };
 
 struct keyword_sets {
@@ -76,6 +77,10 @@ static void fill(struct keyword_sets *k, struct set *set, struct str categories)
     while (set->count < max && str_cut(&rest, '\n', &one)) {
         if (one.n == 0)
             continue;
+        unsigned mark = names_mark(one);
+        set->marks |= mark;
+        if (mark)
+            continue;
         struct str word = keyword(k, one);
         bool twice = false;
         for (size_t i = 0; i < set->count; i++)
@@ -133,6 +138,11 @@ const struct str *keyword_sets_get(const struct keyword_sets *k, uint32_t set, s
 {
     *ret_count = set < k->count ? k->sets[set].count : 0;
     return set < k->count ? k->sets[set].keywords : NULL;
+}
+
+unsigned keyword_sets_marks(const struct keyword_sets *k, uint32_t set)
+{
+    return set < k->count ? k->sets[set].marks : 0;
 }
 
 const struct str *keyword_sets_all(const struct keyword_sets *k, size_t *ret_count)

@@ -64,13 +64,13 @@ static void on_row(void *ud, const struct store_row *row)
     struct message *msg = slot(m, row->uid);
     msg->pk = row->pk;
     msg->modseq = row->modseq;
-    msg->flags = (uint16_t)row->flags;
     msg->received_s = row->received_ms >= 0 ? row->received_ms / 1000 : -((-row->received_ms + 999) / 1000);
     msg->saved_s = row->saved_s;
     msg->size = row->size;
     msg->size_told = row->size_state == 1;
     msg->size_exact = row->size_state == 2;
     msg->keyword_set = keyword_sets_add(m->keywords, row->categories);
+    msg->flags = (uint16_t)(row->flags | keyword_sets_marks(m->keywords, msg->keyword_set));
 }
 
 static void remove_uids(struct mailbox *m, const uint32_t *uids, size_t n)

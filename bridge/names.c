@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/names.h"
 
+#include "bridge/backend.h"
 #include "bridge/base/text.h"
 #include "bridge/formats/unicode.h"
 
@@ -137,4 +138,17 @@ void names_category(struct buf *out, struct str keyword)
             return;
         }
     unescape(out, keyword);
+}
+
+/* Of the registry of RFC 5788; then what Thunderbird and Apple Mail wrote before there was one, and still do. */
+const char *const names_marks[NAMES_MARKS] = {"$Junk", "$MDNSent", "$NotJunk", "$Phishing",
+                                              "Junk",  "NonJunk",  "NotJunk",  "JunkRecorded"};
+_Static_assert(ITEM_MARK_FIRST << (NAMES_MARKS - 1) == ITEM_MARK_LAST, "a bit for each");
+
+unsigned names_mark(struct str keyword)
+{
+    for (size_t i = 0; i < NAMES_MARKS; i++)
+        if (str_case_is(keyword, names_marks[i]))
+            return (unsigned)ITEM_MARK_FIRST << i;
+    return 0;
 }

@@ -2,6 +2,7 @@
 /* SELECT and EXAMINE (RFC 3501, 7162, 8474), UNSELECT, CLOSE. */
 #include <stdio.h>
 
+#include "bridge/change.h"
 #include "protocols/imap/imap_answers.h"
 #include "protocols/imap/imap_session.h"
 #include "protocols/imap/imap_write.h"
@@ -66,10 +67,11 @@ static void write_permanent_flags(struct imap_session *s)
         buf_lit(out, "* OK [PERMANENTFLAGS ()] No flag can be changed here.\r\n");
         return;
     }
-    buf_lit(out, "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen $Forwarded");
-    if (account_caps(s->client.account) & CAP_KEYWORDS)
-        buf_lit(out, " \\*");
-    buf_lit(out, ")] Flags can be changed.\r\n");
+    static const struct str any = {"\\*", 2};
+    buf_lit(out, "* OK [PERMANENTFLAGS ");
+    imap_write_flags(out, CHANGE_SETTABLE, false,
+                     (struct imap_strs){&any, account_caps(s->client.account) & CAP_KEYWORDS ? 1 : 0});
+    buf_lit(out, "] Flags can be changed.\r\n");
 }
 
 static void write_selected(struct imap_session *s)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "bridge/base/mem.h"
+#include "bridge/change.h"
 #include "protocols/imap/imap_session.h"
 #include "protocols/imap/imap_write.h"
 
@@ -125,12 +126,9 @@ void imap_write_all_flags(struct imap_session *s)
 {
     size_t n;
     const struct str *keywords = mailbox_all_keywords(s->mailbox, &n);
-    buf_lit(&s->client.out, "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded $Junk $MDNSent");
-    for (size_t i = 0; i < n; i++) {
-        buf_byte(&s->client.out, ' ');
-        buf_str(&s->client.out, keywords[i]);
-    }
-    buf_lit(&s->client.out, ")\r\n");
+    buf_lit(&s->client.out, "* FLAGS ");
+    imap_write_flags(&s->client.out, CHANGE_SETTABLE | ITEM_DRAFT, false, (struct imap_strs){keywords, n});
+    buf_lit(&s->client.out, "\r\n");
     s->keywords_told = n;
 }
 

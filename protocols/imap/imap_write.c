@@ -3,6 +3,7 @@
 
 #include "bridge/base/text.h"
 #include "bridge/formats/date.h"
+#include "bridge/names.h"
 #include "protocols/imap/imap_seqset.h"
 #include "protocols/imap/imap_utf7.h"
 
@@ -119,7 +120,6 @@ static const struct {
 } flag_names[] = {
     {ITEM_ANSWERED, "\\Answered"}, {ITEM_FLAGGED, "\\Flagged"}, {ITEM_DELETED, "\\Deleted"},
     {ITEM_SEEN, "\\Seen"},         {ITEM_DRAFT, "\\Draft"},     {ITEM_FORWARDED, "$Forwarded"},
-    {ITEM_JUNK, "$Junk"},          {ITEM_MDN_SENT, "$MDNSent"},
 };
 
 unsigned imap_flag_bit(struct str name)
@@ -127,30 +127,29 @@ unsigned imap_flag_bit(struct str name)
     for (size_t i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++)
         if (str_case_is(name, flag_names[i].name))
             return flag_names[i].bit;
-    return 0;
+    return names_mark(name);
+}
+
+static void add_word(struct buf *out, struct str word)
+{
+    if (out->n && out->p[out->n - 1] != '(')
+        buf_byte(out, ' ');
+    buf_str(out, word);
 }
 
 void imap_write_flags(struct buf *out, unsigned bits, bool recent, struct imap_strs keywords)
 {
-    const char *space = "";
     buf_byte(out, '(');
-    for (size_t i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {
-        if (!(bits & flag_names[i].bit))
-            continue;
-        buf_lit(out, space);
-        buf_lit(out, flag_names[i].name);
-        space = " ";
-    }
-    if (recent) {
-        buf_lit(out, space);
-        buf_lit(out, "\\Recent");
-        space = " ";
-    }
-    for (size_t i = 0; i < keywords.n; i++) {
-        buf_lit(out, space);
-        buf_str(out, keywords.items[i]);
-        space = " ";
-    }
+    for (size_t i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++)
+        if (bits & flag_names[i].bit)
+            add_word(out, str_from(flag_names[i].name));
+    for (size_t i = 0; i < NAMES_MARKS; i++)
+        if (bits & (unsigned)ITEM_MARK_FIRST << i)
+            add_word(out, str_from(names_marks[i]));
+    if (recent)
+        add_word(out, STR("\\Recent"));
+    for (size_t i = 0; i < keywords.n; i++)
+        add_word(out, keywords.items[i]);
     buf_byte(out, ')');
 }
 

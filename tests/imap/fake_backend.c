@@ -172,7 +172,7 @@ static struct item_info info_of(const struct fake_item *item, struct arena *a)
     if (item->gone)
         return info;
     info.flags = item->flags;
-    info.flags_known = 0xff;
+    info.flags_known = ITEM_MARK_FIRST - 1; /* marks are no business of a server */
     info.categories_known = true;
     info.categories = item->categories;
     info.category_count = item->category_n;

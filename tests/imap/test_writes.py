@@ -7,6 +7,8 @@ import pytest
 
 from imaptest import code, message
 
+CAPS_NO_KEYWORDS = 1 | 2 | 16 | 64  # CAP_COPY, CAP_APPEND, CAP_ANSWERED, CAP_PUSH_ALL
+
 
 @pytest.fixture
 def s(start):
@@ -203,6 +205,45 @@ def test_expunge_tells_the_highest_modseq(c):
         assert told and b"HIGHESTMODSEQ %s)" % told.group(1).encode() in c.ok("STATUS INBOX (HIGHESTMODSEQ)")[0]
     c.ok("EXPUNGE")
     assert "HIGHESTMODSEQ" not in c.status
+
+
+def words(lines, name):
+    return code(lines, name) if name == "PERMANENTFLAGS" else next(x for x in lines if x.startswith("* " + name))
+
+
+@pytest.mark.parametrize("keywords", (True, False), ids=("categories", "none"))
+def test_marks_of_programs(start, keywords):
+    """What programs note for themselves is kept, on servers without categories too, and is no category: a client that cannot keep
+    $MDNSent asks for the receipt again each time. A category of that name, made by another program, is the mark."""
+    marks = ("$Junk", "$MDNSent", "$NotJunk", "$Phishing", "Junk", "NonJunk", "NotJunk", "JunkRecorded")
+    server = start("writes", *(() if keywords else ("caps=%d" % CAPS_NO_KEYWORDS,)))
+    server.item("inbox", "m1", message(), categories=("Red", "$Junk") if keywords else ())
+    server.item("inbox", "m2", message())
+    c = server.login()
+    lines = c.select()
+    for name in ("FLAGS", "PERMANENTFLAGS"):
+        found = re.sub(r"[()]", " ", words(lines, name)).split()
+        assert [x for x in found if x in marks] == list(marks)
+    assert ("\\*" in words(lines, "PERMANENTFLAGS")) == keywords
+    server.do("reset")
+    c.ok("STORE 2 +FLAGS ($mdnsent NonJunk)")
+    assert flags(c, 2) == {"$MDNSent", "NonJunk"} and server.counts()["write"] == 0
+    assert c.ok("SEARCH KEYWORD $MDNSent UNKEYWORD Junk") == [b"* SEARCH 2"]
+    c.ok("STORE 2 -FLAGS (NonJunk)")
+    c.ok("STORE 2 +FLAGS (\\Seen)")
+    if keywords:
+        server.change("inbox", "m2", "S", categories=("Blue",))
+        server.wait(lambda: c.ok("NOOP") is not None and "Blue" in flags(c, 2))
+    assert flags(c, 2) == {"$MDNSent", "\\Seen"} | ({"Blue"} if keywords else set())
+    c.ok("STORE 2 FLAGS ()")
+    assert flags(c, 2) == set()
+    if keywords:
+        assert flags(c, 1) == {"Red", "$Junk"} and c.ok("SEARCH KEYWORD $junk") == [b"* SEARCH 1"]
+        c.ok("STORE 1 -FLAGS ($Junk)")
+        assert flags(c, 1) == {"Red"} and server.counts()["write"] > 1
+        other = server.login()
+        other.select()
+        assert flags(other, 1) == {"Red"}
 
 
 def test_leaving_during_a_write(s):

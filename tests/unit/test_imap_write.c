@@ -72,7 +72,9 @@ static void test_flags(void **state)
     imap_write_flags(&out, 0, false, (struct imap_strs){keywords, 1});
     EXPECT(&out, "($label1)");
     assert_int_equal(imap_flag_bit(STR("\\sEEN")), ITEM_SEEN);
-    assert_int_equal(imap_flag_bit(STR("$mdnsent")), ITEM_MDN_SENT);
+    imap_write_flags(&out, imap_flag_bit(STR("$mdnsent")) | imap_flag_bit(STR("NONJUNK")), true,
+                     (struct imap_strs){keywords, 1});
+    EXPECT(&out, "($MDNSent NonJunk \\Recent $label1)");
     assert_int_equal(imap_flag_bit(STR("\\Recent")), 0);
     imap_write_internaldate(&out, 837596665, -420);
     EXPECT(&out, "\"17-Jul-1996 02:44:25 -0700\"");
