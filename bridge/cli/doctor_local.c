@@ -25,14 +25,41 @@
 #define OWN_PORT_MS  5000
 #define SYSTEMD_MS   10000
 
+/* Told only when something is wrong: what it is good for has a line of its own. */
+static void look_at_file(struct doctor *d, const char *key, const char *path)
+{
+    if (path && access(path, R_OK) != 0)
+        doctor_say(d, DOCTOR_FAIL, key, doctor_text(d, "make the file, or correct %s", key), "%s: %s", path,
+                   strerror(errno));
+}
+
 /* --- directories and disk ---------------------------------------------------------------------------------- */
+
+/* What is above it must be there, or be made as well. */
+static void look_above(struct doctor *d, const char *what, const char *path)
+{
+    struct str above = str_from(path);
+    const char *top = "/";
+    do {
+        while (above.n && above.p[above.n - 1] != '/')
+            above.n--;
+        while (above.n && above.p[above.n - 1] == '/')
+            above.n--;
+        top = above.n ? arena_strdup(&d->arena, above) : "/";
+    } while (above.n && access(top, F_OK) != 0 && errno == ENOENT);
+    if (access(top, W_OK | X_OK) == 0)
+        doctor_say(d, DOCTOR_OK, what, NULL, "%s, made when exbridge runs", path);
+    else
+        doctor_say(d, DOCTOR_FAIL, what, "make it, or have the configuration name another one",
+                   "%s is not there and cannot be made: %s: %s", path, top, strerror(errno));
+}
 
 static void look_at_dir(struct doctor *d, const char *what, const char *path)
 {
     struct stat st;
     struct statvfs fs;
     if (stat(path, &st) != 0 && errno == ENOENT) {
-        doctor_say(d, DOCTOR_OK, what, NULL, "%s, made when exbridge runs", path);
+        look_above(d, what, path);
         return;
     }
     if (stat(path, &st) != 0 || statvfs(path, &fs) != 0) {
@@ -43,6 +70,10 @@ static void look_at_dir(struct doctor *d, const char *what, const char *path)
         doctor_say(d, DOCTOR_FAIL, what,
                    doctor_text(d, "it must be a directory of yours that nobody else can enter: chmod 700 %s", path),
                    "%s: uid %u, mode %03o", path, (unsigned)st.st_uid, (unsigned)(st.st_mode & 0777));
+        return;
+    }
+    if (access(path, W_OK | X_OK) != 0) {
+        doctor_say(d, DOCTOR_FAIL, what, "exbridge has to write there", "%s: %s", path, strerror(errno));
         return;
     }
     unsigned long long mb = (unsigned long long)fs.f_bavail * fs.f_frsize >> 20;
@@ -81,6 +112,7 @@ static void look_at_certs(struct doctor *d)
     }
     if (v->cert) {
         look_at_cert(d, "certificate for mail programs", v->cert, LEAF_WARN_S, "renew it (cert, key)");
+        look_at_file(d, "key", v->key);
         return;
     }
     look_at_cert(d, "certificate for mail programs", doctor_text(d, "%s/certs/localhost.pem", v->state_dir), 0,
@@ -248,4 +280,7 @@ void doctor_local_account(struct doctor *d, const struct config_account *a)
     look_at_state(d, dir);
     look_at_local_password(d, a, dir);
     look_at_secret(d, a);
+    look_at_file(d, "ca-file", a->ca_file);
+    look_at_file(d, "client-cert", a->login->client_cert);
+    look_at_file(d, "client-key", a->login->client_key);
 }

@@ -131,6 +131,9 @@ static const char *advice(struct signing *s)
     case ERR_THROTTLED:
         return "wait: the server asks for a pause";
     case ERR_OFFLINE:
+        if (s->err.status == 0 && strstr(s->err.text, "-command: ")) /* the secret's source, not the server */
+            return doctor_text(d, "try the command by hand: %s",
+                               a->login->password_command ? a->login->password_command : a->login->token_command);
         return "see the lines above; try again later";
     default:
         return "is url right? exbridge setup finds it";

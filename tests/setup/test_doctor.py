@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import ssl
+import subprocess
 
 import pytest
 import rig
@@ -338,3 +339,31 @@ def test_a_proxy_of_the_environment(home, server):
     for names in ("corp.test", "x.test, .corp.test", "mail.corp.test", "*"):
         lines = examine(home, https_proxy=proxy, no_proxy=names)
         assert not [x for x in lines if x["what"] == "way"] and line(lines, "connection", "ok") and line(lines, "sign-in", "ok"), names
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a read-only disk")
+def test_a_disk_that_cannot_be_written_to(world, home, server):
+    """With the directories on it, and without: exbridge could not make them."""
+    write(home)
+    for made in (False, True):
+        for path in (home.state, home.cache):
+            os.makedirs(path if made else os.path.dirname(path), mode=0o700, exist_ok=True)
+        script = f"mount --bind {home.directory} {home.directory} && mount -o remount,bind,ro {home.directory} && exec {rig.program()} doctor --json"
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, env=home.environment(), timeout=120)
+        lines = json.loads(done.stdout)["lines"]
+        for what in ("state directory", "cache directory"):
+            found = line(lines, what)
+            assert "Read-only file system" in found["evidence"] and ("cannot be made" in found["evidence"]) != made, found
+
+
+@pytest.mark.parametrize("key", ["ca-file", "client-cert"])
+def test_a_file_that_is_not_there(home, server, key):
+    write(home, **{key: "/nonexistent/x.pem"})
+    found = line(examine(home, code=2), key)
+    assert found["evidence"] == "/nonexistent/x.pem: No such file or directory" and f"correct {key}" in found["fix"]
+
+
+def test_a_password_command_that_fails(home, server):
+    write(home, **{"password-file": None, "password-command": "exit 3"})
+    found = line(examine(home, code=2), "sign-in")
+    assert "exit status 3" in found["evidence"] and found["fix"] == "try the command by hand: exit 3"
