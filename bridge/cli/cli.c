@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/cli/cli.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,7 +268,17 @@ static int no_command(const struct cli *c, const char *name)
                      best ? "?)" : "");
 }
 
-int cli_main(const struct cli_command *const *commands, int argc, char **argv)
+/* Who starts us with one of them closed: else the next file that is opened, a lock or a database, would be what is
+ * printed to. What is printed there fails, as it should. */
+static bool keep_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+            return false;
+    return true;
+}
+
+static int call(const struct cli_command *const *commands, int argc, char **argv)
 {
     struct cli c = {.commands = commands};
     struct words w = {.argc = argc, .argv = argv, .at = 2};
@@ -298,9 +309,13 @@ int cli_main(const struct cli_command *const *commands, int argc, char **argv)
     if (code == EX_OK)
         code = c.command->fn(&c);
     config_free(&c.config);
-    if (fflush(stdout) != 0 && code == EX_OK)
-        code = EX_IOERR;
     return code;
+}
+
+int cli_main(const struct cli_command *const *commands, int argc, char **argv)
+{
+    int code = keep_standard_descriptors() ? call(commands, argc, argv) : EX_OSERR;
+    return fflush(stdout) != 0 && code == EX_OK ? EX_IOERR : code;
 }
 
 /* --- the configuration and the daemon ----------------------------------------------------------------- */

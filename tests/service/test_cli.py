@@ -9,6 +9,7 @@ import subprocess
 
 import bridge as rig
 import pytest
+from bridge import poll
 from test_program import account, call
 
 
@@ -109,3 +110,25 @@ def test_control_socket_is_ours_alone(stage):
               "sys.exit(1 if data else 0)\n")
     assert subprocess.run(["/usr/bin/python3", "-c", script, bridge.state], timeout=60).returncode == 0
     assert bridge.log_lines("turned a client away: another user's")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["help", "status"], ["--version"], ["completion", "bash"]])
+@pytest.mark.parametrize("output", [">/dev/full", ">&-"])
+def test_what_cannot_be_printed(words, output):
+    done = subprocess.run(["sh", "-c", f'exec "$0" "$@" {output}', rig.program(), *words], capture_output=True, timeout=60)
+    assert done.returncode == 74
+
+
+def test_started_with_closed_descriptors(stage):
+    """No file of ours takes their numbers: what is printed, or a child reads and prints, would go there."""
+    bridge = rig.Bridge(stage.directory / "bridge", [account(stage)], start=False)
+    bridge.write_config()
+    with subprocess.Popen(["sh", "-c", 'exec "$0" run -c "$1" <&- >&- 2>&-', rig.program(), bridge.config_path]) as process:
+        try:
+            poll(60, lambda: call("status", "-c", bridge.config_path).returncode != 69)
+            assert {os.readlink(f"/proc/{process.pid}/fd/{n}") for n in range(3)} == {"/dev/null"}
+        finally:
+            process.terminate()
+        assert process.wait(60) == 0
+    done = subprocess.run(["sh", "-c", 'exec "$0" password work --new -c "$1" >&-', rig.program(), bridge.config_path], timeout=60)
+    assert done.returncode == 74
