@@ -230,6 +230,7 @@ static void account_close(struct account *a)
     changes_done(a);
     calendar_mail_free(&a->calendar_mail);
     calendar_unread_free(&a->calendar_unread);
+    calendar_own_free(&a->calendar_own);
     submits_done(a);
     sync_free(&a->sync);
     content_engine_free(&a->content);
@@ -270,6 +271,7 @@ static bool start(struct account *a, struct err *err)
         return open_wiped(a);
     if (!open_state(a, err) || !open_backend(a, err) || !account_reload_folders(a, err))
         return false;
+    a->calendar_own = calendar_own_new(a);
     a->content = content_engine_new(a);
     a->sync = sync_new(a);
     changes_start(a);

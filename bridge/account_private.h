@@ -12,6 +12,7 @@
 #include "bridge/store.h"
 
 struct calendar_mail;
+struct calendar_own;
 struct calendar_unread;
 struct sync;
 struct content_engine;
@@ -53,6 +54,7 @@ struct account {
     bool held_unreadable;                    /* a mail waits for an item that cannot be read: it was said */
     struct list calendar_writes;             /* struct calendar_write, waiting and under way */
     struct calendar_mail *calendar_mail;     /* invitations that we owe */
+    struct calendar_own *calendar_own;       /* the user's addresses; NULL: no calendars */
     struct calendar_unread *calendar_unread; /* asked for again; NULL: nothing is */
     struct account_quota quota;              /* account_quota.c: as of quota_ms; 0 = never */
     uint64_t quota_ms;

@@ -45,12 +45,13 @@ struct str calendar_zone(void)
     return str_from(name);
 }
 
-struct ical_options calendar_options(const struct account *a, struct str me[1])
+struct ical_options calendar_options(const struct account *a)
 {
-    me[0] = str_from(a->opts.email);
+    const struct str *me;
+    size_t count = account_addresses(a, &me);
     return (struct ical_options){.zone = calendar_zone(),
                                  .me = me,
-                                 .me_count = 1,
+                                 .me_count = count,
                                  .coarse = (account_caps(a) & CAP_COARSE) != 0,
                                  .cancels_meetings = true};
 }

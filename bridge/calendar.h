@@ -172,8 +172,11 @@ void calendar_detach(struct calendar_write **w);
 /* Busy times: reply.free_busy of backend.h. Cancel with op_cancel(). */
 struct op *calendar_free_busy(struct account *a, const struct str *addresses, size_t count, int64_t from, int64_t to,
                               op_cb *cb, void *ud);
-/* The account's own address (calendar-user-address-set). */
+/* The account's own address. */
 const char *account_email(const struct account *a);
+/* The user's addresses (calendar-user-address-set): account_email() first, then the mailbox that is opened and those by
+ * which the server names the user. Good until the loop goes on. */
+size_t account_addresses(const struct account *a, const struct str **ret_list);
 /* The zone of floating and all-day times (IANA): this machine's. Lives for ever. */
 struct str calendar_zone(void);
 /* The content of an attachment by the address that the served text gives (account_opts.dav_url, then

@@ -66,8 +66,7 @@ struct mail {
 /* The recipients, one a line, an empty line, the message. */
 static bool owe(struct account *a, const struct mail *m, struct err *err)
 {
-    struct str me[1];
-    struct ical_options options = calendar_options(a, me);
+    struct ical_options options = calendar_options(a);
     struct buf calendar = BUF_INIT(OWED_MAX), text = {0}, subject = {0}, id = {0}, type = {0}, all = BUF_INIT(OWED_MAX);
     struct buf boundary = {0}, sealed = BUF_INIT(OWED_MAX + 1024), unique = {0};
     struct ical_message about = m->about;
@@ -79,7 +78,7 @@ static bool owe(struct account *a, const struct mail *m, struct err *err)
     buf_printf(&id, "<%s@exbridge.invalid>", buf_z(&unique));
     buf_printf(&type, "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=\"%s\"\r\n\r\n",
                buf_z(&boundary));
-    struct build_address from = {.name = STR_NULL, .spec = me[0]};
+    struct build_address from = {.name = STR_NULL, .spec = options.me[0]};
     struct build_message message = {.date_s = about.stamped,
                                     .from = {&from, 1},
                                     .to = {m->to, m->to_count},

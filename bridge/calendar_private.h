@@ -13,8 +13,8 @@ _Static_assert(CALENDAR_R_MAX <= CACHE_RENDERINGS, "the cache has a place for ea
 
 #define CALENDAR_VERBATIM_MAX (256 * 1024) /* bytes of a client's own text that are kept to be served */
 
-/* Where floating times are, and who the user is. */
-struct ical_options calendar_options(const struct account *a, struct str me[1]);
+/* Where floating times are, and who the user is; good until the next event is learnt from. */
+struct ical_options calendar_options(const struct account *a);
 
 /* An item as the server has it, ready for the store: texts for the cache, and the row. All in the arena. */
 struct calendar_item {
@@ -116,6 +116,12 @@ void calendar_mail_kick(struct account *a);
 void calendar_mail_fetch(struct account *a, int64_t folder_pk, const int64_t *pks, size_t count);
 
 void calendar_writes_done(struct account *a); /* the account goes away */
+/* --- calendar_own.c: account_addresses() */
+struct calendar_own *calendar_own_new(struct account *a);
+void calendar_own_free(struct calendar_own **o);
+/* The server's own item, before anything else is made of it: the organiser of the user's meetings is the user. */
+void calendar_own_learn(struct account *a, const struct event *e);
+
 /* --- calendar_unread.c */
 /* Ask again for what could not be read of this folder. False: not now. */
 bool calendar_read_unread(struct account *a, int64_t folder_pk);

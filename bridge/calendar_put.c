@@ -48,6 +48,8 @@ static void on_put(void *ud, const struct reply *reply)
         return;
     }
     const struct event *got = reply->event_done.event ? reply->event_done.event : &w->wanted;
+    if (reply->event_done.event)
+        calendar_own_learn(w->account, got);
     struct str id = reply->event_done.id.n ? reply->event_done.id : w->known.server_id;
     if (w->exists && !str_eq(id, w->known.server_id) &&
         !store_event_renamed(w->account->store, w->known.pk, id, reply->event_done.change, &err))
@@ -113,8 +115,7 @@ static enum calendar_refusal refusal_of(enum ical_fault fault)
 
 static bool read_text(struct calendar_write *w, bool uninvited)
 {
-    struct str me[1];
-    struct ical_options options = calendar_options(w->account, me);
+    struct ical_options options = calendar_options(w->account);
     options.uninvited = uninvited;
     struct ical_problem problem = {0};
     if (ical_read(w->text, &options, &w->arena, &w->wanted, &w->extras, &problem))
@@ -181,8 +182,8 @@ static size_t count_elsewhere(const struct event *e)
 /* What the client's own text says of those whom the server's item names. */
 void calendar_write_mark_elsewhere(struct calendar_write *w)
 {
-    struct str me[1], text, extras;
-    struct ical_options options = calendar_options(w->account, me);
+    struct str text, extras;
+    struct ical_options options = calendar_options(w->account);
     struct ical_problem problem;
     struct event shown;
     if (!w->base.is_meeting || !calendar_text(w->account, w->known.pk, &w->arena, &text) ||
@@ -285,9 +286,17 @@ static void refuse_overtaken(struct calendar_write *w)
         calendar_write_fail(w, &err);
 }
 
+/* By whichever of the user's addresses the client names the organiser: the server's name for the same person stays. */
+static void keep_organizer(struct calendar_write *w)
+{
+    if (calendar_is_organizer(&w->base) && calendar_is_organizer(&w->wanted) && w->base.organizer_email.n)
+        w->wanted.organizer_email = w->base.organizer_email;
+}
+
 /* What there is becomes what is wanted. */
 static void decide_change(struct calendar_write *w)
 {
+    keep_organizer(w);
     if (w->adopted)
         calendar_write_meet(w);
     ical_settle(&w->wanted, &w->base, &w->arena);

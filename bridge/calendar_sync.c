@@ -90,8 +90,7 @@ static struct event dressed(struct account *a, const struct event *e, const stru
 
 static struct str written(struct account *a, const struct event *e, struct str extras, struct arena *arena)
 {
-    struct str me[1];
-    struct ical_options options = calendar_options(a, me);
+    struct ical_options options = calendar_options(a);
     struct buf b = BUF_INIT(64u << 20);
     ical_write(&b, e, &options, extras);
     struct str text = arena_str(arena, buf_view(&b));
@@ -106,8 +105,8 @@ struct str calendar_written(struct account *a, const struct event *e, struct are
 
 bool calendar_read(struct account *a, struct str text, struct arena *arena, struct event *ret)
 {
-    struct str extras, me[1];
-    struct ical_options options = calendar_options(a, me);
+    struct str extras;
+    struct ical_options options = calendar_options(a);
     struct ical_problem problem;
     return ical_read(text, &options, arena, ret, &extras, &problem);
 }
@@ -231,6 +230,7 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
         items[count].flags_known = 0;
         items[count].subject = STR_NULL;
         if (item->event) {
+            calendar_own_learn(a, item->event);
             bool is_known = store_resource_of(a->store, folder_pk, item->id, item->event->uid, &arena, &known);
             items[count].message_id = item->event->uid;
             calendar_prepare(a, item->event, is_known ? &known : NULL, &arena, &made[count]);
@@ -308,6 +308,7 @@ static void take_again(struct calendar_get *g, int64_t pk, const struct item_inf
         struct str digest = known.digest;
         if (!g->again)
             known.digest = STR_NULL; /* so that the served text is written */
+        calendar_own_learn(a, item->event);
         calendar_prepare(a, item->event, &known, &arena, &made);
         if (!g->again && str_eq(digest, made.row.digest) && str_eq(known.served, made.row.served))
             calendar_keep(a, pk, &made);

@@ -29,6 +29,7 @@ static bool take(struct calendar_unread *u, struct str id, const struct item_inf
     struct account *a = u->account;
     struct store_resource known, now;
     struct calendar_item made;
+    calendar_own_learn(a, item->event);
     bool is_known = store_resource_of(a->store, u->folder_pk, id, item->event->uid, &u->arena, &known);
     calendar_prepare(a, item->event, is_known ? &known : NULL, &u->arena, &made);
     if (!store_event_put(a->store, u->folder_pk, id, item->change, item->event->uid, &made.row, &now, err))

@@ -6,7 +6,8 @@
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,  -- 'epoch' (random, names the life of this file), 'hierarchy' (cursor of the folder list),
-                             -- 'uidvalidity' (the highest ever given, mirrored in the file of that name)
+                             -- 'uidvalidity' (the highest ever given, mirrored in the file of that name),
+                             -- 'own' (addresses by which the server names the user; one a line)
     value BLOB NOT NULL
 ) WITHOUT ROWID;
 

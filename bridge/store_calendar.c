@@ -580,3 +580,18 @@ bool store_end(struct store *s, bool ok, struct err *err)
     db_rollback(&s->db);
     return false;
 }
+
+/* --- the user's addresses
+ * ------------------------------------------------------------------------------------------------- */
+
+#define OWN "own"
+
+void store_own_addresses(struct store *s, struct buf *out)
+{
+    store_meta_get(s, OWN, out);
+}
+
+bool store_set_own_addresses(struct store *s, struct str lines, struct err *err)
+{
+    return store_meta_put(s, OWN, lines, err);
+}

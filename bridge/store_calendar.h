@@ -115,6 +115,13 @@ size_t store_moving_open(struct store *s, int64_t to_pk, struct arena *arena, st
 /* What has come into the second folder since, announced, and is it by its UID. */
 bool store_moving_arrived(struct store *s, const struct moving *m, struct arena *arena, struct store_resource *ret);
 
+/* --- the user's addresses
+ * ------------------------------------------------------------------------------------------------- */
+
+/* As they were set, one a line; nothing when none ever were. */
+void store_own_addresses(struct store *s, struct buf *out);
+bool store_set_own_addresses(struct store *s, struct str lines, struct err *err);
+
 /* --- items that cannot be read (store_unread.c)
  * ---------------------------------------------------------------------------------------------------- */
 

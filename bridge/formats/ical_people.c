@@ -113,9 +113,11 @@ static bool read_attendee(struct arena *a, const struct ical_prop *p, struct eve
     return t.email.n || t.name.n;
 }
 
-static bool is_organizer(const struct event *e, struct str email)
+/* Whichever of the user's addresses it is, of somebody who is the organiser himself. */
+static bool is_organizer(const struct ical_options *o, const struct event *e, struct str email)
 {
-    return email.n && str_case_eq(e->organizer_email, email);
+    return email.n &&
+           (str_case_eq(e->organizer_email, email) || (ical_is_me(o, email) && ical_is_me(o, e->organizer_email)));
 }
 
 static bool is_listed(const struct ical_options *o, const struct event_fields *f)
@@ -154,7 +156,8 @@ static bool read_attendees(struct ical_reader *r, const struct ical_comp *c, str
     struct event_attendee *list = arena_array(r->a, n, sizeof(*list));
     n = 0;
     for (const struct ical_prop *p = ical_prop(c, "ATTENDEE"); p; p = ical_prop_next(p, "ATTENDEE"))
-        if (read_attendee(r->a, p, &list[n]) && !is_organizer(it->e, list[n].email) && !is_among(list, n, &list[n]))
+        if (read_attendee(r->a, p, &list[n]) && !is_organizer(r->options, it->e, list[n].email) &&
+            !is_among(list, n, &list[n]))
             n++;
     it->f->attendees = list;
     it->f->attendee_count = n;
@@ -210,6 +213,8 @@ static bool people_read(struct ical_reader *r, const struct ical_comp *c, struct
     if (!it->x) {
         bool foreign = (e->organizer_email.n || e->organizer_name.n) && !ical_is_me(r->options, e->organizer_email);
         e->is_meeting = it->f->attendee_count || foreign || ical_prop(c, "X-EXBRIDGE-MEETING");
+        if (!e->is_meeting) /* no server keeps who has made an appointment: see put_organizer() */
+            e->organizer_email = e->organizer_name = STR_NULL;
         e->response_requested = ical_prop(c, "X-EXBRIDGE-RSVP") != NULL;
         for (const struct ical_prop *p = ical_prop(c, "ATTENDEE"); p; p = ical_prop_next(p, "ATTENDEE"))
             if (str_case_is(ical_param(r->a, p, "RSVP"), "TRUE"))
@@ -307,6 +312,11 @@ static void put_organizer(struct ical_maker *m, const struct ical_view *v)
     struct str email = e->organizer_email, other = STR_NULL; /* empty: an address that is no mail address */
     if (extra)
         ical_address(m->a, extra, &other);
+    bool nobody = extra && !other.n && !ical_param(m->a, extra, "CN").n;
+    if (!e->is_meeting && extra && (nobody || ical_is_me(m->options, other))) { /* it makes no meeting: as it stands */
+        ical_line(&m->w, extra);
+        return;
+    }
     bool same = extra && str_case_eq(other, email);
     if (same && str_eq(ical_param(m->a, extra, "CN"), e->organizer_name)) {
         ical_line(&m->w, extra);
@@ -323,11 +333,11 @@ static void put_organizer(struct ical_maker *m, const struct ical_view *v)
 }
 
 /* Lines of the client's that are nobody whom the model has: the organiser once more, and people without an address. */
-static bool is_beside(struct arena *a, const struct event *e, const struct ical_prop *p)
+static bool is_beside(struct arena *a, const struct ical_options *o, const struct event *e, const struct ical_prop *p)
 {
     struct str email = STR_NULL;
     struct event_attendee t;
-    if (!ical_address(a, p, &email) || is_organizer(e, email))
+    if (!ical_address(a, p, &email) || is_organizer(o, e, email))
         return true;
     return !read_attendee(a, p, &t);
 }
@@ -354,7 +364,7 @@ static void people_write(struct ical_maker *m, const struct ical_view *v)
         put_attendee(m, v, &v->f->attendees[i], &hint);
     for (const struct ical_prop *p = v->extra ? ical_prop(v->extra, "ATTENDEE") : NULL; p;
          p = ical_prop_next(p, "ATTENDEE"))
-        if (is_beside(m->a, e, p))
+        if (is_beside(m->a, m->options, e, p))
             ical_line(&m->w, p);
     bool foreign = (e->organizer_email.n || e->organizer_name.n) && !ical_is_me(m->options, e->organizer_email);
     if (!v->x && e->is_meeting && !v->f->attendee_count && !foreign)
@@ -408,7 +418,7 @@ static void keep_attendee(struct ical_reader *r, struct ical_maker *m, struct li
 {
     struct event_attendee said;
     const struct ical_prop *none = NULL;
-    if (is_beside(r->a, v->e, p) || !read_attendee(r->a, p, &said))
+    if (is_beside(r->a, r->options, v->e, p) || !read_attendee(r->a, p, &said))
         return;
     size_t i = 0;
     while (i < v->f->attendee_count &&
@@ -439,7 +449,7 @@ static void people_keep(struct ical_reader *r, struct ical_maker *m, const struc
     for (p = ical_prop(c, "ATTENDEE"); p; p = ical_prop_next(p, "ATTENDEE"))
         keep_attendee(r, m, &l, &v, p, seen);
     for (p = ical_prop(c, "ATTENDEE"); p; p = ical_prop_next(p, "ATTENDEE"))
-        if (is_beside(r->a, it->e, p))
+        if (is_beside(r->a, r->options, it->e, p))
             ical_line(&m->w, p);
     buf_done(&l.own_text);
     buf_done(&l.their_text);

@@ -59,6 +59,15 @@ static void on_busy(void *ud, const struct reply *reply)
     buf_done(&out);
 }
 
+static bool is_user(const struct dav_session *s, struct str email)
+{
+    const struct str *list;
+    size_t n = account_addresses(s->client.account, &list);
+    while (n > 0 && !str_case_eq(list[n - 1], email))
+        n--;
+    return n > 0;
+}
+
 static void ask(struct dav_session *s)
 {
     struct ical_busy_request *q = arena_alloc(&s->arena, sizeof(*q));
@@ -71,7 +80,7 @@ static void ask(struct dav_session *s)
         dav_answer_error(s, 403, "C:valid-calendar-data", NULL, why);
     } else if (q->range.to - q->range.from > SPAN_MAX_S) {
         dav_answer_error(s, 403, "C:valid-calendar-data", NULL, "busy times are told for a year at most");
-    } else if (q->organizer.n && !str_case_is(q->organizer, account_email(s->client.account))) {
+    } else if (q->organizer.n && !is_user(s, q->organizer)) {
         dav_answer_error(s, 403, "C:organizer-allowed", NULL, "the organizer is somebody else");
     } else {
         s->waiting = true;

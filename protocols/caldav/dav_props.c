@@ -197,9 +197,13 @@ static bool home(struct view *v)
 
 static bool addresses(struct view *v)
 {
-    buf_lit(v->out, "<D:href>mailto:");
-    xml_add_escaped(v->out, str_from(account_email(v->s->client.account)));
-    buf_lit(v->out, "</D:href>");
+    const struct str *list;
+    size_t n = account_addresses(v->s->client.account, &list);
+    for (size_t i = 0; i < n; i++) {
+        buf_lit(v->out, "<D:href>mailto:");
+        xml_add_escaped(v->out, list[i]);
+        buf_lit(v->out, "</D:href>");
+    }
     principal(v);
     return true;
 }

@@ -76,9 +76,10 @@ static bool recurs(struct str text)
 
 static bool read_event(struct dav_session *s, struct str text, struct arena *scratch, struct event *ret)
 {
-    struct str me[1] = {str_from(account_email(s->client.account))}, extras;
-    struct ical_options options = {.zone = calendar_zone(), .me = me, .me_count = 1};
+    struct str extras;
+    struct ical_options options = {.zone = calendar_zone()};
     struct ical_problem problem;
+    options.me_count = account_addresses(s->client.account, &options.me);
     return ical_read(text, &options, scratch, ret, &extras, &problem);
 }
 

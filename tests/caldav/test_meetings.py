@@ -6,7 +6,7 @@ import kinds
 import pytest
 
 from bridge import poll
-from davtest import Dav, event, prop, todo
+from davtest import C, Dav, event, prop, todo
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
@@ -325,3 +325,62 @@ def test_a_guest_of_one_occurrence(exchange, people, kind):
     else:
         assert answer.status == 201
         poll(60, lambda: any(carol in s["recipients"] for s in exchange.submissions()), "she was not invited")
+
+
+def test_the_user_by_another_address(stage, exchange, kind):
+    """The configuration has an alias. The server writes another address on the user's own meetings: it is the user's, too, for good.
+    What ActiveSync up to 14.1 names may come from any phone, and is not believed."""
+    item = exchange.event("create", user=ALICE, event={"subject": "There", "start": "2026-12-02T09:00:00Z", "end": "2026-12-02T10:00:00Z",
+                                                       "attendees": [{"email": BOB}], "state": 1})
+    alias = "al@example.com"
+    bridge = stage.bridge(kind.account("alice", exchange, email=alias, user=ALICE), dav=True)
+    dav = Dav(bridge, "alice")
+    dav.sign_in(alias)
+    wait_for(dav)
+
+    def addresses():
+        (_, props), = dav.propfind("/dav/alice/", "<C:calendar-user-address-set/>").responses().values()
+        return {e.text for e in props[C, "calendar-user-address-set"]} - {"/dav/alice/"}
+
+    believed = kind.version != "14.1"
+    assert addresses() == {f"mailto:{alias}", *([f"mailto:{ALICE}"] if believed else [])}
+    exchange.event("delete", user=ALICE, num=item["num"])
+    poll(60, lambda: dav.etags(dav.calendar()) == {}, "it did not go")
+    dav.close()
+    bridge.stop()
+    bridge.delete_cache()
+    bridge.start()
+    path = dav.calendar() + "m.ics"
+    assert dav.put(path, meeting()).status == 201
+    there, = exchange.events(user=ALICE)
+    assert [a["email"] for a in there["attendees"]] == ([BOB] if believed else [])
+    if not believed:
+        return
+    sent(exchange, kind, "REQUEST")
+    # whichever of them a client writes, it is no change and tells nobody anything
+    for text in (meeting(), meeting().replace(f"ORGANIZER:mailto:{ALICE}", f"ORGANIZER:mailto:{alias}"), dav.get(path).text()):
+        assert dav.put(path, text).status == 204
+    assert exchange.events(user=ALICE)[0]["num"] == there["num"] and f"mailto:{ALICE}" in prop(dav.get(path).text(), "ORGANIZER")
+    sent(exchange, kind, "REQUEST")
+    dav.close()
+
+
+def test_who_has_made_an_appointment(stage, exchange, kind):
+    """ORGANIZER without guests: no server keeps it, and so it stays with us, whatever becomes of the cache or the item."""
+    bridge = stage.bridge(kind.account("alice", exchange, email=ALICE, user=ALICE), dav=True)
+    dav = Dav(bridge, "alice")
+    dav.sign_in(ALICE)
+    path = dav.calendar() + "m.ics"
+    text = event("m-1", f"ORGANIZER;CN=Me;X-A=1:mailto:{ALICE}")
+    etag = dav.put(path, text).headers["ETag"]
+    assert etag and dav.get(path).text() == text
+    dav.close()
+    bridge.stop()
+    bridge.delete_cache()
+    bridge.start()
+    assert prop(dav.get(path).text(), "ORGANIZER") == f"CN=Me;X-A=1:mailto:{ALICE}"
+    num = exchange.events(user=ALICE)[0]["num"]
+    exchange.event("update", user=ALICE, num=num, event={"subject": "Changed there"})
+    poll(60, lambda: prop(dav.get(path).text(), "SUMMARY") == "Changed there", "the change did not come")
+    assert prop(dav.get(path).text(), "ORGANIZER") == f"CN=Me;X-A=1:mailto:{ALICE}"
+    dav.close()

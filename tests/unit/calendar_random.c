@@ -276,6 +276,8 @@ void random_event(struct random *r, struct arena *a, struct event *ret)
         e.organizer_email = STR("boss@example.com");
     bool foreign = e.organizer_email.n && !str_is(e.organizer_email, "me@example.com");
     e.is_meeting = e.fields.attendee_count || foreign || often(r);
+    if (!e.is_meeting)
+        e.organizer_email = e.organizer_name = STR_NULL;
     e.response_requested = often(r);
     if (often(r))
         e.join_url = STR("https://teams.example.com/l/meetup-join/19%3ax?context=%7b%22y,z%22%7d");
