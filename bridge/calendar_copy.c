@@ -20,8 +20,8 @@
  *
  * So whatever fails or dies in between, there is one object too many and never one too few. Where the two have one UID,
  * COPY changes the old one instead, if nobody hears of that. The name in between says what it is for, so that the
- * client's next attempt at a COPY finds it and goes on from there; what a MOVE has begun is written down
- * (calendar_move.c).
+ * client's next attempt at a COPY finds it and goes on from there; without one, what is left to do is a move within
+ * the target, written down as such (calendar_move.c has the end of it).
  */
 static struct str name_between(struct calendar_write *w)
 {
@@ -37,6 +37,28 @@ static struct str name_between(struct calendar_write *w)
     return made;
 }
 
+static bool write_down_rest(struct calendar_write *w, struct str between, struct err *err)
+{
+    w->moving = (struct moving){.folder_pk = w->to_pk,
+                                .to_pk = w->to_pk,
+                                .name = between,
+                                .to_name = w->to_name,
+                                .replaces_pk = w->replaces ? w->replaced.pk : 0,
+                                .digest = w->replaces ? w->replaced.digest : STR_NULL,
+                                .ical_uid = w->known.ical_uid,
+                                .server_uid = w->base.uid,
+                                .extra = w->known.extra};
+    return store_moving_add(w->account->store, &w->moving, err);
+}
+
+/* The same COPY asked again is another one: it has its answer by itself. */
+static bool forget_rest(struct calendar_write *w, struct err *err)
+{
+    bool ok = !w->moving.pk || store_moving_forget(w->account->store, w->moving.pk, err);
+    w->moving.pk = 0;
+    return ok;
+}
+
 static bool name_it(struct calendar_write *w, struct err *err)
 {
     struct store *s = w->account->store;
@@ -44,6 +66,8 @@ static bool name_it(struct calendar_write *w, struct err *err)
     bool has_it = store_resource_by_name(s, w->to_pk, w->to_name, NULL, &there) && there.pk == w->made_pk;
     if (w->made_pk && !has_it && !store_resource_rename(s, w->to_pk, w->made_pk, w->to_name, &w->done.revision, err))
         return false;
+    if (!w->move)
+        return forget_rest(w, err);
     w->moving.state = MOVING_DONE;
     w->moving.item_pk = w->made_pk;
     return !w->moving.pk || store_moving_set(s, &w->moving, err);
@@ -299,6 +323,16 @@ static void copied(struct calendar_write *w)
         calendar_write_take_place(w);
 }
 
+/* The client hears that nothing was done: so it stays. */
+static void conflict(struct calendar_write *w)
+{
+    struct err err = {0};
+    if (forget_rest(w, &err))
+        calendar_write_conflict(w);
+    else
+        calendar_write_fail(w, &err);
+}
+
 /* `wanted` under the name that it gets: a new object, or one that is there and is changed. */
 static void decide_put_copy(struct calendar_write *w)
 {
@@ -310,7 +344,7 @@ static void decide_put_copy(struct calendar_write *w)
     if (w->adopted) /* what it brought then is not brought once more */
         calendar_write_meet(w);
     if (w->unseen)
-        calendar_write_conflict(w);
+        conflict(w);
     else if (w->exists && !(event_differ(&w->base, &w->wanted) & ~(unsigned)CALENDAR_NOT_OURS))
         calendar_write_keep_extras(w);
     else
@@ -330,17 +364,22 @@ static void copy(struct calendar_write *w)
 {
     struct str between = name_between(w);
     struct store_resource begun;
+    struct err err = {0};
     bool is_begun = store_resource_by_name(w->account->store, w->to_pk, between, NULL, &begun);
     w->name = w->to_name;
     if ((w->replaces || is_begun) && !fits_in_place(w)) {
         w->name = between;
         w->then = copied;
+        if (!write_down_rest(w, between, &err)) {
+            calendar_write_fail(w, &err);
+            return;
+        }
     }
     w->wanted = w->base;
     w->wanted.uid = w->known.ical_uid;
     calendar_disinvite(&w->wanted, &w->arena); /* the guests have their invitation already */
     if (!add_contents(w)) {
-        calendar_write_conflict(w);
+        conflict(w);
         return;
     }
     w->extras = calendar_unseal(w->account, w->known.extra, &w->arena);

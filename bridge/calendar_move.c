@@ -8,6 +8,9 @@
  *            has it arrived in the target? it gets what clients know of it (UID, extras) -> THERE
  *     THERE: what was in its place is as it was then -> it goes, and its name is free: DONE
  *     DONE: the same question has the same answer, until the client is known to have heard it
+ *
+ * What a COPY has begun beside the object that it overwrites (calendar_copy.c) ends here, too, when nobody asks for it
+ * again: the copy moves to its name. Its row begins without an item.
  */
 #include "bridge/base/crash.h"
 #include "bridge/base/log.h"
@@ -264,15 +267,40 @@ static void answer_again(struct calendar_write *w)
     calendar_write_end(w);
 }
 
+static bool is_copys(const struct moving *m)
+{
+    return m->folder_pk == m->to_pk && m->state <= MOVING_THERE && (m->item_pk == 0 || m->state == MOVING_THERE);
+}
+
+/* The copy has its name in between, or has come with a page and has none of ours, or was never made. */
+static void finish_copy(struct calendar_write *w, const struct store_resource *copy)
+{
+    struct journal_row row;
+    if (copy) {
+        w->moving.item_pk = copy->pk;
+        w->moving.place = w->name;
+        w->moving.state = MOVING_THERE;
+        finish(w);
+    } else if (w->moving.state == MOVING_THERE) {
+        finish(w);
+    } else if (calendar_write_was_begun(w, w->to_pk, w->moving.ical_uid, &row)) {
+        find_it(w);
+    } else {
+        begin_anew(w);
+    }
+}
+
 static void go_on(struct calendar_write *w)
 {
     const struct moving *m = &w->moving;
     struct store_resource source;
     bool exists = store_resource_by_name(w->account->store, w->folder_pk, w->name, NULL, &source);
     bool asked = m->state == MOVING_ASKED;
-    if (!calendar_folder(w->account, w->folder_pk, &w->arena, &w->folder) ||
-        !calendar_folder(w->account, w->to_pk, &w->arena, &w->to_folder) ||
-        (exists && (!asked || source.pk != m->item_pk || w->folder_pk == w->to_pk))) {
+    bool known = calendar_folder(w->account, w->folder_pk, &w->arena, &w->folder) &&
+                 calendar_folder(w->account, w->to_pk, &w->arena, &w->to_folder);
+    if (known && is_copys(m)) {
+        finish_copy(w, exists ? &source : NULL);
+    } else if (!known || (exists && (!asked || source.pk != m->item_pk || w->folder_pk == w->to_pk))) {
         begin_anew(w);
     } else if (exists) {
         if (!look(w, &w->source_looked, w->folder_pk, source.pk))

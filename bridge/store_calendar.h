@@ -96,7 +96,7 @@ struct moving {
     int64_t folder_pk, to_pk;
     struct str name, to_name;
     enum moving_state state;
-    int64_t item_pk;     /* in the first folder, from MOVING_THERE on in the second */
+    int64_t item_pk;     /* in the first folder, from MOVING_THERE on in the second; 0: of a COPY, not known yet */
     struct str place;    /* from MOVING_THERE on: its name there, until it gets to_name */
     int64_t replaces_pk; /* 0: nothing */
     struct str digest;   /* of that, as it was looked at */

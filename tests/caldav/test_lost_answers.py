@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the server did and could not say, and what it said when nobody listened."""
 import http.client
+import signal
 
 import kinds
 import pytest
@@ -198,3 +199,34 @@ def test_a_copy_whose_answer_is_lost(exchange, dav, kind):
     copy, = exchange.events("second")
     assert copy["subject"] == "mine" and [a["name"] for a in copy["attachments"]] == ["a.txt"] * len(files)
     assert list(dav.etags(second)) == [second + "c.ics"] and prop(dav.get(second + "c.ics").text(), "X-MINE") == "yes"
+
+
+@pytest.mark.parametrize("point", ["event.journaled", "event.answered", "event.stored", "event_replaced.answered", "event_replaced.stored"])
+def test_a_copy_that_nobody_asks_for_again(bridge, dav, exchange, kind, point):
+    """Killed between the copy, the deletion of what it overwrites, and the name: it comes to its end by itself, or never happened.
+    Where the server gives UIDs of its own, only the next attempt knows a copy again of which nothing was written down."""
+    second = dav.home + "second/"
+    assert dav.ask("MKCALENDAR", second).status == 201
+    source, target = dav.calendar() + "a.ics", second + "x.ics"
+    assert dav.put(source, event("a", "X-OURS:1", summary="a")).status == dav.put(target, event("x", summary="x")).status == 201
+    dav.close()
+    bridge.stop()
+    bridge.environment = {"EXBRIDGE_CRASH_AT": point}
+    bridge.start()
+    dav.attempts = 1
+    with pytest.raises((OSError, http.client.HTTPException)):
+        dav.ask("COPY", source, headers={"Destination": target})
+    dav.attempts = 2
+    assert bridge.process.wait(60) == -signal.SIGKILL, bridge.tail()
+    bridge.process, bridge.environment = None, {}
+    bridge.start()
+    beside = point == "event.answered" and kind.version == "16.1"
+    name = "x" if beside or point == "event.journaled" else "a"
+    poll(60, lambda: bridge.sql("work", "SELECT count(*) FROM moving WHERE state < 2") == [(0,)], bridge.tail)
+    poll(60, lambda: len(dav.etags(second)) == 1 + beside and target in dav.etags(second), bridge.tail)
+    assert sorted(e["subject"] for e in exchange.events("second")) == ["a"] * beside + [name]
+    text = dav.get(target).text()
+    assert (prop(text, "SUMMARY"), prop(text, "UID"), prop(text, "X-OURS")) == (name, name, "1" if name == "a" else None)
+    assert list(dav.etags(dav.calendar())) == [source]
+    assert dav.ask("COPY", source, headers={"Destination": target}).status == 204
+    assert [e["subject"] for e in exchange.events("second")] == ["a"] and list(dav.etags(second)) == [target]

@@ -330,8 +330,8 @@ def test_a_guest_of_one_occurrence(exchange, people, kind):
 def test_the_user_by_another_address(stage, exchange, kind):
     """The configuration has an alias. The server writes another address on the user's own meetings: it is the user's, too, for good.
     What ActiveSync up to 14.1 names may come from any phone, and is not believed."""
-    item = exchange.event("create", user=ALICE, event={"subject": "There", "start": "2026-12-02T09:00:00Z", "end": "2026-12-02T10:00:00Z",
-                                                       "attendees": [{"email": BOB}], "state": 1})
+    exchange.event("create", user=ALICE, event={"subject": "There", "start": "2026-12-02T09:00:00Z", "end": "2026-12-02T10:00:00Z",
+                                                "attendees": [{"email": BOB}], "state": 1})
     alias = "al@example.com"
     bridge = stage.bridge(kind.account("alice", exchange, email=alias, user=ALICE), dav=True)
     dav = Dav(bridge, "alice")
@@ -344,15 +344,13 @@ def test_the_user_by_another_address(stage, exchange, kind):
 
     believed = kind.version != "14.1"
     assert addresses() == {f"mailto:{alias}", *([f"mailto:{ALICE}"] if believed else [])}
-    exchange.event("delete", user=ALICE, num=item["num"])
-    poll(60, lambda: dav.etags(dav.calendar()) == {}, "it did not go")
     dav.close()
     bridge.stop()
     bridge.delete_cache()
     bridge.start()
     path = dav.calendar() + "m.ics"
     assert dav.put(path, meeting()).status == 201
-    there, = exchange.events(user=ALICE)
+    there, = (e for e in exchange.events(user=ALICE) if e["subject"] == "Meeting")
     assert [a["email"] for a in there["attendees"]] == ([BOB] if believed else [])
     if not believed:
         return
@@ -360,7 +358,7 @@ def test_the_user_by_another_address(stage, exchange, kind):
     # whichever of them a client writes, it is no change and tells nobody anything
     for text in (meeting(), meeting().replace(f"ORGANIZER:mailto:{ALICE}", f"ORGANIZER:mailto:{alias}"), dav.get(path).text()):
         assert dav.put(path, text).status == 204
-    assert exchange.events(user=ALICE)[0]["num"] == there["num"] and f"mailto:{ALICE}" in prop(dav.get(path).text(), "ORGANIZER")
+    assert len(exchange.events(user=ALICE)) == 2 and f"mailto:{ALICE}" in prop(dav.get(path).text(), "ORGANIZER")
     sent(exchange, kind, "REQUEST")
     dav.close()
 
