@@ -87,8 +87,10 @@ struct eas_backend {
     struct eas_setup setup;
     struct list calls; /* every call alive: eas_call.link */
     bool wiped;
-    bool upgraded;  /* X-MS-RP: sync states are void; the folders op says so to the core by its full list */
-    bool hierarchy; /* some status said that the folder list changed: the next watch ends at once */
+    bool upgraded; /* X-MS-RP: sync states are void; the folders op says so to the core by its full list */
+    bool was_upgraded;
+    uint64_t upgraded_ms; /* when */
+    bool hierarchy;       /* some status said that the folder list changed: the next watch ends at once */
     bool expiry_warned;
     unsigned second_ms; /* how long a second of back-off is: 1000, less in tests */
     unsigned hops;      /* moves since the last success */
@@ -110,7 +112,9 @@ struct eas_backend {
     unsigned ping_folders_max; /* 0 = no limit known */
     unsigned ping_floor_s;     /* average time between two Pings is not less */
     struct list watches;       /* parked, or about to be */
-    unsigned ping_hierarchies; /* status 7 in a row */
+    unsigned ping_hierarchies; /* Pings in a row that ended with a reason to look at all folders */
+    unsigned wakes;            /* Pings that ended with news, since wakes_ms */
+    uint64_t wakes_ms;         /* at most a minute ago */
     uint64_t ping_next_ms;     /* no Ping before */
     uint64_t ping_longest_ms;  /* that one was parked */
     struct err ping_err;       /* why the last one was lost; ERR_NONE: it was not */

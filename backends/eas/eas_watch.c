@@ -30,6 +30,9 @@ enum ping_status {
 #define SERVER_RETRIES  3
 #define MUTED_MS        ((uint64_t)15 * 60 * 1000)
 #define EARLY_S         5 /* a Ping that ends so much before its heartbeat was cut short */
+#define MINUTE_MS       ((uint64_t)60 * 1000)
+#define WAKES_A_MINUTE  30 /* Pings that end with news; what comes more often is asked for every PACE_S */
+#define PACE_S          5
 
 struct watch_op {
     struct op op;
@@ -123,8 +126,10 @@ static void shrink(struct eas_backend *b)
 
 static void set_bound(struct eas_backend *b, int bound_s)
 {
-    if (bound_s <= 0 || bound_s > 86400)
+    if (bound_s <= 0 || bound_s > 86400) { /* it does not say which: it will be too long, if anything */
+        shrink(b);
         return;
+    }
     if ((unsigned)bound_s < b->heartbeat_s)
         b->heartbeat_max_s = (unsigned)bound_s;
     else
@@ -140,24 +145,86 @@ static void on_expired(struct watch_op *w)
 {
     struct eas_backend *b = w->b;
     uint64_t took_s = (time_mono_ms() - w->sent_ms) / 1000;
+    bool early;
 
     w->corrections = w->losses = w->server_errors = 0;
     b->ping_hierarchies = 0;
-    if (took_s + EARLY_S >= b->heartbeat_s)
+    early = took_s + EARLY_S < b->heartbeat_s;
+    if (!early)
         b->heartbeat_s = clamp(b, b->heartbeat_s + GROW_S);
-    else if (took_s + EARLY_S < b->ping_floor_s) /* its own idea of a heartbeat, and a short one */
+    /* its own idea of a heartbeat, and a short one */
+    if ((early || b->heartbeat_s <= EARLY_S) && took_s + EARLY_S < b->ping_floor_s)
         b->ping_next_ms = w->sent_ms + (uint64_t)b->ping_floor_s * b->second_ms;
     ping(w);
 }
 
-static void on_changes(struct watch_op *w)
+/* A server that tells the same change for ever must not keep us busy for ever; neither must a mailbox that is full of
+ * life: what comes closer together is found together. */
+static void pace(struct eas_backend *b)
+{
+    uint64_t now = time_mono_ms();
+
+    if (b->wakes == 0 || now - b->wakes_ms > MINUTE_MS) {
+        b->wakes_ms = now;
+        b->wakes = 0;
+    }
+    if (++b->wakes > WAKES_A_MINUTE)
+        b->ping_next_ms = now + (uint64_t)PACE_S * b->second_ms;
+}
+
+/* When a look at the folders did not help, not again at once: after 1, 4, 16 s and then the floor. A folder that we
+ * have just deleted ourselves may stand in two requests, and must not stop push for a minute. */
+static void pause_looks(struct eas_backend *b)
+{
+    uint64_t next_ms, pause_s;
+
+    pace(b);
+    if (b->ping_hierarchies > 0) {
+        pause_s = b->ping_hierarchies < 4 ? UINT64_C(1) << (2 * (b->ping_hierarchies - 1)) : b->ping_floor_s;
+        next_ms = time_mono_ms() + (pause_s < b->ping_floor_s ? pause_s : b->ping_floor_s) * b->second_ms;
+        if (next_ms > b->ping_next_ms)
+            b->ping_next_ms = next_ms;
+    }
+    b->ping_hierarchies++;
+}
+
+static bool is_watched(const struct watch_op *w, struct str id)
+{
+    for (size_t i = 0; i < w->count; i++)
+        if (str_eq(w->folders[i].id, id))
+            return true;
+    return false;
+}
+
+/* Changes, but not where: in no folder, or in none by a name that we know. */
+static void on_changes_somewhere(struct watch_op *w)
 {
     struct err none = {0};
 
-    w->b->ping_hierarchies = 0;
+    pause_looks(w->b);
+    w->answer.count = 0;
+    w->op.reply->watch.everything = true;
+    end(w, &none);
+}
+
+static void on_changes(struct watch_op *w)
+{
+    struct eas_backend *b = w->b;
+    struct err none = {0};
+    size_t known = 0;
+
     for (size_t i = 0; i < w->answer.count; i++)
-        eas_folder_get(w->b, w->answer.ids[i])->woken = true;
-    w->op.reply->watch.everything = w->answer.count == 0; /* changes, but not where */
+        if (is_watched(w, w->answer.ids[i])) {
+            eas_folder_get(b, w->answer.ids[i])->woken = true;
+            w->answer.ids[known++] = w->answer.ids[i];
+        }
+    if (known == 0) {
+        on_changes_somewhere(w);
+        return;
+    }
+    w->answer.count = known;
+    b->ping_hierarchies = 0;
+    pace(b);
     end(w, &none);
 }
 
@@ -171,15 +238,7 @@ static void correct(struct watch_op *w, int status)
 
 static void on_hierarchy(struct watch_op *w)
 {
-    struct eas_backend *b = w->b;
-
-    /* When a look at the folders did not help, not again at once: after 1, 4, 16 s and then the floor. A folder that we
-     * have just deleted ourselves may stand in two requests, and must not stop push for a minute. */
-    if (b->ping_hierarchies > 0) {
-        uint64_t pause_s = b->ping_hierarchies < 4 ? UINT64_C(1) << (2 * (b->ping_hierarchies - 1)) : b->ping_floor_s;
-        b->ping_next_ms = time_mono_ms() + (pause_s < b->ping_floor_s ? pause_s : b->ping_floor_s) * b->second_ms;
-    }
-    b->ping_hierarchies++;
+    pause_looks(w->b);
     end_hierarchy(w);
 }
 

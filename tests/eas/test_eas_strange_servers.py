@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers that nobody here can run, by what is known of them: what the bridge must neither lose, double, nor do for ever."""
+import pytest
+
+import wbxml
+from test_eas_backend import deliver
+from test_eas_sending import mail
+from wbxml import E
+
+
+def answer(exchange, op, tree, **rule):
+    """The server answers this in place of carrying the command out."""
+    body = wbxml.encode(tree).decode("ascii")
+    rule = {"headers": {"Content-Type": "application/vnd.ms-sync.wbxml"}, **rule}
+    return exchange.fault(protocol="eas", op=op, do="status", status=200, body=body, **rule)
+
+
+@pytest.fixture
+def synced(exchange, driver):
+    d = driver(exchange)
+    inbox = d.folder()
+    _, last, _ = d.sync_all(inbox)
+    return d, inbox, last["cursor"]
+
+
+def collection(*inside, key="k2", folder="5"):
+    return E("AirSync:Sync", E("Collections", E("Collection", E("SyncKey", key), E("CollectionId", folder), E("Status", "1"), *inside)))
+
+
+# --- Ping
+
+def times(exchange, mark, op="Ping"):
+    return [entry["t"] for entry in exchange.log(mark, op=op)]
+
+
+@pytest.mark.parametrize("folders", [[], ["no-such-folder"]], ids=["nowhere", "unknown"])
+def test_changes_that_are_in_no_folder_we_know(exchange, synced, folders):
+    """Everything is looked at, but not in a loop."""
+    d, inbox, _ = synced
+    answer(exchange, "Ping", E("Ping:Ping", E("Status", "2"), *([E("Folders", *[E("Folder", f) for f in folders])] if folders else [])),
+           times=0)
+    mark = exchange.mark()
+    for _ in range(6):
+        d.watch(inbox)
+        woken = d.wait("watch")
+        assert woken["everything"] and woken["folders"] == []
+    at = times(exchange, mark)
+    assert at[5] - at[4] > 1.1  # 20 ms a second: a minute is 1.2 s
+
+
+def test_changes_without_end(exchange, driver):
+    """Each Ping ends at once and each Sync brings something, as when a server tells one item for ever."""
+    exchange.options(eas_ping_false=True)
+    d = driver(exchange, fast=False)
+    inbox = d.folder()
+    d.sync_all(inbox)
+    mark = exchange.mark()
+    for _ in range(32):
+        d.watch(inbox)
+        assert d.wait("watch")["folders"] == [inbox]
+    at = times(exchange, mark)
+    assert at[31] - at[30] > 4.5
+
+
+def test_a_folder_list_that_is_new_for_ever(exchange, driver):
+    """A server that minds no key has something to tell each time it is asked."""
+    d = driver(exchange, fast=False)
+    listed = d.folders()
+    inbox = next(f["id"] for f in listed["list"] if f["use"] == "inbox")
+    d.sync_all(inbox)
+    folder = E("Add", E("ServerId", inbox), E("ParentId", "0"), E("DisplayName", "Inbox"), E("Type", "2"))
+    answer(exchange, "FolderSync", E("FolderHierarchy:FolderSync", E("Status", "1"), E("SyncKey", "9"), E("Changes", E("Count", "1"), folder)),
+           times=0)
+    exchange.fault(protocol="eas", op="Ping", do="eas_status", code=7, times=0)
+    mark = exchange.mark()
+    for _ in range(32):
+        d.watch(inbox)
+        assert d.wait("watch")["hierarchy"]
+        assert len(d.folders(listed["cursor"])["list"]) == 1
+    at = times(exchange, mark)
+    assert at[31] - at[30] > 4.5
+
+
+def test_a_heartbeat_that_is_wrong_and_no_better_one(exchange, synced):
+    d, inbox, _ = synced
+    answer(exchange, "Ping", E("Ping:Ping", E("Status", "5")), times=2)
+    d.watch(inbox)
+    exchange.held("Ping", heartbeat="120")
+    exchange.deliver(subject="new")
+    assert d.wait("watch")["folders"] == [inbox]
+
+
+def test_a_heartbeat_of_a_second(exchange, synced):
+    exchange.options(eas_heartbeat_min=1, eas_heartbeat_max=1)
+    d, inbox, _ = synced
+    mark = exchange.mark()
+    d.watch(inbox)
+    assert exchange.held("Ping", heartbeat="1")
+    exchange.held("Ping", since=times(exchange, mark) and exchange.mark(), heartbeat="1")
+    at = times(exchange, mark)  # the first one is refused
+    assert at[2] - at[1] > 1.15
+    d.send("unwatch")
