@@ -6,6 +6,7 @@
 #include "bridge/base/time.h"
 #include "bridge/formats/header.h"
 
+#define CHARACTER_REST 3 /* bytes of a character of UTF-8 but for one */
 #define HEADER_SCAN_MAX                                                                                                \
     ((uint64_t)1024 * 1024) /* a truncated message whose header is longer is fetched whole instead */
 
@@ -44,6 +45,7 @@ void eas_body_add(struct eas_body_writer *w, struct str piece)
 {
     if (w->err.code != ERR_NONE || piece.n == 0)
         return;
+    w->taken += piece.n;
     if (!w->blob)
         w->blob = blob_new(w->tmp_dir, w->limit);
     if (w->line_ends == LINE_ENDS_UNKNOWN && !w->raw)
@@ -79,6 +81,7 @@ void eas_body_done(struct eas_body_writer *w)
     w->line_ends = LINE_ENDS_UNKNOWN;
     w->last = 0;
     w->raw = false;
+    w->taken = 0;
 }
 
 size_t eas_header_size(struct str mime)
@@ -146,10 +149,29 @@ struct str eas_message_id(const struct blob *mime, struct arena *arena)
     return id;
 }
 
+static bool ends_at(uint64_t size, uint64_t limit)
+{
+    return size <= limit && size + CHARACTER_REST >= limit;
+}
+
+/* A server that forgets to say Truncated: the body was to be longer, and ends where we asked, or where one of the
+ * levels of MIMETruncation does (MS-ASCMD 2.2.3.101), but for a character that was not to be split. Taken for whole it
+ * would be the message for ever; taken for a piece it costs a fetch. */
+static bool looks_cut(uint64_t size, uint64_t estimated, uint64_t truncation)
+{
+    static const uint64_t levels[] = {4096, 5120, 7168, 10240, 20480, 51200, 102400};
+
+    if (truncation == 0 || estimated <= size)
+        return false;
+    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+        if (ends_at(size, levels[i]))
+            return true;
+    return ends_at(size, truncation);
+}
+
 void eas_item_content(struct eas_item *item, uint64_t truncation, struct blob **ret_header, struct blob **ret_message)
 {
     struct blob *blob = eas_body_finish(&item->body);
-    bool truncated;
 
     *ret_header = NULL;
     *ret_message = NULL;
@@ -157,9 +179,7 @@ void eas_item_content(struct eas_item *item, uint64_t truncation, struct blob **
         blob_unref(&blob);
         return;
     }
-    /* A server that forgets to say Truncated: the body ends just where we asked, and was to be longer. */
-    truncated = item->truncated || (truncation > 0 && blob_size(blob) == truncation && item->estimated > truncation);
-    if (!truncated) {
+    if (!item->truncated && !looks_cut(item->body.taken, item->estimated, truncation)) {
         *ret_message = blob;
         return;
     }

@@ -19,7 +19,8 @@
 
 #define EAS_ITEM_TEXT_MAX   ((size_t)32 * 1024) /* bytes kept of an address list or a subject; the rest is cut off */
 #define EAS_CATEGORIES_MAX  64  /* of one item (Exchange allows 300; IMAP keywords get unusable before) */
-#define EAS_CATEGORY_MAX    255 /* bytes of one */
+#define EAS_CATEGORY_CHARS  255 /* of one; Exchange takes no longer ones */
+#define EAS_CATEGORY_MAX    ((size_t)EAS_CATEGORY_CHARS * 4) /* bytes of one */
 #define EAS_ATTACHMENTS_MAX 1000
 
 enum eas_body_type { EAS_BODY_NONE = 0, EAS_BODY_TEXT = 1, EAS_BODY_HTML = 2, EAS_BODY_RTF = 3, EAS_BODY_MIME = 4 };
@@ -41,6 +42,7 @@ struct eas_body_writer {
     struct eol_crlf crlf;
     uint8_t line_ends; /* enum of eas_item.c: not known yet, kept, converted */
     char last;
+    uint64_t taken; /* bytes that came, before line ends were converted */
 };
 void eas_body_add(struct eas_body_writer *w, struct str piece);
 /* The finished blob, now the caller's; NULL when there is none or it was dropped (see err). */

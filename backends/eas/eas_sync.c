@@ -448,7 +448,10 @@ static void on_answer(struct sync_op *s)
         end_page(s);
     else if (page->key.n == 0 || str_is(page->key, "0"))
         fail(s, ERR_PROTOCOL, "the server gives no SyncKey for this folder", status);
-    else {
+    else if (page->count > 0) { /* items at once, which it will not tell again; and there may be others */
+        page->more = true;
+        end_page(s);
+    } else {
         s->key = arena_str(&s->op.arena, page->key);
         ask(s);
     }

@@ -100,3 +100,31 @@ def test_a_heartbeat_of_a_second(exchange, synced):
     at = times(exchange, mark)  # the first one is refused
     assert at[2] - at[1] > 1.15
     d.send("unwatch")
+
+
+# --- Sync
+
+def test_items_that_come_with_the_first_key(exchange, driver):
+    d = driver(exchange)
+    inbox = d.folder()
+    item = E("Add", E("ServerId", "5:77"), E("ApplicationData", E("Email:Subject", "early"), E("Email:Read", "1")))
+    answer(exchange, "Sync", collection(E("Commands", item), folder=inbox))
+    answer(exchange, "Sync", collection(key="k3", folder=inbox))
+    page = d.sync(inbox)
+    assert page["err"] == "none" and [i["id"] for i in page["list"]] == ["5:77"] and page["more"]
+    page = d.sync(inbox, page["cursor"])
+    assert page["err"] == "none" and page["list"] == [] and not page["more"]
+
+
+@pytest.mark.parametrize("size", [20480, 20478, 10240, 4094])
+def test_a_piece_that_does_not_say_so(exchange, synced, size):
+    """It must not become the message for ever."""
+    d, inbox, cursor = synced
+    num = deliver(exchange, "large", 60000)
+    mime = "From: a@example.com\r\nSubject: large\r\n\r\n" + "x" * 60000
+    item = E("Add", E("ServerId", f"{inbox}:{num}"), E("ApplicationData", E("AirSyncBase:Body", E("Type", "4"), E("EstimatedDataSize", "61000"),
+                                                                          E("Data", mime[:size]))))
+    answer(exchange, "Sync", collection(E("Commands", item), folder=inbox))
+    page = d.sync(inbox, cursor)
+    assert page["err"] == "none" and len(page["list"]) == 1
+    assert "message" not in page["list"][0] and "header" in page["list"][0]
