@@ -158,12 +158,18 @@ static void on_done(void *ud, const struct err *err)
 {
     struct eas_listing *l = ud;
 
-    if (err->code == ERR_STALE && !l->full)
+    if (err->code == ERR_STALE && !l->full) {
         start_over(l);
-    else if (err->code != ERR_NONE)
+        return;
+    }
+    if (err->code != ERR_NONE) {
         end(l, err);
-    else
-        on_status(l, l->call.empty ? 0 : l->call.answer.status);
+        return;
+    }
+    if (l->call.empty && !l->full) /* as it is for Sync: nothing new */
+        l->changes.key = l->asked;
+    /* Some leave the status out. */
+    on_status(l, l->call.answer.status == 0 && l->changes.key.n > 0 ? STATUS_OK : l->call.answer.status);
 }
 
 /* --- the request ------------------------------------------------------------------------------------------------- */
@@ -179,6 +185,7 @@ static bool write_request(void *ud, struct eas_writer *w, struct err *err)
         key = l->record.key;
         l->full = str_is(key, "0");
     }
+    l->asked = l->full ? STR_NULL : key;
     l->changes.version = l->b->state.version;
     eas_folder_changes_begin(&l->changes);
     eas_write_open(w, FolderHierarchy_FolderSync);

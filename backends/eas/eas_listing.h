@@ -27,7 +27,8 @@ struct eas_listing {
     bool known;                        /* there was one */
     /* private */
     struct eas_call call;
-    bool restarted; /* key 0 after an invalid one: not twice */
+    struct str asked; /* the key in the request; empty: 0 */
+    bool restarted;   /* key 0 after an invalid one: not twice */
     unsigned server_errors;
 };
 

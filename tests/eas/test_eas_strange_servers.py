@@ -128,3 +128,23 @@ def test_a_piece_that_does_not_say_so(exchange, synced, size):
     page = d.sync(inbox, cursor)
     assert page["err"] == "none" and len(page["list"]) == 1
     assert "message" not in page["list"][0] and "header" in page["list"][0]
+
+
+# --- the folder list
+
+def test_no_news_of_folders_in_no_words(exchange, driver):
+    d = driver(exchange)
+    first = d.folders()
+    exchange.fault(protocol="eas", op="FolderSync", do="empty", times=2)
+    again = d.folders(first["cursor"])
+    assert again["err"] == "none" and again["list"] == [] and not again["full"] and again["cursor"] == first["cursor"]
+    assert d.folders()["err"] == "protocol"  # but not as the whole list
+    assert d.folders(again["cursor"])["err"] == "none"
+
+
+def test_a_folder_list_without_a_status(exchange, driver):
+    d = driver(exchange)
+    folder = E("Add", E("ServerId", "5"), E("ParentId", "0"), E("DisplayName", "Inbox"), E("Type", "2"))
+    answer(exchange, "FolderSync", E("FolderHierarchy:FolderSync", E("SyncKey", "1"), E("Changes", E("Count", "1"), folder)))
+    listed = d.folders()
+    assert listed["err"] == "none" and [f["use"] for f in listed["list"]] == ["inbox"]
