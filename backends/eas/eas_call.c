@@ -14,6 +14,9 @@
 #define BUSY_MIN_S        5
 #define BUSY_MAX_S        1800
 
+#define EXCHANGE_SINCE_2013 15
+#define UPGRADE_MS          ((uint64_t)24 * 3600 * 1000) /* so long after an upgrade another one is not believed */
+
 static const char *const names[EAS_COMMAND_MAX] = {
     [EAS_OPTIONS] = "OPTIONS",
     [EAS_PROVISION] = "Provision",
@@ -334,6 +337,19 @@ static bool common_status(struct eas_call *call)
     return true;
 }
 
+/* A server that says so in each answer would have everything synchronised for ever. One that was upgraded twice a day
+ * says in the statuses of the commands what has become void. */
+static bool is_upgrade(struct eas_backend *b)
+{
+    uint64_t now = time_mono_ms();
+
+    if (b->upgraded || (b->was_upgraded && now - b->upgraded_ms < UPGRADE_MS))
+        return false;
+    b->was_upgraded = true;
+    b->upgraded_ms = now;
+    return true;
+}
+
 /* X-MS-RP: the server was upgraded, and forgot us (MS-ASHTTP 2.2.2.1.2.4). */
 static bool forgotten(struct eas_call *call)
 {
@@ -341,7 +357,7 @@ static bool forgotten(struct eas_call *call)
     enum eas_command command = call->request->command;
     struct err err = {0};
 
-    if (!http_header(call->http, "X-MS-RP") || command == EAS_OPTIONS || b->upgraded)
+    if (!http_header(call->http, "X-MS-RP") || command == EAS_OPTIONS || !is_upgrade(b))
         return false;
     log_warn("eas", b->config.name, "the server was upgraded and wants all sync states anew");
     b->upgraded = true;
@@ -402,7 +418,8 @@ static bool proves_login(const struct http_request *http, int status)
 }
 
 /* Exchange, and one that says 118 to a ClientId that it has seen: others speak the same protocol versions, and some
- * send twice. Exchange calls itself by its own version, which is 15.x since 2013. */
+ * send twice. Exchange calls itself by its own version, which is 15.x since 2013; others by that of the protocol
+ * (Horde: 16.0). */
 static void learn_server(struct eas_backend *b, const struct http_request *http)
 {
     struct str version = str_from(http_header(http, "MS-Server-ActiveSync")), major;
@@ -411,7 +428,7 @@ static void learn_server(struct eas_backend *b, const struct http_request *http)
 
     if (!str_cut(&version, '.', &major) || !str_to_u32(str_trim(major), &n))
         return;
-    b->remembers_sends = n >= 15 || str_case_starts(server, STR("Microsoft-IIS"));
+    b->remembers_sends = n == EXCHANGE_SINCE_2013 || str_case_starts(server, STR("Microsoft-IIS"));
     eas_apply_version(b);
 }
 
@@ -420,6 +437,9 @@ static bool on_head(void *ud, struct http_request *http, int status)
     struct eas_call *call = ud;
     const char *type = http_header(http, "Content-Type");
 
+    /* Exchange's front end, which did not get through, and says so with 200 and no body: what "done" looks like. */
+    if (status == 200 && http_header(http, "X-ProxyErrorMessage") && call->request->command != EAS_OPTIONS)
+        status = 502;
     call->http_status = status;
     learn_server(call->b, http);
     if (proves_login(http, status))

@@ -148,3 +148,43 @@ def test_a_folder_list_without_a_status(exchange, driver):
     answer(exchange, "FolderSync", E("FolderHierarchy:FolderSync", E("SyncKey", "1"), E("Changes", E("Count", "1"), folder)))
     listed = d.folders()
     assert listed["err"] == "none" and [f["use"] for f in listed["list"]] == ["inbox"]
+
+
+# --- lost answers
+
+@pytest.mark.parametrize("version", ["16.0", "14.1"])
+def test_a_server_named_by_its_protocol_is_not_exchange(exchange, driver, version):
+    """Horde calls itself 16.0 where it speaks that, and promises nothing of a ClientId."""
+    exchange.options(eas_server_version=version, eas_server_name="Apache", eas_versions=["14.1", "16.0"], eas_remembers_sends=False)
+    d = driver(exchange)
+    assert d.folders()["err"] == "none"
+    exchange.fault(protocol="eas", op="SendMail", do="lose")
+    mark = exchange.mark()
+    sent = d.mail(mail("once"))
+    assert sent["err"] == "offline" and "twice" in sent["text"]
+    assert exchange.counts(mark)["eas:SendMail"] == 1
+
+
+def test_nothing_is_done_where_the_front_end_is_alone(exchange, driver):
+    """Exchange Online's: 200 without a body, which is what a sent message looks like, too."""
+    d = driver(exchange)
+    assert d.folders()["err"] == "none"
+    exchange.fault(protocol="eas", op="SendMail", do="empty", headers={"x-proxyerrormessage": "The network is busy."})
+    sent = d.mail(mail("not lost"))
+    assert sent["err"] == "none"
+    assert [i["subject"] for i in exchange.items("sentitems", props=1)] == ["not lost"]
+
+
+def test_an_upgrade_that_is_told_for_ever(exchange, synced):
+    d, inbox, cursor = synced
+    exchange.options(eas_rp="14.1,16.1", eas_rp_repeat=True)
+    assert d.sync(inbox, cursor)["err"] == "stale"
+    again = d.folders()
+    assert again["err"] == "none" and again["full"]
+    page = d.sync(inbox)
+    assert page["err"] == "none" and page["restarted"]
+    for _ in range(3):
+        page = d.sync(inbox, page["cursor"])
+        assert page["err"] == "none" and not page["restarted"]
+        again = d.folders(again["cursor"])
+        assert again["err"] == "none" and not again["full"]

@@ -99,6 +99,7 @@ OPTIONS = {
     "eas_wipe_repeat": False,  # ... again after it was acknowledged (Exchange 2007, 2010)
     "eas_cookies": True,  # 16.x: the cookie must come back
     "eas_rp": "",  # MS-ASProtocolVersions after a server upgrade: X-MS-RP once for each device
+    "eas_rp_repeat": False,  # ... in each answer
     "eas_item_ids": "stable",  # stable, remint, reuse: what ServerIds of items are after key 0
     "eas_truncate": "both",  # both, size, level, never: what limits MIME
     "eas_empty_sync": True,  # nothing new: an empty answer
@@ -409,7 +410,7 @@ class Half:
         if self.app.options.eas_server_name:
             response.headers["Server"] = self.app.options.eas_server_name
         rp = self.app.options.eas_rp
-        if rp and ctx.device.rp_seen != rp:
+        if rp and (self.app.options.eas_rp_repeat or ctx.device.rp_seen != rp):
             ctx.device.rp_seen = rp
             response.headers.update(
                 {"X-MS-RP": rp, "MS-ASProtocolVersions": rp, "MS-ASProtocolCommands": ",".join(sorted(COMMANDS))}
