@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "backends/eas/eas_item.h"
 #include "bridge/base/mem.h"
+#include "bridge/base/text.h"
 #include "bridge/base/time.h"
 #include "bridge/formats/timezone.h"
 
@@ -88,6 +90,31 @@ static const char no_files[] = "an attachment of an event (from version 16.0 on 
 
 /* --- single properties ------------------------------------------------------------------------------------------- */
 
+static bool has_category(const struct event_fields *f, struct str name)
+{
+    for (size_t i = 0; f && i < f->category_count; i++)
+        if (str_eq(f->categories[i], name))
+            return true;
+    return false;
+}
+
+/* What the server has already it may have back. */
+static bool check_categories(const struct event_fields *f, const struct event_fields *was, struct err *err)
+{
+    for (size_t i = 0; i < f->category_count; i++) {
+        struct str rest = f->categories[i];
+        size_t n = 0;
+
+        while (rest.n > 0 && n <= EAS_CATEGORY_CHARS) {
+            text_utf8_next(&rest);
+            n++;
+        }
+        if (n > EAS_CATEGORY_CHARS && !has_category(was, f->categories[i]))
+            return no(err, "a category of more than 255 characters");
+    }
+    return true;
+}
+
 static bool check_fields(const struct event *e, const struct event_fields *f, const struct event_fields *was,
                          unsigned version, struct err *err)
 {
@@ -98,7 +125,7 @@ static bool check_fields(const struct event *e, const struct event_fields *f, co
     for (size_t i = 0; i < f->attendee_count; i++)
         if (str_find_byte(f->attendees[i].email, '@') == f->attendees[i].email.n)
             return no(err, "a guest without a mail address");
-    return true;
+    return check_categories(f, was, err);
 }
 
 static bool check_attachments(const struct event_fields *f, const char *why, struct err *err)
@@ -214,7 +241,8 @@ bool eas_event_check(const struct event *e, const struct eas_event_writing *o, s
     if (!check_rule(e, o, err))
         return false;
     if (e->kind == EVENT_TASK)
-        return check_attachments(f, "an attachment of a task", err) && check_task(e, err);
+        return check_attachments(f, "an attachment of a task", err) && check_categories(f, was, err) &&
+               check_task(e, err);
     if (o->version < EAS_EVENTS_APART && !check_attachments(f, no_files, err))
         return false;
     if (o->version >= EAS_EVENTS_APART && o->base && !check_files_stay(e, o->base, err))

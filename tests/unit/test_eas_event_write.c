@@ -331,6 +331,9 @@ static void occurrences_are_written(void **state)
 /* --- what is refused --------------------------------------------------------------------------------------------- */
 
 #define ATTACHED "ATTACH;VALUE=BINARY;ENCODING=BASE64:aGk=\r\n"
+#define TEN(x)   x x x x x x x x x x
+#define LONG     "CATEGORIES:" TEN(TEN("xx")) TEN("\xC3\xA4xxxx") "xxxxxx\r\n" /* 256 characters */
+#define FITTING  "CATEGORIES:" TEN(TEN("xx")) TEN("\xC3\xA4xxxx") "xxxxx\r\n"
 static const struct {
     const char *base, *text;
     unsigned version;
@@ -344,6 +347,10 @@ static const struct {
      NULL},
     {NULL, EVENT(TALK "X-MICROSOFT-CDO-BUSYSTATUS:WORKINGELSEWHERE\r\n"), 161, "elsewhere"},
     {EVENT(TALK "CATEGORIES:X\r\n"), EVENT(TALK), 161, NULL},
+    {NULL, EVENT(TALK LONG), 161, "a category of more than 255 characters"},
+    {NULL, EVENT(TALK FITTING), 161, NULL},
+    {EVENT(TALK LONG), EVENT(NINE LONG), 161, NULL}, /* the server's own */
+    {NULL, TASK("SUMMARY:Do\r\n" LONG), 161, "a category of more than 255 characters"},
     {EVENT(TALK), EVENT(NINE), 160, NULL},
     {EVENT(TALK GUESTS), EVENT(TALK), 161, NULL},
     {EVENT(DAILY), EVENT(TALK), 161, NULL},
