@@ -51,6 +51,7 @@ static struct backend *open_backend(const struct backend_config *config, struct 
         mem_free(b);
         return NULL;
     }
+    b->events_by_sync = b->event_fetch_works = b->state.events_by_sync;
     b->http = http_client_new(config->loop, &(struct http_client_opts){.account = config->name,
                                                                        .user_agent = config->user_agent,
                                                                        .ca_file = config->ca_file,

@@ -116,6 +116,20 @@ static void give_up_one(struct eas_getter *g, const struct err *err)
     give_up(g->asked[0], &copy);
 }
 
+/* What was seen to work is the way after a restart, too: there the first one asked for may be one that is gone. */
+static void note_works(struct eas_getter *g)
+{
+    struct eas_backend *b = g->b;
+    struct err err = {0};
+
+    b->event_fetch_works = true;
+    if (b->state.events_by_sync == g->by_sync)
+        return;
+    b->state.events_by_sync = g->by_sync;
+    if (!eas_state_save(&b->state, &b->config, &err))
+        log_warn("eas", b->config.name, "%s", err.text); /* it will be found out again */
+}
+
 static void take_all(struct eas_getter *g)
 {
     struct err err = {0};
@@ -124,7 +138,7 @@ static void take_all(struct eas_getter *g)
         struct eas_got *got = g->asked[i];
 
         if (got->answered) {
-            g->b->event_fetch_works = true;
+            note_works(g);
         } else if (++got->asked == ASKED_MAX) {
             err_set(&err, ERR_PROTOCOL, "Fetch: the server says nothing about an item");
             give_up(got, &err);

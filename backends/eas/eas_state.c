@@ -33,16 +33,17 @@ unsigned eas_version_number(struct str name)
 unsigned eas_version_choose(struct str list, unsigned sticky)
 {
     unsigned best = 0;
-    struct str piece;
+    struct str piece, word;
 
-    while (str_cut(&list, ',', &piece)) {
-        unsigned number = eas_version_number(str_trim(piece));
+    while (str_cut(&list, ',', &piece))
+        while (str_cut(&piece, ' ', &word)) { /* by blanks alone it is a list, too */
+            unsigned number = eas_version_number(str_trim(word));
 
-        if (number != 0 && number == sticky)
-            return sticky;
-        if (number > best)
-            best = number;
-    }
+            if (number != 0 && number == sticky)
+                return sticky;
+            if (number > best)
+                best = number;
+        }
     return best;
 }
 
@@ -78,6 +79,8 @@ static void read_line(struct eas_state *state, const struct backend_config *conf
         state->calendar_filter = n;
     else if (str_is(name, "told"))
         state->device_told = str_is(line, "1");
+    else if (str_is(name, "events"))
+        state->events_by_sync = str_is(line, "sync");
     else if (str_is(name, "server"))
         *same_server = str_is(line, config->url);
     else if (str_is(name, "url") && *same_server && line.n <= EAS_URL_MAX)
@@ -103,7 +106,7 @@ bool eas_state_load(struct eas_state *state, const struct backend_config *config
                            device */
         state->version = 0;
         state->filter = state->calendar_filter = 0;
-        state->device_told = false;
+        state->device_told = state->events_by_sync = false;
         state->epoch++;
         set_text(state->policy_key, sizeof(state->policy_key), STR("0"));
     }
@@ -125,9 +128,10 @@ bool eas_state_save(const struct eas_state *state, const struct backend_config *
 
     buf_printf(&record,
                "device %s\nversion %s\nepoch %u\nfilter %u\ncalendar-filter %u\ntold %d\npolicy %s\n"
-               "server %s\nurl %s\n",
+               "events %s\nserver %s\nurl %s\n",
                state->device_id, eas_version_name(state->version), state->epoch, state->filter, state->calendar_filter,
-               state->device_told, state->policy_key, config->url, state->url);
+               state->device_told, state->policy_key, state->events_by_sync ? "sync" : "items", config->url,
+               state->url);
     ok = record.failed ? err_set(err, ERR_INVALID, "the server's address is too long")
                        : host->persist_put(host->ud, RECORD_KEY, buf_view(&record), err);
     buf_done(&record);

@@ -22,6 +22,7 @@ struct eas_state {
     unsigned filter;    /* FilterType that the policy demands; 0 = all mail */
     unsigned calendar_filter; /* of calendars */
     bool device_told;         /* DeviceInformation was taken */
+    bool events_by_sync;      /* events were fetched in a Sync, as ItemOperations did not give them (SOGo) */
     char policy_key[65];      /* "0" = none */
     char *url;                /* in use: the configured one, or where the server sent us from there */
 };

@@ -304,3 +304,20 @@ def test_where_item_operations_are_for_mail_only(exchange, driver):
     assert {number: one["ical"] for number, one in got.items()} == {number: i["ical"] for number, i in items.items()}
     make(exchange, "New")
     assert subjects({i["id"]: i for i in d.sync(calendar, last["cursor"])["list"]}) == ["New"]  # that state still is good
+
+
+def test_an_event_that_is_gone_is_the_first_that_is_asked_for_after_a_restart(exchange, driver):
+    """SOGo says 501 of one; where events have been fetched in a Sync before, a restart does not make that an error of the server."""
+    make(exchange, "E")
+    d, calendar = opened(exchange, driver, "14.1")
+    items, _, _ = d.sync_all(calendar)
+    exchange.fault(protocol="eas", op="ItemOperations", do="status", status=501, times=0)
+    assert [one["err"] for one in d.event_fetch(calendar, *items).values()] == ["none"]
+    d.stop()
+    d, calendar = opened(exchange, driver, "14.1")
+    d.sync_all(calendar)
+    exchange.fault(protocol="eas", op="Sync", do="status", status=501)
+    assert [one["err"] for one in d.event_fetch(calendar, *items).values()] == ["not-found"]
+    mark = exchange.mark()
+    assert [one["err"] for one in d.event_fetch(calendar, *items).values()] == ["none"]
+    assert counted(exchange, mark) == {"Sync": 1}
