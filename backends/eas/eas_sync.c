@@ -302,6 +302,17 @@ static void end_failed(struct sync_op *s, const struct err *err)
     end(s, &copy);
 }
 
+/* What a status of the collection says is of this folder alone: the others must not wait for it. */
+static void end_status(struct sync_op *s, struct err *err)
+{
+    if (s->page->has_collection && err->code == ERR_PROTOCOL)
+        err->code = ERR_UNSUPPORTED;
+    if (err->code == ERR_OFFLINE)
+        end_failed(s, err);
+    else
+        end(s, err);
+}
+
 static void server_error(struct sync_op *s, int status)
 {
     static const uint64_t pauses_s[SERVER_RETRIES] = {1, 5};
@@ -359,7 +370,7 @@ static void common_status(struct sync_op *s, int status)
         return;
     }
     eas_status_err(&err, "Sync", status);
-    end(s, &err);
+    end_status(s, &err);
 }
 
 static void bad_status(struct sync_op *s, int status)
@@ -390,10 +401,13 @@ static void bad_status(struct sync_op *s, int status)
         return;
     case EAS_SYNC_INCOMPLETE:
     case EAS_SYNC_RETRY:
-        if (s->retries++ < (status == EAS_SYNC_RETRY ? RETRY_RETRIES : 1))
+        if (s->retries++ < (status == EAS_SYNC_RETRY ? RETRY_RETRIES : 1)) {
             ask_after(s, 1);
-        else
-            fail(s, ERR_OFFLINE, "the server asks to try again and again", status);
+            return;
+        }
+        err_set(&err, ERR_OFFLINE, "Sync: the server asks to try again and again (status %d)", status);
+        err.status = status;
+        end_failed(s, &err);
         return;
     default:
         common_status(s, status);
@@ -447,7 +461,7 @@ static void on_answer(struct sync_op *s)
     else if (s->key.n > 0)
         end_page(s);
     else if (page->key.n == 0 || str_is(page->key, "0"))
-        fail(s, ERR_PROTOCOL, "the server gives no SyncKey for this folder", status);
+        fail(s, ERR_UNSUPPORTED, "the server gives no SyncKey for this folder", status);
     else if (page->count > 0) { /* items at once, which it will not tell again; and there may be others */
         page->more = true;
         end_page(s);
@@ -455,6 +469,25 @@ static void on_answer(struct sync_op *s)
         s->key = arena_str(&s->op.arena, page->key);
         ask(s);
     }
+}
+
+/* The others are asked for in the same words. */
+static void refused(struct sync_op *s, const struct err *err)
+{
+    struct err copy = *err;
+
+    copy.code = ERR_UNSUPPORTED;
+    end(s, &copy);
+}
+
+/* A page that took longer than a gateway waits, or we, may be there in time if it is a smaller one. */
+static void slow_or_gone(struct sync_op *s, const struct err *err)
+{
+    bool waited = s->call.unknown && time_mono_ms() - s->call.sent_ms >= (uint64_t)STALL_S * 1000;
+
+    if (err->code == ERR_OFFLINE && (waited || err->status == 504))
+        eas_folder_get(s->b, s->folder_id)->window = s->window > WINDOW_CAREFUL ? WINDOW_CAREFUL : 1;
+    end(s, err);
 }
 
 static void on_done(void *ud, const struct err *err)
@@ -470,8 +503,10 @@ static void on_done(void *ud, const struct err *err)
         stale(s, err->status);
     else if (err->code == ERR_OFFLINE && (s->call.begun || s->call.http_status == 500))
         end_failed(s, err);
+    else if (err->code == ERR_PROTOCOL && err->status == 400)
+        refused(s, err);
     else
-        end(s, err);
+        slow_or_gone(s, err);
 }
 
 static void ask(struct sync_op *s)

@@ -82,7 +82,7 @@ PERMANENT = [
     ({"do": "html"}, "protocol"), ({"do": "html", "status": 404}, "offline"), ({"do": "html", "status": 403}, "denied"),
     ({"do": "garbage"}, "protocol"), ({"do": "redirect"}, "protocol"), ({"do": "reset_before"}, "offline"),
     ({"do": "lose"}, "offline"), ({"do": "status", "status": 500}, "offline"), ({"do": "status", "status": 507}, "quota"),
-    ({"do": "status", "status": 400}, "protocol"), ({"do": "status", "status": 501}, "unsupported"),
+    ({"do": "status", "status": 400}, "unsupported"), ({"do": "status", "status": 501}, "unsupported"),
     ({"do": "status", "status": 457}, "auth"), ({"do": "status", "status": 418}, "protocol"),
     ({"do": "status", "status": 503, "headers": {"Retry-After": "300"}}, "throttled"),
     ({"do": "bomb"}, "too-big|protocol"), ({"do": "eas_status", "code": 110}, "offline"),

@@ -130,6 +130,41 @@ def test_a_piece_that_does_not_say_so(exchange, synced, size):
     assert "message" not in page["list"][0] and "header" in page["list"][0]
 
 
+@pytest.mark.parametrize("fault, errors", [
+    ({"do": "eas_status", "eas": "collection", "code": 77}, ["unsupported"]),
+    ({"do": "eas_status", "eas": "collection", "code": 7}, ["unsupported"]),
+    ({"do": "eas_status", "eas": "collection", "code": 199}, ["unsupported"]),
+    ({"do": "eas_status", "eas": "collection", "code": 16}, ["offline"] * 4 + ["unsupported"]),
+    ({"do": "eas_status", "eas": "collection", "code": 110}, ["offline"] * 4 + ["unsupported"]),
+    ({"do": "status", "status": 400}, ["unsupported"])], ids=lambda v: str(v.get("code", v.get("status"))) if isinstance(v, dict) else "")
+def test_a_folder_that_the_server_refuses_is_alone_with_it(exchange, synced, fault, errors):
+    """Any other error would stop the account for a while, and all its folders with it."""
+    d, inbox, cursor = synced
+    num = deliver(exchange, "new")
+    exchange.fault(protocol="eas", op="Sync", times=0, **fault)
+    assert [d.sync(inbox, cursor)["err"] for _ in errors] == errors
+    exchange.clear_faults()
+    assert [i["id"] for i in d.sync(inbox, cursor)["list"]] == [f"{inbox}:{num}"]
+
+
+def test_a_folder_without_a_first_key(exchange, driver):
+    d = driver(exchange)
+    inbox = d.folder()
+    answer(exchange, "Sync", E("AirSync:Sync", E("Collections", E("Collection", E("CollectionId", inbox), E("Status", "1")))))
+    assert d.sync(inbox)["err"] == "unsupported"
+    assert d.sync(inbox)["err"] == "none"
+
+
+def test_a_page_that_no_gateway_waits_for_gets_smaller(exchange, synced):
+    d, inbox, cursor = synced
+    deliver(exchange, "new")
+    exchange.fault(protocol="eas", op="Sync", do="status", status=504, headers={"Retry-After": "1"}, times=4)
+    assert d.sync(inbox, cursor)["err"] == "offline"
+    mark = exchange.mark()
+    assert len(d.sync(inbox, cursor)["list"]) == 1
+    assert exchange.log(mark, op="Sync")[0]["detail"]["windows"] == ["10"]
+
+
 # --- the folder list
 
 def test_no_news_of_folders_in_no_words(exchange, driver):

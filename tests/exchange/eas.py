@@ -446,6 +446,7 @@ def describe(tree, user):
             "folders": [kinds.get(i, i) for i in ids],
             "folder": kinds.get(ids[0], ids[0]) if ids else None,
             "key0": any(c.value("SyncKey") == "0" for c in collections),
+            "windows": [c.value("WindowSize") for c in collections],
             "commands": [e.tag for c in commands for e in c.elements],
         }
     elif tree.name == "ItemOperations:ItemOperations":
