@@ -126,6 +126,9 @@ struct config *config_load(const char *path, struct buf *problems);
 struct config *config_parse(struct str text, const char *path, struct buf *problems);
 void config_free(struct config **c);
 
+/* A URL as `proxy` wants it. */
+bool config_is_proxy(const char *url);
+
 /* mailbox = archive: the own mailbox's */
 static inline bool config_is_archive(const struct config_account *a)
 {

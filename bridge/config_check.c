@@ -288,8 +288,9 @@ static void check_url(struct reading *r, struct config_account *a)
 }
 
 /* What libcurl takes. */
-static bool is_proxy(struct str url)
+bool config_is_proxy(const char *z)
 {
+    struct str url = str_from(z);
     static const char *const schemes[] = {"http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://"};
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
         if (str_case_starts(url, str_from(schemes[i])) && url.n > strlen(schemes[i]))
@@ -332,7 +333,7 @@ static void check_account(struct reading *r, struct config_account *a)
                        "account \"%s\": ActiveSync opens one's own mailbox only; mailbox needs backend = ews", a->name);
     if (a->proxy && strcmp(a->proxy, "none") == 0)
         a->proxy = "";
-    else if (a->proxy && !is_proxy(str_from(a->proxy)))
+    else if (a->proxy && !config_is_proxy(a->proxy))
         config_problem(r, account_line(a, "proxy"),
                        "account \"%s\": proxy is a URL like http://proxy.example.com:3128, or none", a->name);
 }

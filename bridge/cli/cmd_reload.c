@@ -45,6 +45,6 @@ const struct cli_command cli_reload = {
     .help = "Accounts that have changed are closed and opened again, new ones are opened, those\n"
             "that are gone are closed (what they have on disk stays); the others are not\n"
             "disturbed. Passwords and certificates are read anew. A file with a mistake changes\n"
-            "nothing. state-dir, cache-dir and [limits] need a restart.\n",
+            "nothing. state-dir, cache-dir, secret-store and [limits] need a restart.\n",
     .fn = reload,
 };

@@ -102,6 +102,15 @@ static const char *absolute(struct setup *s, const char *path)
     return copy;
 }
 
+/* One that may not be there yet. */
+static const char *absolute_dir(struct setup *s, const char *path)
+{
+    char *here = path && *path && path[0] != '/' && path[0] != '~' ? getcwd(NULL, 0) : NULL;
+    const char *whole = here ? arena_printf(&s->arena, "%s/%s", here, path).p : path;
+    free(here);
+    return whole;
+}
+
 static void take_flags(struct setup *s, struct cli *c)
 {
     struct setup_values *v = &s->v;
@@ -136,6 +145,8 @@ static void take_flags(struct setup *s, struct cli *c)
     v->client_cert = absolute(s, v->client_cert);
     v->client_key = absolute(s, v->client_key);
     v->ca_file = absolute(s, v->ca_file);
+    s->state_dir = absolute_dir(s, cli_flag(c, "--state-dir"));
+    s->cache_dir = absolute_dir(s, cli_flag(c, "--cache-dir"));
     s->yes = cli_flag(c, "--yes") != NULL;
     if (cli_flag(c, "--passthrough"))
         v->local_auth = "passthrough";
@@ -175,6 +186,8 @@ static int check_flags(struct cli *c, const struct setup *s)
         return cli_usage(c, "--provision is accept or refuse");
     if (!is_one_of(cli_flag(c, "--secret-store"), stores))
         return cli_usage(c, "--secret-store is file or secret-service");
+    if (v->proxy && strcmp(v->proxy, "none") != 0 && !config_is_proxy(v->proxy))
+        return cli_usage(c, "--proxy is a URL like http://proxy.example.com:3128, or none");
     if (s->host && cli_flag(c, "--url"))
         return cli_usage(c, "--host or --url, not both");
     if (v->password_command && v->password_file)

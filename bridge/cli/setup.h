@@ -48,7 +48,8 @@ struct setup {
     struct buf old_text; /* what is in it; empty without a file */
     struct config *old;  /* the same, read; NULL without a file */
     struct autodiscover_net net;
-    const char *host; /* --host, or named in an answer */
+    const char *state_dir, *cache_dir; /* for a new file; NULL: the default ones */
+    const char *host;                  /* --host, or named in an answer */
     const char *confirmed[SETUP_CONFIRMED_MAX];
     size_t confirmed_count;
     struct setup_values v;     /* what will be written */

@@ -76,8 +76,8 @@ static bool write_server(struct setup *s, struct buf *out, struct err *err)
         .imap = port_find_free(1993), .smtp = port_find_free(1465), .dav = port_find_free(1443)};
     time_add_iso(&date, time_wall_s());
     v.date = arena_strdup(&s->arena, str_sub(buf_view(&date), 0, 10));
-    v.state_dir = cli_flag(s->cli, "--state-dir");
-    v.cache_dir = cli_flag(s->cli, "--cache-dir");
+    v.state_dir = s->state_dir;
+    v.cache_dir = s->cache_dir;
     v.secret_store = cli_flag(s->cli, "--secret-store");
     if (!v.secret_store && (setup_is_typed(s) || strcmp(s->v.auth, "oauth") == 0)) {
         v.secret_store = has_keyring(s) ? "secret-service" : "file";

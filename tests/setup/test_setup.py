@@ -285,7 +285,7 @@ def test_an_address_that_is_none(world, home, address, text):
                                    ["--password-file", "/a", "--password-command", "b"], ["--client-cert", "/a"],
                                    ["--access", "delegation"], ["--service-account", "a", "--mailbox", "b@c.d"],
                                    ["--login", "a", "--user", "b"], ["--backend", "eas", "--mailbox", "b@c.d"], ["--provision", "ask"],
-                                   ["--secret-store", "keyring"]])
+                                   ["--secret-store", "keyring"], ["--proxy", "squid"]])
 def test_flags_that_contradict_each_other(world, home, flags):
     done = home.run("setup", EMAIL, *flags)
     assert done.returncode == 64 and "exbridge help setup" in done.stderr

@@ -206,3 +206,13 @@ def test_a_login_that_is_not_there(world, home):
     world.dns()
     done = home.setup(EMAIL, "--login", "svc", "--yes")
     assert done.returncode == 66 and "--service-account svc" in done.stderr
+
+
+def test_directories_named_from_here(world, home):
+    """As the shell has them; it was found wrong only when the password had been sent."""
+    corp(world)
+    os.chdir(home.directory)
+    done = home.setup(EMAIL, "--state-dir", "my state", "--cache-dir", "cache", answers=["yes", USER, PASSWORD])
+    assert done.returncode == 0, done.stderr
+    assert f"state-dir = {home.directory}/my state\n" in home.text() and f"cache-dir = {home.directory}/cache\n" in home.text()
+    assert os.path.isdir(os.path.join(home.directory, "my state", "accounts"))
