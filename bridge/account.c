@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bridge/account_private.h"
+#include "bridge/base/file.h"
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/rand.h"
@@ -133,25 +134,6 @@ void account_set_health(struct account *a, const struct err *err)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static bool make_directories(const char *dir, struct err *err)
-{
-    char *path = mem_strdup(dir);
-    bool ok = true;
-    for (char *at = path + 1; ok; at++) {
-        if (*at != '/' && *at != '\0')
-            continue;
-        char end = *at;
-        *at = '\0';
-        if (mkdir(path, 0700) != 0 && errno != EEXIST)
-            ok = err_set_errno(err, ERR_DISK, errno, path);
-        *at = end;
-        if (end == '\0')
-            break;
-    }
-    mem_free(path);
-    return ok;
-}
-
 /* encrypt = yes: one key an account. One that is there and cannot be read is never replaced: things are sealed with it
  * that exist nowhere else. */
 static bool load_key(const struct account *a, unsigned char key[CRYPTO_KEY_SIZE], struct err *err)
@@ -179,7 +161,7 @@ static bool load_key(const struct account *a, unsigned char key[CRYPTO_KEY_SIZE]
 static bool open_state(struct account *a, struct err *err)
 {
     bool rebuilt = false;
-    if (!make_directories(a->opts.state_dir, err) || !make_directories(a->opts.cache_dir, err))
+    if (!file_make_dirs(a->opts.state_dir, err) || !file_make_dirs(a->opts.cache_dir, err))
         return false;
     a->store = store_open(a->opts.state_dir, &rebuilt, err);
     if (!a->store)

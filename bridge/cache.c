@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bridge/base/buf.h"
+#include "bridge/base/file.h"
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
@@ -18,7 +19,8 @@
 
 #define CACHE_VERSION 2
 #define TROUBLE_MS    (60 * 1000) /* a full disk has room for some small things: so long without a failure is its end */
-#define EVICT_SHARE   20          /* one part in so many is evicted when the limit is reached */
+#define CLOCK_SLACK_S (24 * 3600)
+#define EVICT_SHARE   20 /* one part in so many is evicted when the limit is reached */
 
 static const char schema[] =
     "CREATE TABLE about (epoch TEXT);"
@@ -34,9 +36,9 @@ struct cache {
     struct loop *loop;
     struct deferred commit; /* one transaction for all that is read or written in a turn of the loop */
     bool reading;           /* a transaction without writes is open: a lookup then takes no locks of its own */
-    char *dir;
+    char *dir, *epoch;
     unsigned char key[32];
-    bool sealed;
+    bool sealed, destroyed;
     uint64_t limit, bytes;
     struct err trouble; /* what last kept content from being kept; code ERR_NONE = nothing */
     uint64_t trouble_ms;
@@ -50,16 +52,16 @@ static void path_in(const struct cache *c, struct buf *out, const char *name)
     buf_printf(out, "%s/%s", c->dir, name);
 }
 
-static bool right_epoch(struct cache *c, const char *epoch)
+static bool right_epoch(struct cache *c)
 {
     struct sqlite3_stmt *q = db_prepare(&c->db, "SELECT epoch FROM about", NULL);
-    bool right = q && db_step(&c->db, q, NULL) == 1 && str_is(db_bytes(q, 0), epoch);
+    bool right = q && db_step(&c->db, q, NULL) == 1 && str_is(db_bytes(q, 0), c->epoch);
     if (q)
         db_reset(q);
     return right;
 }
 
-static bool begin_anew(struct cache *c, const char *epoch, struct err *err)
+static bool begin_anew(struct cache *c, struct err *err)
 {
     static const char *const parts[] = {"cache.db", "cache.db-wal", "cache.db-shm"};
     struct buf path = {0};
@@ -71,15 +73,21 @@ static bool begin_anew(struct cache *c, const char *epoch, struct err *err)
     path_in(c, &path, "messages");
     cache_file_remove_tree(buf_z(&path));
     path_in(c, &path, "cache.db");
-    bool ok = db_open(&c->db, buf_z(&path), false, err) && db_exec(&c->db, schema, err);
+    bool ok = file_make_dirs(c->dir, err) && db_open(&c->db, buf_z(&path), false, err) && db_exec(&c->db, schema, err);
     buf_done(&path);
     if (!ok)
         return false;
     struct sqlite3_stmt *q = db_prepare(&c->db, "INSERT INTO about (epoch) VALUES (?1)", err);
     if (!q)
         return false;
-    db_bind_text(q, 1, str_from(epoch));
+    db_bind_text(q, 1, str_from(c->epoch));
     return db_run(&c->db, q, err);
+}
+
+/* Read through the page cache of the system, not through memory of ours. */
+static bool read_mapped(struct cache *c, struct err *err)
+{
+    return db_exec(&c->db, "PRAGMA mmap_size = 1073741824", err);
 }
 
 static uint64_t sum_of_sizes(struct cache *c)
@@ -122,11 +130,45 @@ const struct err *cache_trouble(const struct cache *c)
     return &c->trouble;
 }
 
+static bool is_deleted(const struct cache *c)
+{
+    struct buf path = {0};
+    path_in(c, &path, "cache.db");
+    bool gone = access(buf_z(&path), F_OK) != 0 && errno == ENOENT;
+    buf_done(&path);
+    return gone;
+}
+
+/* Nothing of it is of use any more: damaged while it was in use, or deleted, and what we write to is a file without a
+ * name that goes with the process. */
+static void start_over(struct cache *c)
+{
+    struct err err = {0};
+    if (c->db.handle)
+        log_warn("cache", NULL, "%s: cache.db %s; begun anew", c->dir, c->db.damaged ? "is damaged" : "was deleted");
+    db_rollback(&c->db);
+    if (!begin_anew(c, &err) || !read_mapped(c, &err)) {
+        db_close(&c->db);
+        cache_failed(c, &err);
+    }
+    c->bytes = 0;
+}
+
+/* There was no room to begin anew. */
+static bool may_try_again(const struct cache *c)
+{
+    return !c->db.handle && !c->destroyed && time_mono_ms() - c->trouble_ms > TROUBLE_MS;
+}
+
 static void on_commit(void *ud)
 {
     struct cache *c = ud;
     struct err err = {0};
     end_reading(c);
+    if (c->db.damaged || (c->db.depth && is_deleted(c)) || may_try_again(c)) {
+        start_over(c);
+        return;
+    }
     if (c->db.depth == 0)
         return;
     if (!db_commit(&c->db, &err)) {
@@ -143,19 +185,20 @@ struct cache *cache_open(struct loop *loop, const char *dir, const char *epoch, 
     struct cache *c = MEM_NEW(struct cache);
     c->loop = loop;
     c->dir = mem_strdup(dir);
+    c->epoch = mem_strdup(epoch);
     c->limit = limit;
     deferred_init(&c->commit, on_commit, c);
     if (key) {
         memcpy(c->key, key, sizeof(c->key));
         c->sealed = true;
     }
+    int64_t version;
     struct buf path = {0};
     path_in(c, &path, "cache.db");
-    bool ok =
-        db_open(&c->db, buf_z(&path), false, NULL) && db_user_version(&c->db) == CACHE_VERSION && right_epoch(c, epoch);
-    ok = ok || begin_anew(c, epoch, err);
-    /* Read through the page cache of the system, not through memory of ours. */
-    ok = ok && db_exec(&c->db, "PRAGMA mmap_size = 1073741824", err);
+    bool ok = db_open(&c->db, buf_z(&path), false, NULL) && db_user_version(&c->db, &version, NULL) &&
+              version == CACHE_VERSION && right_epoch(c);
+    ok = ok || begin_anew(c, err);
+    ok = ok && read_mapped(c, err);
     path_in(c, &path, "messages");
     if (ok && mkdir(buf_z(&path), 0700) != 0 && errno != EEXIST)
         ok = err_set_errno(err, ERR_DISK, errno, buf_z(&path));
@@ -178,6 +221,7 @@ void cache_close(struct cache **c)
     db_close(&(*c)->db);
     mem_wipe((*c)->key, sizeof((*c)->key));
     mem_free((*c)->dir);
+    mem_free((*c)->epoch);
     mem_free(*c);
     *c = NULL;
 }
@@ -427,15 +471,18 @@ static void touch(struct cache *c, int64_t pk, int64_t used)
     db_run(&c->db, q, NULL);
 }
 
-/* The bytes of the message are lost; header, structure and renderings still describe them. */
-static void forget_message(struct cache *c, int64_t pk, uint64_t size)
+/* The bytes of the message are lost; header, structure and renderings still describe them. False: it could not be
+ * written down. */
+static bool forget_message(struct cache *c, int64_t pk, uint64_t size)
 {
     struct buf path = {0};
     message_path(c, pk, &path);
     unlink(buf_z(&path));
     buf_done(&path);
-    if (writing(c, NULL) && run1(c, "DELETE FROM message WHERE pk = ?1", pk, NULL))
-        c->bytes -= size < c->bytes ? size : c->bytes;
+    if (!writing(c, NULL) || !run1(c, "DELETE FROM message WHERE pk = ?1", pk, NULL))
+        return false;
+    c->bytes -= size < c->bytes ? size : c->bytes;
+    return true;
 }
 
 struct blob *cache_message(struct cache *c, int64_t pk)
@@ -457,14 +504,16 @@ struct blob *cache_message(struct cache *c, int64_t pk)
 static void evict(struct cache *c)
 {
     uint64_t goal = c->limit - c->limit / EVICT_SHARE;
-    while (c->bytes > goal) {
+    /* The clock was ahead for a while: what was used then is not the newest for years. */
+    bool ok = run1(c, "UPDATE message SET used = 0 WHERE used > ?1", time_wall_s() + CLOCK_SLACK_S, NULL);
+    while (ok && c->bytes > goal) {
         struct sqlite3_stmt *q = db_prepare(&c->db, "SELECT pk, size FROM message ORDER BY used LIMIT 1", NULL);
         if (!q || db_step(&c->db, q, NULL) != 1)
             return;
         int64_t pk = db_int(q, 0);
         uint64_t size = (uint64_t)db_int(q, 1);
         db_reset(q);
-        forget_message(c, pk, size);
+        ok = forget_message(c, pk, size);
     }
 }
 
@@ -519,6 +568,7 @@ void cache_drop(struct cache *c, int64_t pk)
 
 void cache_destroy(struct cache *c)
 {
+    c->destroyed = true;
     loop_defer_cancel(&c->commit);
     end_reading(c);
     db_rollback(&c->db);

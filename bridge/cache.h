@@ -4,7 +4,7 @@
 /*
  * What can be fetched again: header blocks, structures, complete messages, renderings. One directory an account;
  * anybody may delete it at any time, while we run too: then everything is simply "not here". Small things are rows of
- * cache.db (SQLite, synchronous = OFF), messages are files messages/XX/PK, written to a temporary name and renamed;
+ * cache.db (SQLite, synchronous = NORMAL), messages are files messages/XX/PK, written to a temporary name and renamed;
  * length and checksum are verified before a byte is served. Names are numbers of ours, never a server's or a client's
  * string.
  *
@@ -24,7 +24,8 @@
 struct cache;
 
 /* epoch: of state.db; a cache of another epoch is emptied (pks mean something else). key: 32 bytes or NULL. limit:
- * bytes of messages kept, 0 = no limit; the least recently used go first. A damaged cache.db is deleted and begun anew.
+ * bytes of messages kept, 0 = no limit; the least recently used go first. A damaged cache.db is deleted and begun anew,
+ * whenever that is found.
  */
 struct cache *cache_open(struct loop *loop, const char *dir, const char *epoch, const unsigned char *key,
                          uint64_t limit, struct err *err);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bridge/base/buf.h"
+#include "bridge/base/file.h"
 #include "bridge/base/mem.h"
 
 #define FRAME (64 * 1024)
@@ -113,20 +114,13 @@ static int open_tmp(const char *path, struct buf *tmp)
     int fd = open(buf_z(tmp), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd >= 0 || errno != ENOENT)
         return fd;
-    /* The cache may have been deleted while we run: make it again, two levels deep. */
-    char *dir = mem_strdup(path);
-    char *slash = strrchr(dir, '/');
-    if (slash) {
-        *slash = '\0';
-        char *above = strrchr(dir, '/');
-        if (above) {
-            *above = '\0';
-            mkdir(dir, 0700);
-            *above = '/';
-        }
-        mkdir(dir, 0700);
-    }
+    /* The cache may have been deleted while we run. */
+    const char *slash = strrchr(path, '/');
+    char *dir = str_dup(str_of(path, slash ? (size_t)(slash - path) : 0));
+    bool made = file_make_dirs(dir, NULL);
     mem_free(dir);
+    if (!made)
+        return -1;
     return open(buf_z(tmp), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bridge/base/buf.h"
+#include "bridge/base/file.h"
 #include "bridge/base/mem.h"
 #include "bridge/base/time.h"
 
@@ -37,20 +38,8 @@ void daemon_harden(void)
 
 bool daemon_make_dir(const char *path, struct err *err)
 {
-    struct buf part = BUF_INIT(0);
-    bool ok = true;
-    size_t n = strlen(path);
-    for (size_t i = 1; ok && i <= n; i++) {
-        if (path[i] != '/' && path[i] != '\0')
-            continue;
-        buf_reset(&part);
-        buf_add(&part, path, i);
-        if (mkdir(buf_z(&part), 0700) != 0 && errno != EEXIST)
-            ok = err_set_errno(err, ERR_DISK, errno, path);
-    }
-    buf_done(&part);
     struct stat st;
-    if (!ok)
+    if (!file_make_dirs(path, err))
         return false;
     if (stat(path, &st) != 0)
         return err_set_errno(err, ERR_DISK, errno, path);

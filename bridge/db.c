@@ -10,6 +10,10 @@ static bool fail(struct db *db, struct err *err)
     int code = db->handle ? sqlite3_errcode(db->handle) : SQLITE_NOMEM;
     const char *what = db->handle ? sqlite3_errmsg(db->handle) : "out of memory";
     switch (code & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        db->damaged = true;
+        return err_set(err, ERR_INTERNAL, "%s: %s", sqlite3_db_filename(db->handle, "main"), what);
     case SQLITE_FULL:
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
@@ -37,7 +41,7 @@ bool db_open(struct db *db, const char *path, bool durable, struct err *err)
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, 2000);
     if (!db_exec(db, "PRAGMA journal_mode = WAL", err) ||
-        !db_exec(db, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF", err) ||
+        !db_exec(db, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", err) ||
         !db_exec(db, "PRAGMA foreign_keys = ON", err) || !db_exec(db, "PRAGMA trusted_schema = OFF", err)) {
         db_close(db);
         return false;
@@ -52,46 +56,62 @@ void db_close(struct db *db)
             sqlite3_finalize(db->cached[i].stmt);
     if (db->handle)
         sqlite3_close(db->handle);
-    *db = (struct db){0};
+    *db = (struct db){.damaged = db->damaged};
+}
+
+/* SQLite rolls back by itself when memory or the disk fails. What follows must not be a transaction of its own, whether
+ * somebody has looked at that error or not. */
+static bool may_go_on(struct db *db, struct err *err)
+{
+    if (!db->handle) /* after a remote wipe */
+        return err_set(err, ERR_DISK, "database is closed");
+    if (db->depth > 0 && sqlite3_get_autocommit(db->handle))
+        return err_set(err, ERR_DISK, "%s: the transaction has failed", sqlite3_db_filename(db->handle, "main"));
+    return true;
 }
 
 bool db_exec(struct db *db, const char *sql, struct err *err)
 {
-    if (!db->handle)
-        return err_set(err, ERR_DISK, "database is closed");
+    if (!may_go_on(db, err))
+        return false;
     return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK || fail(db, err);
 }
 
-int64_t db_user_version(struct db *db)
+bool db_user_version(struct db *db, int64_t *ret_version, struct err *err)
 {
     sqlite3_stmt *s = NULL;
-    int64_t v = -1;
-    if (sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK &&
-        sqlite3_step(s) == SQLITE_ROW)
-        v = sqlite3_column_int64(s, 0);
+    bool ok = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK &&
+              sqlite3_step(s) == SQLITE_ROW;
+    if (ok)
+        *ret_version = sqlite3_column_int64(s, 0);
+    else
+        fail(db, err);
     sqlite3_finalize(s);
-    return v;
+    return ok;
 }
 
-bool db_sound(struct db *db)
+bool db_sound(struct db *db, struct err *err)
 {
     sqlite3_stmt *s = NULL;
-    bool sound = false;
-    if (sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &s, NULL) == SQLITE_OK &&
-        sqlite3_step(s) == SQLITE_ROW) {
-        const char *text = (const char *)sqlite3_column_text(s, 0);
-        sound = text && strcmp(text, "ok") == 0;
+    bool ok = sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &s, NULL) == SQLITE_OK &&
+              sqlite3_step(s) == SQLITE_ROW;
+    const char *text = ok ? (const char *)sqlite3_column_text(s, 0) : NULL;
+    if (!text) { /* it could not be looked at */
+        ok = fail(db, err);
+    } else if (strstr(text, "error code=") || strstr(text, "failed to get page")) {
+        ok = err_set(err, ERR_DISK, "%s: %s", sqlite3_db_filename(db->handle, "main"), text); /* nor this page of it */
+    } else if (strcmp(text, "ok") != 0) {
+        db->damaged = true;
+        ok = err_set(err, ERR_INTERNAL, "%s: %s", sqlite3_db_filename(db->handle, "main"), text);
     }
     sqlite3_finalize(s);
-    return sound;
+    return ok;
 }
 
 struct sqlite3_stmt *db_prepare(struct db *db, const char *sql, struct err *err)
 {
-    if (!db->handle) { /* after a remote wipe */
-        err_set(err, ERR_DISK, "database is closed");
+    if (!may_go_on(db, err))
         return NULL;
-    }
     size_t at = ((uintptr_t)sql >> 3) % DB_STATEMENTS;
     for (size_t i = 0; i < DB_STATEMENTS; i++, at = (at + 1) % DB_STATEMENTS) {
         if (db->cached[at].sql == sql) {
@@ -129,12 +149,13 @@ void db_bind_text(struct sqlite3_stmt *s, int i, struct str v)
 
 int db_step(struct db *db, struct sqlite3_stmt *s, struct err *err)
 {
-    int rc = sqlite3_step(s);
+    int rc = may_go_on(db, err) ? sqlite3_step(s) : SQLITE_ABORT;
     if (rc == SQLITE_ROW)
         return 1;
     if (rc == SQLITE_DONE)
         return 0;
-    fail(db, err);
+    if (rc != SQLITE_ABORT)
+        fail(db, err);
     sqlite3_reset(s);
     return -1;
 }
@@ -167,6 +188,9 @@ struct str db_bytes(struct sqlite3_stmt *s, int column)
 
 bool db_begin(struct db *db, struct err *err)
 {
+    if (db->depth == 0 && db->handle && !sqlite3_get_autocommit(db->handle) &&
+        !db_exec(db, "ROLLBACK", err)) /* there was no memory to do it when it was due */
+        return false;
     if (db->depth == 0 && !db_exec(db, "BEGIN IMMEDIATE", err))
         return false;
     db->depth++;

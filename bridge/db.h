@@ -25,16 +25,18 @@ struct db {
         struct sqlite3_stmt *stmt;
     } cached[DB_STATEMENTS];
     unsigned depth; /* of db_begin */
+    bool damaged;   /* the file was found not to be a sound database; an error alone says nothing about it */
 };
 
-/* `durable`: synchronous = FULL, else OFF. Fails with ERR_DISK, or ERR_INTERNAL when the file is not a sound database.
+/* `durable`: synchronous = FULL, else NORMAL: a power failure then takes the last transactions, and nothing else. Fails
+ * with ERR_DISK, or ERR_INTERNAL when the file is not a sound database.
  */
 bool db_open(struct db *db, const char *path, bool durable, struct err *err);
 void db_close(struct db *db);
 bool db_exec(struct db *db, const char *sql, struct err *err);
-int64_t db_user_version(struct db *db);
-/* Is the file sound as far as PRAGMA quick_check can tell? */
-bool db_sound(struct db *db);
+bool db_user_version(struct db *db, int64_t *ret_version, struct err *err);
+/* Is the file sound as far as PRAGMA quick_check can tell? False: it is `damaged`, or could not be looked at. */
+bool db_sound(struct db *db, struct err *err);
 
 /* Ready to be bound; reset first. NULL on error. */
 struct sqlite3_stmt *db_prepare(struct db *db, const char *sql, struct err *err);

@@ -90,21 +90,22 @@ bool store_meta_put(struct store *s, const char *key, struct str value, struct e
 
 /* --- UIDVALIDITY -------------------------------------------------------------------------------------------------- */
 
-static uint32_t read_mirror(const struct store *s)
+/* False: it is there and cannot be read. */
+static bool read_mirror(const struct store *s, uint32_t *ret_value, struct err *err)
 {
     struct buf path = {0};
     path_in(&path, s, "uidvalidity");
-    char text[32] = {0};
+    char text[32];
     int fd = open(buf_z(&path), O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text)) : errno == ENOENT ? 0 : -1;
+    bool ok = n >= 0 || err_set_errno(err, ERR_DISK, errno, buf_z(&path));
+    if (fd >= 0)
+        close(fd);
     buf_done(&path);
-    if (fd < 0)
-        return 0;
-    ssize_t n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    uint32_t v = 0;
+    *ret_value = 0;
     if (n > 0)
-        str_to_u32(str_trim(str_of(text, (size_t)n)), &v);
-    return v;
+        str_to_u32(str_trim(str_of(text, (size_t)n)), ret_value);
+    return ok;
 }
 
 bool store_new_uidvalidity(struct store *s, uint32_t *ret_value, struct err *err)
@@ -176,22 +177,36 @@ static bool make_schema(struct store *s, int64_t version, struct err *err)
     return db_commit(&s->db, err);
 }
 
+static bool read_epoch(struct store *s, const char *path, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&s->db, "SELECT value FROM meta WHERE key = 'epoch'", err);
+    int rc = q ? db_step(&s->db, q, err) : -1;
+    struct str epoch = rc == 1 ? db_bytes(q, 0) : STR_NULL;
+    bool found = epoch.n == 8;
+    if (found)
+        memcpy(s->epoch, epoch.p, 8);
+    if (q)
+        db_reset(q);
+    if (rc >= 0 && !found) {
+        s->db.damaged = true;
+        err_set(err, ERR_INTERNAL, "%s has no epoch", path);
+    }
+    return found;
+}
+
 static bool open_sound(struct store *s, const char *path, struct err *err)
 {
     if (!db_open(&s->db, path, true, err))
         return false;
-    int64_t version = db_user_version(&s->db);
-    if (version >= 0 && version < SCHEMA_VERSION && !make_schema(s, version, err))
+    int64_t version;
+    if (!db_user_version(&s->db, &version, err))
         return false;
     if (version > SCHEMA_VERSION)
         return err_set(err, ERR_UNSUPPORTED, "%s was written by a newer exbridge (schema %lld)", path,
                        (long long)version);
-    struct buf epoch = {0};
-    bool ok = version >= 0 && db_sound(&s->db) && store_meta_get(s, "epoch", &epoch) && epoch.n == 8;
-    if (ok)
-        memcpy(s->epoch, epoch.p, 8);
-    buf_done(&epoch);
-    return ok || err_set(err, ERR_INTERNAL, "%s is damaged", path);
+    if (!db_sound(&s->db, err) || (version < SCHEMA_VERSION && !make_schema(s, version, err)))
+        return false;
+    return read_epoch(s, path, err);
 }
 
 /* Never delete what cannot be read: a person may want to look at it. */
@@ -213,16 +228,17 @@ static bool move_aside(struct store *s, struct err *err)
     return ok;
 }
 
-static bool load_high_water(struct store *s)
+static bool load_high_water(struct store *s, struct err *err)
 {
-    s->uidvalidity_high = read_mirror(s);
-    struct sqlite3_stmt *q = db_prepare(&s->db, "SELECT max(uidvalidity) FROM folder", NULL);
-    if (!q)
+    if (!read_mirror(s, &s->uidvalidity_high, err))
         return false;
-    if (db_step(&s->db, q, NULL) == 1 && db_int(q, 0) > s->uidvalidity_high)
+    struct sqlite3_stmt *q = db_prepare(&s->db, "SELECT max(uidvalidity) FROM folder", err);
+    int rc = q ? db_step(&s->db, q, err) : -1;
+    if (rc == 1 && db_int(q, 0) > s->uidvalidity_high)
         s->uidvalidity_high = (uint32_t)db_int(q, 0);
-    db_reset(q);
-    return true;
+    if (q)
+        db_reset(q);
+    return rc >= 0;
 }
 
 struct store *store_open(const char *dir, bool *ret_rebuilt, struct err *err)
@@ -236,7 +252,7 @@ struct store *store_open(const char *dir, bool *ret_rebuilt, struct err *err)
         path_in(&path, s, "state.db");
         struct err first = {0};
         ok = open_sound(s, buf_z(&path), &first);
-        if (!ok && first.code == ERR_INTERNAL) {
+        if (!ok && s->db.damaged) {
             db_close(&s->db);
             rebuilt = true;
             ok = move_aside(s, err) && open_sound(s, buf_z(&path), err);
@@ -245,7 +261,7 @@ struct store *store_open(const char *dir, bool *ret_rebuilt, struct err *err)
         }
     }
     buf_done(&path);
-    if (!ok || !load_high_water(s)) {
+    if (!ok || !load_high_water(s, err)) {
         store_close(&s);
         return NULL;
     }

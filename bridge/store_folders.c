@@ -46,41 +46,41 @@ bool store_folders(struct store *s, struct arena *arena, struct store_folder **r
 
 /* --- applying a hierarchy page ---------------------------------------------------------------- */
 
-static bool label_taken(struct store *s, struct str parent_id, struct str label, int64_t except_pk)
+/* 1, 0, -1. */
+static int label_taken(struct store *s, struct str parent_id, struct str label, int64_t except_pk, struct err *err)
 {
     /* Labels differ in more than case: some clients keep folders as files. */
     struct sqlite3_stmt *q = db_prepare(&s->db,
                                         "SELECT 1 FROM folder WHERE mailbox = 1 AND parent_id = ?1 AND pk <> ?2"
                                         " AND label = ?3 COLLATE NOCASE LIMIT 1",
-                                        NULL);
+                                        err);
     if (!q)
-        return true;
+        return -1;
     db_bind_blob(q, 1, parent_id);
     db_bind_int(q, 2, except_pk);
     db_bind_text(q, 3, label);
-    bool taken = db_step(&s->db, q, NULL) == 1;
+    int rc = db_step(&s->db, q, err);
     db_reset(q);
-    return taken;
+    return rc;
 }
 
-static void choose_label(struct store *s, const struct folder_info *f, int64_t pk, struct buf *out)
+static bool choose_label(struct store *s, const struct folder_info *f, int64_t pk, struct buf *out, struct err *err)
 {
-    if (f->use == USE_INBOX) {
-        buf_lit(out, "INBOX");
-        return;
-    }
+    if (f->use == USE_INBOX)
+        return buf_lit(out, "INBOX");
     struct buf base = {0};
+    int taken = 1;
     names_label(&base, f->name);
     bool is_inbox_name = f->parent_id.n == 0 && str_case_is(buf_view(&base), "INBOX");
-    for (unsigned i = is_inbox_name ? 2 : 1; i < 10000; i++) {
+    for (unsigned i = is_inbox_name ? 2 : 1; taken > 0 && i < 10000; i++) {
         buf_reset(out);
         buf_str(out, buf_view(&base));
         if (i > 1)
             buf_printf(out, " (%u)", i);
-        if (!label_taken(s, f->parent_id, buf_view(out), pk))
-            break;
+        taken = label_taken(s, f->parent_id, buf_view(out), pk, err);
     }
     buf_done(&base);
+    return taken >= 0;
 }
 
 struct known {
@@ -89,15 +89,16 @@ struct known {
     int64_t kind;
 };
 
-static bool find_folder(struct store *s, const struct folder_info *f, struct known *ret)
+/* 1, 0: there is none, -1. */
+static int find_folder(struct store *s, const struct folder_info *f, struct known *ret, struct err *err)
 {
     struct sqlite3_stmt *q = db_prepare(
-        &s->db, "SELECT pk, parent_id, name, kind, use FROM folder WHERE mailbox = 1 AND server_id = ?1", NULL);
+        &s->db, "SELECT pk, parent_id, name, kind, use FROM folder WHERE mailbox = 1 AND server_id = ?1", err);
     if (!q)
-        return false;
+        return -1;
     db_bind_blob(q, 1, f->id);
-    bool found = db_step(&s->db, q, NULL) == 1;
-    if (found)
+    int rc = db_step(&s->db, q, err);
+    if (rc == 1)
         *ret = (struct known){
             .pk = db_int(q, 0),
             .same_place = str_eq(db_bytes(q, 1), f->parent_id) && str_eq(db_bytes(q, 2), f->name) &&
@@ -105,7 +106,7 @@ static bool find_folder(struct store *s, const struct folder_info *f, struct kno
             .kind = db_int(q, 3),
         };
     db_reset(q);
-    return found;
+    return rc;
 }
 
 static bool delete_folder(struct store *s, int64_t pk, struct err *err)
@@ -163,7 +164,10 @@ static bool update_folder(struct store *s, const struct folder_info *f, int64_t 
 static bool apply_one(struct store *s, const struct folder_info *f, struct err *err)
 {
     struct known known = {0};
-    bool found = find_folder(s, f, &known);
+    int rc = find_folder(s, f, &known, err);
+    bool found = rc == 1;
+    if (rc < 0)
+        return false;
     if (f->gone)
         return !found || delete_folder(s, known.pk, err);
     /* A folder that changes its class is another thing: its items mean something else. */
@@ -173,9 +177,9 @@ static bool apply_one(struct store *s, const struct folder_info *f, struct err *
         found = false;
     }
     struct buf label = {0};
-    if (!found || !known.same_place)
-        choose_label(s, f, found ? known.pk : 0, &label);
-    bool ok = found ? update_folder(s, f, known.pk, buf_view(&label), err) : insert_folder(s, f, buf_view(&label), err);
+    bool ok = (found && known.same_place) || choose_label(s, f, found ? known.pk : 0, &label, err);
+    ok = ok &&
+         (found ? update_folder(s, f, known.pk, buf_view(&label), err) : insert_folder(s, f, buf_view(&label), err));
     buf_done(&label);
     return ok;
 }

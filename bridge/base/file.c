@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bridge/base/buf.h"
@@ -71,5 +72,22 @@ bool file_replace(const char *path, struct str bytes, mode_t mode, struct err *e
         unlink(tmp);
     }
     buf_done(&name);
+    return ok;
+}
+
+bool file_make_dirs(const char *path, struct err *err)
+{
+    struct buf part = BUF_INIT(0);
+    bool ok = true;
+    size_t n = strlen(path);
+    for (size_t i = 1; ok && i <= n; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        buf_reset(&part);
+        buf_add(&part, path, i);
+        if (mkdir(buf_z(&part), 0700) != 0 && errno != EEXIST)
+            ok = err_set_errno(err, ERR_DISK, errno, path);
+    }
+    buf_done(&part);
     return ok;
 }

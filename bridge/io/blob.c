@@ -83,7 +83,7 @@ void blob_unref(struct blob **blob)
 static int open_temporary(const char *dir)
 {
     int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0 && errno == ENOENT && mkdir(dir, 0700) == 0) /* somebody deleted the cache */
+    if (fd < 0 && errno == ENOENT && file_make_dirs(dir, NULL)) /* somebody deleted the cache */
         fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
         return fd;

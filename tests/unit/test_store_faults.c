@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store over a disk or a memory that fails at every moment there is, one after the other: what it says is true, what
+ * it says no to has changed nothing, and what is sound is not taken for damaged. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "bridge/base/buf.h"
+#include "bridge/store_write.h"
+#include "tests/unit/faulty_sqlite.h"
+#include "tests/unit/temp_dir.h"
+
+static const struct {
+    enum faulty what;
+    bool on;
+} ways[] = {{FAULTY_DISK, false},  {FAULTY_DISK, true},    {FAULTY_FULL, false},
+            {FAULTY_FULL, true},   {FAULTY_MEMORY, false}, {FAULTY_MEMORY, true}};
+
+#define EACH_WAY(w) for (size_t w = 0; w < sizeof(ways) / sizeof(ways[0]); w++)
+
+static struct item_info item(const char *id, int64_t received)
+{
+    return (struct item_info){
+        .id = str_from(id), .received_ms = received, .flags_known = ITEM_SEEN, .size_estimate = 1000};
+}
+
+static bool put_page(struct store *s, const struct item_info *items, size_t n, const char *cursor, struct err *err)
+{
+    struct store_applied done;
+    struct store_page page = {items, n, str_from(cursor), false, NULL};
+    return store_apply_page(s, 1, &page, false, &done, err);
+}
+
+static struct store *open_or_fail(const char *dir)
+{
+    struct err err = {0};
+    bool rebuilt = false;
+    struct store *s = store_open(dir, &rebuilt, &err);
+    if (!s)
+        fail_msg("%s", err.text);
+    assert_false(rebuilt);
+    return s;
+}
+
+static struct store *new_store(const char *dir)
+{
+    struct err err = {0};
+    struct store *s = open_or_fail(dir);
+    struct folder_info inbox = {.id = STR("f1"), .name = STR("Inbox"), .use = USE_INBOX};
+    struct item_info items[] = {item("a", 100), item("b", 200), item("c", 300)};
+    if (!store_apply_folders(s, &inbox, 1, true, STR("h1"), &err) || !put_page(s, items, 3, "k1", &err))
+        fail_msg("%s", err.text);
+    return s;
+}
+
+static void on_row(void *ud, const struct store_row *row)
+{
+    buf_printf(ud, "%u:%lld ", row->uid, (long long)row->received_ms);
+}
+
+/* The folder's messages, and the sync state they belong to. */
+static void look(struct store *s, struct buf *out)
+{
+    struct err err = {0};
+    buf_reset(out);
+    if (!store_rows(s, 1, 0, on_row, out, &err))
+        fail_msg("%s", err.text);
+    assert_true(store_cursor(s, 1, out));
+}
+
+static bool has_damaged(const char *dir)
+{
+    DIR *d = opendir(dir);
+    bool found = false;
+    for (struct dirent *e; (e = readdir(d));)
+        found |= strstr(e->d_name, "damaged") != NULL;
+    closedir(d);
+    return found;
+}
+
+static void copy(const char *from_dir, const char *to_dir, const char *name)
+{
+    char path[300], block[65536];
+    snprintf(path, sizeof(path), "%s/%s", from_dir, name);
+    int from = open(path, O_RDONLY);
+    snprintf(path, sizeof(path), "%s/%s", to_dir, name);
+    int to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(from >= 0 && to >= 0);
+    for (ssize_t n; (n = read(from, block, sizeof(block))) > 0;)
+        assert_int_equal(write(to, block, (size_t)n), n);
+    close(from);
+    close(to);
+}
+
+/* Opened at once after a kill -9, when much is still in the journal. */
+static void opening(void **state)
+{
+    (void)state;
+    char *killed = temp_dir_in_memory(), *dir = temp_dir_in_memory();
+    struct store *s = new_store(killed);
+    struct buf seen = {0};
+    EACH_WAY (w) {
+        bool failed = true;
+        for (unsigned n = 1; failed; n++) {
+            struct err err = {0};
+            bool rebuilt = false;
+            copy(killed, dir, "state.db");
+            copy(killed, dir, "state.db-wal");
+            faulty_sqlite_arm(ways[w].what, n, ways[w].on);
+            struct store *opened = store_open(dir, &rebuilt, &err);
+            failed = faulty_sqlite_disarm();
+            if (rebuilt || has_damaged(dir))
+                fail_msg("way %zu, call %u: moved aside: %s", w, n, err.text);
+            assert_true(opened || failed);
+            if (!opened)
+                opened = open_or_fail(dir);
+            look(opened, &seen);
+            assert_string_equal(buf_z(&seen), "1:100 2:200 3:300 k1");
+            store_close(&opened);
+        }
+    }
+    buf_done(&seen);
+    store_close(&s);
+    temp_dir_done(&killed);
+    temp_dir_done(&dir);
+}
+
+/* A message comes, another goes: both and the sync state, or nothing. */
+static void pages(void **state)
+{
+    (void)state;
+    struct buf before = {0}, after = {0}, again = {0};
+    EACH_WAY (w) {
+        if (ways[w].what == FAULTY_MEMORY && ways[w].on)
+            continue; /* the program ends by itself, perhaps with the commit done */
+        char *dir = temp_dir_in_memory();
+        struct store *s = new_store(dir);
+        bool failed = true;
+        for (unsigned n = 1; failed; n++) {
+            struct err err = {0};
+            char id[16], last[16], cursor[16];
+            snprintf(id, sizeof(id), "n%u", n);
+            snprintf(last, sizeof(last), n == 1 ? "b" : "n%u", n - 1);
+            snprintf(cursor, sizeof(cursor), "k%u", n + 1);
+            struct item_info items[] = {item(id, 1000 + n), {.id = str_from(last), .gone = true}};
+            look(s, &before);
+            faulty_sqlite_arm(ways[w].what, n, ways[w].on);
+            bool ok = put_page(s, items, 2, cursor, &err);
+            failed = faulty_sqlite_disarm();
+            assert_true(ok || failed);
+            look(s, &after);
+            bool is_new = strstr(buf_z(&after), cursor) != NULL;
+            if (is_new != ok || (!ok && strcmp(buf_z(&before), buf_z(&after)) != 0))
+                fail_msg("way %zu, call %u: %s, but %s -> %s", w, n, ok ? "yes" : err.text, buf_z(&before),
+                         buf_z(&after));
+            if (!ok && !put_page(s, items, 2, cursor, &err)) /* the store goes on */
+                fail_msg("way %zu, call %u: %s", w, n, err.text);
+            look(s, &after);
+            store_close(&s);
+            s = open_or_fail(dir);
+            look(s, &again);
+            assert_string_equal(buf_z(&again), buf_z(&after));
+        }
+        store_close(&s);
+        temp_dir_done(&dir);
+    }
+    buf_done(&before);
+    buf_done(&after);
+    buf_done(&again);
+}
+
+static void look_folders(struct store *s, struct buf *out)
+{
+    struct arena arena = {0};
+    struct err err = {0};
+    struct store_folder *list;
+    size_t count;
+    buf_reset(out);
+    if (!store_folders(s, &arena, &list, &count, &err))
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(out, "%.*s=%.*s ", STR_ARG(list[i].server_id), STR_ARG(list[i].label));
+    assert_true(store_hierarchy_cursor(s, out));
+    arena_done(&arena);
+}
+
+/* A folder comes, one is renamed, one goes: all and the list's cursor, or nothing. */
+static void folder_lists(void **state)
+{
+    (void)state;
+    struct buf before = {0}, after = {0};
+    EACH_WAY (w) {
+        char *dir = temp_dir_in_memory();
+        struct store *s = new_store(dir);
+        bool failed = true;
+        for (unsigned n = 1; failed; n++) {
+            struct err err = {0};
+            struct folder_info first[] = {{.id = STR("old"), .name = STR("Old")}, {.id = STR("x"), .name = STR("Before")}};
+            if (!store_apply_folders(s, first, 2, false, STR("h1"), &err))
+                fail_msg("%s", err.text);
+            struct folder_info next[] = {{.id = STR("old"), .gone = true},
+                                         {.id = STR("x"), .name = STR("After")},
+                                         {.id = STR("new"), .name = STR("New")}};
+            look_folders(s, &before);
+            faulty_sqlite_arm(ways[w].what, n, ways[w].on);
+            bool ok = store_apply_folders(s, next, 3, false, STR("h2"), &err);
+            failed = faulty_sqlite_disarm();
+            look_folders(s, &after);
+            if (strcmp(buf_z(&after), ok ? "f1=INBOX x=After new=New h2" : buf_z(&before)) != 0)
+                fail_msg("way %zu, call %u: %s, but %s -> %s", w, n, ok ? "yes" : err.text, buf_z(&before),
+                         buf_z(&after));
+            struct folder_info gone = {.id = STR("new"), .gone = true};
+            if (!store_apply_folders(s, &gone, 1, false, STR("h0"), &err))
+                fail_msg("%s", err.text);
+        }
+        store_close(&s);
+        temp_dir_done(&dir);
+    }
+    buf_done(&before);
+    buf_done(&after);
+}
+
+int main(void)
+{
+    faulty_sqlite_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opening),
+        cmocka_unit_test(pages),
+        cmocka_unit_test(folder_lists),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
