@@ -336,7 +336,7 @@ static void on_fetched(void *ud, const struct reply *reply)
         const struct err *err = &reply->events.each[i];
         int64_t pk = g->pks[g->next + i];
         if (err->code == ERR_NOT_FOUND)
-            store_item_gone(g->account->store, g->folder_pk, pk, &g->err);
+            store_item_gone(g->account->store, g->folder_pk, pk, g->ids[g->next + i], &g->err);
         else if (err->code != ERR_NONE)
             g->err = *err;
         else if (reply->events.list[i].event)

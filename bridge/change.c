@@ -364,7 +364,7 @@ static bool decide(struct change *c, struct err *err)
         if ((t.flags ^ t.row.flags) & mask || t.categories_changed)
             c->todo[kept++] = t;
         else if (t.flags != t.row.flags)
-            local[local_count++] = (struct store_flags){.pk = t.row.pk, .flags = t.flags};
+            local[local_count++] = (struct store_flags){.pk = t.row.pk, .was = t.row.flags, .flags = t.flags};
     }
     c->todo_count = kept;
     if (!local_count)
@@ -457,6 +457,7 @@ static void on_flagged(void *ud, const struct reply *reply)
             continue;
         done[n++] = (struct store_flags){
             .pk = t->row.pk,
+            .was = t->row.flags,
             .flags = t->flags,
             .categories = t->categories_changed ? change_join(&c->arena, t->categories, t->category_count) : STR_NULL,
             .change = reply->items_done.changes ? arena_str(&c->arena, reply->items_done.changes[i]) : STR_NULL,

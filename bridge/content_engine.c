@@ -34,6 +34,7 @@ struct content_get {
 
 struct wanted {
     int64_t pk;
+    struct str id; /* in the job's arena */
     uint32_t uid;
     bool done;
 };
@@ -42,6 +43,7 @@ struct job {
     struct list link;
     struct content_engine *engine;
     struct op *op;
+    struct arena arena;
     int64_t folder_pk;
     enum content_need need;
     struct wanted *items;
@@ -213,7 +215,7 @@ static void item_failed(struct job *j, struct wanted *w, const struct err *err)
     if (err->code == ERR_NOT_FOUND) {
         struct err store_err = {0};
         struct mailbox *m = mailbox_loaded(a, j->folder_pk);
-        if (!store_item_gone(a->store, j->folder_pk, w->pk, &store_err))
+        if (!store_item_gone(a->store, j->folder_pk, w->pk, w->id, &store_err))
             log_warn("store", account_name(a), "%s", store_err.text);
         else if (m)
             mailbox_refresh(m);
@@ -245,7 +247,7 @@ static void job_free(struct job *j)
     list_remove(&j->link);
     j->engine->job_count--;
     op_cancel(&j->op);
-    mem_free(j->items);
+    arena_done(&j->arena);
     mem_free(j);
 }
 
@@ -300,7 +302,7 @@ static bool batch_add(struct batch *b, const struct message *msg)
 {
     if (b->count == b->max || (b->count && b->bytes + msg->size > b->bytes_max))
         return false;
-    b->items[b->count++] = (struct wanted){msg->pk, msg->uid, false};
+    b->items[b->count++] = (struct wanted){.pk = msg->pk, .uid = msg->uid};
     b->bytes += msg->size;
     return true;
 }
@@ -310,20 +312,22 @@ static void start_job(struct content_engine *e, int64_t folder_pk, enum content_
 {
     const struct folder *folder = account_folder_by_pk(e->account, folder_pk);
     struct job *j = MEM_NEW(struct job);
-    struct arena arena = {0};
     j->engine = e;
     j->folder_pk = folder_pk;
     j->need = need;
     j->background = background;
-    j->items = mem_dup(b->items, b->count * sizeof(*j->items));
+    j->items = arena_array(&j->arena, b->count, sizeof(*j->items));
+    memcpy(j->items, b->items, b->count * sizeof(*j->items));
     j->count = b->count;
     list_init(&j->link);
     list_append(&e->jobs, &j->link);
     e->job_count++;
-    struct str *ids = arena_array(&arena, b->count, sizeof(*ids));
+    struct str *ids = arena_array(&j->arena, b->count, sizeof(*ids));
     uint64_t estimate;
-    for (size_t i = 0; i < b->count; i++)
-        store_item_id(e->account->store, b->items[i].pk, &arena, &ids[i], &estimate);
+    for (size_t i = 0; i < b->count; i++) {
+        store_item_id(e->account->store, b->items[i].pk, &j->arena, &ids[i], &estimate);
+        j->items[i].id = ids[i];
+    }
     struct fetch_request request = {
         .folder_id = folder ? folder->server_id : STR_NULL,
         .ids = ids,
@@ -332,7 +336,6 @@ static void start_job(struct content_engine *e, int64_t folder_pk, enum content_
         .on_item = on_item,
     };
     j->op = backend_fetch(e->account->backend, &request, on_job_done, j);
-    arena_done(&arena);
 }
 
 /* --- what to fetch ---------------------------------------------------------------------------- */

@@ -96,14 +96,19 @@ static bool follow(struct mailbox *m, struct err *err)
     struct arena arena = {0};
     uint32_t *uids = NULL;
     size_t n = 0;
-    bool complete;
+    bool complete = true;
     if (!store_counts(s, m->folder_pk, &counts, err))
         return false;
     bool ok = true;
     if (m->modseq)
         ok = store_expunged(s, m->folder_pk, m->modseq, &arena, &uids, &n, &complete, err);
-    if (ok && n)
+    if (ok && m->modseq && !complete) { /* the log has been trimmed since: read it all */
+        m->removals += m->count;
+        m->count = 0;
+        m->modseq = 0;
+    } else if (ok && n) {
         remove_uids(m, uids, n);
+    }
     ok = ok && store_rows(s, m->folder_pk, m->modseq, on_row, m, err);
     arena_done(&arena);
     if (!ok)

@@ -102,8 +102,9 @@ bool store_sync_told(struct store *s, int64_t folder_pk, struct str server_id, s
 bool store_resync(struct store *s, int64_t folder_pk, struct err *err);
 /* Items known of a folder, UIDs or not: for progress. */
 uint32_t store_item_count(struct store *s, int64_t folder_pk);
-/* An item turned out to be gone from the server. */
-bool store_item_gone(struct store *s, int64_t folder_pk, int64_t item_pk, struct err *err);
+/* An item turned out to be gone from the server, under this id: one that was moved or got another id meanwhile is not.
+ */
+bool store_item_gone(struct store *s, int64_t folder_pk, int64_t item_pk, struct str server_id, struct err *err);
 
 struct store_row { /* one announced message */
     int64_t pk;

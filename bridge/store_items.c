@@ -149,16 +149,18 @@ static int find_item(struct store *s, int64_t folder_pk, int64_t generation, con
 
 bool store_expunge_item(struct store *s, int64_t folder_pk, int64_t item_pk, uint64_t modseq, struct err *err)
 {
-    struct sqlite3_stmt *q = db_prepare(&s->db,
-                                        "INSERT OR IGNORE INTO expunged (folder, modseq, uid)"
-                                        " SELECT ?1, ?3, uid FROM item WHERE pk = ?2 AND uid IS NOT NULL",
-                                        err);
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db,
+                   "INSERT OR IGNORE INTO expunged (folder, modseq, uid)"
+                   " SELECT ?1, ?3, uid FROM item WHERE pk = ?2 AND folder = ?1 AND uid IS NOT NULL",
+                   err);
     if (!q)
         return false;
     db_bind_int(q, 1, folder_pk);
     db_bind_int(q, 2, item_pk);
     db_bind_int(q, 3, (int64_t)modseq);
-    return db_run(&s->db, q, err) && store_run1(s, "DELETE FROM item WHERE pk = ?1", item_pk, err);
+    return db_run(&s->db, q, err) &&
+           store_run2(s, "DELETE FROM item WHERE pk = ?2 AND folder = ?1", folder_pk, item_pk, err);
 }
 
 static bool insert_item(struct store *s, int64_t folder_pk, int64_t generation, uint64_t modseq,
@@ -332,14 +334,17 @@ bool store_assign_uids(struct store *s, int64_t folder_pk, struct folder_state *
     return true;
 }
 
-static bool trim_log(struct store *s, int64_t folder_pk, struct err *err)
+/* What has vanished just now stays until the next time: nobody has been told of it. */
+static bool trim_log(struct store *s, int64_t folder_pk, uint64_t now, struct err *err)
 {
-    struct sqlite3_stmt *q =
-        db_prepare(&s->db, "SELECT modseq FROM expunged WHERE folder = ?1 ORDER BY modseq DESC LIMIT 1 OFFSET ?2", err);
+    struct sqlite3_stmt *q = db_prepare(
+        &s->db, "SELECT min(modseq, ?3 - 1) FROM expunged WHERE folder = ?1 ORDER BY modseq DESC LIMIT 1 OFFSET ?2",
+        err);
     if (!q)
         return false;
     db_bind_int(q, 1, folder_pk);
     db_bind_int(q, 2, EXPUNGED_KEPT);
+    db_bind_int(q, 3, (int64_t)now);
     int rc = db_step(&s->db, q, err);
     int64_t modseq = rc == 1 ? db_int(q, 0) : 0;
     db_reset(q);
@@ -382,7 +387,7 @@ static bool settle(struct store *s, int64_t folder_pk, struct folder_state *st, 
             return false;
         done->shown |= announced > 0;
     }
-    return !last || trim_log(s, folder_pk, err);
+    return !last || trim_log(s, folder_pk, st->modseq, err);
 }
 
 bool store_apply_page(struct store *s, int64_t folder_pk, const struct store_page *page, bool announce,
@@ -455,16 +460,33 @@ bool store_resync(struct store *s, int64_t folder_pk, struct err *err)
     return false;
 }
 
-bool store_item_gone(struct store *s, int64_t folder_pk, int64_t item_pk, struct err *err)
+/* 1, 0, -1. */
+static int has_id(struct store *s, int64_t folder_pk, int64_t item_pk, struct str server_id, struct err *err)
+{
+    struct sqlite3_stmt *q =
+        db_prepare(&s->db, "SELECT 1 FROM item WHERE pk = ?1 AND folder = ?2 AND server_id = ?3", err);
+    if (!q)
+        return -1;
+    db_bind_int(q, 1, item_pk);
+    db_bind_int(q, 2, folder_pk);
+    db_bind_blob(q, 3, server_id);
+    int rc = db_step(&s->db, q, err);
+    db_reset(q);
+    return rc;
+}
+
+bool store_item_gone(struct store *s, int64_t folder_pk, int64_t item_pk, struct str server_id, struct err *err)
 {
     struct folder_state st;
     if (!db_begin(&s->db, err))
         return false;
-    bool ok = store_folder_state(s, folder_pk, &st, err);
-    if (ok) {
+    int rc = has_id(s, folder_pk, item_pk, server_id, err);
+    bool ok = rc >= 0;
+    if (rc == 1) {
+        ok = store_folder_state(s, folder_pk, &st, err);
         st.modseq++;
-        ok =
-            store_expunge_item(s, folder_pk, item_pk, st.modseq, err) && store_folder_state_put(s, folder_pk, &st, err);
+        ok = ok && store_expunge_item(s, folder_pk, item_pk, st.modseq, err) &&
+             store_folder_state_put(s, folder_pk, &st, err);
     }
     if (ok)
         return db_commit(&s->db, err);

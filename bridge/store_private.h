@@ -38,7 +38,7 @@ struct folder_state {
 };
 bool store_folder_state(struct store *s, int64_t folder_pk, struct folder_state *ret, struct err *err);
 bool store_folder_state_put(struct store *s, int64_t folder_pk, const struct folder_state *st, struct err *err);
-/* Remember a vanished UID, if it was one, and delete the row. */
+/* Remember a vanished UID, if it was one, and delete the row; nothing where the item is in another folder by now. */
 bool store_expunge_item(struct store *s, int64_t folder_pk, int64_t item_pk, uint64_t modseq, struct err *err);
 /* Inside a transaction: the new generation takes over (store_match.c). */
 bool store_match(struct store *s, int64_t folder_pk, struct folder_state *st, struct err *err);

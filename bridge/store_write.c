@@ -54,21 +54,24 @@ static bool end(struct store *s, bool ok, struct err *err)
     return false;
 }
 
-static bool put_flags(struct store *s, const struct store_flags *item, uint64_t modseq, struct err *err)
+static bool put_flags(struct store *s, int64_t folder_pk, const struct store_flags *item, uint64_t modseq,
+                      struct err *err)
 {
     struct sqlite3_stmt *q =
         db_prepare(&s->db,
-                   "UPDATE item SET flags = ?2, modseq = ?3, categories = CASE WHEN ?4 THEN ?5 ELSE"
-                   " categories END, change = CASE WHEN ?6 = x'' THEN change ELSE ?6 END WHERE pk = ?1",
+                   "UPDATE item SET flags = (flags & ~?7) | ?2, modseq = ?3, categories = CASE WHEN ?4 THEN ?5 ELSE"
+                   " categories END, change = CASE WHEN ?6 = x'' THEN change ELSE ?6 END WHERE pk = ?1 AND folder = ?8",
                    err);
     if (!q)
         return false;
     db_bind_int(q, 1, item->pk);
-    db_bind_int(q, 2, item->flags);
+    db_bind_int(q, 2, item->flags & ~item->was);
     db_bind_int(q, 3, (int64_t)modseq);
     db_bind_int(q, 4, item->categories.p != NULL);
     db_bind_text(q, 5, item->categories);
     db_bind_blob(q, 6, item->change);
+    db_bind_int(q, 7, item->was & ~item->flags);
+    db_bind_int(q, 8, folder_pk);
     return db_run(&s->db, q, err);
 }
 
@@ -80,7 +83,7 @@ bool store_flags_done(struct store *s, int64_t folder_pk, const struct store_fla
         return false;
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++)
-        ok = put_flags(s, &items[i], st.modseq, err);
+        ok = put_flags(s, folder_pk, &items[i], st.modseq, err);
     return end(s, ok && store_folder_state_put(s, folder_pk, &st, err), err);
 }
 
@@ -124,7 +127,7 @@ static bool log_uid(struct store *s, int64_t folder_pk, int64_t pk, uint64_t mod
     struct sqlite3_stmt *q =
         db_prepare(&s->db,
                    "INSERT OR IGNORE INTO expunged (folder, modseq, uid) SELECT ?1, ?3, uid FROM item"
-                   " WHERE pk = ?2 AND uid IS NOT NULL",
+                   " WHERE pk = ?2 AND folder = ?1 AND uid IS NOT NULL",
                    err);
     if (!q)
         return false;
@@ -134,16 +137,20 @@ static bool log_uid(struct store *s, int64_t folder_pk, int64_t pk, uint64_t mod
     return db_run(&s->db, q, err);
 }
 
-static bool rehome(struct store *s, int64_t to_pk, struct folder_state *to, struct store_moved *m, struct err *err)
+/* A sync of the first folder may have been faster: then there is no row any more, and the second one's brings a new
+ * one. */
+static bool rehome(struct store *s, int64_t from_pk, int64_t to_pk, struct folder_state *to, struct store_moved *m,
+                   struct err *err)
 {
     struct sqlite3_stmt *q =
         db_prepare(&s->db,
                    "UPDATE item SET folder = ?2, generation = ?3, server_id = ?4, change = CASE WHEN ?5 ="
-                   " x'' THEN change ELSE ?5 END, uid = nullif(?6, 0), modseq = ?7, saved = ?8 WHERE pk = ?1",
+                   " x'' THEN change ELSE ?5 END, uid = nullif(?6, 0), modseq = ?7, saved = ?8 WHERE pk = ?1 AND"
+                   " folder = ?9",
                    err);
     if (!q)
         return false;
-    uint32_t uid = to->shown ? to->uidnext++ : 0;
+    uint32_t uid = to->shown ? to->uidnext : 0;
     db_bind_int(q, 1, m->pk);
     db_bind_int(q, 2, to_pk);
     db_bind_int(q, 3, to->generation);
@@ -152,8 +159,15 @@ static bool rehome(struct store *s, int64_t to_pk, struct folder_state *to, stru
     db_bind_int(q, 6, uid);
     db_bind_int(q, 7, (int64_t)to->modseq);
     db_bind_int(q, 8, time_wall_s());
+    db_bind_int(q, 9, from_pk);
+    m->new_uid = 0;
+    if (!db_run(&s->db, q, err))
+        return false;
+    if (db_changes(&s->db) == 0)
+        return true;
+    to->uidnext += to->shown;
     m->new_uid = uid;
-    return db_run(&s->db, q, err) && store_made_add(s, to_pk, m->pk, err);
+    return store_made_add(s, to_pk, m->pk, err);
 }
 
 static bool move_one(struct store *s, int64_t from_pk, struct folder_state *from, int64_t to_pk,
@@ -169,7 +183,7 @@ static bool move_one(struct store *s, int64_t from_pk, struct folder_state *from
         m->new_uid = there.uid;
         return store_expunge_item(s, from_pk, m->pk, from->modseq, err);
     }
-    return log_uid(s, from_pk, m->pk, from->modseq, err) && rehome(s, to_pk, to, m, err);
+    return log_uid(s, from_pk, m->pk, from->modseq, err) && rehome(s, from_pk, to_pk, to, m, err);
 }
 
 bool store_moved(struct store *s, int64_t from_pk, int64_t to_pk, struct store_moved *items, size_t count,

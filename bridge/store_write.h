@@ -20,9 +20,11 @@ struct store_item {
 bool store_item_by_uid(struct store *s, int64_t folder_pk, uint32_t uid, struct arena *arena,
                        struct store_item *ret_item);
 
+/* The difference between `was`, which the change was decided from, and `flags` is what is written: another session may
+ * have been faster with another flag. Items that are in another folder by now are left to its next sync. */
 struct store_flags {
     int64_t pk;
-    unsigned flags;
+    unsigned was, flags;
     struct str categories; /* p NULL: unchanged */
     struct str change;     /* the new one; empty: unknown */
 };

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -397,6 +398,134 @@ static void a_resync_knows_what_we_made_by_itself(void **state)
     expect(f, 0, "2:102 ");
 }
 
+/* --- two at one item -------------------------------------------------------------------------- */
+
+static int64_t add_target(struct fixture *f)
+{
+    struct folder_info target = {.id = STR("f2"), .name = STR("Target")};
+    struct store_page p = {NULL, 0, STR("t1"), false, NULL};
+    struct store_applied done;
+    struct err err = {0};
+    add_folders(f, &target, 1, false);
+    assert_true(store_apply_page(f->store, 2, &p, false, &done, &err));
+    return 2;
+}
+
+static void expect_in(struct fixture *f, int64_t folder_pk, const char *rows)
+{
+    int64_t inbox = f->inbox;
+    f->inbox = folder_pk;
+    expect(f, 0, rows);
+    f->inbox = inbox;
+}
+
+/* It was asked for under its old id while it was moved. */
+static void moved_is_not_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct item_info one[] = {item("a", 100, "a"), item("b", 200, "b")};
+    page(f, one, 2, "k1", false);
+    int64_t target = add_target(f);
+    struct store_moved moved = {.pk = 1, .new_id = STR("a2")};
+    assert_true(store_moved(f->store, f->inbox, target, &moved, 1, &err));
+    assert_int_equal(moved.new_uid, 1);
+    assert_true(store_item_gone(f->store, f->inbox, 1, STR("a"), &err));
+    assert_true(store_items_gone(f->store, f->inbox, (int64_t[]){1}, 1, &err));
+    expect_in(f, target, "1:100 ");
+    /* and flags that were set in the old place are no change in the new one's numbers */
+    struct store_flags flags = {.pk = 1, .flags = ITEM_SEEN};
+    assert_true(store_flags_done(f->store, f->inbox, &flags, 1, &err));
+    expect_in(f, target, "1:100 ");
+    assert_true(store_item_gone(f->store, target, 1, STR("a2"), &err));
+    expect_in(f, target, "");
+    expect(f, 0, "2:200 ");
+}
+
+/* It got another id meanwhile: the folder was collected anew. */
+static void another_id_is_not_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct item_info one = item("a", 100, "a"), again = item("z", 100, "a");
+    page(f, &one, 1, "k1", false);
+    resync(f);
+    page(f, &again, 1, "n", false);
+    uint64_t before = counts(f).modseq;
+    assert_true(store_item_gone(f->store, f->inbox, 1, STR("a"), &err));
+    expect(f, 0, "1:100 ");
+    assert_int_equal(counts(f).modseq, before);
+}
+
+/* The first folder's sync told that it is gone before the answer to the move came: no UID is told that nothing has. */
+static void a_move_that_a_sync_overtook(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct item_info one = item("a", 100, "a"), gone = {.id = STR("a"), .gone = true}, there = item("a2", 100, "a");
+    page(f, &one, 1, "k1", false);
+    int64_t target = add_target(f);
+    page(f, &gone, 1, "k2", false);
+    struct store_moved moved = {.pk = 1, .new_id = STR("a2")};
+    assert_true(store_moved(f->store, f->inbox, target, &moved, 1, &err));
+    assert_int_equal(moved.new_uid, 0);
+    struct store_page p = {&there, 1, STR("t2"), false, NULL};
+    struct store_applied done;
+    assert_true(store_sync_begins(f->store, target, &err));
+    assert_true(store_apply_page(f->store, target, &p, false, &done, &err));
+    expect_in(f, target, "1:100 ");
+}
+
+/* Decided from the same flags, confirmed one after the other. */
+static void flags_of_two(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct item_info one = item("a", 100, "a");
+    struct arena arena = {0};
+    struct store_item row;
+    one.flags = ITEM_FLAGGED;
+    page(f, &one, 1, "k1", false);
+    struct store_flags seen = {.pk = 1, .was = ITEM_FLAGGED, .flags = ITEM_FLAGGED | ITEM_SEEN},
+                       deleted = {.pk = 1, .was = ITEM_FLAGGED, .flags = ITEM_DELETED};
+    assert_true(store_flags_done(f->store, f->inbox, &deleted, 1, &err));
+    assert_true(store_flags_done(f->store, f->inbox, &seen, 1, &err));
+    assert_true(store_item_by_uid(f->store, f->inbox, 1, &arena, &row));
+    assert_int_equal(row.flags, ITEM_SEEN | ITEM_DELETED);
+    arena_done(&arena);
+}
+
+/* More than the log keeps: whoever has the folder open hears of all of them first. */
+static void many_vanish_at_once(void **state)
+{
+    enum { MANY = 20500 };
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct item_info *all = calloc(MANY, sizeof(*all));
+    char(*ids)[8] = calloc(MANY, sizeof(*ids));
+    for (int i = 0; i < MANY; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "i%d", i);
+        all[i] = item(ids[i], 100 + i, ids[i]);
+    }
+    page(f, all, MANY, "k1", false);
+    uint64_t before = counts(f).modseq;
+    resync(f);
+    page(f, all, 1, "n1", false);
+    struct arena arena = {0};
+    uint32_t *uids;
+    size_t n;
+    bool complete;
+    assert_true(store_expunged(f->store, f->inbox, before, &arena, &uids, &n, &complete, &err));
+    assert_true(complete);
+    assert_int_equal(n, MANY - 1);
+    page(f, all, 0, "n2", false); /* and then it is trimmed */
+    assert_true(store_expunged(f->store, f->inbox, before, &arena, &uids, &n, &complete, &err));
+    assert_false(complete);
+    arena_done(&arena);
+    free(ids);
+    free(all);
+}
+
 static void uidvalidity_grows(void **state)
 {
     struct fixture *f = *state;
@@ -557,6 +686,11 @@ int main(void)
         TEST(what_we_made_survives_a_resync),
         TEST(a_resync_knows_what_we_made_by_its_version),
         TEST(a_resync_knows_what_we_made_by_itself),
+        TEST(moved_is_not_gone),
+        TEST(another_id_is_not_gone),
+        TEST(a_move_that_a_sync_overtook),
+        TEST(flags_of_two),
+        TEST(many_vanish_at_once),
         TEST(uidvalidity_grows),
         TEST(uidvalidity_mirror_beats_the_clock),
         TEST(damaged_state_is_kept_aside),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store over a disk or a memory that fails at every moment there is, one after the other: what it says is true, what
- * it says no to has changed nothing, and what is sound is not taken for damaged. */
+/* The store over a disk or a memory that fails at every moment there is, one after the other: what it says is true,
+ * what it says no to has changed nothing, and what is sound is not taken for damaged. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -21,8 +21,8 @@
 static const struct {
     enum faulty what;
     bool on;
-} ways[] = {{FAULTY_DISK, false},  {FAULTY_DISK, true},    {FAULTY_FULL, false},
-            {FAULTY_FULL, true},   {FAULTY_MEMORY, false}, {FAULTY_MEMORY, true}};
+} ways[] = {{FAULTY_DISK, false}, {FAULTY_DISK, true},    {FAULTY_FULL, false},
+            {FAULTY_FULL, true},  {FAULTY_MEMORY, false}, {FAULTY_MEMORY, true}};
 
 #define EACH_WAY(w) for (size_t w = 0; w < sizeof(ways) / sizeof(ways[0]); w++)
 
@@ -107,7 +107,8 @@ static void opening(void **state)
     char *killed = temp_dir_in_memory(), *dir = temp_dir_in_memory();
     struct store *s = new_store(killed);
     struct buf seen = {0};
-    EACH_WAY (w) {
+    EACH_WAY(w)
+    {
         bool failed = true;
         for (unsigned n = 1; failed; n++) {
             struct err err = {0};
@@ -138,7 +139,8 @@ static void pages(void **state)
 {
     (void)state;
     struct buf before = {0}, after = {0}, again = {0};
-    EACH_WAY (w) {
+    EACH_WAY(w)
+    {
         if (ways[w].what == FAULTY_MEMORY && ways[w].on)
             continue; /* the program ends by itself, perhaps with the commit done */
         char *dir = temp_dir_in_memory();
@@ -197,13 +199,15 @@ static void folder_lists(void **state)
 {
     (void)state;
     struct buf before = {0}, after = {0};
-    EACH_WAY (w) {
+    EACH_WAY(w)
+    {
         char *dir = temp_dir_in_memory();
         struct store *s = new_store(dir);
         bool failed = true;
         for (unsigned n = 1; failed; n++) {
             struct err err = {0};
-            struct folder_info first[] = {{.id = STR("old"), .name = STR("Old")}, {.id = STR("x"), .name = STR("Before")}};
+            struct folder_info first[] = {{.id = STR("old"), .name = STR("Old")},
+                                          {.id = STR("x"), .name = STR("Before")}};
             if (!store_apply_folders(s, first, 2, false, STR("h1"), &err))
                 fail_msg("%s", err.text);
             struct folder_info next[] = {{.id = STR("old"), .gone = true},
