@@ -48,6 +48,16 @@ static void fail(struct change *c, enum err_code code, const char *text)
     change_end(c, &err);
 }
 
+/* Servers take a space at either end of a name away, and then the folder is not the one that was asked for. False: the
+ * change has failed. */
+static bool may_be_named(struct change *c, struct str label)
+{
+    if (label.p[0] != ' ' && label.p[label.n - 1] != ' ')
+        return true;
+    fail(c, ERR_UNSUPPORTED, "a folder name cannot begin or end with a space");
+    return false;
+}
+
 /* The server id of the folder a path stands for; empty for the top level. False: there is none. */
 static bool parent_of(struct change *c, struct str parent, struct str *ret_id)
 {
@@ -110,6 +120,8 @@ static void create_level(struct change *c, struct str path)
         if (parent_of(c, parent, &parent_id))
             break;
     }
+    if (!may_be_named(c, label))
+        return;
     c->level = path;
     c->op = backend_folder_create(c->account->backend, parent_id, display(c, label), FOLDER_MAIL, on_level_created, c);
 }
@@ -189,7 +201,7 @@ static void rename_step(struct change *c)
         fail(c, ERR_UNSUPPORTED, "a folder cannot be moved below itself");
     else if (!parent_of(c, parent, &parent_id)) /* RFC 9051 6.3.6: what is above is made */
         create_level(c, parent);
-    else
+    else if (may_be_named(c, label))
         c->op = backend_folder_change(c->account->backend, f->server_id, parent_id, display(c, label), on_changed, c);
 }
 

@@ -174,6 +174,38 @@ def test_folders(exchange, imap):
     imap.no("RENAME INBOX Other")
 
 
+def test_spaces_that_the_server_would_take_away(exchange, imap):
+    before = exchange.folders()
+    for name in ("tail ", " head", "Archive/tail "):
+        imap.no(f'CREATE "{name}"', "CANNOT")
+    assert [f["name"] for f in exchange.folders() if f not in before] in ([], ["Archive"])
+    imap.ok("CREATE Plain")
+    imap.no('RENAME Plain "Plain "', "CANNOT")
+    imap.ok('RENAME Plain "with a space"')
+    assert b"with a space" in b"".join(imap.ok('LIST "" "with*"'))
+
+
+def test_marks_of_programs_are_no_categories(stage, exchange):
+    """$MDNSent, NonJunk and the like stay in the state directory, through copies, moves and restarts; Outlook does not see them."""
+    bridge = stage.bridge(Account("work", exchange))
+    imap = bridge.login("work")
+    imap.open("INBOX")
+    categories = [i["categories"] for i in by_uid(exchange)]
+    mark = exchange.mark()
+    imap.ok("STORE 1:3 +FLAGS ($MDNSent NonJunk)")
+    assert ews(exchange.counts(mark)) == {} and [i["categories"] for i in by_uid(exchange)] == categories
+    imap.ok("COPY 1 Drafts")
+    imap.ok("MOVE 2 Drafts")
+    imap.ok(r"STORE 1 +FLAGS (Own \Flagged)")
+    assert "Own" in by_uid(exchange)[0]["categories"] and "NonJunk" not in by_uid(exchange)[0]["categories"]
+    bridge.kill()
+    bridge.start()
+    imap = bridge.login("work")
+    for folder, count in (("INBOX", 2), ("Drafts", 2)):
+        imap.open(folder)
+        assert len(imap.ok("SEARCH KEYWORD $MDNSent KEYWORD NonJunk")[0].split()) == 2 + count
+
+
 def test_another_session_sees_it(stage, exchange):
     bridge = stage.bridge(Account("work", exchange))
     one, two = bridge.login("work"), bridge.login("work")
