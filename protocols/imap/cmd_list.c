@@ -9,6 +9,7 @@
 #include "protocols/imap/imap_session.h"
 #include "protocols/imap/imap_write.h"
 
+#define CHILDINFO       (IMAP_LIST_SUBSCRIBED | IMAP_LIST_SPECIAL_USE)
 #define STATUS_PARALLEL 8 /* RETURN (STATUS): folders looked at at once */
 
 struct status_job {
@@ -46,7 +47,7 @@ static const char *use_attribute(enum folder_use use)
 }
 
 void imap_write_folder(struct imap_session *s, const struct folder *f, const char *response, bool subscribed,
-                       bool childinfo)
+                       unsigned childinfo)
 {
     const char *attributes[5];
     size_t n = 0;
@@ -64,7 +65,7 @@ void imap_write_folder(struct imap_session *s, const struct folder *f, const cha
 static void write_lost(struct imap_session *s, struct str name)
 {
     static const char *const attributes[] = {"Subscribed", "NonExistent"};
-    imap_write_list(&s->client.out, "LIST", attributes, 2, name, s->utf8, false);
+    imap_write_list(&s->client.out, "LIST", attributes, 2, name, s->utf8, 0);
 }
 
 /* --- LIST ------------------------------------------------------------------------------------- */
@@ -131,7 +132,7 @@ static void list_all(struct listing *l, const struct imap_list *args)
         const struct folder *f = folders[i];
         if (!imap_list_match_any(f->name, &l->patterns))
             continue;
-        bool childinfo = recursive && has_hidden_descendant(l, args, f);
+        unsigned childinfo = recursive && has_hidden_descendant(l, args, f) ? args->selects & CHILDINFO : 0;
         if (!is_selected(args, f) && !childinfo)
             continue;
         imap_write_folder(s, f, "LIST", subscribed, childinfo);
@@ -204,7 +205,7 @@ static void lsub_parents(struct listing *l, struct str name, struct str *previou
         const struct folder *f = account_folder_by_name(l->s->client.account, parent);
         static const char *const attributes[] = {"Noselect"};
         if (!f || !f->subscribed)
-            imap_write_list(&l->s->client.out, "LSUB", attributes, 1, parent, l->s->utf8, false);
+            imap_write_list(&l->s->client.out, "LSUB", attributes, 1, parent, l->s->utf8, 0);
         *previous = parent;
     }
 }
@@ -215,9 +216,9 @@ static void lsub_one(struct listing *l, struct str name, const struct folder *f,
     if (!imap_list_match_any(name, &l->patterns))
         lsub_parents(l, name, previous);
     else if (f)
-        imap_write_folder(l->s, f, "LSUB", false, false);
+        imap_write_folder(l->s, f, "LSUB", false, 0);
     else
-        imap_write_list(&l->s->client.out, "LSUB", gone, 1, name, l->s->utf8, false);
+        imap_write_list(&l->s->client.out, "LSUB", gone, 1, name, l->s->utf8, 0);
 }
 
 static void on_lsub_folders(void *ud, const struct err *err)

@@ -84,7 +84,7 @@ static void write_selected(struct imap_session *s)
     imap_write_exists(s);
     const struct folder *f = account_folder_by_pk(s->client.account, mailbox_folder_pk(s->mailbox));
     if (s->rev2 && f) /* RFC 9051 6.3.2 */
-        imap_write_folder(s, f, "LIST", false, false);
+        imap_write_folder(s, f, "LIST", false, 0);
     uint32_t unseen = status.unseen && !s->rev2 ? first_unseen(s) : 0;
     if (unseen)
         write_code(out, "UNSEEN", unseen, "First unseen.");

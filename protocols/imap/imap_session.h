@@ -139,7 +139,7 @@ bool imap_write_vanished(struct imap_session *s, const struct imap_seqset *known
                          struct err *err);
 /* `* LIST (...) "/" name` with the attributes of the folder. */
 void imap_write_folder(struct imap_session *s, const struct folder *f, const char *response, bool subscribed,
-                       bool childinfo);
+                       unsigned childinfo);
 /* Tell EXISTS, EXPUNGE or VANISHED, and flags. */
 void imap_tell_news(struct imap_session *s, bool expunges);
 /* `* n EXISTS`, and RECENT where that is known. */

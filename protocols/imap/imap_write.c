@@ -199,7 +199,7 @@ void imap_write_status(struct buf *out, struct str name, bool utf8, unsigned ite
 }
 
 void imap_write_list(struct buf *out, const char *response, const char *const *attributes, size_t attribute_n,
-                     struct str name, bool utf8, bool childinfo_subscribed)
+                     struct str name, bool utf8, unsigned childinfo)
 {
     buf_lit(out, "* ");
     buf_lit(out, response);
@@ -210,7 +210,15 @@ void imap_write_list(struct buf *out, const char *response, const char *const *a
     }
     buf_lit(out, ") \"/\" ");
     imap_write_mailbox(out, name, utf8);
-    buf_lit(out, childinfo_subscribed ? " (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n" : "\r\n");
+    if (childinfo) {
+        buf_lit(out, " (\"CHILDINFO\" (");
+        if (childinfo & IMAP_LIST_SUBSCRIBED)
+            add_word(out, STR("\"SUBSCRIBED\""));
+        if (childinfo & IMAP_LIST_SPECIAL_USE)
+            add_word(out, STR("\"SPECIAL-USE\""));
+        buf_lit(out, "))");
+    }
+    buf_lit(out, "\r\n");
 }
 
 void imap_write_oldname(struct buf *out, struct str name, struct str old, bool utf8)

@@ -38,11 +38,11 @@ struct imap_status_values {
 };
 void imap_write_status(struct buf *out, struct str name, bool utf8, unsigned items, const struct imap_status_values *v);
 
-/* `* LIST (\HasNoChildren \Sent) "/" name\r\n`, or LSUB. attributes: without backslash ("HasChildren"). childinfo: RFC
- * 5258
- * `("CHILDINFO" ("SUBSCRIBED"))`. */
+/* `* LIST (\HasNoChildren \Sent) "/" name\r\n`, or LSUB. attributes: without backslash ("HasChildren"). childinfo: what
+ * is below, IMAP_LIST_SUBSCRIBED and IMAP_LIST_SPECIAL_USE: `("CHILDINFO" ("SUBSCRIBED"))` (RFC 5258 3.5); 0: nothing.
+ */
 void imap_write_list(struct buf *out, const char *response, const char *const *attributes, size_t attribute_n,
-                     struct str name, bool utf8, bool childinfo_subscribed);
+                     struct str name, bool utf8, unsigned childinfo);
 /* `* LIST () "/" name ("OLDNAME" ("old"))\r\n`: what was asked for is called otherwise here (RFC 9051 7.3.1). */
 void imap_write_oldname(struct buf *out, struct str name, struct str old, bool utf8);
 

@@ -98,6 +98,10 @@ def test_recursivematch(c):
     got = names(c.ok('LIST (SUBSCRIBED RECURSIVEMATCH) "" "*"'))
     assert list(got) == ["Fruit/Banana", "Vegetable", "Vegetable/Broccoli"] and not any(v[1] for v in got.values())
     c.bad('LIST (RECURSIVEMATCH) "" "%"')
+    c.server.do("folder j e Taken mail junk")
+    c.server.wait(lambda: c.ok('LIST "" Vegetable/Taken'))
+    got = names(c.ok('LIST (SPECIAL-USE RECURSIVEMATCH) "" "%"'))
+    assert list(got) == ["Gesendet", "Vegetable"] and got["Vegetable"][1] == '("CHILDINFO" ("SPECIAL-USE"))'
 
 
 def test_special_use(c):

@@ -93,14 +93,14 @@ static void test_untagged(void **state)
                       &v);
     EXPECT(&out, "* STATUS \"A B\" (MESSAGES 3 UIDNEXT 9 UIDVALIDITY 7 SIZE 5000000000 MAILBOXID (F1))\r\n");
     static const char *const attributes[] = {"HasNoChildren", "Sent"};
-    imap_write_list(&out, "LIST", attributes, 2, STR("Gesendet"), false, false);
+    imap_write_list(&out, "LIST", attributes, 2, STR("Gesendet"), false, 0);
     EXPECT(&out, "* LIST (\\HasNoChildren \\Sent) \"/\" Gesendet\r\n");
     v.deleted_size = 77;
     imap_write_status(&out, STR("x"), false, IMAP_STATUS_DELETED_STORAGE, &v);
     EXPECT(&out, "* STATUS x (DELETED-STORAGE 77)\r\n");
     imap_write_oldname(&out, STR("Caf\xc3\xa9"), STR("Cafe\xcc\x81"), true);
     EXPECT(&out, "* LIST () \"/\" \"Caf\xc3\xa9\" (\"OLDNAME\" (\"Cafe\xcc\x81\"))\r\n");
-    imap_write_list(&out, "LIST", attributes, 0, STR("x"), false, true);
+    imap_write_list(&out, "LIST", attributes, 0, STR("x"), false, IMAP_LIST_SUBSCRIBED);
     EXPECT(&out, "* LIST () \"/\" x (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n");
     static const uint32_t numbers[] = {2, 3, 4, 9}, sorted[] = {9, 2, 3, 1};
     imap_write_numbers(&out, "SEARCH", numbers, 4, 0);
