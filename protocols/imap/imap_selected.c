@@ -137,7 +137,8 @@ void imap_write_flag_news(struct imap_session *s, uint32_t seq, const struct mes
     buf_lit(&s->client.out, "* ");
     buf_u64(&s->client.out, seq);
     buf_lit(&s->client.out, " FETCH (");
-    if (s->qresync || s->condstore) { /* RFC 7162 3.2.4: UID is a must with QRESYNC, and helps without */
+    /* RFC 7162 3.2.4: UID is a must with QRESYNC, and helps without; RFC 3501 6.4.8: whatever a UID command causes. */
+    if (s->qresync || s->condstore || (s->command && s->command->uid)) {
         buf_lit(&s->client.out, "UID ");
         buf_u64(&s->client.out, m->uid);
         buf_byte(&s->client.out, ' ');

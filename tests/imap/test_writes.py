@@ -74,6 +74,9 @@ def test_seen_by_fetch(c, s):
     assert s.counts()["write"] == 0
     c.ok("FETCH 1:3 (FLAGS BODY[HEADER.FIELDS (SUBJECT)])")
     assert s.counts()["write"] == 1 and flags(c, 3) == {"\\Seen"}
+    lines = [x for x in c.ok("UID FETCH 5 BODY[TEXT]") if b"FETCH (" in x]  # RFC 3501 6.4.8: UID in whatever a UID command causes
+    assert len(lines) == 2 and all(x.startswith(b"* 5 FETCH (UID 5 ") for x in lines)
+    c.ok("STORE 5 -FLAGS (\\Seen)")
     s.do("fail write offline 1")
     c.ok("FETCH 5 BODY[]")
     assert flags(c, 5) == set()
