@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bridge/base/log.h"
 #include "bridge/change.h"
 #include "protocols/imap/imap_answers.h"
 #include "protocols/imap/imap_change.h"
@@ -49,19 +50,27 @@ uint32_t *imap_changing_uids(struct imap_session *s, const struct imap_seqset *s
     return uids;
 }
 
-/* What to say at the end: the account's error, else the first of a message, else OK. */
-void imap_changing_finish(struct imap_session *s, const struct change_result *r, const char *ok_code,
-                          const char *ok_text)
+/* The account's error, else the first of a message, those that are gone apart; NULL: none. */
+static const struct err *error_of(const struct change_result *r, size_t *ret_failed)
 {
     const struct err *err = r->err.code != ERR_NONE ? &r->err : NULL;
-    size_t failed = 0;
+    *ret_failed = 0;
     for (size_t i = 0; i < r->count; i++) {
         if (r->items[i].err.code == ERR_NONE)
             continue;
-        failed++;
+        ++*ret_failed;
         if (!err && r->items[i].err.code != ERR_NOT_FOUND)
             err = &r->items[i].err;
     }
+    return err;
+}
+
+/* What to say at the end. */
+void imap_changing_finish(struct imap_session *s, const struct change_result *r, const char *ok_code,
+                          const char *ok_text)
+{
+    size_t failed;
+    const struct err *err = error_of(r, &failed);
     if (err) {
         struct err copy = *err;
         imap_finish_err(s, &copy);
@@ -181,11 +190,24 @@ static const char *highest_code(struct imap_session *s)
     return arena_printf(&s->command->arena, "HIGHESTMODSEQ %llu", (unsigned long long)status.highestmodseq).p;
 }
 
+/* CLOSE has no NO (RFC 3501 6.4.2): the mailbox is closed, and what went wrong is said beside it. */
+static void warn(struct imap_session *s, const struct err *err)
+{
+    char text[256];
+    imap_answer_text(err, imap_account_name(s), text, sizeof(text));
+    log_warn("imap", imap_account_name(s), "CLOSE: %s: %s", err_name(err->code), err->text);
+    imap_untagged(s, "NO", imap_answer_of(err->code)->code, text);
+}
+
 static void on_expunged(void *ud, const struct change_result *r)
 {
     struct imap_session *s = ud;
     struct imap_changing *w = s->work.ud;
     w->change = NULL;
+    size_t failed;
+    const struct err *err = error_of(r, &failed);
+    if (w->closing && err)
+        warn(s, err);
     if (w->closing)
         w->closing(s);
     else

@@ -114,8 +114,10 @@ def test_expunge(c, s):
     seen = []
     s.wait(lambda: seen.extend(x for x in other.ok("NOOP") if b"EXPUNGE" in x) or len(seen) == 2)
     c.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
-    c.ok("CLOSE")
-    assert "* 2 EXISTS" in c.select()
+    s.do("fail write offline 1")
+    assert [x for x in c.ok("CLOSE") if x.startswith(b"* NO [UNAVAILABLE]")]  # nothing else could be said of it
+    assert "* 3 EXISTS" in c.select()
+    assert c.ok("CLOSE") == [] and "* 2 EXISTS" in c.select()
 
 
 def test_append(c, s):
