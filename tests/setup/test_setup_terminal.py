@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The wizard in a terminal: from the address to a mail program that reads mail; no echo of passwords; ^C at every question."""
+import fcntl
 import os
 import pty
 import re
@@ -58,8 +59,12 @@ class Terminal:
 
     def __init__(self, command, env):
         self.master, slave = pty.openpty()
-        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True,
-                                        preexec_fn=lambda: __import__("fcntl").ioctl(0, termios.TIOCSCTTY, 0))
+
+        def take():
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which it would ignore under nohup(1)
+
+        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True, preexec_fn=take)
         self.slave, self.text = slave, ""
 
     def read(self, seconds):
