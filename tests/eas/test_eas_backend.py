@@ -289,9 +289,10 @@ def test_cancelled_in_the_middle(exchange, driver):
     d.send("cancel-sync")
     num = deliver(exchange, "after")
     assert [number(i["id"]) for i in d.sync(inbox, last["cursor"])["list"]] == [num]
-    exchange.fault(op="Sync", do="hang", seconds=2)
+    mark = exchange.mark()
+    exchange.fault(op="Sync", do="hang")
     d.send("begin-sync", inbox, last["cursor"])
-    time.sleep(0.3)
+    exchange.held("Sync", mark)
     d.send("cancel-sync")
     assert [number(i["id"]) for i in d.sync(inbox, last["cursor"])["list"]] == [num]
     d.watch(inbox)

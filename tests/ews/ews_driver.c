@@ -397,7 +397,7 @@ static void go_fast(struct ews *e)
     e->tuning.stream_minutes = 1;
     e->tuning.stream_first_ms = 1000;
     e->tuning.stream_gap_ms = 200;
-    e->tuning.stream_linger_ms = 1000;
+    e->tuning.stream_linger_ms = 5000;
     e->tuning.stream_retry_ms = 500;
     e->tuning.stream_again_ms = 3000;
     e->tuning.auth_pause_ms = 50;
