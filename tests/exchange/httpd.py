@@ -337,6 +337,11 @@ class App:
         protocol = half.protocol if half else "http"
         request.user = self.authenticate(request)
         op, detail = half.operation(request) if half else (request.method, {})
+        welcome = half is not None and hasattr(half, "anonymous") and half.anonymous(request)
+        if request.user or welcome or half is None:  # a mere challenge uses up no fault
+            request.rule = self.faults.pick(protocol, op, request.user.name if request.user else None, detail)
+        rule = request.rule
+        # Its fault is chosen by now: a test that has seen the request in the log may clear the rule, or make another one.
         request.entry = self.log.add(
             protocol=protocol,
             op=op,
@@ -348,15 +353,11 @@ class App:
             at_once=self.enter(request),
             agent=request.headers.get("User-Agent"),
             authorization=request.headers.get("Authorization", "").partition(" ")[0] or None,
+            fault=(rule.do or "delay") if rule else None,
         )
         if self.options.delay_s:
             time.sleep(self.options.delay_s)
-        welcome = half is not None and hasattr(half, "anonymous") and half.anonymous(request)
-        if request.user or welcome or half is None:  # a mere challenge uses up no fault
-            request.rule = self.faults.pick(protocol, op, request.entry["user"], detail)
-        rule = request.rule
         if rule:
-            request.entry["fault"] = rule.do or "delay"
             spoilt = self.before(request, half, rule)
             if spoilt:
                 return spoilt
