@@ -110,7 +110,7 @@ def test_nobody_answers_yet(stage, tmp_path):
         waiting = bridge.login("work")  # the local password has nothing to do with it
         waiting.send("w1 SELECT INBOX\r\n")
         others_work(bridge)
-        poll(30, lambda: status(bridge)["state"] == "waiting", lambda: status(bridge))
+        poll(60, lambda: status(bridge)["state"] == "waiting", lambda: status(bridge))
         done = bridge.cli("status", "work")
         assert "WAITING FOR THE KEYRING" in done.stdout and "-> answer the question on the desktop" in done.stdout
         assert done.returncode == 77 and bridge.cli("status", "other").returncode == 0

@@ -15,7 +15,7 @@ import tempfile
 
 from bridge import poll
 
-WAIT_S = 30
+WAIT_S = 60
 
 
 class Screen:

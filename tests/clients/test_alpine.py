@@ -53,7 +53,7 @@ def test_alpine(stage, tmp_path, kind):
         alpine.type("Kept")
         alpine.keys("Enter")
         if kind.copy:
-            poll(30, lambda: len(exchange.items("Kept")) == 1)
+            poll(60, lambda: len(exchange.items("Kept")) == 1)
         else:
             alpine.wait("ActiveSync cannot copy messages")
         alpine.keys("n")
@@ -66,7 +66,7 @@ def test_alpine(stage, tmp_path, kind):
         alpine.keys("<")
         alpine.wait(r"\* +3 .*number three")
         alpine.keys("x")
-        poll(30, lambda: {i["num"] for i in exchange.items("inbox")} == set(nums[2 if kind.copy else 0:]) - {nums[1]})
+        poll(60, lambda: {i["num"] for i in exchange.items("inbox")} == set(nums[2 if kind.copy else 0:]) - {nums[1]})
         assert [i["flag"] for i in exchange.items("inbox") if i["num"] == nums[2]] == [2]
         assert len(exchange.items("Kept")) == kind.copy
 

@@ -12,7 +12,7 @@ FOLDER_SYNC = E("FolderHierarchy:FolderSync", E("SyncKey", "0"))
 def raw(client, query, headers=None, body=encode(FOLDER_SYNC)):
     """A request line that the client would not make."""
     client.close()
-    connection = http.client.HTTPConnection(client.url.hostname, client.url.port, timeout=10)
+    connection = http.client.HTTPConnection(client.url.hostname, client.url.port, timeout=60)
     send = {**client.headers(body, "application/vnd.ms-sync.wbxml", False), **(headers or {})}
     connection.request("POST", client.url.path + query, body, send)
     status = connection.getresponse().status

@@ -92,5 +92,5 @@ class Dovecot:
     def close(self):
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait(10)
+        self.process.wait(60)
         shutil.rmtree(self.home)

@@ -126,7 +126,7 @@ class World:
         context.load_cert_chain(*self.authority.certificate([host]))
 
         def serve(connection):
-            connection.settimeout(10)
+            connection.settimeout(60)
             with context.wrap_socket(connection, server_side=True) as tls:
                 tls.recv(4096)
                 tls.sendall(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
