@@ -74,10 +74,15 @@ class Keyring:
     def lock(self):
         self._start()
 
+    def _xdotool(self, *words):
+        return subprocess.run(["xdotool", *words], env=self.own, capture_output=True, text=True).stdout.split()
+
+    def _windows(self):
+        return self._xdotool("search", "--onlyvisible", "--class", "gcr-prompter")
+
     def asks(self):
         """Is there a dialogue?"""
-        command = ["xdotool", "search", "--onlyvisible", "--class", "gcr-prompter"]
-        return subprocess.run(command, env=self.own, capture_output=True).returncode == 0
+        return bool(self._windows())
 
     def wait_for_question(self, who=lambda: ""):
         """who: what the program says, for which the keyring is to ask."""
@@ -90,20 +95,27 @@ class Keyring:
             return f"ended: {ended}; they said:\n{file.read()}"
 
     def _type(self, *keys):
-        """Until the dialogue has gone: it takes no keys before it is quite there. Nor while it looks at what was typed: who goes
-        on typing then answers with half a password, again and again."""
-        focus = ["xdotool", "search", "--onlyvisible", "--class", "gcr-prompter", "windowfocus"]  # there is no window manager
+        """Until the dialogue has gone. It takes no keys before it is quite there and has the focus (there is no window manager that
+        would give it), nor while it looks at what was typed: who goes on typing then answers with half a password. How long it looks
+        is the machine's affair, so it is given twice the time before each further attempt."""
+        patience = 5
 
         def tried():
-            subprocess.run(focus, env=self.own, capture_output=True)
+            nonlocal patience
+            windows = self._windows()
+            if windows:
+                self._xdotool("windowfocus", windows[0])
+            if not set(self._xdotool("getwindowfocus")) & set(windows):
+                return not self.asks()
             for words in keys:
                 subprocess.run(["xdotool", *words], env=self.own, check=True)
-            end = time.monotonic() + 5
+            end = time.monotonic() + patience
+            patience *= 2
             while self.asks() and time.monotonic() < end:
                 time.sleep(0.05)
             return not self.asks()
 
-        poll(120, tried, lambda: f"the dialogue stays; {self.said()}")
+        poll(240, tried, lambda: f"the dialogue stays; {self.said()}")
 
     def answer(self):
         self._type(["key", "ctrl+a"], ["type", OWN_PASSWORD], ["key", "Return"])
