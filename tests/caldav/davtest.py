@@ -6,7 +6,7 @@ import re
 import ssl
 import xml.etree.ElementTree as ET
 
-from bridge import LOCAL_PASSWORD
+from bridge import LOCAL_PASSWORD, poll
 
 D, C, CS = "DAV:", "urn:ietf:params:xml:ns:caldav", "http://calendarserver.org/ns/"
 NS = f'xmlns:D="{D}" xmlns:C="{C}" xmlns:CS="{CS}"'
@@ -103,7 +103,8 @@ class Dav:
                 if any(c.get("name") == component for c in found)]
 
     def calendar(self):
-        return self.calendars()["Calendar"]
+        """As soon as the folders are known."""
+        return poll(60, lambda: self.calendars().get("Calendar"), "no calendar is shown")
 
     def etags(self, path):
         answer = self.propfind(path, "<D:getetag/>", 1)
