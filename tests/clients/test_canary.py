@@ -74,27 +74,27 @@ def test_content(tmp_path, place, secret):
         FLOCK.check_places(**{place: [str(tmp_path)]})
 
 
-@pytest.mark.parametrize("script", [
-    'exec sleep 600 "$0"',  # on its own command line
-    'sleep 600 "$0" & wait',  # on that of a child
-    '(sh -c "sleep 600 \\"$0\\" & wait") & wait',  # of a child's child
-    "exec env PLANTED=\"$0\" sleep 600", 'PLANTED="$0" sleep 600 & wait'])
-def test_processes(script):
-    code = f"import os; os.execv('/bin/sh', ['sh', '-c', {script.replace('$0', '$HIDDEN')!r}])"
-    FLOCK.check_processes(os.getpid())
-    program = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "HIDDEN": SECRET[::-1]}, start_new_session=True)
+@pytest.mark.parametrize("place, script", [
+    ("cmdline", 'exec sh -c "sleep 600; :" "$it"'),  # on its own command line
+    ("cmdline", 'sh -c "sleep 600; :" "$it" & wait'),  # on that of a child
+    ("cmdline", '(sh -c "sleep 600; :" "$it" & wait) & wait'),  # of a child's child
+    ("environ", 'exec env PLANTED="$it" sleep 600'), ("environ", 'PLANTED="$it" sleep 600 & wait')])
+def test_processes(place, script):
+    """The script reads the secret, so that it stands in one place alone, and stays there."""
+    program = subprocess.Popen(["/bin/sh", "-c", "read -r it; " + script], stdin=subprocess.PIPE, start_new_session=True)
     try:
-        turned = canary.Flock(SECRET[::-1])
+        FLOCK.check_processes(program.pid)
+        program.stdin.write(SECRET.encode() + b"\n")
+        program.stdin.close()
 
-        def looks():
-            with contextlib.suppress(AssertionError):
-                turned.check_processes(program.pid)
-                return False
-            return True
+        def seen():
+            try:
+                FLOCK.check_processes(program.pid)
+            except AssertionError as e:
+                return f"{place} of process" in str(e)
+            return False
 
-        assert poll(60, looks)
-        with found("of process"):
-            turned.check_processes(program.pid)
+        assert poll(60, seen)
     finally:
         os.killpg(program.pid, 9)
         program.wait()
