@@ -130,6 +130,11 @@ void fake_finish_write(struct fake_op *o)
         op_finish(&o->op);
         return;
     }
+    if (o->fake->ops[FAKE_WRITE].lose_after) {
+        o->fake->ops[FAKE_WRITE].lose_after--;
+        op_finish(&o->op);
+        return;
+    }
     o->fake->ops[FAKE_WRITE].lose_n--;
     err_set(&err, ERR_OFFLINE, "the answer was lost by order of the test");
     op_finish_err(&o->op, &err);
@@ -303,12 +308,44 @@ static void run_op(void *ud)
     }
 }
 
+static bool is_held(struct fake *f, enum fake_kind kind)
+{
+    if (f->ops[kind].held && f->ops[kind].held_after) {
+        f->ops[kind].held_after--;
+        return false;
+    }
+    return f->ops[kind].held;
+}
+
 static void start_op(struct op *op)
 {
     struct fake_op *o = (struct fake_op *)op;
     o->fake->ops[o->kind].count++;
     o->timer = timer_new(op->loop, run_op, o);
-    timer_start(o->timer, o->fake->ops[o->kind].delay_ms);
+    if (is_held(o->fake, o->kind))
+        list_append(&o->fake->held, &o->link);
+    else
+        timer_start(o->timer, o->fake->ops[o->kind].delay_ms);
+}
+
+void fake_release(struct fake *f, enum fake_kind kind)
+{
+    struct list others;
+    list_init(&others);
+    f->ops[kind].held = false;
+    while (!list_empty(&f->held)) {
+        struct fake_op *o = LIST_ITEM(f->held.next, struct fake_op, link);
+        list_remove(&o->link);
+        if (o->kind == kind)
+            timer_start(o->timer, 0);
+        else
+            list_append(&others, &o->link);
+    }
+    while (!list_empty(&others)) {
+        struct list *l = others.next;
+        list_remove(l);
+        list_append(&f->held, l);
+    }
 }
 
 static void abort_op(struct op *op)
@@ -437,6 +474,7 @@ struct fake *fake_new(void)
     list_init(&f->folders);
     list_init(&f->items);
     list_init(&f->watches);
+    list_init(&f->held);
     f->page = 512;
     f->caps = CAP_PUSH_ALL | CAP_KEYWORDS | CAP_COPY | CAP_APPEND | CAP_ANSWERED;
     return f;

@@ -17,7 +17,8 @@
  *   wake FOLDER | quiet on|off        quiet: changes do not end a watch by themselves
  *   delay OP MS                       login|folders|sync|fetch|watch|write
  *   fail OP CODE COUNT [AFTER]        the next COUNT of them, but for AFTER before them, end in that error
- *   lose COUNT                        so many writes are done, and their answers lost
+ *   lose COUNT [AFTER]                so many writes, but for AFTER before them, are done, and their answers lost
+ *   hold OP [AFTER] | release OP      they wait, but for AFTER before them, until they are released
  *   fail-item ID CODE COUNT           the same for one item's content
  *   page N                            items in one sync page
  *   stale FOLDER                      the next cursor of it is refused once

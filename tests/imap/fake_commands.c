@@ -238,6 +238,21 @@ static void do_fail(struct fake *f, struct words *w, struct buf *answer)
 static void do_lose(struct fake *f, struct words *w, struct buf *answer)
 {
     f->ops[FAKE_WRITE].lose_n = (unsigned)number(w);
+    f->ops[FAKE_WRITE].lose_after = (unsigned)number(w);
+    buf_lit(answer, "ok");
+}
+
+static void do_hold(struct fake *f, struct words *w, struct buf *answer)
+{
+    int kind = index_of(word(w), kind_names, FAKE_MAX);
+    f->ops[kind].held = true;
+    f->ops[kind].held_after = (unsigned)number(w);
+    buf_lit(answer, "ok");
+}
+
+static void do_release(struct fake *f, struct words *w, struct buf *answer)
+{
+    fake_release(f, (enum fake_kind)index_of(word(w), kind_names, FAKE_MAX));
     buf_lit(answer, "ok");
 }
 
@@ -302,7 +317,7 @@ static const struct {
     {"bulk", do_bulk},     {"change", do_change},     {"rm", do_rm},     {"wake", do_wake},
     {"quiet", do_quiet},   {"delay", do_delay},       {"fail", do_fail}, {"fail-item", do_fail_item},
     {"lose", do_lose},     {"ids", do_ids},           {"page", do_page}, {"stale", do_stale},
-    {"counts", do_counts}, {"reset", do_reset},
+    {"counts", do_counts}, {"reset", do_reset},       {"hold", do_hold}, {"release", do_release},
 };
 
 void fake_command(struct fake *f, struct str line, struct buf *answer)

@@ -44,7 +44,9 @@ struct fake {
         uint64_t delay_ms;
         enum err_code fail;
         unsigned fail_n, fail_after; /* so many go well first */
-        unsigned lose_n;             /* done, and the answer is lost */
+        unsigned lose_n, lose_after; /* done, and the answer is lost */
+        bool held;                   /* wait until they are released, */
+        unsigned held_after;         /* but for so many */
         unsigned count;
     } ops[FAKE_MAX];
     unsigned caps; /* of the backend */
@@ -52,7 +54,7 @@ struct fake {
     uint64_t made; /* items and folders that clients made */
     bool quiet, writes;
     struct fake_op *reporting; /* the fetch that calls on_item now; NULL when that cancelled it */
-    struct list watches;       /* struct fake_op */
+    struct list watches, held; /* struct fake_op */
 };
 
 struct fake_backend {
@@ -62,7 +64,7 @@ struct fake_backend {
 
 struct fake_op {
     struct op op;
-    struct list link; /* parked watch */
+    struct list link; /* parked watch, held op */
     struct fake *fake;
     enum fake_kind kind;
     struct timer *timer;
@@ -91,6 +93,7 @@ struct fake_op {
 
 /* fake_backend.c */
 void fake_finish_write(struct fake_op *o); /* the change is made: answer, unless that is to be lost */
+void fake_release(struct fake *f, enum fake_kind kind);
 struct fake_folder *fake_find_folder(struct fake *f, struct str id);
 struct fake_folder *fake_add_folder(struct fake *f, struct str id); /* or the one that is there */
 void fake_folder_changed(struct fake *f, struct fake_folder *folder);

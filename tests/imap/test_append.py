@@ -112,10 +112,8 @@ def test_silent_in_the_middle(start):
 
 def test_one_answer_is_lost(c, s):
     """It was stored, nobody knows: found by its evidence, and taken back with the others."""
-    s.do("delay write 20")
+    s.do("lose 1 1")
     c.send(command("x", "APPEND INBOX", mail("a"), mail("b"), mail("c")))
-    s.wait(lambda: len(ids(s)) == 4)
-    s.do("lose 1")
     assert c.finish("x")[0].startswith("NO [UNAVAILABLE]")
     s.wait(lambda: ids(s) == ["m1", "m2", "m3"])
 
@@ -182,11 +180,11 @@ def test_twice_on_purpose(c, s):
 def leave(s, *args, when=0):
     """A client that hangs up while the server works on its command."""
     c = s.login()
-    s.do("delay write 200")
+    s.do("hold write")
     c.send(command("x", *args))
     s.wait(lambda: s.counts()["write"] > when)
     c.close()
-    s.do("delay write 0")
+    s.do("release write")
 
 
 @pytest.mark.parametrize("messages", [1, 3])
@@ -306,10 +304,8 @@ def test_replace_keeps_the_old_one(c, s):
 
 def test_replace_does_not_lose_both(c, s):
     """Nobody knows whether the old one is gone: the new one stays."""
-    s.do("delay write 50")
+    s.do("lose 1 1")
     c.send(command("x", "REPLACE 2 INBOX", mail("a")))
-    s.wait(lambda: len(ids(s)) == 4)
-    s.do("lose 1")
     assert c.finish("x")[0].startswith("NO [UNAVAILABLE]")
     s.wait(lambda: c.ok("NOOP") is not None and subjects(c) == ["Number 1", "Number 3", "a"])
 
@@ -318,11 +314,11 @@ def test_replace_again(s):
     """The client went away after the old one was removed; its second attempt finds everything done."""
     c = s.login()
     c.select()
-    s.do("delay write 100")
+    s.do("hold write 1")
     c.send(command("x", "UID REPLACE 2 INBOX", mail("a")))
     s.wait(lambda: s.counts()["write"] == 2)
     c.close()
-    s.do("delay write 0")
+    s.do("release write")
     c = s.login()
     c.select()
     s.wait(lambda: c.ok("NOOP") is not None and subjects(c) == ["Number 1", "Number 3", "a"])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SEARCH, ESEARCH, SEARCHRES, WITHIN, SORT, THREAD."""
 import re
+import select
 import time
 
 import pytest
@@ -184,15 +185,14 @@ def test_many_do_not_block_others(server):
     c.select()
     other = server.login()
     c.send("x UID SEARCH SUBJECT 1999\r\n")
-    worst = 0
-    for _ in range(50):
-        begin = time.monotonic()
+    meanwhile = 0
+    while not select.select([c.sock], [], [], 0)[0]:
         other.ok("NOOP")
-        worst = max(worst, time.monotonic() - begin)
+        meanwhile += 1
     status, lines = c.finish("x")
     assert status.startswith("OK") and b"* SEARCH" in lines[-1]
     assert len(lines[-1].split()) == 2 + 12
-    assert worst < 1.0  # sanitizers, and a busy machine
+    assert meanwhile >= 5, "answered only when the search had come to its end"
 
 
 def test_a_long_search_says_so(server):

@@ -255,14 +255,13 @@ def test_leaving_during_a_write(s):
     """The write belongs to the account: it runs to its end."""
     c = s.login()
     c.select()
-    s.do("delay write 300")
+    s.do("hold write")
     c.send("x STORE 1 +FLAGS (\\Flagged)\r\n")
     c.send("y UID MOVE 2 Work\r\n")
-    import time
-    time.sleep(0.1)
+    s.wait(lambda: s.counts()["write"] == 1)
     c.close()
     s.wait(lambda: s.do("sessions") == "0")
-    s.do("delay write 0")
+    s.do("release write")
     other = s.login()
     other.select()
     s.wait(lambda: other.ok("NOOP") is not None and "\\Flagged" in flags(other, 1))
