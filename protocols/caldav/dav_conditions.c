@@ -68,6 +68,16 @@ static bool match_list(struct str list, const struct calendar *c, uint64_t now, 
     return false;
 }
 
+/* The list may come in several lines (RFC 9110 5.3). */
+static bool match_lists(const struct dav_session *s, const char *name, uint64_t now, bool exists)
+{
+    for (size_t i = 0; i < s->request->header_count; i++)
+        if (str_case_is(s->request->headers[i].name, name) &&
+            match_list(s->request->headers[i].value, &s->calendar, now, exists))
+            return true;
+    return false;
+}
+
 /* --- If (dav_if.h)
  * ---------------------------------------------------------------------------------------------------------------- */
 
@@ -148,7 +158,7 @@ bool dav_condition(const struct dav_session *s, struct calendar_condition *ret)
     if (match.p && str_is(match, "*")) {
         ret->must_exist = true;
     } else if (match.p) {
-        ok = match_list(match, &s->calendar, r.revision, exists);
+        ok = match_lists(s, "If-Match", r.revision, exists);
         ret->has_revision = true;
         ret->revision = r.revision;
     }
@@ -167,7 +177,7 @@ bool dav_condition(const struct dav_session *s, struct calendar_condition *ret)
     if (none.p && str_is(none, "*"))
         ret->must_not_exist = true;
     else if (none.p)
-        ok = ok && !match_list(none, &s->calendar, r.revision, exists);
+        ok = ok && !match_lists(s, "If-None-Match", r.revision, exists);
     arena_done(&arena);
     return ok;
 }

@@ -227,8 +227,7 @@ void dav_proppatch(struct dav_session *s)
 
 static bool is_about_type(const struct dav_update *u)
 {
-    return u->prop.id == DAV_ID_RESOURCETYPE || u->prop.id == DAV_ID_SUPPORTED_COMPONENTS ||
-           u->prop.id == DAV_ID_CALENDAR_TIMEZONE;
+    return u->prop.id == DAV_ID_RESOURCETYPE || u->prop.id == DAV_ID_SUPPORTED_COMPONENTS;
 }
 
 /* The collection is there: the rest of the properties is stored beside it. */

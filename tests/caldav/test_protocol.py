@@ -232,3 +232,20 @@ def test_tags_in_lists(dav):
     assert dav.put(dav.calendar() + "b.ics", event("b"), If_None_Match='"x"').status == 201
     assert dav.put(dav.calendar() + "c.ics", event("c"), If_Match='"x"').status == 412
     assert dav.ask("HEAD", path, headers={"If-None-Match": etag}).status == 304
+    for name, status in (("If-None-Match", b"304"), ("If-Match", b"200")):
+        sock = raw(dav, head(dav, f"GET {path}", f'{name}: "x"', f"{name}: {etag}", "Connection: close"))
+        assert until_closed(sock).split()[1] == status, name
+
+
+def test_properties_of_a_new_calendar(dav):
+    """RFC 4791 5.3.1: what MKCALENDAR says of it is there afterwards, the time zone as well (Apple's programs send it)."""
+    path, zone = dav.home + "new/", "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//EN\nBEGIN:VTIMEZONE\nTZID:X &amp; Y\nEND:VTIMEZONE\nEND:VCALENDAR\n"
+    body = f'''<x:mkcalendar xmlns:x="{C}" xmlns="DAV:"><set><prop><displayname>N &amp; M</displayname><x:calendar-timezone>{zone}</x:calendar-timezone>
+        <x:calendar-description xml:lang="en">Words</x:calendar-description><a:calendar-color xmlns:a="http://apple.com/ns/ical/">#FF0000</a:calendar-color>
+        <x:supported-calendar-component-set><x:comp name="VEVENT"/></x:supported-calendar-component-set></prop></set></x:mkcalendar>'''
+    assert dav.ask("MKCALENDAR", path, body).status == 201
+    (_, props), = dav.propfind(path, '<D:displayname/><C:calendar-timezone/><C:calendar-description/><A:calendar-color xmlns:A="http://apple.com/ns/ical/"/>').responses().values()
+    assert {name: e.text for (_, name), e in props.items()} == {
+        "displayname": "N & M", "calendar-timezone": zone.replace("&amp;", "&"), "calendar-description": "Words", "calendar-color": "#FF0000"}
+    assert dav.ask("MKCALENDAR", path, body).status == 405
+    assert dav.ask("DELETE", path).status == 204
