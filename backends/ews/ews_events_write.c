@@ -68,10 +68,16 @@ static void begin_answer(struct put_op *p, const char *operation, size_t count)
                                        .count = count};
 }
 
-static const char *invitations(const struct put_op *p, unsigned parts)
+/* Does the server write to the guests? */
+static bool is_sent(const struct put_op *p, unsigned parts)
 {
     bool meeting = p->wanted.is_meeting || (p->has_base && p->base.is_meeting);
-    return p->notify && meeting && parts & ~(unsigned)PERSONAL ? "SendToAllAndSaveCopy" : "SendToNone";
+    return p->notify && meeting && parts & ~(unsigned)PERSONAL;
+}
+
+static const char *invitations(const struct put_op *p, unsigned parts)
+{
+    return is_sent(p, parts) ? "SendToAllAndSaveCopy" : "SendToNone";
 }
 
 static struct err first_error(const struct put_op *p, const struct err *err)
@@ -103,6 +109,16 @@ static void on_step(void *ud, const struct err *err)
         take_back(p, &problem);
     else
         finish(p, &problem);
+}
+
+/* What was to go and is not there: an earlier attempt of this request has done it, and its answer was lost. */
+static void on_gone(void *ud, const struct err *err)
+{
+    struct put_op *p = ud;
+    for (size_t i = 0; err->code == ERR_NONE && i < p->answer.count; i++)
+        if (p->answer.list[i].err.code == ERR_NOT_FOUND)
+            p->answer.list[i].err = (struct err){0};
+    on_step(p, err);
 }
 
 static void ask(struct put_op *p, const char *operation, size_t count, bool once,
@@ -286,7 +302,7 @@ static void attach(struct put_op *p, const struct holder *holder)
     p->holder = *holder;
     p->next = add_attachments;
     if (n)
-        ask(p, "DeleteAttachment", n, false, write_gone, on_step);
+        ask(p, "DeleteAttachment", n, false, write_gone, on_gone);
     else
         add_attachments(p);
 }
@@ -366,8 +382,8 @@ static void attach_to_occurrences(struct put_op *p)
 static void change_occurrences(struct put_op *p)
 {
     p->next = attach_to_occurrences;
-    if (p->changed_count)
-        ask(p, "UpdateItem", p->changed_count, false, write_changed, on_step);
+    if (p->changed_count) /* nothing of it compares ChangeKeys: a second time it would go to the guests again */
+        ask(p, "UpdateItem", p->changed_count, is_sent(p, EVENT_PART_EXCEPTIONS), write_changed, on_step);
     else
         read_back(p);
 }
@@ -413,7 +429,7 @@ static void delete_occurrences(struct put_op *p)
     plan_exceptions(p);
     p->next = change_occurrences;
     if (p->deleted_count)
-        ask(p, "DeleteItem", p->deleted_count, false, write_deleted, on_step);
+        ask(p, "DeleteItem", p->deleted_count, false, write_deleted, on_gone);
     else
         change_occurrences(p);
 }
@@ -516,7 +532,7 @@ static void on_updated(void *ud, const struct err *err)
     struct err problem = first_error(p, err);
     p->call = NULL;
     if (p->parts & EVENT_PART_TASK && forget_completed(p, &problem)) {
-        ask(p, "UpdateItem", 1, false, write_update, on_updated);
+        ask(p, "UpdateItem", 1, false, write_update, on_updated); /* a task has no guests */
         return;
     }
     if (problem.code != ERR_NONE) {
@@ -550,12 +566,14 @@ static void on_looked(void *ud, const struct err *err)
 static void update(struct put_op *p)
 {
     const unsigned series = EVENT_PART_RECURRENCE | EVENT_PART_TIME;
+    /* That answers are wanted is Exchange's to say: it is not written, and so no reason to write to the guests. */
+    p->wanted.response_requested = p->base.response_requested;
     p->parts = event_differ(&p->base, &p->wanted) & ~(unsigned)NOT_SENT;
     p->reset = p->wanted.has_recurrence && (p->parts & series || takes_back(p));
     if (p->reset)
         p->parts |= series;
     if (p->parts & ~(unsigned)(EVENT_PART_EXCEPTIONS | EVENT_PART_ATTACHMENTS))
-        ask(p, "UpdateItem", 1, false, write_update, on_updated);
+        ask(p, "UpdateItem", 1, is_sent(p, p->parts) && !p->change.n, write_update, on_updated);
     else if (p->change.n) /* nothing of it compares the series' ChangeKey */
         ews_look_start(&p->look, p->ews, &p->op.arena, p->id, p->change, on_looked, p);
     else

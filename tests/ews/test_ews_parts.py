@@ -143,3 +143,61 @@ def test_an_event_that_cannot_be_read(stage, code):
         exchange.event("update", num=e["num"], event={"location": "Attic"})
     poll(60, lambda: len(dav.etags(calendar)) == 6, lambda: f"{dav.etags(calendar)}")
     dav.close()
+
+
+def series(uid, *lines):
+    return event(uid, "RRULE:FREQ=WEEKLY;COUNT=4", *lines, summary="mine")
+
+
+def third(uid, hour, *lines):
+    """The occurrence of the third week at another hour."""
+    return ("END:VEVENT", "BEGIN:VEVENT", f"UID:{uid}", "DTSTAMP:20261101T000000Z",
+            "RECURRENCE-ID;TZID=Europe/Berlin:20261215T100000", f"DTSTART;TZID=Europe/Berlin:20261215T{hour}0000",
+            f"DTEND;TZID=Europe/Berlin:20261215T{hour + 1}0000", "SUMMARY:mine", *lines)
+
+
+@pytest.fixture
+def meeting(stage):
+    """(exchange, client, path of a series to which bob is invited, its lines about people)"""
+    exchange = kinds.EWS.exchange(stage, "--user", "bob@example.com:canary-Exchange-9f31")
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange, email="alice@example.com", user="alice@example.com"), dav=True))
+    dav.sign_in("alice@example.com")
+    path = poll(60, lambda: dav.calendars().get("Calendar"), "no calendar is shown") + "m.ics"
+    people = ("ORGANIZER:mailto:alice@example.com", "ATTENDEE:mailto:alice@example.com", "ATTENDEE:mailto:bob@example.com")
+    assert dav.put(path, series("m@test.example", *people)).status == 201
+    assert len(exchange.submissions()) == 1
+    yield exchange, dav, path, people
+    dav.close()
+
+
+def test_guests_hear_of_changes_only(meeting):
+    """What is stored once more as it is, by a client that does not say whether it wants answers, is no news."""
+    exchange, dav, path, people = meeting
+    for _ in range(2):
+        assert dav.put(path, series("m@test.example", *people)).status == 204
+    assert len(exchange.submissions()) == 1
+    assert dav.put(path, series("m@test.example", *people, "LOCATION:Attic")).status == 204
+    assert len(exchange.submissions()) == 2
+
+
+def test_a_changed_occurrence_is_told_once(meeting):
+    """The answer is lost: guests hear of it once, and the client hears what there is."""
+    exchange, dav, path, people = meeting
+    exchange.fault(op="UpdateItem", do="lose")
+    assert dav.put(path, series("m@test.example", *people, *third("m@test.example", 11, *people))).status in (204, 412, 503)
+    poll(60, lambda: "T110000" in dav.get(path).text(), lambda: dav.get(path).text())
+    assert [s["meeting"]["original"] for s in exchange.submissions()[1:]] == ["2026-12-15T09:00:00Z"]
+
+
+@pytest.mark.parametrize("what", ["occurrence", "attachment"])
+def test_what_is_gone_already(calendar, what):
+    """The answer to its deletion was lost, and the request is repeated by itself: it is gone, as wanted."""
+    exchange, dav = calendar
+    path, file = dav.calendar() + "m.ics", "ATTACH;ENCODING=BASE64;VALUE=BINARY;FILENAME=a.txt:YWxs"
+    assert dav.put(path, series("m@test.example", *([file] if what == "attachment" else []))).status == 201
+    exchange.fault(op="DeleteItem" if what == "occurrence" else "DeleteAttachment", do="lose")
+    without = ["EXDATE;TZID=Europe/Berlin:20261215T100000"] if what == "occurrence" else []
+    answer = dav.put(path, series("m@test.example", *without))
+    assert answer.status == 204, answer.body
+    kept, = exchange.events()
+    assert len(kept["deleted"]) == len(without) and kept["attachments"] == []
