@@ -9,6 +9,9 @@
 /* A server that says "more" and brings nothing would keep us busy for ever. */
 #define EMPTY_PAGES_MAX 16
 
+/* What a page is cut down to when an item in it is more than the server can tell. */
+#define SMALL_PAGE 32
+
 struct sync_op {
     struct op op;
     struct ews *ews;
@@ -16,6 +19,8 @@ struct sync_op {
     struct str folder_id, cursor;
     bool restarted;
     unsigned empty_pages;
+    unsigned most; /* changes in the page; 0: as usual */
+    bool ids_only;
     struct ews_page page;
 };
 
@@ -26,11 +31,32 @@ static bool write_request(void *ud, struct xml_writer *w, bool slow)
     if (slow && e->sync_page > EWS_SYNC_PAGE_MIN)
         e->sync_page /= 2;
     ews_page_init(&s->page, &s->op.arena);
-    ews_sync_write(w, &(struct ews_sync_request){s->folder_id, s->cursor, e->sync_page, false});
+    s->page.ids_only = s->ids_only;
+    ews_sync_write(w,
+                   &(struct ews_sync_request){s->folder_id, s->cursor, s->most ? s->most : e->sync_page, s->ids_only});
     return true;
 }
 
 static void begin(struct sync_op *s);
+
+/*
+ * The server fails over the page, and not over the request: an item in it has a property that it cannot read. A smaller
+ * page leaves the item to the next one, and in a page of its own it is told without its properties, which is better
+ * than a folder that stands still. False: nothing helps, and so it is this folder; the others can go on.
+ */
+static bool step_down(struct sync_op *s, struct err *err)
+{
+    const struct ews_outcome *o = &s->page.outcome;
+    if (!o->answered || !(o->status.code->flags & (EWS_CODE_RETRY_ALONE | EWS_CODE_REBUILD)))
+        return false;
+    if (s->ids_only) {
+        err->code = ERR_INTERNAL;
+        return false;
+    }
+    s->ids_only = s->most == 1;
+    s->most = s->most == 0 ? SMALL_PAGE : 1;
+    return true;
+}
 
 static void on_done(void *ud, const struct err *err)
 {
@@ -38,7 +64,12 @@ static void on_done(void *ud, const struct err *err)
     struct ews_page *p = &s->page;
     struct err e = *err;
     s->call = NULL;
-    if (e.code != ERR_NONE || !ews_page_check(p, &e)) {
+    if (e.code == ERR_NONE && !ews_page_check(p, &e) && step_down(s, &e)) {
+        log_debug("ews", s->ews->config.name, "a smaller page: %s", e.text);
+        begin(s);
+        return;
+    }
+    if (e.code != ERR_NONE) {
         op_finish_err(&s->op, &e);
         return;
     }
@@ -66,6 +97,7 @@ static void begin(struct sync_op *s)
                                          .reader_ud = &s->page,
                                          .on_done = on_done,
                                          .ud = s,
+                                         .batch = true, /* what it says is about the page; see step_down() */
                                          .sync = true,
                                      });
 }

@@ -26,7 +26,7 @@ static void change_begin(struct ews_page *p, enum ews_el el)
     p->other = p->has_read = p->has_message_flags = false;
     p->categories = NULL;
     p->message_flags = 0;
-    if (el == EL_CREATE || el == EL_UPDATE) {
+    if (!p->ids_only && (el == EL_CREATE || el == EL_UPDATE)) {
         /* A property that was asked for and is not in the answer is not set on the item. */
         p->item.flags_known = ITEM_FLAGGED | ITEM_ANSWERED | ITEM_FORWARDED;
         p->item.categories_known = true;

@@ -24,6 +24,7 @@ struct ews_page {
     struct str cursor;
     bool more;
     struct ews_outcome outcome;
+    bool ids_only;  /* set after ews_page_init(): nothing else was asked for */
     bool all_kinds; /* set after ews_page_init(): not only what can be shown as a message */
     /* private */
     struct arena *arena;

@@ -45,6 +45,26 @@ def test_internal_errors_about_several(exchange, driver):
     assert not any(items[i]["synthesised"] for i in asked)
 
 
+@standin("--corpus", "1100")
+def test_an_item_that_spoils_its_page(exchange, driver):
+    """It is told without its properties; before it and after it all is as ever."""
+    nums = [i["num"] for i in exchange.items("inbox")]
+    for num in (nums[10], nums[700]):
+        exchange.change("update", num=num, traits=["poison"])
+    inbox, found, cursor = driver.folder(), {}, None
+    while True:
+        page = driver.sync(inbox, cursor)
+        assert page["err"] == "none" and not found.keys() & {i["id"] for i in page["list"]}, page
+        found.update({i["id"]: i for i in page["list"]})
+        cursor = page["cursor"]
+        if not page["more"]:
+            break
+    bare = [i for i in found.values() if not i["known"]]
+    assert len(found) == 1100 and len(bare) == 2 and not any(i["message_id"] or i["subject"] or i["size"] for i in bare)
+    items, end = driver.fetch("message", *[i["id"] for i in bare])
+    assert end["err"] == "none" and all(i["err"] == "none" for i in items.values())
+
+
 # --- changing mail ------------------------------------------------------------------------------------------------------------
 
 @pytest.fixture
@@ -89,6 +109,23 @@ def test_copies_that_may_have_been_made(mailbox, rule):
     assert answer.startswith("OK" if rule["do"] == "gateway" else "NO [UNAVAILABLE]"), answer
     copies = [i["message_id"] for i in exchange.items("Target")]
     assert len(set(copies)) == len(copies)
+
+
+def test_a_folder_that_cannot_be_read(stage):
+    """The others go on, and hear of what comes."""
+    exchange = kinds.EWS.exchange(stage, "--corpus", "3")
+    for name in ("Ash", "Birch", "Cedar"):
+        exchange.folder("create", name=name)
+        exchange.deliver(subject="first", folder=name)
+    bad, = exchange.items("Birch")
+    exchange.change("update", num=bad["num"], traits=["unreadable"])
+    imap = stage.bridge(kinds.EWS.account("work", exchange)).login("work", timeout=120)
+    for name in ("Ash", "Cedar"):
+        poll(60, lambda: imap.status_of(name)["MESSAGES"] == 1, name)
+    exchange.deliver(subject="second", folder="Cedar")
+    poll(60, lambda: imap.status_of("Cedar")["MESSAGES"] == 2)
+    imap.send("s1 SELECT Birch\r\n")
+    assert imap.finish("s1")[0].startswith("NO [SERVERBUG]")
 
 
 # --- calendars ----------------------------------------------------------------------------------------------------------------

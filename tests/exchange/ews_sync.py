@@ -129,6 +129,8 @@ def next_page(call, folder, shape, limit, window, position):
 
 
 def entry(call, tag, shape, item):
+    if item.has("unreadable") or (item.has("poison") and len(call.child("ItemShape")) > 1):
+        raise EwsError("ErrorInternalServerError")
     view = ews_calendar.maker(call)(item)
     if tag == "Update" and call.options.generic_updates and type(view) is View:
         view.element = "Item"
