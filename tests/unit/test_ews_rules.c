@@ -35,6 +35,10 @@ static void test_codes(void **state)
         {"ErrorInternalServerTransientError", ERR_OFFLINE, EWS_CODE_RETRY},
         {"ErrorInternalServerError", ERR_OFFLINE, EWS_CODE_RETRY_ALONE | EWS_CODE_REBUILD},
         {"ErrorInvalidServerVersion", ERR_UNSUPPORTED, EWS_CODE_VERSION},
+        /* between servers: nothing that the user could sign in for */
+        {"ErrorProxyTokenExpired", ERR_OFFLINE, EWS_CODE_RETRY},
+        {"ErrorMailboxLogonFailed", ERR_OFFLINE, EWS_CODE_RETRY_ALONE},
+        {"ErrorLogonAsNetworkServiceFailed", ERR_OFFLINE, EWS_CODE_RETRY_ALONE},
         {"ErrorSubscriptionNotFound", ERR_OFFLINE, EWS_CODE_RESUBSCRIBE},
         {"ErrorMailboxMoveInProgress", ERR_OFFLINE, EWS_CODE_MOVED | EWS_CODE_RESUBSCRIBE | EWS_CODE_RETRY},
         {"ErrorMimeContentConversionFailed", ERR_UNSUPPORTED, EWS_CODE_REBUILD},
