@@ -42,7 +42,8 @@ bool db_open(struct db *db, const char *path, bool durable, struct err *err)
     sqlite3_busy_timeout(db->handle, 2000);
     if (!db_exec(db, "PRAGMA journal_mode = WAL", err) ||
         !db_exec(db, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", err) ||
-        !db_exec(db, "PRAGMA foreign_keys = ON", err) || !db_exec(db, "PRAGMA trusted_schema = OFF", err)) {
+        !db_exec(db, "PRAGMA journal_size_limit = 4194304", err) || !db_exec(db, "PRAGMA foreign_keys = ON", err) ||
+        !db_exec(db, "PRAGMA trusted_schema = OFF", err)) {
         db_close(db);
         return false;
     }

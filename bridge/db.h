@@ -28,8 +28,9 @@ struct db {
     bool damaged;   /* the file was found not to be a sound database; an error alone says nothing about it */
 };
 
-/* `durable`: synchronous = FULL, else NORMAL: a power failure then takes the last transactions, and nothing else. Fails
- * with ERR_DISK, or ERR_INTERNAL when the file is not a sound database.
+/* A journal that one large transaction has made long is cut back by a later one. `durable`: synchronous = FULL, else
+ * NORMAL: a power failure then takes the last transactions, and nothing else. Fails with ERR_DISK, or ERR_INTERNAL when
+ * the file is not a sound database.
  */
 bool db_open(struct db *db, const char *path, bool durable, struct err *err);
 void db_close(struct db *db);

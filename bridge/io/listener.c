@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bridge/base/log.h"
@@ -13,6 +14,7 @@
 
 #define BACKLOG     128
 #define RARE_LOG_MS 60000
+#define FDS_KEPT    32 /* file descriptors that clients do not get: state, cache and server need some */
 
 void listener_unref(struct conn_listener *l)
 {
@@ -92,6 +94,16 @@ static void turn_away(struct conn_listener *l)
         log_warn(l->name, NULL, "all %u connections are in use; turned away %u", l->max_connections, count);
 }
 
+/* New descriptors are the lowest that are free. When there is none at all libuv takes connections and closes them, and
+ * nobody hears of it. */
+static bool fds_run_out(struct conn *c)
+{
+    uv_os_fd_t fd;
+    struct rlimit most;
+    return uv_fileno((uv_handle_t *)conn_tcp(c), &fd) == 0 && getrlimit(RLIMIT_NOFILE, &most) == 0 &&
+           most.rlim_cur != RLIM_INFINITY && (rlim_t)fd + FDS_KEPT >= most.rlim_cur;
+}
+
 static void on_connection(uv_stream_t *server, int status)
 {
     struct conn_listener *l = server->data;
@@ -108,10 +120,15 @@ static void on_connection(uv_stream_t *server, int status)
     struct conn *c = conn_accept(l);
     if (!c)
         return;
-    if (peer_is_welcome(l, c))
+    if (fds_run_out(c)) {
+        if (is_due(&l->failed, &count))
+            log_warn(l->name, NULL, "file descriptors run out (ulimit -n); turned away %u", count);
+        conn_abort(c, "no descriptors");
+    } else if (peer_is_welcome(l, c)) {
         conn_begin(c);
-    else
+    } else {
         conn_abort(c, "not our user");
+    }
 }
 
 static struct conn_listener *listener_new(struct loop *loop, const struct conn_listen_opts *opts, conn_accept_cb *cb,

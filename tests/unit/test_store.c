@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -518,7 +519,15 @@ static void many_vanish_at_once(void **state)
     assert_true(store_expunged(f->store, f->inbox, before, &arena, &uids, &n, &complete, &err));
     assert_true(complete);
     assert_int_equal(n, MANY - 1);
-    page(f, all, 0, "n2", false); /* and then it is trimmed */
+    /* What the journal has grown to is given back. */
+    struct stat wal;
+    char path[256];
+    snprintf(path, sizeof(path), "%s/state.db-wal", f->dir);
+    assert_true(stat(path, &wal) == 0 && wal.st_size > 5 << 20);
+    page(f, all, 0, "n2", false);
+    page(f, all, 0, "n3", false);
+    assert_true(stat(path, &wal) == 0 && wal.st_size <= 4 << 20);
+    page(f, all, 0, "n4", false); /* and the log is trimmed */
     assert_true(store_expunged(f->store, f->inbox, before, &arena, &uids, &n, &complete, &err));
     assert_false(complete);
     arena_done(&arena);
