@@ -112,8 +112,7 @@ typedef void account_quota_cb(void *ud, const struct account_quota *quota, const
 struct quota_wait *account_get_quota(struct account *a, account_quota_cb *cb, void *ud);
 void account_quota_cancel(struct quota_wait **w);
 
-/* --- signing in ----------------------------------------------------------------------------------------------------
- */
+/* --- signing in ------------------------------------------------------------------------------- */
 /*
  * `name` is the account's e-mail address (ASCII case ignored) or its section name. Local password: one that `exbridge
  * password` has made (local_passwords.h) or that of local-password-file or -command, compared in constant time.
@@ -134,8 +133,7 @@ struct op *account_prove(struct account *a, struct str secret, op_cb *cb, void *
 /* There is hope that what failed works now (a new sign-in): try again at once instead of by the slow schedule. */
 void account_retry(struct account *a);
 
-/* --- folders -------------------------------------------------------------------------------------------------------
- */
+/* --- folders ---------------------------------------------------------------------------------- */
 /*
  * A folder as clients see it. `name` is the full IMAP path in UTF-8, NFC, separator '/', with a '/' inside a display
  * name written _x002F_ (and a literal "_x" as _x005F_x); INBOX is "INBOX"; equal names get a stable suffix. Only

@@ -31,8 +31,7 @@
 #include "bridge/io/loop.h"
 #include "bridge/op.h"
 
-/* --- what a server has ----------------------------------------------------------------------------------------------
- */
+/* --- what a server has ------------------------------------------------------------------------ */
 
 enum folder_kind { FOLDER_MAIL, FOLDER_CALENDAR, FOLDER_TASKS, FOLDER_CONTACTS, FOLDER_OTHER };
 

@@ -44,8 +44,7 @@ void append_done(struct change *c)
         mailbox_unref(&w->replaces_in);
 }
 
-/* --- receipts: does anybody know of it? -----------------------------------------------------------------------------
- */
+/* --- receipts: does anybody know of it? ------------------------------------------------------- */
 
 struct receipt {
     struct list link;
@@ -101,8 +100,7 @@ void append_receipts_done(struct account *a)
         drop_receipt(LIST_ITEM(a->receipts.next, struct receipt, link));
 }
 
-/* --- recognising a retry --------------------------------------------------------------------------------------------
- */
+/* --- recognising a retry ---------------------------------------------------------------------- */
 
 static struct change *owner_of(const struct change *c, int64_t batch)
 {
@@ -148,8 +146,7 @@ static struct change *recognise(struct change *c, struct append_message *m)
     return NULL;
 }
 
-/* --- rows -----------------------------------------------------------------------------------------------------------
- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static int64_t replaced_pk(struct change *c)
 {
@@ -195,8 +192,7 @@ static bool add_rows(struct change *c, struct err *err)
     return true;
 }
 
-/* --- the end --------------------------------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void answer(struct change *c)
 {
@@ -212,8 +208,7 @@ static void answer(struct change *c)
     change_end(c, NULL);
 }
 
-/* --- REPLACE: the old one goes --------------------------------------------------------------------------------------
- */
+/* --- REPLACE: the old one goes ---------------------------------------------------------------- */
 
 static void on_replaced(void *ud, const struct reply *reply)
 {
@@ -257,8 +252,7 @@ static void replace(struct change *c)
         backend_remove(c->account->backend, f->server_id, id, 1, c->account->opts.expunge_permanent, on_replaced, c);
 }
 
-/* --- all are on the server ------------------------------------------------------------------------------------------
- */
+/* --- all are on the server -------------------------------------------------------------------- */
 
 static struct store_created created(struct change *c, const struct append_message *m)
 {
@@ -306,8 +300,7 @@ static void commit(struct change *c)
     replace(c);
 }
 
-/* --- one after the other --------------------------------------------------------------------------------------------
- */
+/* --- one after the other ---------------------------------------------------------------------- */
 
 static void on_failed(struct change *c)
 {
@@ -364,8 +357,7 @@ static void on_appended(void *ud, const struct reply *reply)
     append_fail(c, &err);
 }
 
-/* --- an earlier attempt whose answer was lost -----------------------------------------------------------------------
- */
+/* --- an earlier attempt whose answer was lost ------------------------------------------------- */
 
 static void not_known(struct change *c, const struct err *why)
 {
@@ -487,8 +479,7 @@ static void append_begin(struct change *c)
         append_step(c);
 }
 
-/* --- the call -------------------------------------------------------------------------------------------------------
- */
+/* --- the call --------------------------------------------------------------------------------- */
 
 static void take_message(struct change *c, struct append_message *m, const struct change_message *what)
 {

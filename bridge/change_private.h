@@ -82,8 +82,7 @@ void change_refresh(struct account *a, int64_t folder_pk);
 struct str change_join(struct arena *arena, const struct str *categories, size_t count);
 void change_free(struct change *c);
 
-/* --- append: change_append.c, change_sent.c, change_undo.c ----------------------------------------------------------
- */
+/* --- append: change_append.c, change_sent.c, change_undo.c ------------------------------------ */
 
 enum append_fate {
     APPEND_OPEN,  /* nothing known yet */

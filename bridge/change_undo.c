@@ -63,8 +63,7 @@ static bool is_settled(const struct err *err)
     return false;
 }
 
-/* --- an item goes ---------------------------------------------------------------------------------------------------
- */
+/* --- an item goes ----------------------------------------------------------------------------- */
 
 static void on_removed(void *ud, const struct reply *reply)
 {
@@ -95,8 +94,7 @@ static void remove_item(struct change *c, int64_t folder_pk, struct str id, bool
     c->op = backend_remove(c->account->backend, f ? f->server_id : STR_NULL, ids, 1, permanent, on_removed, c);
 }
 
-/* --- was it stored? -------------------------------------------------------------------------------------------------
- */
+/* --- was it stored? --------------------------------------------------------------------------- */
 
 static void on_found(void *ud, const struct reply *reply)
 {
@@ -145,8 +143,7 @@ static void find_item(struct change *c)
                                   on_found, c);
 }
 
-/* --- row by row -----------------------------------------------------------------------------------------------------
- */
+/* --- row by row ------------------------------------------------------------------------------- */
 
 /* A command that is still under way does its own work. */
 static bool is_orphan(void *ud, int64_t pk, int64_t batch)

@@ -25,8 +25,7 @@
 
 enum content_need { CONTENT_HEADER, CONTENT_MESSAGE };
 
-/* --- from the cache, synchronous: false or NULL means "not here" -----------------------------------------------------
- */
+/* --- from the cache, synchronous: false or NULL means "not here" ------------------------------ */
 
 bool content_has(struct mailbox *m, const struct message *msg, enum content_need need);
 /* The header block with its empty line. Lives in the arena. */

@@ -41,8 +41,7 @@ struct control_request;
  */
 void control_path(struct buf *out, const struct config_server *server);
 
-/* --- the daemon ------------------------------------------------------------------------------------------------------
- */
+/* --- the daemon ------------------------------------------------------------------------------- */
 
 /* The caller holds the lock of the state directory: a socket that is there already is a dead one's, and is replaced. */
 struct control *control_new(struct loop *loop, const char *path, struct err *err);

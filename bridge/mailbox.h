@@ -41,8 +41,7 @@ struct mailbox_status {
     uint64_t size, deleted_size; /* sums of RFC822.SIZE: of all, and of those marked \Deleted */
 };
 
-/* --- opening --------------------------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 /*
  * Open a folder: wait for its first sync (progress texts every 10 s; after 60 s what is there is sorted, committed and
  * shown), or, when it was synced before, for one look at the server (bounded to a few seconds, and left out while a
@@ -62,8 +61,7 @@ void mailbox_unref(struct mailbox **m);
 typedef void mailbox_status_cb(void *ud, const struct mailbox_status *status, const struct err *err);
 struct mailbox_open *mailbox_get_status(struct account *a, int64_t folder_pk, mailbox_status_cb *cb, void *ud);
 
-/* --- reading --------------------------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 struct account *mailbox_account(const struct mailbox *m);
 int64_t mailbox_folder_pk(const struct mailbox *m);
@@ -94,8 +92,7 @@ bool mailbox_tell_sizes(struct mailbox *m, const uint32_t *uids, size_t count, s
  */
 void mailbox_poke(struct mailbox *m);
 
-/* --- views ----------------------------------------------------------------------------------------------------------
- */
+/* --- views ------------------------------------------------------------------------------------ */
 
 /* `on_change` comes from the loop (never from inside a call) when view_update() would have something to say; once until
  * the next view_update(). `examine`: the messages it is the first to be told of stay \Recent for the next one

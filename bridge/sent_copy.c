@@ -40,8 +40,7 @@ void sent_copy_before_sending(struct account *a, struct str message_id_hash)
     arena_done(&arena);
 }
 
-/* --- the other one goes ---------------------------------------------------------------------------------------------
- */
+/* --- the other one goes ----------------------------------------------------------------------- */
 
 static void merged(struct change *c)
 {

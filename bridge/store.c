@@ -127,8 +127,7 @@ bool store_new_uidvalidity(struct store *s, uint32_t *ret_value, struct err *err
     return true;
 }
 
-/* --- opening ---------------------------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static bool lock_directory(struct store *s, struct err *err)
 {

@@ -36,8 +36,7 @@ const char *store_epoch(const struct store *s); /* 8 hex digits, new with each n
 bool store_persist_put(struct store *s, struct str key, struct str value, struct err *err);
 bool store_persist_get(struct store *s, struct str key, struct buf *out);
 
-/* --- folders -------------------------------------------------------------------------------------------------------
- */
+/* --- folders ---------------------------------------------------------------------------------- */
 
 struct store_folder {
     int64_t pk;
@@ -63,8 +62,7 @@ bool store_subscribe(struct store *s, struct str name, bool subscribed, struct e
 bool store_subscriptions(struct store *s, bool subscribed, struct arena *arena, struct str **ret_names,
                          size_t *ret_count, struct err *err);
 
-/* --- items ---------------------------------------------------------------------------------------------------------
- */
+/* --- items ------------------------------------------------------------------------------------ */
 
 struct store_event; /* bridge/store_calendar.h */
 struct store_page {

@@ -238,8 +238,7 @@ bool store_copy_seen(struct store *s, int64_t from_pk, int64_t folder_pk, int64_
     return found;
 }
 
-/* --- one copy of what was sent --------------------------------------------------------------------------------------
- */
+/* --- one copy of what was sent ---------------------------------------------------------------- */
 
 bool store_sent_find(struct store *s, int64_t folder_pk, struct str message_id_hash, int64_t except_pk, int64_t since_s,
                      struct arena *arena, struct sent_found *ret)

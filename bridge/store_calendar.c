@@ -156,8 +156,7 @@ bool store_resources_gone(struct store *s, int64_t folder_pk, uint64_t modseq, s
     return store_names(s, q, arena, ret_names, ret_count, err);
 }
 
-/* --- names
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 /* The UID where it can stand in a URL as it is, as most clients would name it themselves; else a hash of it. */
 static void name_from_uid(struct buf *out, struct str uid)
@@ -201,8 +200,7 @@ static void choose_name(struct store *s, int64_t folder_pk, int64_t item_pk, str
     name_from_uid(out, uid);
 }
 
-/* --- rows
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static void bind_event(struct sqlite3_stmt *q, int64_t item_pk, const struct store_event *e)
 {
@@ -269,8 +267,7 @@ bool store_event_update(struct store *s, int64_t folder_pk, int64_t item_pk, uin
     return db_run(&s->db, q, err);
 }
 
-/* --- after a resync
- * --------------------------------------------------------------------------------------------------------- */
+/* --- after a resync --------------------------------------------------------------------------- */
 
 bool store_match_events(struct store *s, int64_t folder_pk, uint64_t modseq, struct err *err)
 {
@@ -504,8 +501,7 @@ bool store_event_renamed(struct store *s, int64_t item_pk, struct str server_id,
     return db_run(&s->db, q, err) && store_run1(s, "UPDATE resource SET digest = x'' WHERE pk = ?1", item_pk, err);
 }
 
-/* --- collections
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- collections ------------------------------------------------------------------------------ */
 
 bool store_collection_segment(struct store *s, int64_t folder_pk, struct arena *arena, struct str *ret_segment)
 {
@@ -581,8 +577,7 @@ bool store_end(struct store *s, bool ok, struct err *err)
     return false;
 }
 
-/* --- the user's addresses
- * ------------------------------------------------------------------------------------------------- */
+/* --- the user's addresses --------------------------------------------------------------------- */
 
 #define OWN "own"
 

@@ -63,8 +63,7 @@ bool store_event_is_version(struct store *s, int64_t folder_pk, struct str serve
  * digest is empty until then. */
 bool store_event_renamed(struct store *s, int64_t item_pk, struct str server_id, struct str change, struct err *err);
 
-/* --- collections ----------------------------------------------------------------------------------------------------
- */
+/* --- collections ------------------------------------------------------------------------------ */
 
 bool store_collection_segment(struct store *s, int64_t folder_pk, struct arena *arena, struct str *ret_segment);
 /* False with ERR_EXISTS: another collection has it. */
@@ -76,8 +75,7 @@ bool store_property_put(struct store *s, int64_t folder_pk, struct str name, str
 bool store_begin(struct store *s, struct err *err);
 bool store_end(struct store *s, bool ok, struct err *err);
 
-/* --- objects that move (store_moving.c)
- * ---------------------------------------------------------------------------------------------------- */
+/* --- objects that move (store_moving.c) ------------------------------------------------------- */
 
 /*
  * A row for each MOVE, from before the server is asked until the client is known to have heard the answer:
@@ -115,15 +113,13 @@ size_t store_moving_open(struct store *s, int64_t to_pk, struct arena *arena, st
 /* What has come into the second folder since, announced, and is it by its UID. */
 bool store_moving_arrived(struct store *s, const struct moving *m, struct arena *arena, struct store_resource *ret);
 
-/* --- the user's addresses
- * ------------------------------------------------------------------------------------------------- */
+/* --- the user's addresses --------------------------------------------------------------------- */
 
 /* As they were set, one a line; nothing when none ever were. */
 void store_own_addresses(struct store *s, struct buf *out);
 bool store_set_own_addresses(struct store *s, struct str lines, struct err *err);
 
-/* --- items that cannot be read (store_unread.c)
- * ---------------------------------------------------------------------------------------------------- */
+/* --- items that cannot be read (store_unread.c) ----------------------------------------------- */
 
 /* They are on the server, and what they say is not known: what is not in the store may be one of them. Until a page
  * tells of the item again, or of the whole folder (forget). What the store has of them from before stays when the
@@ -136,8 +132,7 @@ size_t store_unread(struct store *s, int64_t folder_pk, struct str server_id, in
 /* Some of the folder's, in no order that means anything, so that each has its turn; in the arena. */
 size_t store_unread_ids(struct store *s, int64_t folder_pk, size_t max, struct arena *arena, struct str **ret_ids);
 
-/* --- mail that is owed
- * ------------------------------------------------------------------------------------------------ */
+/* --- mail that is owed ------------------------------------------------------------------------ */
 
 /*
  * A mail that becomes due only when the server has done something else: kept under a mark (STORE_HELD and words), and

@@ -59,8 +59,7 @@ struct store_created {
 /* A new item of ours (append, copy). When a sync has brought it already, that row is the one. */
 bool store_created(struct store *s, int64_t folder_pk, struct store_created *items, size_t count, struct err *err);
 
-/* --- the journal ----------------------------------------------------------------------------------------------------
- */
+/* --- the journal ------------------------------------------------------------------------------ */
 
 enum journal_state { JOURNAL_NEW, JOURNAL_UNKNOWN, JOURNAL_SENT, JOURNAL_REFUSED };
 struct journal_key {
@@ -84,8 +83,7 @@ bool store_journal_asked(struct store *s, int64_t pk, struct arena *arena, struc
 /* Was a message of this Message-ID sent in the last 24 hours? */
 bool store_journal_was_sent(struct store *s, struct str message_id_hash);
 
-/* --- appends (store_append.c) ---------------------------------------------------------------------------------------
- */
+/* --- appends (store_append.c) ----------------------------------------------------------------- */
 /*
  * A row a message, from before the request until the client is known to have heard the answer:
  *
@@ -157,8 +155,7 @@ bool store_copy_seen(struct store *s, int64_t from_pk, int64_t folder_pk, int64_
 /* After a start: commands of several messages that did not come to their end are to be undone; old rows go. */
 bool store_append_recover(struct store *s, struct err *err);
 
-/* --- one copy of what was sent --------------------------------------------------------------------------------------
- */
+/* --- one copy of what was sent ---------------------------------------------------------------- */
 
 /* The newest message of a folder with this Message-ID (its hash) that is not `except_pk`; `since_s`: that came after.
  * Strings in the arena. */
