@@ -160,7 +160,9 @@ static bool take_sockets(struct program *p, struct err *err)
 {
     int n = daemon_sockets(p->sockets, RUN_SOCKETS_MAX);
     if (n < 0)
-        return err_set(err, ERR_INVALID, "the service manager hands over more than %d sockets", RUN_SOCKETS_MAX);
+        return err_set(err, ERR_INVALID,
+                       "the service manager hands over more than %d sockets, or not those that it counts (LISTEN_FDS)",
+                       RUN_SOCKETS_MAX);
     p->socket_count = n;
     return true;
 }

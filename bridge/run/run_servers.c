@@ -35,7 +35,10 @@ static bool names(int fd, char *ret_address, socklen_t size, unsigned *ret_port)
 {
     struct sockaddr_storage a;
     socklen_t n = sizeof(a);
-    if (getsockname(fd, (struct sockaddr *)&a, &n) != 0)
+    int type;
+    socklen_t type_size = sizeof(type);
+    if (getsockname(fd, (struct sockaddr *)&a, &n) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) != 0 || type != SOCK_STREAM)
         return false;
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a;
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a;

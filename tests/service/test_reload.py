@@ -250,9 +250,12 @@ def test_socket_activation(stage, monkeypatch):
         held.append(s)
     spare = socket.create_server(("127.0.0.1", 0))
     spare.set_inheritable(True)
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # ListenDatagram=, by mistake
+    udp.bind(held[0].getsockname())
+    udp.set_inheritable(True)
     original = rig.subprocess.Popen
     monkeypatch.setattr(rig.subprocess, "Popen", lambda *a, **k: original(*a, close_fds=False, **k))
-    fds = ",".join(str(s.fileno()) for s in (*held, spare))
+    fds = ",".join(str(s.fileno()) for s in (udp, *held, spare))
     bridge = stage.bridge(account(stage), start=False, command=["/usr/bin/python3", "-c", ACTIVATE, fds])
     bridge.port = held[0].getsockname()[1]
     early = socket.create_connection(("127.0.0.1", bridge.port))  # before there is anybody
@@ -267,8 +270,9 @@ def test_socket_activation(stage, monkeypatch):
         assert context.wrap_socket(six, server_hostname="localhost").recv(100).startswith(b"* OK")
     port = spare.getsockname()[1]
     assert bridge.log_lines(f"the socket of 127.0.0.1 port {port} that the service manager holds is in no line")
+    assert bridge.log_lines("the socket of [?] port 0 that the service manager holds is in no line")
     bridge.tls = False  # listeners are made again, on the same sockets
     assert reload(bridge).returncode == 0
     bridge.login("work").open()
-    for s in (*held, spare):
+    for s in (udp, *held, spare):
         s.close()
