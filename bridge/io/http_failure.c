@@ -91,6 +91,17 @@ static bool proxy_refused(struct http_request *r, struct err *ret_err)
     return true;
 }
 
+/* Of the two certificates that are looked at, an https proxy's comes first: before it, nobody has answered CONNECT. One
+ * of the environment is known by its chain only, not by a name that does not match. */
+static bool is_proxys_certificate(const struct http_request *r)
+{
+    long status = 0, chain = 0;
+    curl_easy_getinfo(r->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    curl_easy_getinfo(r->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &chain);
+    bool https = r->client->proxy && str_case_starts(str_from(r->client->proxy), STR("https://"));
+    return status == 0 && (https || chain != 0);
+}
+
 /* The server's part of a handshake that our certificate, or its absence, ended: RFC 8446 6.2. OpenSSL tells it by the
  * words "alert certificate expired". It may come with the first answer only (TLS 1.3), so libcurl has no code for it.
  */
@@ -139,7 +150,8 @@ void http_request_describe(struct http_request *r, CURLcode result, struct err *
     } else if (result != CURLE_OK && !proxy_refused(r, ret_err) && !certificate_refused(r, result, ret_err)) {
         err_set(ret_err, code_of(result), "%s", r->message[0] ? r->message : curl_easy_strerror(result));
         if (result == CURLE_PEER_FAILED_VERIFICATION)
-            err_prefix(ret_err, "the server's certificate is not trusted (see ca-file): ");
+            err_prefix(ret_err, "the %s's certificate is not trusted (see ca-file): ",
+                       is_proxys_certificate(r) ? "proxy" : "server");
         else if (result == CURLE_SSL_CERTPROBLEM)
             err_prefix(ret_err, "client-cert and client-key: ");
     }

@@ -10,15 +10,18 @@ from proxy import Proxy
 HOST = "mail.corp.test"  # nobody can resolve it but a proxy
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    """A certificate for HOST, and for a proxy here."""
-    folder = tmp_path_factory.mktemp("cert")
+def make_pair(folder):
+    """A certificate for HOST, and for a proxy here, that is its own authority."""
     cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                     "-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST},IP:127.0.0.1", "-keyout", key, "-out", cert],
                    check=True, capture_output=True)
     return cert, key
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    return make_pair(tmp_path_factory.mktemp("cert"))
 
 
 def start(stage, pair, env=(), **keys):
@@ -47,6 +50,17 @@ def test_https_proxy(stage, pair):
         bridge, server = start(stage, pair, proxy=proxy.url)
         assert bridge.login("work").open()["exists"] == 3
         assert set(proxy.asked) == {f"CONNECT {HOST}:{server.port}"}
+
+
+@pytest.mark.parametrize("where", ["configuration", "environment"])
+def test_https_proxy_that_is_not_trusted(stage, pair, where):
+    """What is wrong is the proxy's certificate, and that is said."""
+    other = make_pair(stage.directory)
+    with Proxy("https", tls=other) as proxy:
+        keys = {"proxy": proxy.url} if where == "configuration" else {}
+        bridge, _ = start(stage, pair, [] if keys else [f"https_proxy={proxy.url}"], **keys)
+        poll(60, lambda: bridge.log_lines(rf"warn .*work\]: .*{HOST}: the proxy's certificate is not trusted"), bridge.tail)
+        assert all(asked.startswith("TLS: ") for asked in proxy.asked)
 
 
 def test_none_and_no_proxy(stage, pair):
