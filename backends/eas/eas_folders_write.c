@@ -265,13 +265,18 @@ static void on_status(struct folder_op *f, int status)
 static void on_done(void *ud, const struct err *err)
 {
     struct folder_op *f = ud;
+    struct err silence = {0};
 
-    if (err->code == ERR_NONE)
-        on_status(f, f->call.empty ? 0 : f->call.answer.status);
-    else if (f->call.unknown)
+    if (err->code == ERR_NONE && f->call.empty) {
+        err_set(&silence, ERR_OFFLINE, "%s: whether it was done is unknown: an empty answer", f->kind->name);
+        look(f, &silence);
+    } else if (err->code == ERR_NONE) { /* some leave the status out */
+        on_status(f, f->call.answer.status == 0 && f->new_key.n > 0 ? STATUS_OK : f->call.answer.status);
+    } else if (f->call.unknown) {
         look(f, err);
-    else
+    } else {
         end(f, err);
+    }
 }
 
 /* --- requests ---------------------------------------------------------------------------------------------------- */

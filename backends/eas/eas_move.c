@@ -117,9 +117,10 @@ static void on_answer(struct move_op *m)
         const struct eas_moved *answer = &m->answer.list[i];
         size_t k = m->batch[i];
         struct err err = {0};
-        bool ok = moved(m, answer, &err);
+        bool ok = moved(m, answer, &err), silent = answer->status == 0;
 
-        if (!ok && err.code == ERR_OFFLINE && m->tries < TRIES) {
+        if (!ok && (err.code == ERR_OFFLINE || silent) && m->tries < TRIES) {
+            m->lost |= silent; /* done or not, it does not say */
             again = true;
             continue;
         }

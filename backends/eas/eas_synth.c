@@ -121,6 +121,19 @@ static void next_attachment(struct eas_synth *s)
     ask(s);
 }
 
+/* What is made here is the message for ever: it is not made without what can be had later. */
+static bool is_refused_for_now(const struct eas_fetched *fetched, struct err *err)
+{
+    struct err refused = {0};
+
+    if (!fetched->answered || fetched->status == 0 || fetched->status == EAS_FETCH_OK)
+        return false;
+    eas_fetch_status_err(fetched->status, &refused);
+    if (refused.code == ERR_OFFLINE)
+        *err = refused;
+    return refused.code == ERR_OFFLINE;
+}
+
 static void take_attachment(struct eas_synth *s)
 {
     struct blob *data = s->fetched.answered ? eas_body_finish(&s->fetched.body) : NULL;
@@ -128,7 +141,7 @@ static void take_attachment(struct eas_synth *s)
 
     if (s->fetched.body.err.code == ERR_DISK)
         err = s->fetched.body.err;
-    else
+    else if (!is_refused_for_now(&s->fetched, &err))
         add_attachment(s, &s->attachments[s->attachment], data, s->fetched.part == 0, &err);
     blob_unref(&data);
     s->attachment++;

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers that nobody here can run, by what is known of them: what the bridge must neither lose, double, nor do for ever."""
+import email
+
 import pytest
 
 import wbxml
+from easdriver import content
 from test_eas_backend import deliver
 from test_eas_sending import mail
 from wbxml import E
@@ -223,3 +226,57 @@ def test_an_upgrade_that_is_told_for_ever(exchange, synced):
         assert page["err"] == "none" and not page["restarted"]
         again = d.folders(again["cursor"])
         assert again["err"] == "none" and not again["full"]
+
+
+# --- answers that do not say what was done
+
+def test_folders_whose_changes_are_answered_in_no_words(exchange, driver):
+    """The list says what has become of them."""
+    d = driver(exchange)
+    d.folders()
+    exchange.fault(protocol="eas", op="FolderCreate", do="truncate", bytes=0)
+    made = d.create("Fresh")
+    assert made["err"] == "none" and made["id"]
+    exchange.fault(protocol="eas", op="FolderDelete", do="truncate", bytes=0)
+    assert d.delete_folder(made["id"])["err"] == "none"
+    exchange.fault(protocol="eas", op="FolderCreate", do="empty")
+    assert d.create("Never")["err"] == "offline"
+    assert {f["name"] for f in exchange.folders()} & {"Fresh", "Never"} == set()
+
+
+def test_moves_that_are_answered_in_no_words(exchange, synced):
+    d, inbox, _ = synced
+    items = [f"{inbox}:{i['num']}" for i in exchange.items()[:2]]
+    exchange.fault(protocol="eas", op="MoveItems", do="truncate", bytes=0)
+    moved = d.move(inbox, d.folder("trash"), *items)
+    assert moved["err"] == "none" and [e["err"] for e in moved["each"]] == ["none"] * 2
+    assert len(exchange.items("deleteditems")) == 2
+
+
+def test_an_attachment_that_cannot_be_had_now(exchange, driver):
+    """What is made of properties is the message for ever: not without what comes later."""
+    mime = (b"From: Bob <bob@example.com>\r\nTo: alice@example.com\r\nSubject: with a file\r\nMIME-Version: 1.0\r\n"
+            b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n--b\r\n"
+            b"Content-Type: application/pdf; name=a.pdf\r\nContent-Disposition: attachment; filename=a.pdf\r\n\r\nprecious\r\n--b--\r\n")
+    num = exchange.deliver(mime=mime)[0]["num"]
+    d = driver(exchange)
+    inbox = d.folder()
+    d.sync_all(inbox)
+
+    def file_of(code):
+        """The error, and what stands for the attachment; `code`: the status of the request for it."""
+        exchange.fault(protocol="eas", op="ItemOperations", do="eas_status", eas="item", code=14)
+        if code:
+            exchange.fault(protocol="eas", op="ItemOperations", do="eas_status", eas="item", code=code, nth=2)
+        got, _ = d.fetch(inbox, "message", f"{inbox}:{num}")
+        exchange.clear_faults()
+        (one,) = got.values()
+        if one["err"] != "none":
+            return one["err"], None
+        files = [p for p in email.message_from_bytes(content(one["content"])).walk() if p.get_filename() == "a.pdf"]
+        return one["err"], files[0].get_payload(decode=True)
+
+    assert file_of(3) == ("offline", None)
+    err, text = file_of(15)  # it is not there, and will not be
+    assert err == "none" and b"did not give this attachment" in text
+    assert file_of(None) == ("none", b"precious")
