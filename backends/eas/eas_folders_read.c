@@ -116,6 +116,14 @@ static bool on_type(void *ud, struct str text, struct err *err)
     return true;
 }
 
+/* There is one inbox: a second one is a folder like any other, and would hide the first under the same name. */
+static void only_one(const struct eas_folder_changes *c, struct folder_info *info)
+{
+    for (size_t i = 0; info->use != USE_NONE && i < c->count; i++)
+        if (c->list[i].use == info->use && !c->list[i].gone && !str_eq(c->list[i].id, info->id))
+            info->use = USE_NONE;
+}
+
 static bool close_change(void *ud, struct err *err)
 {
     struct eas_folder_changes *c = ud;
@@ -132,8 +140,10 @@ static bool close_change(void *ud, struct err *err)
             memcpy(more, c->list, c->count * sizeof(*more));
         c->list = more;
     }
-    if (!c->current.gone)
+    if (!c->current.gone) {
         eas_folder_classify(&c->current, c->type, c);
+        only_one(c, &c->current);
+    }
     c->list[c->count++] = c->current;
     return true;
 }

@@ -304,15 +304,17 @@ static void test_folder_changes(void **state)
 
     (void)state;
     eas_folder_changes_begin(&c);
-    read_doc(&eas_folder_rules, &c, "FolderHierarchy",
-             "FolderSync(Status=1 SyncKey=7 Changes(Count=5 Add(ServerId=1 ParentId=0 DisplayName=Inbox Type=2) "
-             "Add(ServerId=2 ParentId=1 DisplayName='junk e-mail' Type=12) Update(ServerId=3 ParentId=1 "
-             "DisplayName='a\xFFz' Type=1) "
-             "Delete(ServerId=4) Add(DisplayName=nameless Type=1)))",
-             &status);
+    read_doc(
+        &eas_folder_rules, &c, "FolderHierarchy",
+        "FolderSync(Status=1 SyncKey=7 Changes(Count=5 Add(ServerId=1 ParentId=0 DisplayName=Inbox Type=2) "
+        "Add(ServerId=2 ParentId=1 DisplayName='junk e-mail' Type=12) Update(ServerId=3 ParentId=1 "
+        "DisplayName='a\xFFz' Type=1) "
+        "Delete(ServerId=4) Add(DisplayName=nameless Type=1) Add(ServerId=6 ParentId=0 DisplayName=Inbox Type=2)))",
+        &status);
     assert_int_equal(status, 1);
     assert_true(str_is(c.key, "7"));
-    assert_int_equal(c.count, 4);
+    assert_int_equal(c.count, 5);
+    assert_true(c.list[4].use == USE_NONE && c.list[4].kind == FOLDER_MAIL);
     assert_int_equal(c.list[0].use, USE_INBOX);
     assert_int_equal(c.list[0].parent_id.n, 0);
     assert_int_equal(c.list[1].use, USE_JUNK);
