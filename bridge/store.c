@@ -145,7 +145,7 @@ static bool lock_directory(struct store *s, struct err *err)
 /* The part of schema.sql that a state.db of this version has not got yet. */
 static const char *schema_after(int64_t version)
 {
-    char mark[32];
+    char mark[48];
     snprintf(mark, sizeof(mark), "\n-- version %lld\n", (long long)version + 1);
     return version == 0 ? schema_sql : strstr(schema_sql, mark);
 }
