@@ -105,7 +105,7 @@ static void timers(void **state)
     loop_run(*state);
     assert_int_equal(a.count, 1);
     assert_int_equal(b.count, 0);
-    assert_in_range(time_mono_ms() - from, 39, 2000);
+    assert_in_range(time_mono_ms() - from, 39, 60000);
     timer_start(tb, 0);
     timer_free(&tb);
     assert_null(tb);
