@@ -116,7 +116,7 @@ def life(manager, bridge):
 
     manager.ctl("stop", "exbridge")
     assert manager.show("exbridge", "Result") == "success"
-    manager.drop_in("exbridge.service", "[Service]\nWatchdogSec=3\n")
+    manager.drop_in("exbridge.service", "[Service]\nWatchdogSec=10\n")
     manager.ctl("start", "exbridge")
     hung = bridge.pid()
     assert hung != second
