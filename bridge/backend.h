@@ -167,8 +167,9 @@ struct reply {
         struct {
             const struct str *folder_ids; /* where something may have changed */
             size_t count;
-            bool hierarchy;  /* the folder list may have changed */
-            bool everything; /* events were lost: look everywhere */
+            bool hierarchy;           /* the folder list may have changed */
+            bool everything;          /* events were lost: look everywhere ... */
+            uint64_t missed_until_ms; /* ... that was asked for before this moment (time_mono_ms); 0 = now */
         } watch;
         struct {
             struct str user;   /* as the server calls the signed-in person (primary address), or empty */

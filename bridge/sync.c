@@ -380,6 +380,7 @@ static void start_page(struct sync *s, struct sync_folder *f)
         folder_trouble(s, f, &err);
     } else {
         s->current = f;
+        f->asked_ms = time_mono_ms();
         s->page_op = f->kind == FOLDER_MAIL
                          ? backend_sync(s->account->backend, f->server_id, buf_view(&cursor), on_page, s)
                          : backend_sync_events(s->account->backend, f->server_id, f->kind, buf_view(&cursor), is_known,
@@ -405,6 +406,7 @@ static void on_turn(void *ud)
             struct buf cursor = BUF_INIT(BACKEND_CURSOR_MAX);
             store_hierarchy_cursor(s->account->store, &cursor);
             s->hierarchy_dirty = false;
+            s->listing_asked_ms = now;
             while (!list_empty(&s->listing_waits)) {
                 struct list *l = s->listing_waits.next;
                 list_remove(l);

@@ -20,7 +20,8 @@ struct sync_folder {
     bool announce; /* give UIDs with the next page */
     bool hinted;   /* a client wants it although nobody waits (NOOP) */
     unsigned stale, failures;
-    uint64_t synced_ms; /* monotonic; 0 = never in this process */
+    uint64_t asked_ms;  /* when the last page was asked for; monotonic, as the others here */
+    uint64_t synced_ms; /* 0 = never in this process */
     uint64_t unread_ms; /* when what cannot be read was last asked for again */
     uint64_t not_before_ms;
     struct list waits;
@@ -46,6 +47,7 @@ struct sync {
     uint64_t not_before_ms, watch_not_before_ms, failed_ms;
     struct err disk_err; /* to be told with the next turn; code ERR_NONE = none */
     uint64_t listed_ms;  /* the folder list, as synced_ms of a folder */
+    uint64_t listing_asked_ms;
     uint64_t watched_ms; /* when the running watch began */
     bool pushed;         /* what was synced is covered by a push of everything */
     size_t watched;      /* folders in the running watch */

@@ -22,12 +22,26 @@ bool sync_pushes_all(const struct sync *s)
     return (s->account->backend->caps & CAP_PUSH_ALL) != 0;
 }
 
+static void mark(struct sync *s, struct sync_folder *f)
+{
+    f->again |= f == s->current;
+    f->dirty = true;
+}
+
 void sync_mark_all(struct sync *s)
 {
+    LIST_EACH (&s->folders, l)
+        mark(s, LIST_ITEM(l, struct sync_folder, link));
+}
+
+/* No event tells what happened until then: an answer to what was asked before may not have it. */
+static void mark_missed(struct sync *s, uint64_t until_ms)
+{
+    s->hierarchy_dirty |= s->listing_asked_ms <= until_ms;
     LIST_EACH (&s->folders, l) {
         struct sync_folder *f = LIST_ITEM(l, struct sync_folder, link);
-        f->again |= f == s->current;
-        f->dirty = true;
+        if (f->asked_ms <= until_ms)
+            mark(s, f);
     }
 }
 
@@ -43,17 +57,16 @@ static void on_watch(void *ud, const struct reply *reply)
         return;
     }
     s->watch_failures = 0;
-    s->hierarchy_dirty |= reply->watch.hierarchy || reply->watch.everything;
+    s->hierarchy_dirty |= reply->watch.hierarchy;
     if (reply->watch.everything)
-        sync_mark_all(s);
+        mark_missed(s, reply->watch.missed_until_ms ? reply->watch.missed_until_ms : time_mono_ms());
     for (size_t i = 0; i < reply->watch.count; i++) {
         struct sync_folder *f = find_server(s, reply->watch.folder_ids[i]);
         if (!f) {
             s->hierarchy_dirty = true;
             continue;
         }
-        f->again |= f == s->current;
-        f->dirty = true;
+        mark(s, f);
     }
     sync_schedule(s);
 }

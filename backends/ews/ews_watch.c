@@ -47,13 +47,13 @@ struct ews_watch {
     struct str *dirty;
     size_t dirty_count;
     bool hierarchy, everything;
+    uint64_t missed_until_ms; /* of everything: see struct reply */
     /* folders of a subscription to another mailbox */
     char **folders;
     size_t folder_count;
     uint64_t told_ms;  /* when the last answer was given */
     uint64_t tried_ms; /* when streaming was last tried */
     uint64_t broke_ms; /* when everything was last asked for because a stream broke */
-    bool blind;        /* there was a time without a subscription */
     uint64_t beat_ms;  /* last sign of life, and the longest time between two */
     uint64_t beat_longest_ms;
     unsigned beats;
@@ -78,6 +78,13 @@ static void forget_dirty(struct ews_watch *w)
     w->dirty = NULL;
     w->dirty_count = 0;
     w->hierarchy = w->everything = false;
+    w->missed_until_ms = 0;
+}
+
+static void miss(struct ews_watch *w, uint64_t until_ms)
+{
+    w->everything = true;
+    w->missed_until_ms = until_ms;
 }
 
 static void on_folder(void *ud, struct str id)
@@ -87,7 +94,7 @@ static void on_folder(void *ud, struct str id)
         if (str_eq(w->dirty[i], id))
             return;
     if (w->dirty_count >= DIRTY_MAX) {
-        w->everything = true;
+        miss(w, 0);
         return;
     }
     if (!w->dirty)
@@ -114,8 +121,10 @@ static void tell(struct ews_watch *w)
     r->watch.count = w->dirty_count;
     r->watch.hierarchy = w->hierarchy;
     r->watch.everything = w->everything;
+    r->watch.missed_until_ms = w->missed_until_ms;
+    if (w->dirty_count || w->hierarchy || !w->missed_until_ms) /* else no event has been told yet */
+        w->told_ms = time_mono_ms();
     forget_dirty(w);
-    w->told_ms = time_mono_ms();
     w->waiting = NULL;
     timer_start(w->linger, w->ews->tuning.stream_linger_ms);
     op_finish(&o->op);
@@ -175,15 +184,12 @@ static void on_subscribed(void *ud, const struct err *err)
     else if (e.code == ERR_NONE && (w->subscribed.id.n == 0 || w->subscribed.id.failed))
         err_set(&e, ERR_PROTOCOL, "Subscribe: an answer without a subscription");
     if (e.code == ERR_NONE) {
-        if (w->blind || time_mono_ms() - w->tried_ms > 1000)
-            w->everything = true; /* what happened before it was made is in no event */
-        w->blind = false;
+        miss(w, time_mono_ms()); /* what happened before it was made is in no event */
         stream(w);
         tell_if_due(w);
         return;
     }
     buf_reset(&w->subscribed.id);
-    w->blind = true;
     flags |= w->fault_flags;
     if (flags & EWS_CODE_NO_STREAM || e.code == ERR_INVALID || e.code == ERR_UNSUPPORTED) {
         log_warn("ews", w->ews->config.name, "no push, looking for changes from time to time: %s", e.text);
@@ -268,7 +274,7 @@ static void broke(struct ews_watch *w)
     if (w->broke_ms && now - w->broke_ms < LOOK_MS)
         return;
     w->broke_ms = now;
-    w->everything = true;
+    miss(w, 0);
 }
 
 /* On with the subscription, or with a new one where it is gone. */
@@ -277,7 +283,6 @@ static void go_on(struct ews_watch *w)
     unsigned shift = w->shorts < 8 ? w->shorts : 8;
     if (w->shorts > 1) {
         w->state = STATE_PAUSED;
-        w->blind = w->blind || !w->subscribed.id.n;
         timer_start(w->rest, (uint64_t)w->ews->tuning.stream_gap_ms << (shift - 1));
     } else if (w->subscribed.id.n) {
         stream(w);
@@ -319,7 +324,7 @@ static void on_stream_done(void *ud, const struct err *err)
     } else if (w->lost || w->documents == 0) {
         /* Without a document the answer was no stream: the subscription may be what it is about. */
         log_info("ews", w->ews->config.name, "the push subscription was lost; making a new one");
-        w->everything = true;
+        miss(w, 0);
         buf_reset(&w->subscribed.id);
         go_on(w);
     } else {
@@ -386,7 +391,7 @@ static void on_rest(void *ud)
             subscribe(w);
         return;
     }
-    w->everything = true;
+    miss(w, 0);
     if (time_mono_ms() - w->tried_ms >= w->ews->tuning.stream_again_ms) {
         w->barren = 0;
         subscribe(w);
@@ -416,7 +421,8 @@ static void on_linger(void *ud)
         w->beat_ms = 0;
     } else if (w->state == STATE_RESTING || w->state == STATE_PAUSED) {
         timer_stop(w->rest);
-        w->everything = w->everything || w->state == STATE_RESTING;
+        if (w->state == STATE_RESTING)
+            miss(w, 0);
         w->state = STATE_IDLE;
     }
 }
@@ -459,7 +465,8 @@ static void set_folders(struct ews_watch *w, const struct folder_ref *folders, s
         ews_call_abort(&w->call);
         w->state = STATE_IDLE;
     }
-    w->everything = w->everything || had;
+    if (had)
+        miss(w, 0);
 }
 
 static void start(struct op *op)
@@ -537,7 +544,7 @@ void ews_watch_reconnect(struct ews *e)
     timer_stop(w->pulse);
     w->barren = w->shorts = 0;
     w->beat_ms = 0;
-    w->everything = true;
+    miss(w, 0);
     w->state = STATE_IDLE; /* the next watch() begins */
     if (w->waiting && streaming)
         stream(w);

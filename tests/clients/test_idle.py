@@ -190,3 +190,18 @@ def test_signing_in_to_a_new_server_is_no_error(stage):
         bridge.login(kind).open("INBOX")
         counting.settle(exchange, kind)
     assert not bridge.log_lines(r" (error|warn) ")
+
+
+def test_what_comes_before_the_stream_is_not_missed(stage):
+    """Between a folder's first sync and the moment when Exchange begins to tell of changes."""
+    exchange = stage.exchange("--demo", "20")
+    exchange.fault(op="Subscribe", do="pause", times=0)
+    bridge = stage.bridge(Account("ews", exchange, "ews"))
+    imap = bridge.login("ews")
+    exists = imap.open("INBOX")["exists"]
+    exchange.held("Subscribe")
+    exchange.deliver(subject="Just now")
+    exchange.clear_faults()
+    tag = imap.idle()
+    imap.wait_line(rb"\* %d EXISTS" % (exists + 1), SOON_S)
+    imap.done(tag)

@@ -46,6 +46,9 @@ struct driver {
     struct login *login;
     struct backend *backend;
     struct op *op, *watch;
+    const struct folder_ref *watched;
+    size_t watched_count;
+    bool subscribed;    /* what was missed before that has been told */
     struct arena arena; /* of the ids kept */
     struct str *ids;
     size_t id_count, id_room;
@@ -264,6 +267,12 @@ static void on_watch(void *ud, const struct reply *r)
 {
     struct driver *d = ud;
     d->watch = NULL;
+    if (!d->subscribed && r->err.code == ERR_NONE && r->watch.everything && r->watch.missed_until_ms &&
+        !r->watch.count) {
+        d->subscribed = true; /* nobody has asked for anything before: on as the core does */
+        d->watch = backend_watch(d->backend, d->watched, d->watched_count, on_watch, d);
+        return;
+    }
     begin(d, "watch");
     driver_err(&d->json, &r->err);
     if (r->err.code == ERR_NONE) {
@@ -326,6 +335,8 @@ static void run(struct driver *d, struct str line)
         struct folder_ref *folders = arena_array(&d->arena, n + 1, sizeof(*folders));
         for (size_t i = 0; i < n; i++)
             folders[i] = (struct folder_ref){list[i], FOLDER_MAIL};
+        d->watched = folders;
+        d->watched_count = n;
         d->watch = backend_watch(d->backend, folders, n, on_watch, d);
         d->id_count = before;
         d->busy = false;
