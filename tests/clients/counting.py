@@ -60,3 +60,13 @@ def settle(exchange, kind, seconds=60):
             return exchange.mark()
         time.sleep(0.05)
     raise AssertionError(f"it does not become quiet: {[(name(e), e['detail'], e['done']) for e in log[-8:]]}")
+
+
+def deaf(exchange):
+    """From now on the bridge hears of no change over EWS, and looks for none: its stream says nothing, a sync would hang."""
+    counted = exchange.mark()
+    exchange.fault(op="GetStreamingEvents", do="pause", times=0)
+    exchange.drop_connections()
+    exchange.held("GetStreamingEvents", counted)
+    settle(exchange, "ews")
+    exchange.fault(op="SyncFolderItems", do="pause", times=0)
