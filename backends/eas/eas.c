@@ -18,7 +18,7 @@ void eas_add_anchor_cookie(struct eas_backend *b)
 {
     struct buf line = BUF_INIT(1024);
 
-    if (str_case_is(eas_http_host(str_from(b->state.url)), OUTLOOK_COM) && !strpbrk(b->config.email, "; \t\r\n")) {
+    if (str_case_is(eas_http_host(str_from(eas_address(b))), OUTLOOK_COM) && !strpbrk(b->config.email, "; \t\r\n")) {
         buf_printf(&line, "DefaultAnchorMailbox=%s; domain=" OUTLOOK_COM "; path=/; secure", b->config.email);
         http_client_add_cookie(b->http, buf_z(&line));
     }

@@ -134,10 +134,10 @@ static void add_address(const struct eas_call *call, struct buf *url)
     const char *user = login_user(b->config.login);
 
     if (call->request->command == EAS_OPTIONS) {
-        buf_lit(url, b->state.url);
+        buf_lit(url, eas_address(b));
         return;
     }
-    eas_http_address(url, &(struct eas_address){.url = b->state.url,
+    eas_http_address(url, &(struct eas_address){.url = eas_address(b),
                                                 .command = eas_command_name(call->request->command),
                                                 .user = user ? user : b->config.email,
                                                 .device_id = b->state.device_id,
@@ -168,6 +168,7 @@ bool eas_attempt_start(struct eas_call *call, const struct http_events *events, 
     set_body(call, &opts);
     opts.header_count = add_headers(call, headers);
     add_address(call, &url);
+    call->address = b->addresses;
     opts.url = buf_z(&url);
     call->http = http_start(b->http, &opts, events, call);
     buf_done(&url);

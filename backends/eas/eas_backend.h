@@ -94,6 +94,9 @@ struct eas_backend {
     bool expiry_warned;
     unsigned second_ms; /* how long a second of back-off is: 1000, less in tests */
     unsigned hops;      /* moves since the last success */
+    bool asks_home;     /* the configured address in place of the learned one: eas_address.c */
+    unsigned addresses; /* how often the address has changed: what was sent before says nothing of this one */
+    uint64_t lost_ms;   /* since when there is no ActiveSync at the address; 0 = it is not known to be gone */
     unsigned busy;      /* 503 and the like in a row, for the back-off */
     enum err_code health;
     unsigned troubles;            /* how often it was bad: what was sent before that says nothing of it */
@@ -144,6 +147,16 @@ void eas_apply_version(struct eas_backend *b);
 void eas_forget_synced(struct eas_backend *b);
 /* The server forgot its partnership with us: all sync states are void. */
 void eas_new_epoch(struct eas_backend *b);
+
+/* --- eas_address.c -------------------------------------------------------------------------------------------------
+ */
+const char *eas_address(const struct eas_backend *b);
+/* The server says that the mailbox is there (451). */
+bool eas_address_move(struct eas_backend *b, struct str to, struct err *err);
+/* There is ActiveSync where the call went. */
+void eas_address_good(struct eas_call *call);
+/* There is none, nor anything that could become one. True: another address is in use now, which the call may try. */
+bool eas_address_lost(struct eas_call *call);
 
 /* --- eas_options.c -------------------------------------------------------------------------------------------------
  */

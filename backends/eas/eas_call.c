@@ -195,9 +195,7 @@ static void busy(struct eas_call *call, const struct eas_http_status *status)
 /* The mailbox lives on another server: from now on everything goes there (MS-ASHTTP 3.1.5.2.2). */
 static void moved(struct eas_call *call, const struct eas_http_status *status)
 {
-    struct eas_backend *b = call->b;
     struct str to = str_from(http_header(call->http, "X-MS-Location"));
-    struct str host = eas_http_host(to);
     struct err err = {0};
 
     if (to.n == 0) {
@@ -205,22 +203,12 @@ static void moved(struct eas_call *call, const struct eas_http_status *status)
              "the mailbox is on another server, and the server does not say which; run exbridge setup", status->status);
         return;
     }
-    if (!eas_http_may_move(b->state.url, to)) {
-        fail(call, ERR_PROTOCOL, "the server sends us to an address that is not https", status->status);
+    if (eas_address_move(call->b, to, &err)) {
+        again_after(call, 0);
         return;
     }
-    if (++b->hops > EAS_HOPS_MAX) {
-        fail(call, ERR_PROTOCOL, "the servers send us round in a circle", status->status);
-        return;
-    }
-    log_warn("eas", b->config.name, "the mailbox has moved to %.*s", STR_ARG(host));
-    eas_state_set_url(&b->state, to);
-    eas_add_anchor_cookie(b);
-    if (!eas_state_save(&b->state, &b->config, &err)) {
-        finish(call, &err);
-        return;
-    }
-    again_after(call, 0);
+    err.status = status->status;
+    finish(call, &err);
 }
 
 static void unsupported_version(struct eas_call *call, const char *text, int status)
@@ -290,6 +278,12 @@ static void on_http_error(struct eas_call *call, const struct eas_http_status *s
     case EAS_HTTP_VERSION:
         unsupported_version(call, status->text, status->status);
         return;
+    case EAS_HTTP_GONE:
+        if (eas_address_lost(call)) {
+            again_after(call, 0);
+            return;
+        }
+        break;
     case EAS_HTTP_READ:
     case EAS_HTTP_FAIL:
         break;
@@ -442,8 +436,10 @@ static bool on_head(void *ud, struct http_request *http, int status)
         status = 502;
     call->http_status = status;
     learn_server(call->b, http);
-    if (proves_login(http, status))
+    if (proves_login(http, status)) {
         login_result(call->pass, LOGIN_ACCEPTED);
+        eas_address_good(call);
+    }
     call->answering = status == 200 && call->request->rules;
     if (call->answering && call->request->multipart && type && str_case_starts(str_from(type), STR(CONTENT_MULTIPART)))
         call->multipart = MEM_NEW(struct eas_multipart);
@@ -494,6 +490,8 @@ static void on_done(void *ud, struct http_request *http, const struct err *err)
         on_http_error(call, eas_http_status_find(call->http_status));
     else if (call->unknown && call->request->once)
         finish_unknown(call, &copy);
+    else if (lost && !http_request_was_sent(http) && eas_address_lost(call))
+        again_after(call, 0);
     else if (!lost || !retry(call, &call->tries_net, call->request->patient ? 0 : EAS_RETRIES_NET))
         finish(call, &copy);
     /* The call may be gone by now. */

@@ -106,6 +106,8 @@ struct eas_call {
     uint64_t upload_at; /* bytes of body and MIME that were given to the connection */
     struct err err;
     bool answering, answer_open, provisioned, rekeyed, ended;
+    bool turned;                           /* to another address, as there was nothing at this one */
+    unsigned address;                      /* of the backend's, in the last attempt */
     char key_sent[EAS_POLICY_KEY_MAX + 1]; /* X-MS-PolicyKey of the last attempt */
     unsigned tries_server, tries_busy, tries_net, refused;
     uint64_t sent_ms;

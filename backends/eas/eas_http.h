@@ -12,6 +12,7 @@
 enum eas_http_action {
     EAS_HTTP_READ, /* 200: read the answer */
     EAS_HTTP_FAIL,
+    EAS_HTTP_GONE,      /* 404, 405, 410: a web server, and no ActiveSync */
     EAS_HTTP_AUTH,      /* 401 */
     EAS_HTTP_FORBIDDEN, /* 403: up to 12.1 also "provision first" */
     EAS_HTTP_PROVISION, /* 449 */

@@ -215,6 +215,74 @@ def test_moves_in_a_circle_end(exchange, driver):
     assert len(exchange.log()) < 20
 
 
+@pytest.fixture
+def sent_on(standin, driver):
+    """A driver, the server of its configuration, which sends it on to another one, and that."""
+    home, other = standin("--corpus", 30), standin("--corpus", 30)
+    home.fault(protocol="eas", do="status", status=451, headers={"X-MS-Location": other.eas_url}, times=0)
+    d = driver(home)
+    assert d.folders()["err"] == "none"
+    assert [e.get("op") for e in home.log()] == ["OPTIONS"] and len(other.log()) > 1
+    return d, home, other
+
+
+def until_well(d):
+    """How often it had to be tried."""
+    tries, end = 1, time.monotonic() + 60
+    while d.folders()["err"] != "none":
+        assert time.monotonic() < end
+        tries += 1
+    return tries
+
+
+@pytest.mark.parametrize("how", ["off", "404", "405", "410"])
+def test_the_server_we_were_sent_to_is_switched_off(sent_on, driver, how):
+    """The mailbox is back where it was."""
+    d, home, other = sent_on
+    home.clear_faults()
+    if how == "off":
+        other.stop()
+    else:
+        other.fault(do="status", status=int(how), times=0)
+    assert d.folders()["err"] == "offline"  # not at the first trouble
+    until_well(d)
+    d.stop()
+    d = driver(home)  # for good
+    assert d.folders()["err"] == "none"
+
+
+def test_the_server_we_were_sent_to_is_away_for_a_while(sent_on, driver):
+    """The configured one knows of no other: each is asked in its turn, and the mailbox is found when it is there again."""
+    d, home, other = sent_on
+    other.fault(do="status", status=404, times=0)
+    mark, away = home.mark(), other.mark()
+    while len(home.log(mark)) < 6:
+        assert d.folders()["err"] == "offline"
+    # It is a minute from one question to the next, which this driver takes for 1.2 s.
+    at = [e["t"] for e in home.log(mark)]
+    assert min(b - a for a, b in zip(at, at[1:])) > 1.1
+    assert len(other.log(away)) > 6
+    other.clear_faults()
+    assert until_well(d) <= 3
+    d.stop()
+    mark = home.mark()
+    assert driver(home).folders()["err"] == "none"
+    assert home.log(mark) == []
+
+
+def test_both_servers_are_away(sent_on):
+    """As without a network."""
+    d, home, other = sent_on
+    home.clear_faults()
+    for server in home, other:
+        server.fault(do="status", status=404, times=0)
+    mark = home.mark()
+    while len(home.log(mark)) < 3:
+        assert d.folders()["err"] == "offline"
+    other.clear_faults()
+    assert until_well(d) <= 3
+
+
 def test_password_changes(exchange, driver):
     d = driver(exchange)
     inbox = d.folder()

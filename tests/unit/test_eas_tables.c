@@ -164,7 +164,7 @@ static void test_http_statuses(void **state)
         enum err_code code;
     } cases[] = {{200, EAS_HTTP_READ, ERR_NONE},        {302, EAS_HTTP_FAIL, ERR_PROTOCOL},
                  {400, EAS_HTTP_FAIL, ERR_PROTOCOL},    {401, EAS_HTTP_AUTH, ERR_AUTH},
-                 {403, EAS_HTTP_FORBIDDEN, ERR_DENIED}, {404, EAS_HTTP_FAIL, ERR_OFFLINE},
+                 {403, EAS_HTTP_FORBIDDEN, ERR_DENIED}, {404, EAS_HTTP_GONE, ERR_OFFLINE},
                  {418, EAS_HTTP_FAIL, ERR_PROTOCOL},    {429, EAS_HTTP_BUSY, ERR_THROTTLED},
                  {449, EAS_HTTP_PROVISION, ERR_POLICY}, {451, EAS_HTTP_MOVED, ERR_OFFLINE},
                  {457, EAS_HTTP_AUTH, ERR_AUTH},        {500, EAS_HTTP_RETRY, ERR_OFFLINE},
