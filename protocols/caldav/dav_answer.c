@@ -33,6 +33,7 @@ const char *dav_reason(int status)
                    {424, "Failed Dependency"},
                    {431, "Request Header Fields Too Large"},
                    {500, "Internal Server Error"},
+                   {501, "Not Implemented"},
                    {502, "Bad Gateway"},
                    {503, "Service Unavailable"},
                    {505, "HTTP Version Not Supported"},

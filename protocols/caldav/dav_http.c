@@ -137,8 +137,10 @@ static int status_of_head(const struct dav_request *r, const llhttp_t *p)
     if (count(r, "Host") != 1 || count(r, "Content-Length") > 1 || count(r, "Transfer-Encoding") > 1 ||
         count(r, "Authorization") > 1)
         return 400;
-    if (coding.p && (!str_case_is(coding, "chunked") || dav_header_get(r, "Content-Length").p))
+    if (coding.p && dav_header_get(r, "Content-Length").p)
         return 400;
+    if (coding.p && !str_case_is(coding, "chunked")) /* RFC 9112 6.1: its end is known, what is in it is not */
+        return str_ends(coding, STR("chunked")) ? 501 : 400;
     if (expect.p && !str_case_is(expect, "100-continue"))
         return 417;
     if (r->target.n == 0 || memchr(r->target.p, '\0', r->target.n))
@@ -247,6 +249,11 @@ void dav_http_next(struct dav_http *h)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+static bool is_token(char c) /* RFC 9110 5.6.2 */
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
 static void feed(struct dav_http *h, struct str *in)
 {
     llhttp_resume(&h->parser);
@@ -261,8 +268,9 @@ static void feed(struct dav_http *h, struct str *in)
     if (rc == HPE_PAUSED)
         return;
     h->state = STATE_BAD;
+    bool no_method = rc == HPE_INVALID_METHOD && in->n && is_token(in->p[0]); /* RFC 9110 15.6.2 */
     if (!h->status)
-        h->status = rc == HPE_INVALID_VERSION ? 505 : 400;
+        h->status = rc == HPE_INVALID_VERSION ? 505 : no_method ? 501 : 400;
 }
 
 enum dav_http_event dav_http_read(struct dav_http *h, struct str *in, int *ret_status)

@@ -69,7 +69,7 @@ enum dav_http_event {
 struct dav_http;
 struct dav_http *dav_http_new(const struct dav_http_limits *limits);
 void dav_http_free(struct dav_http **h);
-/* Takes bytes from *in (advanced) up to the next event. *ret_status (BAD): 400, 413, 414, 417, 431, 505. */
+/* Takes bytes from *in (advanced) up to the next event. *ret_status (BAD): 400, 413, 414, 417, 431, 501, 505. */
 enum dav_http_event dav_http_read(struct dav_http *h, struct str *in, int *ret_status);
 const struct dav_request *dav_http_request(const struct dav_http *h); /* from HEAD to dav_http_next() */
 struct str dav_http_body(const struct dav_http *h);

@@ -87,6 +87,8 @@ def test_methods_that_are_not_there(dav):
         answer = dav.ask(method, where, "<x/>" if method != "TRACE" else None)
         allowed = answer.headers.get("Allow", "").split(", ")
         assert (answer.status, "OPTIONS" in allowed, method in allowed) == (405, True, False), (method, where, answer.status, allowed)
+    for line in ("FROB /dav/", "get /dav/", "PROPFINDS /dav/"):  # 15.6.2: a method that nobody here has heard of
+        assert until_closed(raw(dav, head(dav, line))).startswith(b"HTTP/1.1 501 Not Implemented\r\n"), line
 
 
 def test_what_has_no_parent(dav):

@@ -77,10 +77,16 @@ static const struct {
     {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nz", "BAD 400\n"},
     {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "BAD 400\n"},
     {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "BAD 400\n"},
-    {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "BAD 400\n"},
+    {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "BAD 501\n"},
+    {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", "BAD 400\n"},
     {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 65\r\n\r\n", "BAD 413\n"},
     {"PUT / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nContent-Length: 1\r\n\r\n", "BAD 417\n"},
-    {"NONSENSE / HTTP/1.1\r\nHost: x\r\n\r\n", "BAD 400\n"},
+    {"NONSENSE / HTTP/1.1\r\nHost: x\r\n\r\n", "BAD 501\n"},
+    {"GETS / HTTP/1.1\r\nHost: x\r\n\r\n", "BAD 501\n"},
+    {"get / HTTP/1.1\r\nHost: x\r\n\r\n", "BAD 501\n"},
+    {"VERSION-CONTROL / HTTP/1.1\r\nHost: x\r\n\r\n", "BAD 501\n"},
+    {"GET\t/ HTTP/1.1\r\nHost: x\r\n\r\n", "BAD 400\n"},
+    {"GE T / HTTP/1.1\r\nHost: x\r\n\r\n", "BAD 400\n"},
     {"\x16\x03\x01\x02", "BAD 400\n"},
 };
 
