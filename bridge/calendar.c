@@ -2,7 +2,6 @@
 /* Collections and what can be read of them without asking the server. */
 #include "bridge/calendar.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,14 +94,6 @@ bool calendar_folder(struct account *a, int64_t pk, struct arena *arena, struct 
             return true;
         }
     return false;
-}
-
-static bool plain_segment(struct str s)
-{
-    bool ok = s.n > 0 && s.n <= 64 && s.p[0] != '.';
-    for (size_t i = 0; ok && i < s.n; i++)
-        ok = isalnum((unsigned char)s.p[i]) || strchr("-_.", s.p[i]);
-    return ok;
 }
 
 struct find_prop {
@@ -367,6 +358,7 @@ static void on_made_listed(void *ud, const struct err *err)
 {
     struct change *c = ud;
     struct err failed = *err;
+    struct calendar there;
     struct store_folder *list;
     size_t n = 0;
     c->wait = NULL;
@@ -376,8 +368,11 @@ static void on_made_listed(void *ud, const struct err *err)
                 c->result.folder_pk = list[i].pk;
     if (failed.code == ERR_NONE && !c->result.folder_pk)
         err_set(&failed, ERR_PROTOCOL, "the server made the calendar, but does not list it");
-    /* The name is on the server; a segment that cannot be kept costs the client its own URL, not the calendar. */
-    if (failed.code == ERR_NONE && plain_segment(c->segment))
+    /* One that was deleted may have had the segment; nobody sees that one any more. */
+    if (failed.code == ERR_NONE && calendar_find(c->account, c->segment, &c->arena, &there) &&
+        there.pk != c->result.folder_pk)
+        err_set(&failed, ERR_EXISTS, "there is a calendar of that name already");
+    if (failed.code == ERR_NONE)
         store_collection_set(c->account->store, c->result.folder_pk, c->segment, &failed);
     change_end(c, failed.code == ERR_NONE ? NULL : &failed);
 }

@@ -37,7 +37,7 @@
 
 struct calendar { /* a folder of kind calendar or tasks */
     int64_t pk;
-    struct str segment; /* of its URL: stable, [A-Za-z0-9._-], unique in the account */
+    struct str segment; /* of its URL, decoded: stable, unique in the account */
     struct str name;    /* what people call it: the client's own (PROPPATCH) or the server's */
     enum folder_kind kind;
     bool is_default; /* the account's own calendar or task list: cannot be deleted */

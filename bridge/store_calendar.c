@@ -519,16 +519,7 @@ bool store_collection_segment(struct store *s, int64_t folder_pk, struct arena *
 bool store_collection_set(struct store *s, int64_t folder_pk, struct str segment, struct err *err)
 {
     struct sqlite3_stmt *q =
-        db_prepare(&s->db, "SELECT folder FROM collection WHERE segment = ?1 AND folder <> ?2", err);
-    if (!q)
-        return false;
-    db_bind_text(q, 1, segment);
-    db_bind_int(q, 2, folder_pk);
-    int rc = db_step(&s->db, q, err);
-    db_reset(q);
-    if (rc != 0)
-        return rc > 0 ? err_set(err, ERR_EXISTS, "a collection of that name exists") : false;
-    q = db_prepare(&s->db, "INSERT OR REPLACE INTO collection (folder, segment) VALUES (?1, ?2)", err);
+        db_prepare(&s->db, "INSERT OR REPLACE INTO collection (folder, segment) VALUES (?1, ?2)", err);
     if (!q)
         return false;
     db_bind_int(q, 1, folder_pk);

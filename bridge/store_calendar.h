@@ -66,7 +66,7 @@ bool store_event_renamed(struct store *s, int64_t item_pk, struct str server_id,
 /* --- collections ------------------------------------------------------------------------------ */
 
 bool store_collection_segment(struct store *s, int64_t folder_pk, struct arena *arena, struct str *ret_segment);
-/* False with ERR_EXISTS: another collection has it. */
+/* Another collection that had it has none any more. */
 bool store_collection_set(struct store *s, int64_t folder_pk, struct str segment, struct err *err);
 typedef void store_property_cb(void *ud, struct str name, struct str value);
 bool store_properties(struct store *s, int64_t folder_pk, store_property_cb *cb, void *ud, struct err *err);

@@ -59,6 +59,8 @@ static void add_head(struct dav_session *s, int status, const char *headers, con
     buf_lit(out, SAFETY);
     if (status != 401 && s->client.account)
         buf_lit(out, DAV_CLASSES);
+    if (status == 405) /* RFC 9110 15.5.6 */
+        dav_add_allow(out, s->path.place);
     if (headers)
         buf_lit(out, headers);
     if (type)

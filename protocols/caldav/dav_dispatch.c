@@ -14,14 +14,15 @@ static const unsigned allowed[] = {
     [DAV_AT_HOME] = READING | BIT(REPORT) | BIT(PROPPATCH),
     [DAV_AT_COLLECTION] =
         READING | BIT(REPORT) | BIT(PROPPATCH) | BIT(DELETE) | BIT(MKCALENDAR) | BIT(MKCOL) | BIT(GET) | BIT(HEAD),
-    [DAV_AT_RESOURCE] = READING | BIT(GET) | BIT(HEAD) | BIT(PUT) | BIT(DELETE) | BIT(COPY) | BIT(MOVE) | BIT(REPORT),
+    [DAV_AT_RESOURCE] = READING | BIT(GET) | BIT(HEAD) | BIT(PUT) | BIT(DELETE) | BIT(COPY) | BIT(MOVE) | BIT(REPORT) |
+                        BIT(PROPPATCH) | BIT(MKCALENDAR) | BIT(MKCOL),
     [DAV_AT_INBOX] = READING | BIT(REPORT) | BIT(PROPPATCH),
     [DAV_AT_INBOX_ITEM] = READING,
     [DAV_AT_OUTBOX] = READING | BIT(POST) | BIT(PROPPATCH),
     [DAV_AT_ATTACHMENT] = BIT(OPTIONS) | BIT(GET) | BIT(HEAD),
 };
 
-static void add_allow(struct buf *out, enum dav_place place)
+void dav_add_allow(struct buf *out, enum dav_place place)
 {
     static const char *const names[] = {[DAV_OPTIONS] = "OPTIONS",
                                         [DAV_GET] = "GET",
@@ -43,18 +44,10 @@ static void add_allow(struct buf *out, enum dav_place place)
     buf_lit(out, "\r\n");
 }
 
-static void not_allowed(struct dav_session *s)
-{
-    struct buf b = {0};
-    add_allow(&b, s->path.place); /* RFC 9110 15.5.6 */
-    dav_answer(s, 405, buf_z(&b), NULL, STR_NULL);
-    buf_done(&b);
-}
-
 static void options(struct dav_session *s)
 {
     struct buf b = {0};
-    add_allow(&b, s->path.place);
+    dav_add_allow(&b, s->path.place);
     /* Some clients ask before they sign in, at the door alone (Thunderbird): it says what it would say inside. */
     if (!s->client.account)
         buf_lit(&b, "DAV: 1, 3, extended-mkcol, calendar-access, calendar-auto-schedule\r\n");
@@ -96,7 +89,7 @@ void dav_dispatch(struct dav_session *s)
     else if (dav_if_is_wrong(s))
         dav_answer_error(s, 400, NULL, NULL, "the If header cannot be read (RFC 4918 10.4)");
     else if (!(allowed[s->path.place] & 1u << m))
-        not_allowed(s);
+        dav_answer_status(s, 405);
     else
         functions[m](s);
 }

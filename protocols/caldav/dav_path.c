@@ -105,9 +105,7 @@ bool dav_path_parse(struct str target, struct str host, struct arena *arena, str
     if (str_find_byte(target, '#') != (size_t)-1 || !split(target, arena, pieces, &n))
         return false;
     ret->place = place_of(pieces, n, ret);
-    if (ret->place == DAV_AT_RESOURCE && ret->name.n > DAV_SEGMENT_MAX)
-        return false;
-    return true;
+    return ret->segment.n <= DAV_SEGMENT_MAX && (ret->place != DAV_AT_RESOURCE || ret->name.n <= DAV_SEGMENT_MAX);
 }
 
 static void add_segment(struct buf *out, struct str s, bool slash)

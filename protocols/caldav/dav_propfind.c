@@ -151,9 +151,27 @@ void dav_propfind(struct dav_session *s)
 /* --- PROPPATCH: all or nothing (RFC 4918 9.2)
  * ---------------------------------------------------------------------------------- */
 
-static const char *refusal_of(const struct dav_update *u)
+static bool is_about_type(const struct dav_update *u)
 {
-    return dav_is_protected(&u->prop) ? "D:cannot-modify-protected-property" : NULL;
+    return u->prop.id == DAV_ID_RESOURCETYPE || u->prop.id == DAV_ID_SUPPORTED_COMPONENTS;
+}
+
+/* Why it cannot be stored; NULL: it can. Objects, principals, inbox and outbox have none that clients may set. */
+static const char *refusal_of(const struct dav_session *s, const struct dav_update *u)
+{
+    bool made = s->body.root == DAV_ID_MKCALENDAR || s->body.root == DAV_ID_MKCOL;
+    bool has_own = s->path.place == DAV_AT_COLLECTION || s->path.place == DAV_AT_HOME;
+    if (made && is_about_type(u))
+        return NULL;
+    return !has_own || dav_is_protected(&u->prop) ? "D:cannot-modify-protected-property" : NULL;
+}
+
+static bool is_any_refused(const struct dav_session *s)
+{
+    for (size_t i = 0; i < s->body.update_count; i++)
+        if (refusal_of(s, &s->body.updates[i]))
+            return true;
+    return false;
 }
 
 static void add_update(struct buf *out, const struct dav_update *u, int status, const char *why)
@@ -181,54 +199,56 @@ static bool store_updates(struct dav_session *s, int64_t pk, struct err *err)
     return calendar_set_props(s->client.account, pk, list, s->body.update_count, err);
 }
 
-static void patch(struct dav_session *s)
+/* What became of each: all stored, or those that cannot be and the others with them. */
+static void add_updates(struct dav_session *s, struct buf *out, bool stored)
 {
-    struct err err = {0};
-    bool refused = false;
-    for (size_t i = 0; i < s->body.update_count; i++)
-        refused |= refusal_of(&s->body.updates[i]) != NULL;
-    bool stored = !refused && store_updates(s, s->calendar.pk, &err);
-    if (!stored && !refused && err.code != ERR_TOO_BIG) {
-        dav_answer_err(s, &err);
-        return;
+    bool refused = is_any_refused(s);
+    for (size_t i = 0; i < s->body.update_count; i++) {
+        const char *why = refusal_of(s, &s->body.updates[i]);
+        add_update(out, &s->body.updates[i], stored ? 200 : why ? 403 : refused ? 424 : 507, why);
     }
+}
+
+static void answer_updates(struct dav_session *s, bool stored)
+{
     struct buf *out = dav_stream_begin(s);
     buf_lit(out, "<D:response>");
     dav_add_href(out, &s->path);
-    for (size_t i = 0; i < s->body.update_count; i++) {
-        const char *why = refusal_of(&s->body.updates[i]);
-        add_update(out, &s->body.updates[i], stored ? 200 : why ? 403 : refused ? 424 : 507, why);
-    }
+    add_updates(s, out, stored);
     buf_lit(out, "</D:response>\n");
     dav_stream_end(s);
+}
+
+static void patch(struct dav_session *s)
+{
+    struct err err = {0};
+    struct resource r;
+    if (s->path.place == DAV_AT_RESOURCE &&
+        !calendar_resource(s->client.account, s->calendar.pk, s->path.name, &s->arena, &r)) {
+        dav_answer_status(s, 404);
+        return;
+    }
+    bool stored = !is_any_refused(s) && store_updates(s, s->calendar.pk, &err);
+    if (err.code != ERR_NONE && err.code != ERR_TOO_BIG)
+        dav_answer_err(s, &err);
+    else
+        answer_updates(s, stored);
 }
 
 void dav_proppatch(struct dav_session *s)
 {
     if (!dav_read_body(s))
         return;
-    if (s->body.root != DAV_ID_PROPERTYUPDATE) {
+    if (s->body.root != DAV_ID_PROPERTYUPDATE)
         dav_answer_error(s, 400, NULL, NULL, "the body is no propertyupdate");
-    } else if (s->path.place == DAV_AT_COLLECTION || s->path.place == DAV_AT_HOME) {
+    else if (s->path.place == DAV_AT_COLLECTION || s->path.place == DAV_AT_HOME || s->path.place == DAV_AT_RESOURCE)
         dav_with_calendar(s, patch);
-    } else { /* principal, inbox, outbox: theirs are all ours to say */
-        struct buf *out = dav_stream_begin(s);
-        buf_lit(out, "<D:response>");
-        dav_add_href(out, &s->path);
-        for (size_t i = 0; i < s->body.update_count; i++)
-            add_update(out, &s->body.updates[i], 403, "D:cannot-modify-protected-property");
-        buf_lit(out, "</D:response>\n");
-        dav_stream_end(s);
-    }
+    else
+        dav_when_it_holds(s, patch);
 }
 
 /* --- MKCALENDAR, MKCOL
  * ------------------------------------------------------------------------------------------------------------ */
-
-static bool is_about_type(const struct dav_update *u)
-{
-    return u->prop.id == DAV_ID_RESOURCETYPE || u->prop.id == DAV_ID_SUPPORTED_COMPONENTS;
-}
 
 /* The collection is there: the rest of the properties is stored beside it. */
 static void on_made(void *ud, const struct change_result *result)
@@ -242,7 +262,7 @@ static void on_made(void *ud, const struct change_result *result)
     }
     size_t kept = 0;
     for (size_t i = 0; i < s->body.update_count; i++)
-        if (!is_about_type(&s->body.updates[i]) && !dav_is_protected(&s->body.updates[i].prop))
+        if (!is_about_type(&s->body.updates[i]))
             s->body.updates[kept++] = s->body.updates[i];
     s->body.update_count = kept;
     if (kept && !store_updates(s, result->folder_pk, &err))
@@ -272,14 +292,54 @@ static void make(struct dav_session *s)
     s->work.change = calendar_create(s->client.account, s->path.segment, name, kind, on_made, s);
 }
 
+/* All or nothing: RFC 4791 5.3.1.1, RFC 5689 3. */
+static void refuse_properties(struct dav_session *s)
+{
+    struct buf out = {0};
+    if (s->request->method == DAV_MKCALENDAR) {
+        answer_updates(s, false);
+        return;
+    }
+    buf_lit(&out, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:mkcol-response xmlns:D=\"DAV:\""
+                  " xmlns:C=\"urn:ietf:params:xml:ns:caldav\">\n");
+    add_updates(s, &out, false);
+    buf_lit(&out, "</D:mkcol-response>\n");
+    dav_answer(s, 424, NULL, DAV_XML_TYPE, buf_view(&out));
+    buf_done(&out);
+}
+
 static void on_home(struct dav_session *s)
 {
     s->path.place = DAV_AT_COLLECTION;
-    make(s);
+    if (is_any_refused(s))
+        refuse_properties(s);
+    else
+        make(s);
+}
+
+static void refuse_place(struct dav_session *s)
+{
+    struct resource r;
+    if (s->path.place == DAV_AT_RESOURCE &&
+        calendar_resource(s->client.account, s->calendar.pk, s->path.name, &s->arena, &r))
+        dav_answer_error(s, 405, "D:resource-must-be-null", NULL, "there is an object of that name already");
+    else
+        dav_answer_error(s, 403, "C:calendar-collection-location-ok", NULL, "calendars are made in the calendar home");
+}
+
+/* RFC 4918 9.3: what a body of another type wants is not known. */
+static bool has_xml(const struct dav_request *r)
+{
+    struct str type = dav_header_get(r, "Content-Type");
+    return !r->has_body || !type.p || str_case_find(type, STR("xml")) != (size_t)-1;
 }
 
 void dav_make(struct dav_session *s)
 {
+    if (!has_xml(s->request)) {
+        dav_answer_error(s, 415, NULL, NULL, "the body is no XML");
+        return;
+    }
     if (!dav_read_body(s))
         return;
     const struct dav_body *b = &s->body;
@@ -287,8 +347,10 @@ void dav_make(struct dav_session *s)
     for (size_t i = 0; i < b->update_count; i++)
         calendar |= b->updates[i].prop.id == DAV_ID_RESOURCETYPE &&
                     str_find(b->updates[i].value, STR("calendar")) != (size_t)-1;
-    if (s->path.place != DAV_AT_COLLECTION) {
-        dav_answer_error(s, 403, "C:calendar-collection-location-ok", NULL, "calendars are made in the calendar home");
+    if (s->path.place == DAV_AT_RESOURCE) {
+        dav_with_calendar(s, refuse_place);
+    } else if (s->path.place != DAV_AT_COLLECTION) {
+        refuse_place(s);
     } else if (b->unknown || (b->root != DAV_ID_NONE &&
                               b->root != (s->request->method == DAV_MKCALENDAR ? DAV_ID_MKCALENDAR : DAV_ID_MKCOL))) {
         dav_answer_error(s, 415, NULL, NULL, "the body does not fit the method");

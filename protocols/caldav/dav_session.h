@@ -107,6 +107,7 @@ void dav_request_over(struct dav_session *s);
  * ---------------------------------------------------------------------- */
 
 void dav_dispatch(struct dav_session *s);
+void dav_add_allow(struct buf *out, enum dav_place place); /* the line of the header */
 /* Parse the XML body into s->body; answers and returns false when it is wrong. */
 bool dav_read_body(struct dav_session *s);
 /* Go on in `then` when the folder list is known and, for a collection or what is in it, s->calendar is filled and its

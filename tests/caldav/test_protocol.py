@@ -82,7 +82,7 @@ def test_bodies_in_other_encodings(dav):
 def test_methods_that_are_not_there(dav):
     """RFC 9110 15.5.6: the answer says which are."""
     path = dav.calendar() + "a.ics"
-    for method, where in (("LOCK", path), ("PATCH", path), ("POST", dav.calendar()), ("PROPPATCH", path), ("PUT", dav.home), ("TRACE", "/"),
+    for method, where in (("LOCK", path), ("PATCH", path), ("POST", dav.calendar()), ("PUT", dav.home), ("TRACE", "/"),
                           ("ACL", dav.home), ("DELETE", f"/dav/{dav.account}/inbox/")):
         answer = dav.ask(method, where, "<x/>" if method != "TRACE" else None)
         allowed = answer.headers.get("Allow", "").split(", ")
@@ -251,3 +251,56 @@ def test_properties_of_a_new_calendar(dav):
         "displayname": "N & M", "calendar-timezone": zone.replace("&amp;", "&"), "calendar-description": "Words", "calendar-color": "#FF0000"}
     assert dav.ask("MKCALENDAR", path, body).status == 405
     assert dav.ask("DELETE", path).status == 204
+
+
+
+def test_a_calendar_is_where_it_was_made(dav):
+    """RFC 4791 5.3.1: at the address that the client chose, also when another one was there before, and whatever it has in it."""
+    for name in ("again", "again", "again", "My%20caf%C3%A9%20%40%20home%21", "x" * 200):
+        path = f"{dav.home}{name}/"
+        answer = dav.ask("MKCALENDAR", path)
+        assert answer.status == 201, (name, answer.body)
+        told = dav.propfind(path, "<D:resourcetype/>")
+        assert told.status == 207, (name, told.status)
+        (href, _), = told.responses().items()
+        assert href in dav.propfind(dav.home, "<D:resourcetype/>", 1).responses()
+        assert dav.put(path + "a.ics", event("a")).status == 201
+        answer = dav.ask("MKCALENDAR", path)
+        assert (answer.status, "PROPFIND" in answer.headers["Allow"]) == (405, True)
+        assert dav.ask("DELETE", path).status == 204
+    assert dav.ask("MKCALENDAR", f"{dav.home}{'x' * 300}/").status == 400
+
+
+
+def test_what_is_no_place_for_a_calendar(dav):
+    """RFC 4791 5.3.1.1, RFC 4918 9.3: none in a calendar, none over an object, none from a body that says something else."""
+    calendar = dav.calendar()
+    assert dav.put(calendar + "a.ics", event("a")).status == 201
+    for method in ("MKCOL", "MKCALENDAR"):
+        for where in (calendar + "inside/", calendar + "in/side/"):
+            answer = dav.ask(method, where)
+            assert (answer.status, answer.precondition()) == (403, "calendar-collection-location-ok"), (method, where)
+        assert dav.ask(method, calendar + "a.ics").status == 405
+        assert dav.ask(method, dav.home + "never/", "x", type="text/plain").status == 415
+    # all or nothing: RFC 5689 3, RFC 4791 5.3.1.1
+    props = ("<D:set><D:prop><D:resourcetype><D:collection/><C:calendar/></D:resourcetype><D:displayname>N</D:displayname><D:getetag>1</D:getetag>"
+             "</D:prop></D:set>")
+    for method, root, status in (("MKCOL", "D:mkcol", 424), ("MKCALENDAR", "C:mkcalendar", 207)):
+        answer = dav.ask(method, dav.home + "never/", f"<{root} {NS}>{props}</{root}>")
+        stats = {stat[0][0].tag.split("}")[1]: stat.findtext(f"{{{D}}}status").split()[1] for stat in answer.xml().iter(f"{{{D}}}propstat")}
+        assert (answer.status, stats) == (status, {"resourcetype": "424", "displayname": "424", "getetag": "403"}), method
+        assert dav.propfind(dav.home + "never/", "<D:resourcetype/>").status == 404
+
+
+
+def test_properties_of_objects_cannot_be_set(dav):
+    """RFC 4918 9.2: PROPPATCH is there for every resource, and says of each property what became of it."""
+    path = dav.calendar() + "a.ics"
+    patch = f'<D:propertyupdate {NS}><D:set><D:prop><note xmlns="urn:tests">1</note><D:getetag>1</D:getetag></D:prop></D:set></D:propertyupdate>'
+    assert dav.ask("PROPPATCH", path, patch).status == 404
+    etag = dav.put(path, event("a")).headers["ETag"]
+    for where in (path, f"/dav/{dav.account}/", f"/dav/{dav.account}/inbox/"):
+        answer = dav.ask("PROPPATCH", where, patch)
+        assert answer.status == 207 and answer.body.count(b" 403 ") == 2, where
+        assert dav.ask("PROPPATCH", where, patch, {"If": "(<urn:x>)"}).status == 412, where
+    assert dav.get(path).headers["ETag"] == etag
