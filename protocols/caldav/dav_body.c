@@ -412,18 +412,32 @@ static void take_href(struct reader *r, struct xml *x, struct str text)
     b->hrefs[b->href_count++] = arena_str(r->arena, str_trim(text));
 }
 
-/* TZID of the VTIMEZONE in a C:timezone: the zone is taken by its name, or by what its rules are like. */
-static void take_zone(struct reader *r, struct str text, bool is_id)
+/* The VTIMEZONE in it; p NULL: there is none. */
+static struct str find_zone(struct str text)
 {
     size_t at = str_case_find(text, STR("BEGIN:VTIMEZONE")), end = str_case_find(text, STR("END:VTIMEZONE"));
+    bool has = at != (size_t)-1 && end != (size_t)-1 && end > at;
+    return has ? str_sub(text, at, end + strlen("END:VTIMEZONE") - at) : STR_NULL;
+}
+
+bool dav_has_zone(struct str text)
+{
+    return find_zone(text).p != NULL;
+}
+
+/* A zone is taken by its name, or by what its rules are like; one that cannot be told leaves it to the next in line. */
+static void take_zone(struct reader *r, struct xml *x, struct str text, bool is_id)
+{
     const struct tz *zone = NULL;
     const char *why;
     if (is_id)
         zone = tz_find(str_trim(text), NULL);
-    else if (at != (size_t)-1 && end != (size_t)-1 && end > at)
-        tz_read_vtimezone(str_sub(text, at, end + strlen("END:VTIMEZONE") - at), 2000, 2037, NULL, &zone, &why);
+    else if (!dav_has_zone(text))
+        fail(r, x, 403, "C:valid-calendar-data", "a timezone is an iCalendar object with a VTIMEZONE");
+    else
+        tz_read_vtimezone(find_zone(text), 2000, 2037, NULL, &zone, &why);
     if (zone)
-        r->body->zone = tz_name(zone);
+        r->body->zone = tz_is_utc(zone) ? STR("UTC") : tz_name(zone);
 }
 
 static void on_end(void *ctx, struct xml *x, const struct xml_name *name, struct str text)
@@ -467,7 +481,7 @@ static void on_end(void *ctx, struct xml *x, const struct xml_name *name, struct
         break;
     case DAV_ID_TIMEZONE:
     case DAV_ID_TIMEZONE_ID:
-        take_zone(r, text, name->id == DAV_ID_TIMEZONE_ID);
+        take_zone(r, x, text, name->id == DAV_ID_TIMEZONE_ID);
         break;
     default:
         break;
@@ -514,4 +528,18 @@ bool dav_body_read(struct str body, size_t hrefs_max, struct arena *arena, struc
         snprintf(problem->text, sizeof(problem->text), "%.150s", err.text);
     }
     return ok;
+}
+
+/* As if a request had brought it. */
+struct str dav_zone_of(struct str value, struct arena *arena)
+{
+    struct buf b = {0};
+    struct dav_body body;
+    struct dav_body_problem problem;
+    buf_lit(&b, "<calendar-query xmlns=\"urn:ietf:params:xml:ns:caldav\"><timezone>");
+    buf_str(&b, value);
+    buf_lit(&b, "</timezone></calendar-query>");
+    bool ok = dav_body_read(buf_view(&b), 0, arena, &body, &problem);
+    buf_done(&b);
+    return ok ? body.zone : STR_NULL;
 }

@@ -48,7 +48,7 @@ struct dav_body {
     bool has_range;
     bool wants_data; /* calendar-data is among the properties */
     struct ical_shape shape;
-    struct str zone;                       /* TZID of C:timezone or C:timezone-id; empty = the account's */
+    struct str zone;                       /* name of C:timezone or C:timezone-id; p NULL: none that is known */
     bool has_comps, comp_event, comp_task; /* MKCALENDAR: supported-calendar-component-set */
 };
 
@@ -60,5 +60,10 @@ struct dav_body_problem {
 /* hrefs_max: over it 413 (or DAV's number-of-matches-within-limits). False: *problem. */
 bool dav_body_read(struct str body, size_t hrefs_max, struct arena *arena, struct dav_body *ret,
                    struct dav_body_problem *problem);
+
+/* Is it an iCalendar object with a VTIMEZONE (C:timezone, C:calendar-timezone)? */
+bool dav_has_zone(struct str text);
+/* The zone that a stored C:calendar-timezone means, by its content as XML; p NULL: none that is known. */
+struct str dav_zone_of(struct str value, struct arena *arena);
 
 #endif

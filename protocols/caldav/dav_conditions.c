@@ -114,9 +114,9 @@ static bool has_token(void *ud, struct str resource, struct str token)
     struct arena arena = {0};
     struct dav_path path;
     struct calendar c;
-    uint64_t since;
+    struct dav_known known;
     bool has = find_tagged(s, resource, &arena, &path, &c) && path.place == DAV_AT_COLLECTION &&
-               dav_read_sync_token(token, &c, &since) && since == c.revision;
+               dav_read_sync_token(token, &c, &known) && known.revision == c.revision && known.gone == c.revision;
     arena_done(&arena);
     return has;
 }
@@ -182,14 +182,43 @@ bool dav_condition(const struct dav_session *s, struct calendar_condition *ret)
     return ok;
 }
 
-void dav_add_sync_token(struct buf *out, const struct calendar *c)
+/* --- sync-tokens
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+struct dav_known dav_known_now(const struct calendar *c)
 {
-    buf_printf(out, TOKEN "%" PRIu32 "-%" PRIu64, c->validity, c->revision);
+    return (struct dav_known){.revision = c->revision, .gone = c->revision};
 }
 
-bool dav_read_sync_token(struct str token, const struct calendar *c, uint64_t *ret_since)
+/* "VALIDITY-REVISION", and in the middle of a long answer "VALIDITY-REVISION-PK-GONE". */
+void dav_add_sync_token(struct buf *out, const struct calendar *c, const struct dav_known *known)
 {
-    *ret_since = 0;
-    return token.n == 0 || (str_starts(token, STR(TOKEN)) && read_pair(str_skip(token, strlen(TOKEN)), c, ret_since) &&
-                            *ret_since <= c->revision);
+    buf_printf(out, TOKEN "%" PRIu32 "-%" PRIu64, c->validity, known->revision);
+    if (known->pk || known->gone != known->revision)
+        buf_printf(out, "-%" PRId64 "-%" PRIu64, known->pk, known->gone);
+}
+
+bool dav_read_sync_token(struct str token, const struct calendar *c, struct dav_known *ret)
+{
+    struct str piece[4] = {{0}};
+    uint64_t pk = 0;
+    size_t n = 0;
+    uint32_t validity;
+    *ret = (struct dav_known){0};
+    if (token.n == 0)
+        return true;
+    if (!str_starts(token, STR(TOKEN)))
+        return false;
+    token = str_skip(token, strlen(TOKEN));
+    while (n < 4 && str_cut(&token, '-', &piece[n]))
+        n++;
+    if ((n != 2 && n != 4) || token.p || !str_to_u32(piece[0], &validity) || validity != c->validity ||
+        !str_to_u64(piece[1], &ret->revision))
+        return false;
+    ret->gone = ret->revision;
+    if (n == 4 && (!str_to_u64(piece[2], &pk) || pk > INT64_MAX || !str_to_u64(piece[3], &ret->gone)))
+        return false;
+    ret->pk = (int64_t)pk;
+    return ret->revision <= c->revision && ret->gone <= c->revision;
 }

@@ -163,6 +163,8 @@ static const char *refusal_of(const struct dav_session *s, const struct dav_upda
     bool has_own = s->path.place == DAV_AT_COLLECTION || s->path.place == DAV_AT_HOME;
     if (made && is_about_type(u))
         return NULL;
+    if (has_own && u->prop.id == DAV_ID_CALENDAR_TIMEZONE && !u->remove && !dav_has_zone(u->text))
+        return "C:valid-calendar-data"; /* RFC 4791 5.3.1.1 */
     return !has_own || dav_is_protected(&u->prop) ? "D:cannot-modify-protected-property" : NULL;
 }
 

@@ -179,7 +179,8 @@ static bool reports(struct view *v)
 
 static bool sync_token(struct view *v)
 {
-    dav_add_sync_token(v->out, v->item->calendar);
+    struct dav_known now = dav_known_now(v->item->calendar);
+    dav_add_sync_token(v->out, v->item->calendar, &now);
     return true;
 }
 

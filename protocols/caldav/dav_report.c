@@ -21,9 +21,11 @@ struct report {
     size_t missing_count;
     void (*write)(struct dav_session *s); /* when the texts are there */
     struct ical_busy_list busy;
-    struct str zone;
-    bool plain;      /* calendar-query: see is_plain() */
-    bool asked_each; /* multiget, sync-collection: what has gone since it was gathered is told */
+    void (*fn)(struct dav_session *s); /* of `reports` */
+    struct str zone;                   /* where dates and floating times are */
+    struct dav_known known;            /* sync-collection: with this answer */
+    bool plain;                        /* calendar-query: see is_plain() */
+    bool asked_each;                   /* multiget, sync-collection: what has gone since it was gathered is told */
 };
 
 static void refuse(struct dav_session *s, int status, const char *precondition, const char *text)
@@ -76,8 +78,9 @@ static bool recurs(struct str text)
 
 static bool read_event(struct dav_session *s, struct str text, struct arena *scratch, struct event *ret)
 {
+    const struct report *r = s->state;
     struct str extras;
-    struct ical_options options = {.zone = calendar_zone()};
+    struct ical_options options = {.zone = r->zone};
     struct ical_problem problem;
     options.me_count = account_addresses(s->client.account, &options.me);
     return ical_read(text, &options, scratch, ret, &extras, &problem);
@@ -130,14 +133,26 @@ static bool is_plain(const struct ical_comp_filter *f, const char *component)
            c->comp_count == 0 && !c->is_not_defined && str_case_is(c->name, component);
 }
 
-/* What the index cannot say for certain: exact times of what recurs, of days and of points in time. */
+/* Does the event begin at a date or a floating time? (Times in a VTIMEZONE are not the event's.) */
+static bool floats(struct str text)
+{
+    size_t at = str_find(text, STR("\nBEGIN:VEVENT"));
+    struct str line = at == (size_t)-1 ? STR_NULL : str_skip(text, at);
+    at = str_find(line, STR("\nDTSTART"));
+    if (at == (size_t)-1)
+        return true;
+    line = str_skip(line, at + 1);
+    line = str_trim(str_sub(line, 0, str_find_byte(line, '\n')));
+    return str_find(line, STR("TZID=")) == (size_t)-1 && (line.n == 0 || line.p[line.n - 1] != 'Z');
+}
+
+/* What the index cannot say for certain: exact times of what recurs, of days, floating times and points in time. */
 static bool needs_look(struct dav_session *s, const struct resource *found)
 {
     struct arena scratch = {0};
     struct str text = STR_NULL;
     bool needs = s->calendar.kind == FOLDER_TASKS || found->from == found->to ||
-                 !calendar_text(s->client.account, found->pk, &scratch, &text) || recurs(text) ||
-                 str_find(text, STR("VALUE=DATE")) != (size_t)-1;
+                 !calendar_text(s->client.account, found->pk, &scratch, &text) || recurs(text) || floats(text);
     arena_done(&scratch);
     return needs;
 }
@@ -179,23 +194,28 @@ static void gather_one(struct dav_session *s, struct dav_found *found)
         dav_answer_status(s, 404);
 }
 
+/* The index has days and floating times where this machine's zone has them; the asker's may be 26 hours away. */
+static void widen(const struct ical_range *range, int64_t *ret_from, int64_t *ret_to)
+{
+    const int64_t zones = 26 * 3600;
+    *ret_from = range->from > INT64_MIN + zones ? range->from - zones : INT64_MIN;
+    *ret_to = range->to < INT64_MAX - zones ? range->to + zones : INT64_MAX;
+}
+
 static void query(struct dav_session *s)
 {
     struct report *r = s->state;
     const struct ical_comp_filter *f = s->body.filter;
     struct err err = {0};
     int64_t from = INT64_MIN, to = INT64_MAX;
-    if (f->comp_count == 1 && f->comps->range && !f->comps->is_not_defined) {
-        /* Days are where the asker's zone has them: a day more on both sides. */
-        from = f->comps->range->from > INT64_MIN + 86400 * 2 ? f->comps->range->from - 86400 : INT64_MIN;
-        to = f->comps->range->to < INT64_MAX - 86400 * 2 ? f->comps->range->to + 86400 : INT64_MAX;
-    }
+    if (f->comp_count == 1 && f->comps->range && !f->comps->is_not_defined)
+        widen(f->comps->range, &from, &to);
     r->write = write_query;
     if (s->path.place == DAV_AT_RESOURCE)
         gather_one(s, &r->found);
-    else if (!dav_gather(s, 0, from, to, s->body.limit, &r->found, &err))
+    else if (!dav_gather(s, 0, from, to, 0, &r->found, &err))
         dav_answer_err(s, &err);
-    else if (r->found.truncated && !s->body.limit)
+    else if (r->found.truncated)
         refuse(s, 507, "D:number-of-matches-within-limits", "too many objects: ask for a shorter time");
     else
         with_texts(s);
@@ -248,25 +268,43 @@ static void multiget(struct dav_session *s)
 static int by_revision(const void *a, const void *b)
 {
     const struct resource *x = a, *y = b;
-    return x->revision < y->revision ? -1 : x->revision > y->revision;
+    if (x->revision != y->revision)
+        return x->revision < y->revision ? -1 : 1;
+    return x->pk < y->pk ? -1 : x->pk > y->pk;
 }
 
-/* With a limit (RFC 6578 3.6): the oldest changes, and a token of the last one of them. */
-static void cut_to_limit(struct dav_session *s, struct report *r)
+/* What an answer that was cut in the middle of one revision has told already. */
+static void leave_out_known(struct dav_found *f, const struct dav_known *known)
 {
-    size_t n = (size_t)s->body.limit;
+    size_t kept = 0;
+    for (size_t i = 0; i < f->count; i++)
+        if (f->list[i].revision > known->revision + 1 || f->list[i].pk > known->pk)
+            f->list[kept++] = f->list[i];
+    f->count = kept;
+}
+
+/* With a limit, the client's or ours (RFC 6578 3.6): all that has gone, and the oldest changes. The token says how far
+ * it came; many objects may have one revision. */
+static void cut_to_limit(struct dav_session *s, struct report *r, size_t gone)
+{
     struct dav_found *f = &r->found;
-    if (!s->body.limit || f->count <= n)
+    size_t limit = dav_server_of(s)->limits.results;
+    if (s->body.limit && s->body.limit < limit)
+        limit = (size_t)s->body.limit;
+    size_t n = limit > gone ? limit - gone : 0;
+    struct dav_known now = dav_known_now(&s->calendar);
+    if (f->count <= n) {
+        r->known = now;
         return;
+    }
     qsort(f->list, f->count, sizeof(*f->list), by_revision);
-    uint64_t last = f->list[n - 1].revision;
-    while (n < f->count && f->list[n].revision == last) /* changes of one moment cannot be told apart by a token */
-        n++;
-    if (n == f->count)
-        return;
+    r->known.gone = now.gone;
+    if (n) {
+        r->known.revision = f->list[n - 1].revision - 1;
+        r->known.pk = f->list[n - 1].pk;
+    }
     f->count = n;
     f->truncated = true;
-    s->calendar.revision = last;
 }
 
 static bool next_change(struct dav_session *s)
@@ -278,7 +316,7 @@ static bool next_change(struct dav_session *s)
     if (r->found.truncated)
         dav_add_status_response(out, &s->path, 507, "D:number-of-matches-within-limits");
     buf_lit(out, "<D:sync-token>");
-    dav_add_sync_token(out, &s->calendar);
+    dav_add_sync_token(out, &s->calendar, &r->known);
     buf_lit(out, "</D:sync-token>");
     return false;
 }
@@ -293,28 +331,26 @@ static void sync_collection(struct dav_session *s)
     struct report *r = s->state;
     struct str *gone = NULL;
     size_t gone_count = 0;
-    uint64_t since;
     bool complete = true;
     struct err err = {0};
     r->write = write_sync;
     r->asked_each = true;
-    if (!dav_read_sync_token(s->body.sync_token, &s->calendar, &since)) {
+    if (!dav_read_sync_token(s->body.sync_token, &s->calendar, &r->known)) {
         refuse(s, 403, "D:valid-sync-token", "the token is none of this calendar");
         return;
     }
     /* All of them: which ones come first is decided below. */
-    bool ok = (since == 0 || calendar_gone_since(s->client.account, s->calendar.pk, since, &s->arena, &gone,
-                                                 &gone_count, &complete, &err)) &&
-              dav_gather(s, since, INT64_MIN, INT64_MAX, 0, &r->found, &err);
+    bool ok = (r->known.gone == 0 || calendar_gone_since(s->client.account, s->calendar.pk, r->known.gone, &s->arena,
+                                                         &gone, &gone_count, &complete, &err)) &&
+              dav_gather(s, r->known.revision, INT64_MIN, INT64_MAX, SIZE_MAX, &r->found, &err);
     if (!ok) {
         dav_answer_err(s, &err);
     } else if (!complete) {
         refuse(s, 403, "D:valid-sync-token", "the changes are not known any more: begin anew");
-    } else if (r->found.truncated) {
-        refuse(s, 507, "D:number-of-matches-within-limits", "too many objects: ask with a limit");
     } else {
         struct buf *out = dav_stream_begin(s);
-        cut_to_limit(s, r);
+        leave_out_known(&r->found, &r->known);
+        cut_to_limit(s, r, gone_count);
         for (size_t i = 0; i < gone_count; i++) {
             struct dav_path p = {DAV_AT_RESOURCE, s->path.account, s->calendar.segment, gone[i]};
             dav_add_status_response(out, &p, 404, NULL);
@@ -352,8 +388,8 @@ static void free_busy(struct dav_session *s)
 {
     struct report *r = s->state;
     struct err err = {0};
-    int64_t from = s->body.range.from > INT64_MIN + 86400 * 2 ? s->body.range.from - 86400 : INT64_MIN;
-    int64_t to = s->body.range.to < INT64_MAX - 86400 * 2 ? s->body.range.to + 86400 : INT64_MAX;
+    int64_t from, to;
+    widen(&s->body.range, &from, &to);
     r->write = write_busy;
     if (!s->body.has_range || s->body.range.from == INT64_MIN || s->body.range.to == INT64_MAX)
         refuse(s, 400, NULL, "a free-busy-query has a time-range with both ends");
@@ -403,20 +439,41 @@ void dav_add_reports(struct buf *out, enum dav_place place)
                        dav_written(reports[i].id));
 }
 
+/* RFC 4791 5.2.2, 9.8: what the request says, else the calendar, else this machine. */
+static struct str zone_of(struct dav_session *s)
+{
+    struct calendar_prop *list = NULL;
+    size_t n = 0;
+    struct str zone = s->body.zone;
+    if (!zone.p)
+        calendar_props(s->client.account, s->calendar.pk, &s->arena, &list, &n, NULL);
+    for (size_t i = 0; i < n; i++)
+        if (str_is(list[i].name, "{urn:ietf:params:xml:ns:caldav}calendar-timezone"))
+            zone = dav_zone_of(list[i].value, &s->arena);
+    return zone.p ? zone : calendar_zone();
+}
+
+static void of_calendar(struct dav_session *s)
+{
+    struct report *r = s->state;
+    r->zone = zone_of(s);
+    r->fn(s);
+}
+
 void dav_report(struct dav_session *s)
 {
     if (!dav_read_body(s))
         return;
     struct report *r = arena_alloc(&s->arena, sizeof(*r));
-    r->zone = s->body.zone.n ? s->body.zone : calendar_zone();
     s->state = r;
     for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++) {
         if (s->body.root != reports[i].id || !(reports[i].places >> s->path.place & 1))
             continue;
+        r->fn = reports[i].fn;
         if (s->body.root == DAV_ID_CALENDAR_QUERY && !s->body.filter)
             dav_answer_error(s, 403, "C:valid-filter", NULL, "a calendar-query has a filter");
         else if (s->path.place == DAV_AT_COLLECTION || s->path.place == DAV_AT_RESOURCE)
-            dav_with_calendar(s, reports[i].fn);
+            dav_with_calendar(s, of_calendar);
         else
             dav_when_it_holds(s, reports[i].fn);
         return;

@@ -141,9 +141,17 @@ bool dav_if_is_wrong(const struct dav_session *s); /* 400 */
 bool dav_if_holds(const struct dav_session *s);
 /* If, If-Match, If-None-Match, If-Schedule-Tag-Match. False: they can never hold (412), or are nonsense. */
 bool dav_condition(const struct dav_session *s, struct calendar_condition *ret);
-void dav_add_sync_token(struct buf *out, const struct calendar *c);
-/* Of this collection? ret_since 0 for an empty one. */
-bool dav_read_sync_token(struct str token, const struct calendar *c, uint64_t *ret_since);
+/* How far a client knows a collection: objects up to that revision, of the one after it those up to `pk`, and what had
+ * gone when it was `gone`. All 0: not at all. */
+struct dav_known {
+    uint64_t revision, gone;
+    int64_t pk;
+};
+void dav_add_sync_token(struct buf *out, const struct calendar *c, const struct dav_known *known);
+/* Of this collection? */
+bool dav_read_sync_token(struct str token, const struct calendar *c, struct dav_known *ret);
+/* It knows all of it, as it is now. */
+struct dav_known dav_known_now(const struct calendar *c);
 
 /* --- multistatus (dav_stream.c)
  * ----------------------------------------------------------------------------------------------------------- */
@@ -162,13 +170,13 @@ void dav_stream_drop(struct dav_session *s);
 struct dav_found { /* resources as they are now, in the request's arena; without their UIDs */
     struct resource *list;
     size_t count, next;
-    bool truncated; /* there are more than the limit */
+    bool truncated; /* there are more than that */
     /* private */
     struct arena *arena;
     size_t room, max;
 };
-/* As calendar_resources(); limit 0: dav-results. */
-bool dav_gather(struct dav_session *s, uint64_t since, int64_t from, int64_t to, uint64_t limit, struct dav_found *ret,
+/* As calendar_resources(); max 0: dav-results. */
+bool dav_gather(struct dav_session *s, uint64_t since, int64_t from, int64_t to, size_t max, struct dav_found *ret,
                 struct err *err);
 
 /* --- properties and multistatus (dav_props.c)

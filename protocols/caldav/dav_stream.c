@@ -29,11 +29,10 @@ static bool gather(void *ud, const struct resource *r)
     return true;
 }
 
-bool dav_gather(struct dav_session *s, uint64_t since, int64_t from, int64_t to, uint64_t limit, struct dav_found *ret,
+bool dav_gather(struct dav_session *s, uint64_t since, int64_t from, int64_t to, size_t max, struct dav_found *ret,
                 struct err *err)
 {
-    size_t max = dav_server_of(s)->limits.results;
-    *ret = (struct dav_found){.arena = &s->arena, .max = limit && limit < max ? (size_t)limit : max};
+    *ret = (struct dav_found){.arena = &s->arena, .max = max ? max : dav_server_of(s)->limits.results};
     return calendar_resources(s->client.account, s->calendar.pk, since, from, to, gather, ret, err);
 }
 

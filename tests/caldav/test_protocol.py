@@ -304,3 +304,42 @@ def test_properties_of_objects_cannot_be_set(dav):
         assert answer.status == 207 and answer.body.count(b" 403 ") == 2, where
         assert dav.ask("PROPPATCH", where, patch, {"If": "(<urn:x>)"}).status == 412, where
     assert dav.get(path).headers["ETag"] == etag
+
+
+
+def test_a_first_sync_in_pages(stage, kind):
+    """RFC 6578 3.6: no page is longer than its limit, though all that the first look has found has one revision; what goes meanwhile is told."""
+    exchange = kind.exchange(stage, "--demo", "1")
+    one = Dav(stage.bridge(kind.account("work", exchange), dav=True, name="one"))
+    for i in range(7):
+        assert one.put(f"{one.calendar()}{i}.ics", event(f"uid-{i}")).status == 201
+    two = Dav(stage.bridge(kind.account("work", exchange), dav=True, name="two"))
+    calendar = two.calendar()
+    every = set(two.etags(calendar))
+    assert len(every) == 7
+    known, token, truncated, pages = set(), "", True, 0
+    while truncated:
+        changed, gone, token, truncated = two.sync(calendar, token, limit=2)
+        assert len(changed) <= 2 and pages < 10
+        assert not known & set(changed)
+        known = (known | set(changed)) - set(gone)
+        if pages == 0:  # one that was told, and one that was not
+            for path in (min(known), min(every - known)):
+                assert two.ask("DELETE", path).status == 204
+                every.remove(path)
+        pages += 1
+    assert known == every == set(two.etags(calendar))
+    changed, gone, last, truncated = two.sync(calendar, token)
+    assert (changed, gone, truncated) == ({}, [], False)
+    for wrong in (token + "-", token + "-1", token + "-1-2-3", token + "-x-y", token + "--1-1", token + "-1-999999999"):
+        answer = two.sync(calendar, wrong)
+        assert (answer.status, answer.precondition()) == (403, "valid-sync-token"), wrong
+    # without a limit the server's own counts, which is no reason to tell nothing
+    for i in range(100):
+        assert one.put(f"{one.calendar()}more-{i}.ics", event(f"more-{i}")).status == 201
+    three = Dav(stage.bridge(kind.account("work", exchange), dav=True, name="three", limits={"dav-results": 100}))
+    first, _, token, truncated = three.sync(three.calendar())
+    rest, _, token, more = three.sync(three.calendar(), token)
+    assert (len(first), truncated, len(rest), more) == (100, True, 5, False) and not set(first) & set(rest)
+    for client in (one, two, three):
+        client.close()
