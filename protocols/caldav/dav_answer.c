@@ -118,6 +118,18 @@ void dav_answer_error(struct dav_session *s, int status, const char *preconditio
     buf_done(&b);
 }
 
+/* RFC 8144 2: nothing about what is not there, and of a change no more than that it was made. */
+bool dav_wants_minimal(const struct dav_session *s)
+{
+    for (size_t i = 0; i < s->request->header_count; i++) {
+        struct str list = s->request->headers[i].value, preference, name;
+        while (str_case_is(s->request->headers[i].name, "Prefer") && str_cut(&list, ',', &preference))
+            if (str_cut(&preference, ';', &name) && str_case_is(str_trim(name), "return=minimal"))
+                return true;
+    }
+    return false;
+}
+
 static const struct {
     int status;
     const char *text; /* for people; the log has the cause */

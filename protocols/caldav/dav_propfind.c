@@ -233,6 +233,8 @@ static void patch(struct dav_session *s)
     bool stored = !is_any_refused(s) && store_updates(s, s->calendar.pk, &err);
     if (err.code != ERR_NONE && err.code != ERR_TOO_BIG)
         dav_answer_err(s, &err);
+    else if (stored && dav_wants_minimal(s))
+        dav_answer_status(s, 200);
     else
         answer_updates(s, stored);
 }

@@ -420,6 +420,7 @@ void dav_add_response(struct dav_session *s, struct buf *out, const struct dav_i
     struct view v = {s, item, out};
     struct missing missing;
     missing.count = 0;
+    bool minimal = dav_wants_minimal(s);
     buf_lit(out, "<D:response>");
     dav_add_href(out, &item->path);
     size_t begin = out->n;
@@ -429,11 +430,11 @@ void dav_add_response(struct dav_session *s, struct buf *out, const struct dav_i
         add_all(&v, asked->names);
     for (size_t i = 0; i < asked->prop_count; i++)
         add_one(&v, &asked->props[i], false, &missing);
-    if (out->n == before && missing.count)
+    if (out->n == before && missing.count && !minimal)
         out->n = begin;
     else
         buf_lit(out, "</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>");
-    if (missing.count) {
+    if (missing.count && !minimal) {
         buf_lit(out, "<D:propstat><D:prop>");
         for (size_t i = 0; i < missing.count; i++)
             add_name(out, &missing.list[i], false, true);

@@ -89,6 +89,7 @@ void dav_answer_error(struct dav_session *s, int status, const char *preconditio
 /* An error of the core: one table from err code to status. */
 void dav_answer_err(struct dav_session *s, const struct err *err);
 const char *dav_reason(int status);
+bool dav_wants_minimal(const struct dav_session *s);
 
 /* --- session (dav_session.c)
  * -------------------------------------------------------------------------------------------- */

@@ -253,7 +253,6 @@ def test_properties_of_a_new_calendar(dav):
     assert dav.ask("DELETE", path).status == 204
 
 
-
 def test_a_calendar_is_where_it_was_made(dav):
     """RFC 4791 5.3.1: at the address that the client chose, also when another one was there before, and whatever it has in it."""
     for name in ("again", "again", "again", "My%20caf%C3%A9%20%40%20home%21", "x" * 200):
@@ -269,7 +268,6 @@ def test_a_calendar_is_where_it_was_made(dav):
         assert (answer.status, "PROPFIND" in answer.headers["Allow"]) == (405, True)
         assert dav.ask("DELETE", path).status == 204
     assert dav.ask("MKCALENDAR", f"{dav.home}{'x' * 300}/").status == 400
-
 
 
 def test_what_is_no_place_for_a_calendar(dav):
@@ -292,7 +290,6 @@ def test_what_is_no_place_for_a_calendar(dav):
         assert dav.propfind(dav.home + "never/", "<D:resourcetype/>").status == 404
 
 
-
 def test_properties_of_objects_cannot_be_set(dav):
     """RFC 4918 9.2: PROPPATCH is there for every resource, and says of each property what became of it."""
     path = dav.calendar() + "a.ics"
@@ -305,6 +302,24 @@ def test_properties_of_objects_cannot_be_set(dav):
         assert dav.ask("PROPPATCH", where, patch, {"If": "(<urn:x>)"}).status == 412, where
     assert dav.get(path).headers["ETag"] == etag
 
+
+def test_a_client_that_wants_little(dav):
+    """RFC 8144 2: Prefer: return=minimal."""
+    calendar = dav.calendar()
+    path = calendar + "a.ics"
+    dav.put(path, event("a"))
+    ask = f'<D:propfind {NS}><D:prop><D:getetag/><D:getctag/><x xmlns="urn:x"/></D:prop></D:propfind>'
+    for prefer, little in (("return=minimal", True), ("depth-noroot, Return=Minimal;x=y", True), ("return=representation", False), ("", False)):
+        answer = dav.ask("PROPFIND", calendar, ask, {"Depth": "1", "Prefer": prefer})
+        assert (b" 404 " not in answer.body) == little and set(answer.responses()) == {calendar, path}, prefer
+        assert (D, "getetag") in answer.responses()[path][1]
+        assert all(r.find(f"{{{D}}}propstat") is not None for r in answer.xml()), prefer
+        answer = dav.ask("PROPPATCH", calendar, f'<D:propertyupdate {NS}><D:set><D:prop><x xmlns="urn:x">1</x></D:prop></D:set></D:propertyupdate>',
+                         {"Prefer": prefer})
+        assert (answer.status, answer.body == b"") == ((200, True) if little else (207, False)), prefer
+        answer = dav.ask("PROPPATCH", calendar, f"<D:propertyupdate {NS}><D:set><D:prop><D:getetag/></D:prop></D:set></D:propertyupdate>", {"Prefer": prefer})
+        assert answer.status == 207 and b" 403 " in answer.body
+        assert dav.ask("PROPPATCH", calendar, f'<D:propertyupdate {NS}><D:remove><D:prop><x xmlns="urn:x"/></D:prop></D:remove></D:propertyupdate>').status == 207
 
 
 def test_a_first_sync_in_pages(stage, kind):
