@@ -67,7 +67,7 @@ struct change *calendar_remove(struct account *a, int64_t pk, void (*cb)(void *u
                                void *ud);
 
 /* Properties that clients store (calendar-color, calendar-order, displayname, ...): ours alone, by collection (pk 0:
- * the account's home) and name "{namespace}local". An empty value deletes. Bounded: CALENDAR_PROPS_MAX of
+ * the account's home) and name "{namespace}local". A value with p NULL deletes. Bounded: CALENDAR_PROPS_MAX of
  * CALENDAR_PROP_BYTES each. */
 #define CALENDAR_PROPS_MAX  64
 #define CALENDAR_PROP_BYTES (64 * 1024)

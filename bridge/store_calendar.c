@@ -544,13 +544,13 @@ bool store_properties(struct store *s, int64_t folder_pk, store_property_cb *cb,
 bool store_property_put(struct store *s, int64_t folder_pk, struct str name, struct str value, struct err *err)
 {
     struct sqlite3_stmt *q =
-        value.n ? db_prepare(&s->db, "INSERT OR REPLACE INTO property (folder, name, value) VALUES (?1, ?2, ?3)", err)
+        value.p ? db_prepare(&s->db, "INSERT OR REPLACE INTO property (folder, name, value) VALUES (?1, ?2, ?3)", err)
                 : db_prepare(&s->db, "DELETE FROM property WHERE folder = ?1 AND name = ?2", err);
     if (!q)
         return false;
     db_bind_int(q, 1, folder_pk);
     db_bind_text(q, 2, name);
-    if (value.n)
+    if (value.p)
         db_bind_text(q, 3, value);
     return db_run(&s->db, q, err);
 }

@@ -70,6 +70,7 @@ bool store_collection_segment(struct store *s, int64_t folder_pk, struct arena *
 bool store_collection_set(struct store *s, int64_t folder_pk, struct str segment, struct err *err);
 typedef void store_property_cb(void *ud, struct str name, struct str value);
 bool store_properties(struct store *s, int64_t folder_pk, store_property_cb *cb, void *ud, struct err *err);
+/* p NULL: away with it. */
 bool store_property_put(struct store *s, int64_t folder_pk, struct str name, struct str value, struct err *err);
 /* Several calls as one transaction; store_end() without ok undoes them. They nest. */
 bool store_begin(struct store *s, struct err *err);

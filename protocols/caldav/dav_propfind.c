@@ -194,8 +194,8 @@ static bool store_updates(struct dav_session *s, int64_t pk, struct err *err)
         struct buf name = {0};
         dav_dead_name(&name, &u->prop);
         list[i] = (struct calendar_prop){arena_str(&s->arena, buf_view(&name)), u->remove ? STR_NULL : u->value};
-        if (u->prop.id == DAV_ID_DISPLAYNAME && !u->remove)
-            list[i].value = u->text; /* the core shows it as the calendar's name */
+        if (u->prop.id == DAV_ID_DISPLAYNAME && !u->remove) /* the core shows it as the calendar's name */
+            list[i].value = u->text.n ? u->text : STR_NULL;
         buf_done(&name);
     }
     return calendar_set_props(s->client.account, pk, list, s->body.update_count, err);

@@ -270,6 +270,19 @@ def test_a_calendar_is_where_it_was_made(dav):
     assert dav.ask("MKCALENDAR", f"{dav.home}{'x' * 300}/").status == 400
 
 
+def test_a_property_without_a_value(dav):
+    """RFC 4918 4: it is there, and empty; Apple's programs say so that there are no default alarms."""
+    calendar = dav.calendar()
+    for action, value, there in (("set", "<C:note></C:note>", True), ("set", "<C:note/>", True), ("remove", "<C:note/>", False)):
+        patch = f"<D:propertyupdate {NS}><D:{action}><D:prop>{value}</D:prop></D:{action}></D:propertyupdate>"
+        assert b" 200 " in dav.ask("PROPPATCH", calendar, patch).body
+        assert ((C, "note") in dav.propfind(calendar, "<C:note/>").responses()[calendar][1]) == there, (action, value)
+    for action, value, name in (("set", "Mine", "Mine"), ("set", "", "Calendar"), ("set", "Mine", "Mine"), ("remove", "", "Calendar")):
+        patch = f"<D:propertyupdate {NS}><D:{action}><D:prop><D:displayname>{value}</D:displayname></D:prop></D:{action}></D:propertyupdate>"
+        assert dav.ask("PROPPATCH", calendar, patch).status == 207
+        assert name in dav.calendars(), (action, value)
+
+
 def test_what_is_no_place_for_a_calendar(dav):
     """RFC 4791 5.3.1.1, RFC 4918 9.3: none in a calendar, none over an object, none from a body that says something else."""
     calendar = dav.calendar()
