@@ -92,12 +92,14 @@ struct eas_backend {
     uint64_t upgraded_ms; /* when */
     bool hierarchy;       /* some status said that the folder list changed: the next watch ends at once */
     bool expiry_warned;
-    unsigned second_ms; /* how long a second of back-off is: 1000, less in tests */
-    unsigned hops;      /* moves since the last success */
-    bool asks_home;     /* the configured address in place of the learned one: eas_address.c */
-    unsigned addresses; /* how often the address has changed: what was sent before says nothing of this one */
-    uint64_t lost_ms;   /* since when there is no ActiveSync at the address; 0 = it is not known to be gone */
-    unsigned busy;      /* 503 and the like in a row, for the back-off */
+    unsigned second_ms;       /* how long a second of back-off is: 1000, less in tests */
+    bool assumed;             /* the version, and no command was answered in it yet */
+    unsigned refused_version; /* the one that was assumed last, and refused in a command; 0 = none was */
+    unsigned hops;            /* moves since the last success */
+    bool asks_home;           /* the configured address in place of the learned one: eas_address.c */
+    unsigned addresses;       /* how often the address has changed: what was sent before says nothing of this one */
+    uint64_t lost_ms;         /* since when there is no ActiveSync at the address; 0 = it is not known to be gone */
+    unsigned busy;            /* 503 and the like in a row, for the back-off */
     enum err_code health;
     unsigned troubles;            /* how often it was bad: what was sent before that says nothing of it */
     struct list writes;           /* eas_write.link: changes under way */
@@ -163,6 +165,9 @@ bool eas_address_lost(struct eas_call *call);
 /* Take the version from the headers of an answer; ERR_PROTOCOL when they are not there, ERR_UNSUPPORTED without common
  * version. */
 bool eas_options_take(struct eas_backend *b, const struct http_request *http, struct err *err);
+/* OPTIONS has failed with *err. True: because of its method, and there is a version to go on with; where none was
+ * known, the next one that the server has not refused. */
+bool eas_options_assume(struct eas_backend *b, const struct err *err);
 
 /* --- eas_setup.c ---------------------------------------------------------------------------------------------------
  */

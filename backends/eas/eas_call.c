@@ -216,6 +216,7 @@ static void unsupported_version(struct eas_call *call, const char *text, int sta
     struct eas_backend *b = call->b;
     struct err err = {0};
 
+    b->refused_version = b->assumed ? b->state.version : 0;
     b->state.version = 0;
     if (eas_state_save(&b->state, &b->config, &err))
         err_set(&err, ERR_OFFLINE, "%s: %s; it will be negotiated again (status %d)", names[call->request->command],
@@ -246,6 +247,8 @@ static void unauthorized(struct eas_call *call, const struct eas_http_status *st
 
 static void on_http_error(struct eas_call *call, const struct eas_http_status *status)
 {
+    const struct eas_backend *b = call->b;
+
     switch (status->action) {
     case EAS_HTTP_AUTH:
         unauthorized(call, status);
@@ -279,13 +282,19 @@ static void on_http_error(struct eas_call *call, const struct eas_http_status *s
         unsupported_version(call, status->text, status->status);
         return;
     case EAS_HTTP_GONE:
-        if (eas_address_lost(call)) {
+        /* Of OPTIONS 405 is a proxy's word, which lets POST alone through. */
+        if ((call->request->command != EAS_OPTIONS || status->status != 405) && eas_address_lost(call)) {
             again_after(call, 0);
             return;
         }
         break;
-    case EAS_HTTP_READ:
     case EAS_HTTP_FAIL:
+        if (status->status == 400 && b->assumed && !call->request->setup) {
+            unsupported_version(call, status->text, call->http_status);
+            return;
+        }
+        break;
+    case EAS_HTTP_READ:
         break;
     }
     fail(call, status->code, status->text, call->http_status);
@@ -395,6 +404,7 @@ static void on_success(struct eas_call *call)
         return;
     }
     call->empty = !call->begun;
+    b->assumed = b->assumed && (call->request->command == EAS_OPTIONS || call->answer.status == 138);
     log_debug("eas", b->config.name, "%s: status %d after %u ms", names[call->request->command],
               call->empty ? 0 : call->answer.status, (unsigned)(time_mono_ms() - call->sent_ms));
     if (!forgotten(call) && (call->empty || !call->request->rules || !common_status(call)))

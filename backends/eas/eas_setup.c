@@ -87,7 +87,7 @@ static void on_options(void *ud, const struct err *err)
     struct eas_backend *b = ud;
     struct err copy = *err;
 
-    if (copy.code == ERR_NONE && eas_options_take(b, b->setup.call.http, &copy))
+    if (eas_options_assume(b, err) || (copy.code == ERR_NONE && eas_options_take(b, b->setup.call.http, &copy)))
         next_step(b);
     else
         end_run(b, &copy);

@@ -43,6 +43,56 @@ def test_options_without_headers_is_no_success(exchange, driver):
     assert driver(exchange).login()["err"] == "protocol"
 
 
+def version_used(d, exchange):
+    """That of the first folder list that is had; each refused version costs one that is not."""
+    for _ in range(3):
+        mark = exchange.mark()
+        answer = d.folders()
+        if answer["err"] == "none":
+            return exchange.log(mark, op="FolderSync")[-1]["detail"]["version"]
+        assert answer["err"] == "offline"
+    raise AssertionError(answer)
+
+
+@pytest.mark.parametrize("status", [405, 501])
+@pytest.mark.parametrize("versions, used", [(["2.5", "12.1", "14.0", "14.1", "16.1"], "14.1"), (["2.5", "12.1"], "12.1"), (["16.1"], "16.1")])
+def test_a_proxy_that_refuses_options(exchange, driver, status, versions, used):
+    """A version is assumed, and corrected by what the server says to commands."""
+    exchange.options(eas_versions=versions)
+    exchange.fault(protocol="eas", op="OPTIONS", do="status", status=status, times=0)
+    d = driver(exchange)
+    assert version_used(d, exchange) == used
+    assert len(d.sync_all(d.folder())[0]) == 30
+    d.stop()
+    mark = exchange.mark()
+    d = driver(exchange)
+    assert d.folders()["err"] == "none"
+    assert commands(exchange, mark) == ["FolderSync"]
+    exchange.options(eas_versions=["12.1", "14.0"])  # and it may change
+    assert version_used(d, exchange) == "12.1"
+
+
+def test_a_version_that_is_refused_as_no_request_at_all(exchange, driver):
+    exchange.fault(protocol="eas", op="OPTIONS", do="status", status=405, times=0)
+    exchange.fault(protocol="eas", where={"version": "14.1"}, do="status", status=400, times=0)
+    d = driver(exchange)
+    assert version_used(d, exchange) == "12.1"
+    exchange.clear_faults()
+    exchange.fault(protocol="eas", op="FolderSync", do="status", status=400)
+    assert d.folders()["err"] == "protocol"  # a request, and not the version, once that is known
+    assert version_used(d, exchange) == "12.1"
+
+
+@pytest.mark.parametrize("version", ["12.1", "14.1"])
+def test_a_password_is_proven_without_options(exchange, driver, version):
+    exchange.options(eas_versions=[version])
+    exchange.fault(protocol="eas", op="OPTIONS", do="status", status=405, times=0)
+    d = driver(exchange)
+    assert [d.login("wrong")["err"], d.login("secret")["err"]] == ["auth", "none"]
+    assert version_used(d, exchange) == version
+    assert [d.login("wrong")["err"], d.login("secret")["err"]] == ["auth", "none"]
+
+
 def test_device_information(exchange, driver):
     d = driver(exchange)
     d.folders()
