@@ -129,7 +129,8 @@ uint64_t sync_back_off_ms(unsigned failures, const struct err *err)
     uint64_t asked = (uint64_t)err->retry_after_s * 1000;
     if (err->code == ERR_DISK)
         return SYNC_DISK_MS;
-    if (!err_is_transient(err->code))
+    /* Nothing is wrong with the account when a mailbox is too full to be read: it gets emptied. */
+    if (!err_is_transient(err->code) && err->code != ERR_QUOTA)
         return asked ? asked : SYNC_STOPPED_MS;
     uint64_t ms = SYNC_RETRY_MIN_MS;
     for (unsigned i = 1; i < failures && ms < SYNC_RETRY_MAX_MS; i++)
@@ -298,7 +299,7 @@ static void folder_stale(struct sync *s, struct sync_folder *f, struct err *err)
 static bool is_folder_error(enum err_code code)
 {
     return code == ERR_INVALID || code == ERR_DENIED || code == ERR_UNSUPPORTED || code == ERR_INTERNAL ||
-           code == ERR_TOO_BIG;
+           code == ERR_TOO_BIG || code == ERR_QUOTA;
 }
 
 static void on_page(void *ud, const struct reply *reply)
