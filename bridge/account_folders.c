@@ -93,6 +93,46 @@ static const struct store_folder *by_server_id(const struct store_folder *list, 
     return NULL;
 }
 
+/* Is its parent not listed, or does the way up come back to it? */
+static bool is_adrift(const struct store_folder *list, size_t n, const struct store_folder *f)
+{
+    const struct store_folder *at = f;
+    for (size_t steps = 0; steps < FOLDER_DEPTH_MAX; steps++) {
+        if (at->parent_id.n == 0 || at->use == USE_INBOX)
+            return false;
+        at = by_server_id(list, n, at->parent_id);
+        if (!at || at == f)
+            return at == f || steps == 0;
+    }
+    return false; /* it is below a loop, which another one opens */
+}
+
+static bool is_top_label(const struct store_folder *list, size_t n, const struct store_folder *but, struct str label)
+{
+    if (str_case_is(label, "INBOX"))
+        return true;
+    for (size_t i = 0; i < n; i++)
+        if (&list[i] != but && list[i].parent_id.n == 0 && str_case_eq(list[i].label, label))
+            return true;
+    return false;
+}
+
+/* Those are shown at the top, with what is below them; under a name that nothing else has, and that stays. */
+static size_t moor(struct store_folder *list, size_t n, struct arena *arena)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct store_folder *f = &list[i];
+        if (f->hidden || !is_adrift(list, n, f))
+            continue;
+        while (is_top_label(list, n, f, f->label))
+            f->label = arena_printf(arena, "%.*s (%lld)", STR_ARG(f->label), (long long)f->pk);
+        f->parent_id = STR_NULL;
+        count++;
+    }
+    return count;
+}
+
 /* Path from the labels of the folder and those above it; INBOX's children stay under INBOX. */
 static bool path_of(const struct store_folder *list, size_t n, const struct store_folder *f, struct buf *out)
 {
@@ -104,7 +144,7 @@ static bool path_of(const struct store_folder *list, size_t n, const struct stor
             break;
     }
     if (depth == FOLDER_DEPTH_MAX)
-        return false; /* a loop, or nobody can type it */
+        return false; /* nobody can type it */
     while (depth-- > 0) {
         buf_str(out, chain[depth]->label);
         if (depth)
@@ -259,6 +299,13 @@ bool account_reload_folders(struct account *a, struct err *err)
         arena_done(&scratch);
         return false;
     }
+    size_t adrift = moor(rows, n, &scratch);
+    if (adrift > a->adrift)
+        log_warn("account", account_name(a),
+                 "%zu folders have no way to the top (their parents are a loop, or are not "
+                 "listed): they are shown there",
+                 adrift);
+    a->adrift = adrift;
     struct folder **list = mem_array(n + 1, sizeof(*list));
     for (size_t i = 0; i < n; i++) {
         struct folder *f = make(a, &arena, rows, n, &rows[i]);

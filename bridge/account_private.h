@@ -36,6 +36,7 @@ struct account {
     struct arena folder_arena; /* of the current list */
     struct folder **folders;
     size_t folder_count;
+    size_t adrift; /* of them, whose parents lead nowhere: it is logged when there are more */
     bool folders_known;
     struct str *lost;
     size_t lost_count;
