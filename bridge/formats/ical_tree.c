@@ -20,8 +20,8 @@ struct lines {
 static size_t count_lines(struct str s)
 {
     size_t n = 1;
-    for (const char *p = s.p, *end = s.p + s.n; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
-        n++;
+    for (size_t i = 0; i < s.n; i++)
+        n += s.p[i] == '\n';
     return n;
 }
 

@@ -253,6 +253,17 @@ def test_properties_of_a_new_calendar(dav):
     assert dav.ask("DELETE", path).status == 204
 
 
+def test_requests_without_a_body(dav):
+    """Where one is needed, each says so, and the server stays."""
+    calendar, outbox = dav.calendar(), f"/dav/{dav.account}/outbox/"
+    for method, where, status in (("PUT", calendar + "a.ics", 403), ("REPORT", calendar, 400), ("PROPPATCH", calendar, 400),
+                                  ("POST", outbox, 403), ("PROPFIND", calendar, 207), ("MKCOL", dav.home + "x/", 403)):
+        for body in (None, "", "\r\n"):
+            dav.close()  # the first request of a connection: nothing was read into anything yet
+            answer = dav.ask(method, where, body, {"Depth": "0"}, type="text/calendar" if method in ("PUT", "POST") else "text/xml")
+            assert answer.status == status, (method, body, answer.status)
+
+
 def test_a_calendar_is_where_it_was_made(dav):
     """RFC 4791 5.3.1: at the address that the client chose, also when another one was there before, and whatever it has in it."""
     for name in ("again", "again", "again", "My%20caf%C3%A9%20%40%20home%21", "x" * 200):

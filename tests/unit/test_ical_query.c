@@ -346,6 +346,7 @@ static void busy_asked(void **state)
     for (size_t n = 0; n + 1 < strlen(good); n++)
         assert_false(ical_read_busy_request(str_of(good, n), &a, &q, &why));
     assert_false(ical_read_busy_request(STR("BEGIN:VCALENDAR\nEND:VCALENDAR\n"), &a, &q, &why));
+    assert_false(ical_read_busy_request(STR_NULL, &a, &q, &why)); /* no body at all */
     arena_done(&a);
 }
 
