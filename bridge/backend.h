@@ -104,9 +104,10 @@ enum fetch_what {
 };
 
 /* One item's content has arrived (err->code ERR_NONE: `content` is a finished blob; blob_ref to keep) or failed
- * (ERR_NOT_FOUND: gone from the server; others: this item only). Comes between start and the final callback, once for
- * each item asked at most; items not mentioned when the op ends share its error. For FETCH_HEADER `message` may come
- * instead when the server gave all. */
+ * (ERR_NOT_FOUND: gone from the server; ERR_UNSUPPORTED, ERR_TOO_BIG, ERR_INVALID: it is there, and the server cannot
+ * give it; others: not to be had now). Comes between start and the final callback, once for each item asked at most;
+ * items not mentioned when the op ends share its error. For FETCH_HEADER `message` may come instead when the server
+ * gave all. */
 struct fetched {
     size_t index; /* into the request's ids */
     const struct err *err;

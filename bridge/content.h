@@ -58,6 +58,7 @@ void content_keep_rendering(struct mailbox *m, const struct message *msg, enum c
  * server. */
 struct content {
     struct err err;
+    bool unreadable; /* the server answers, and cannot give this very message */
     uint32_t uid;
     struct blob *header; /* may be NULL when message is set */
     struct blob *message;

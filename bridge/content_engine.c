@@ -114,12 +114,13 @@ static void answer(struct content_get *g, const struct err *err, struct blob *he
 
 /* Whoever waits for this message as his first. */
 static void answer_waiting(struct content_engine *e, int64_t folder_pk, uint32_t uid, enum content_need got,
-                           const struct err *err, struct blob *content)
+                           const struct err *err, bool unreadable, struct blob *content)
 {
     LIST_EACH (&e->gets, l) {
         struct content_get *g = LIST_ITEM(l, struct content_get, link);
-        if (g->uids[0] != uid || mailbox_folder_pk(g->mailbox) != folder_pk)
+        if (g->answered || g->uids[0] != uid || mailbox_folder_pk(g->mailbox) != folder_pk)
             continue;
+        g->content.unreadable = unreadable;
         if (err)
             answer(g, err, NULL, NULL);
         else if (got == CONTENT_MESSAGE)
@@ -207,9 +208,11 @@ static bool in_flight(struct content_engine *e, int64_t pk, enum content_need ne
     return false;
 }
 
-static void item_failed(struct job *j, struct wanted *w, const struct err *err)
+/* alone: this is said of the item, not of the whole request. */
+static void item_failed(struct job *j, struct wanted *w, const struct err *err, bool alone)
 {
     struct account *a = j->engine->account;
+    bool unreadable = alone && (err->code == ERR_UNSUPPORTED || err->code == ERR_TOO_BIG || err->code == ERR_INVALID);
     w->done = true;
     j->failed++;
     if (err->code == ERR_NOT_FOUND) {
@@ -220,7 +223,7 @@ static void item_failed(struct job *j, struct wanted *w, const struct err *err)
         else if (m)
             mailbox_refresh(m);
     }
-    answer_waiting(j->engine, j->folder_pk, w->uid, j->need, err, NULL);
+    answer_waiting(j->engine, j->folder_pk, w->uid, j->need, err, unreadable, NULL);
 }
 
 static void on_item(void *ud, const struct fetched *f)
@@ -230,7 +233,7 @@ static void on_item(void *ud, const struct fetched *f)
         return;
     struct wanted *w = &j->items[f->index];
     if (f->err->code != ERR_NONE) {
-        item_failed(j, w, f->err);
+        item_failed(j, w, f->err, true);
         return;
     }
     w->done = true;
@@ -239,7 +242,7 @@ static void on_item(void *ud, const struct fetched *f)
         content_take_message(j->engine->account, j->folder_pk, w->pk, f->content);
     else
         content_take_header(j->engine->account, w->pk, f->content);
-    answer_waiting(j->engine, j->folder_pk, w->uid, got, NULL, f->content);
+    answer_waiting(j->engine, j->folder_pk, w->uid, got, NULL, false, f->content);
 }
 
 static void job_free(struct job *j)
@@ -269,10 +272,10 @@ static void on_job_done(void *ud, const struct reply *reply)
         log_warn("content", account_name(e->account), "%s", err.text);
     for (size_t i = 0; i < j->count; i++)
         if (!j->items[i].done && err.code != ERR_NOT_FOUND) {
-            item_failed(j, &j->items[i], &err);
+            item_failed(j, &j->items[i], &err, false);
         } else if (!j->items[i].done) { /* the folder is gone: the hierarchy will tell */
             j->items[i].done = true;
-            answer_waiting(e, j->folder_pk, j->items[i].uid, j->need, &err, NULL);
+            answer_waiting(e, j->folder_pk, j->items[i].uid, j->need, &err, false, NULL);
         }
     if (j->background && (reply->err.code != ERR_NONE || j->failed == j->count))
         prefetch_stop(e); /* until the next change: no hammering from the background */

@@ -297,6 +297,12 @@ bool ews_status_err(const struct ews_status *s, const char *operation, struct er
     return false;
 }
 
+void ews_item_err(unsigned flags, struct err *err)
+{
+    if (flags & EWS_CODE_REBUILD && err->code != ERR_TOO_BIG)
+        err->code = ERR_UNSUPPORTED;
+}
+
 void ews_outcome_take(struct ews_outcome *o, size_t index, const struct ews_status *status)
 {
     if (index == 0)

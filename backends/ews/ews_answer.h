@@ -68,6 +68,9 @@ bool ews_answer_server(const struct ews_answer *a, struct ews_server *ret_server
 
 /* The error an op or item gets for it: "GetItem: ErrorItemNotFound: ..." */
 bool ews_status_err(const struct ews_status *s, const char *operation, struct err *err);
+/* An error that an item is answered with. flags: enum ews_code_flag. When they say that the item itself is the trouble,
+ * it is one that the server cannot give (backend.h: struct fetched), and no later attempt is better. */
+void ews_item_err(unsigned flags, struct err *err);
 
 /* How a request about one thing ended: its first response message. To be zeroed before each attempt. */
 struct ews_outcome {

@@ -106,15 +106,20 @@ static bool settle_errors(struct fetch_op *f)
     for (size_t i = 0; i < f->count; i++) {
         if (f->states[i] != ITEM_FAILED)
             continue;
-        struct err err = {0};
-        if (f->answers != f->asked_count)
+        unsigned flags = f->failures[i].code->flags;
+        if (f->answers != f->asked_count) {
             f->states[i] = ITEM_WAITING;
-        else if (f->failures[i].code->flags & EWS_CODE_RETRY_ALONE && !f->single)
+        } else if (flags & EWS_CODE_RETRY_ALONE && !f->single) {
             again = true; /* may pass: what is rebuilt now would stay so for ever */
-        else if (f->what == FETCH_MESSAGE && f->failures[i].code->flags & EWS_CODE_REBUILD)
+        } else if (f->what == FETCH_MESSAGE && flags & EWS_CODE_REBUILD) {
             f->states[i] = ITEM_REBUILD;
-        else if (ews_status_err(&f->failures[i], "GetItem", &err), !tell_error(f, i, &err))
-            return false;
+        } else {
+            struct err err = {0};
+            ews_status_err(&f->failures[i], "GetItem", &err);
+            ews_item_err(flags, &err);
+            if (!tell_error(f, i, &err))
+                return false;
+        }
     }
     f->single = f->single || again;
     return true;
@@ -179,7 +184,7 @@ static void on_rebuilt(void *ud, struct blob *content, const struct err *err)
     struct fetch_op *f = ud;
     size_t index = f->rebuilding;
     f->rebuild = NULL;
-    f->lost = content ? 0 : f->lost + 1;
+    f->lost = content ? 0 : f->lost + err_is_transient(err->code);
     if (f->lost >= LOST_MAX)
         finish(f, err);
     else if (content ? tell_content(f, index, content, true) : tell_error(f, index, err))
@@ -267,6 +272,8 @@ static void go_on(struct fetch_op *f)
 static void on_failure(struct fetch_op *f, const struct err *err)
 {
     bool alone = f->asked_count == 1;
+    struct err of_item = *err;
+    ews_item_err(f->fail_flags, &of_item);
     if (!may_be_poison(f, err) || (alone && ++f->lost >= LOST_MAX)) {
         finish(f, err);
     } else if (!alone) {
@@ -275,9 +282,9 @@ static void on_failure(struct fetch_op *f, const struct err *err)
     } else if (f->what == FETCH_MESSAGE && f->fail_flags & EWS_CODE_REBUILD) {
         f->states[f->asked[0]] = ITEM_REBUILD;
         go_on(f);
-    } else if (!f->single && count_waiting(f) == 1) {
+    } else if (!f->single && count_waiting(f) == 1 && of_item.code == err->code) {
         finish(f, err);
-    } else if (tell_error(f, f->asked[0], err)) {
+    } else if (tell_error(f, f->asked[0], &of_item)) {
         go_on(f);
     }
 }

@@ -18,6 +18,7 @@ struct ews_rebuild {
     void *ud;
     struct ews_items items;
     struct ews_outcome found;
+    unsigned flags; /* enum ews_code_flag that asking for the properties failed with */
     struct build_message message;
     struct build build;
     struct buf out;
@@ -191,9 +192,12 @@ static void on_properties(void *ud, const struct err *err)
     struct ews_rebuild *r = ud;
     struct err e = *err;
     r->call = NULL;
-    if (e.code == ERR_NONE && ews_outcome_check(&r->found, "GetItem", &e) && !str_is(r->items.props.id, r->id))
+    if (e.code == ERR_NONE && !ews_outcome_check(&r->found, "GetItem", &e))
+        r->flags = r->found.answered ? r->found.status.code->flags : 0;
+    else if (e.code == ERR_NONE && !str_is(r->items.props.id, r->id))
         err_set(&e, ERR_PROTOCOL, "GetItem: another item than the one asked for");
     if (e.code != ERR_NONE) {
+        ews_item_err(r->flags, &e);
         finish(r, &e);
         return;
     }
@@ -243,6 +247,7 @@ struct ews_rebuild *ews_rebuild_start(struct ews *e, struct str id,
                                     .reader_ud = &r->items,
                                     .on_done = on_properties,
                                     .ud = r,
+                                    .ret_flags = &r->flags,
                                     .bulk = true,
                                 });
     return r;

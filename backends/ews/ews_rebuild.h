@@ -10,8 +10,8 @@
 
 struct ews_rebuild;
 
-/* on_done: content is a finished blob (borrowed), or NULL with err saying why. Comes once, or never after
- * ews_rebuild_abort(). */
+/* on_done: content is a finished blob (borrowed), or NULL with err saying why (backend.h: struct fetched). Comes once,
+ * or never after ews_rebuild_abort(). */
 struct ews_rebuild *ews_rebuild_start(struct ews *e, struct str id,
                                       void (*on_done)(void *ud, struct blob *content, const struct err *err), void *ud);
 void ews_rebuild_abort(struct ews_rebuild **r);

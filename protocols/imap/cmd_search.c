@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SEARCH, SORT, THREAD (RFC 3501, 4731, 5032, 5182, 5256, 5267, 5957, 7162). All three walk the messages, match them,
- * and differ in what they do with those that match. The answer is exact and complete or it is NO: a message that the
- * server does not give when the outcome depends on it ends the command. Many messages are spread over many turns of the
- * loop.
+ * and differ in what they do with those that match. The answer is exact and complete or it is NO: a message that cannot
+ * be had now when the outcome depends on it ends the command. One that the server has and cannot give would do so for
+ * ever: what is asked of it is neither true nor false (NOT does not match either), and the tagged OK tells how many
+ * there were. Many messages are spread over many turns of the loop.
  */
 #include <string.h>
 
@@ -33,6 +34,8 @@ struct search {
     struct imap_seqset_iter iter;
     uint32_t seq; /* at hand; 0 = take the next one */
     size_t hint;
+    uint32_t unreadable_uid; /* the last one that the server cannot give; 0 = none */
+    unsigned unreadable_n;
     struct imap_source src;
     struct arena keys; /* strings of SORT and THREAD */
     uint32_t *found;   /* sequence numbers, ascending */
@@ -186,7 +189,13 @@ static void finish(struct search *q)
         mem_free(numbers);
     }
     stop(s);
-    imap_finish_ok(s);
+    if (q->unreadable_n == 0) {
+        imap_finish_ok(s);
+        return;
+    }
+    struct str text = arena_printf(&s->command->arena, "%s%s completed; %u of the messages could not be read.",
+                                   s->command->uid ? "UID " : "", imap_verb_info(q->verb)->name, q->unreadable_n);
+    imap_finish(s, "OK", NULL, text.p);
 }
 
 /* RFC 5182 2.1: a SEARCH with SAVE that ends in NO empties the saved result. */
@@ -284,9 +293,14 @@ static void on_content(void *ud, const struct content *content)
     struct search *q = s->work.ud;
     imap_source_took(&q->src, content);
     client_begin_slice(&s->client);
-    if (content->err.code == ERR_NOT_FOUND)
+    if (content->err.code == ERR_NOT_FOUND) {
         q->seq = 0; /* gone: it matches nothing */
-    else if (content->err.code != ERR_NONE) {
+    } else if (content->unreadable) {
+        log_warn("imap", imap_account_name(s), "%s: message %u could not be read: %s", imap_verb_info(q->verb)->name,
+                 content->uid, content->err.text);
+        q->unreadable_uid = content->uid;
+        q->unreadable_n++;
+    } else if (content->err.code != ERR_NONE) {
         finish_err(q);
         return;
     }
@@ -306,6 +320,7 @@ static bool ask(struct search *q, enum content_need need)
 static bool judge(struct search *q)
 {
     const struct message *m = q->src.m;
+    bool unreadable = m->uid == q->unreadable_uid;
     if (q->cares_for_size && !q->wants_exact_size && !m->size_exact && !m->size_told) {
         /* FETCH RFC822.SIZE has to say the same afterwards. */
         if (!imap_tell_sizes(q->s, m->uid, q->iter, q->hint, &q->src.err)) {
@@ -314,23 +329,19 @@ static bool judge(struct search *q)
         }
         imap_source_set(&q->src, mailbox_find(q->s->mailbox, q->src.uid));
     }
-    if (q->wants_exact_size && !q->src.m->size_exact && !imap_source_message(&q->src))
+    if (q->wants_exact_size && !q->src.m->size_exact && !unreadable && !imap_source_message(&q->src))
         return ask(q, CONTENT_MESSAGE);
-    switch (match(q, q->seq)) {
-    case IMAP_MATCH_NO:
-        break;
-    case IMAP_MATCH_YES:
-        if (wants_digest(q) && !imap_source_digest(&q->src))
-            return ask(q, CONTENT_HEADER);
-        add_found(q);
-        break;
-    case IMAP_MATCH_NEEDS_HEADER:
-        return ask(q, CONTENT_HEADER);
-    case IMAP_MATCH_NEEDS_MESSAGE:
-        return ask(q, CONTENT_MESSAGE);
-    case IMAP_MATCH_FAILED:
+    enum imap_match outcome = match(q, q->seq);
+    if (outcome == IMAP_MATCH_FAILED) {
         finish_err(q);
         return false;
+    }
+    if (outcome == IMAP_MATCH_YES) {
+        if (wants_digest(q) && !unreadable && !imap_source_digest(&q->src))
+            return ask(q, CONTENT_HEADER);
+        add_found(q);
+    } else if (outcome != IMAP_MATCH_NO && !unreadable) {
+        return ask(q, outcome == IMAP_MATCH_NEEDS_HEADER ? CONTENT_HEADER : CONTENT_MESSAGE);
     }
     q->seq = 0;
     return true;

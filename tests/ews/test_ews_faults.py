@@ -298,7 +298,7 @@ def test_a_poisoned_batch(exchange, driver, what):
     exchange.fault(op="GetItem", do="soap_fault", code="ErrorInternalServerError", times=6)      # and all of the first one
     items, end = driver.fetch(what, *asked)
     assert end["err"] == "none"
-    assert [items[i]["err"] for i in asked] == ["offline" if what == "header" else "none"] + ["none"] * 5
+    assert [items[i]["err"] for i in asked] == ["unsupported" if what == "header" else "none"] + ["none"] * 5
     assert [i for i in asked if items[i].get("synthesised")] == ([asked[0]] if what == "message" else [])
 
 

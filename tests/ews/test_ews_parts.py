@@ -65,6 +65,29 @@ def test_an_item_that_spoils_its_page(exchange, driver):
     assert end["err"] == "none" and all(i["err"] == "none" for i in items.values())
 
 
+@pytest.mark.parametrize("code", ["ErrorItemCorrupt", "ErrorMimeContentConversionFailed", "ErrorItemPropertyRequestFailed",
+                                  "ErrorMessageSizeExceeded", "ErrorInternalServerError"])
+def test_a_search_over_messages_that_cannot_be_read(stage, code):
+    """It answers what it can and says what is missing, however many they are; when the server is away, it is no answer."""
+    exchange = kinds.EWS.exchange(stage)
+    for n in range(1 if code == "ErrorInternalServerError" else 5):
+        exchange.deliver(subject=f"bad {n}", text="needle", traits=[code])
+        exchange.deliver(subject=f"good {n}", text="needle")
+    count = len(exchange.items("inbox"))
+    imap = stage.bridge(kinds.EWS.account("work", exchange, prefetch="none")).login("work", timeout=120)
+    poll(60, lambda: imap.open("INBOX")["exists"] == count)
+    good = list(range(2, count + 1, 2))
+    for keys in ("SUBJECT o", "NOT SUBJECT x", "BODY needle", "TEXT needle", "OR DELETED NOT BODY x"):
+        imap.send(f"s1 SEARCH {keys}\r\n")
+        answer, lines = imap.finish("s1")
+        assert answer == f"OK SEARCH completed; {count // 2} of the messages could not be read.", (keys, answer)
+        assert [int(n) for line in lines if line.startswith(b"* SEARCH") for n in line.split()[2:]] == good, keys
+    imap.ok("FETCH 2 BODY.PEEK[]")
+    exchange.fault(op="GetItem", do="status", status=502, times=0)
+    imap.send("s2 SEARCH SUBJECT o\r\n")
+    assert imap.finish("s2")[0].startswith("NO [UNAVAILABLE]")
+
+
 # --- changing mail ------------------------------------------------------------------------------------------------------------
 
 @pytest.fixture

@@ -100,6 +100,9 @@ def one_item(call, shape, view, ref):
     item, day = call.target(ref)
     if item.has("dead"):
         raise EwsError("ErrorItemNotFound")
+    for code in item.traits or ():
+        if code.startswith("Error"):
+            raise EwsError(code)
     mime = None
     if shape.mime:
         if item.has("mime-error"):

@@ -119,7 +119,7 @@ class Item:
         self.importance = "Normal"
         self.overrides = None  # properties set later: {"subject": ..., "to": [...], ...}
         self.ext = None  # extended properties set by clients: {key: value}
-        self.traits = None  # set of oddities: no-mime, mime-error, dead, poison, control-chars
+        self.traits = None  # set of oddities: README.md, "traits"
         self.cal = None  # cal_model: the Appointment or Task that this is
         self.meeting = None  # cal_meet: what this message says about a meeting
 

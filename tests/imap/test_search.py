@@ -93,6 +93,27 @@ def test_what_cannot_be_had_is_no_answer(c):
     assert search(c, "SEEN") == [1, 3, 4]
 
 
+def test_what_the_server_cannot_give_is_left_out(c):
+    """One such message is no reason to answer nothing: keys over it are neither true nor false, the other ones decide."""
+    c.server.do("fail-item m2 unsupported 1000")
+    for keys, expected in [("SUBJECT invoice", [1, 5]), ("NOT SUBJECT invoice", [3, 4]), ("HEADER Subject invoice", [1, 5]),
+                           ("TEXT pay", [1]), ("NOT BODY pay", [3, 4, 5]), ("OR UNSEEN BODY pay", [1, 2, 5]),
+                           ("NOT (UNSEEN SUBJECT invoice)", [1, 3, 4]), ("UNSEEN NOT SUBJECT invoice", []),
+                           ("SENTSINCE 1-Jan-2020", [1, 3, 4, 5])]:
+        assert search(c, keys) == expected, keys
+    c.ok("SEARCH SUBJECT invoice")
+    assert c.status == "OK SEARCH completed; 1 of the messages could not be read."
+    c.ok("SEARCH FLAGGED SUBJECT aus")
+    assert c.status == "OK SEARCH completed."
+    assert ordered(c, "SORT (SUBJECT) UTF-8 ALL") == [2, 3, 1, 5, 4]
+    assert ordered(c, "SORT (DATE) UTF-8 SUBJECT invoice") == [1, 5]
+    assert sorted(int(n) for n in re.findall(rb"\d+", c.ok("THREAD REFERENCES UTF-8 ALL")[-1])) == [1, 2, 3, 4, 5]
+    c.ok("SEARCH RETURN (SAVE) SUBJECT invoice")
+    assert search(c, "$") == [1, 5]
+    c.server.do("fail-item m2 offline 1000")
+    c.no("SEARCH SUBJECT invoice", "UNAVAILABLE")
+
+
 def test_gone_message_matches_nothing(c):
     c.server.do("quiet on")
     c.server.do("rm inbox m1")
