@@ -7,6 +7,7 @@
 #include "backends/ews/ews_call.h"
 #include "backends/ews/ews_events.h"
 #include "bridge/base/mem.h"
+#include "bridge/base/time.h"
 
 static const struct ews_tuning usual = {
     .patience = {.tries = 3, .first_ms = 500, .busy_ms = 2000, .wait_max_ms = 20000},
@@ -22,6 +23,7 @@ static const struct ews_tuning usual = {
     .stream_retry_ms = 120000,
     .stream_again_ms = 30 * 60 * 1000,
     .auth_pause_ms = 1000,
+    .settle_ms = 10000,
 };
 
 /* What administrators hand out is sometimes the address of the service's description. */
@@ -97,6 +99,7 @@ static struct backend *open_backend(const struct backend_config *config, struct 
         e->config.message_limit = EWS_MESSAGE_LIMIT;
     e->url = endpoint(config->url);
     e->tuning = usual;
+    e->lost_ms = time_mono_ms(); /* the process before may have been killed just now */
     e->calls_max = EWS_CALLS_MAX;
     e->sync_page = EWS_SYNC_PAGE;
     list_init(&e->calls);

@@ -44,6 +44,7 @@ struct ews_tuning {
     unsigned stream_retry_ms;  /* where streaming does not work: look everywhere so often */
     unsigned stream_again_ms;  /* ... and try streaming again after this */
     unsigned auth_pause_ms;    /* before the second try after a 401 to good credentials */
+    unsigned settle_ms;        /* so long a server may be at a request whose sender is gone: ews_find.h */
 };
 
 struct ews_watch;
@@ -63,6 +64,7 @@ struct ews {
     bool told_health; /* host.health was told something */
     bool healthy;
     unsigned troubles; /* how often it was not: what was sent before that says nothing of it */
+    uint64_t lost_ms;  /* when the last answer was lost whose request may have been carried out */
     /* folders known by role: filled by the first folders(), see ews_folders.c */
     bool has_roles, roles_is_15;
     char *roles[16];

@@ -221,6 +221,7 @@ static void finish_unknown(struct ews_call *c, const struct ews_verdict *v)
             err.retry_after_s = (pause_ms + 999) / 1000;
     }
     err.code = ERR_OFFLINE;
+    c->ews->lost_ms = time_mono_ms();
     if (c->opts.ret_unknown)
         *c->opts.ret_unknown = true;
     ews_call_finish(c, &err);

@@ -6,7 +6,7 @@
 
 #include "backends/ews/ews_event_read.h"
 #include "backends/ews/ews_event_times.h"
-#include "backends/ews/ews_write.h"
+#include "backends/ews/ews_find.h"
 #include "bridge/base/buf.h"
 #include "bridge/base/time.h"
 

@@ -17,6 +17,7 @@
 
 #include "backends/ews/ews_event_write.h"
 #include "backends/ews/ews_events.h"
+#include "backends/ews/ews_find.h"
 #include "bridge/base/log.h"
 #include "bridge/base/time.h"
 
@@ -48,8 +49,7 @@ struct put_op {
         const struct event_fields *inherited;     /* the master's, which a new exception has by itself; or NULL */
         void (*then)(struct put_op *p);
     } holder;
-    struct str found;
-    struct ews_outcome searched;
+    struct ews_find find;
     struct err refusal;
 };
 
@@ -588,49 +588,6 @@ static void create(struct put_op *p)
 /* --- looking for the item of an attempt whose outcome is unknown
  * ------------------------------------------------------------------- */
 
-static bool write_find(void *ud, struct xml_writer *w, bool slow)
-{
-    struct put_op *p = ud;
-    (void)slow;
-    p->found = STR_NULL;
-    p->searched = (struct ews_outcome){0};
-    xml_open(w, "m:FindItem");
-    xml_attr_lit(w, "Traversal", "Shallow");
-    xml_open(w, "m:ItemShape");
-    xml_leaf_lit(w, "t:BaseShape", "IdOnly");
-    xml_close(w);
-    xml_open(w, "m:Restriction");
-    xml_open(w, "t:IsEqualTo");
-    ews_write_journal_field(w);
-    xml_open(w, "t:FieldURIOrConstant");
-    xml_open(w, "t:Constant");
-    xml_attr(w, "Value", p->evidence);
-    xml_close(w);
-    xml_close(w);
-    xml_close(w);
-    xml_close(w);
-    xml_open(w, "m:ParentFolderIds");
-    ews_write_folder_id(w, p->folder_id);
-    xml_close(w);
-    xml_close(w);
-    return true;
-}
-
-static enum xml_want on_find_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
-{
-    struct put_op *p = ud;
-    (void)x;
-    if (el == EL_ITEM_ID && p->found.n == 0)
-        p->found = arena_str(&p->op.arena, str_sub(xml_attr_get(attrs, n, "Id"), 0, BACKEND_ID_MAX));
-    return XML_COLLECT;
-}
-
-static void on_find_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
-{
-    (void)x;
-    ews_outcome_take(&((struct put_op *)ud)->searched, index, status);
-}
-
 /* As long as nobody could look, the outcome of the earlier attempt is unknown: that is ERR_OFFLINE (backend.h). */
 static void still_unknown(struct put_op *p, const struct err *why)
 {
@@ -660,28 +617,24 @@ static void on_found_read(void *ud, const struct err *err)
 static void on_found(void *ud, const struct err *err)
 {
     struct put_op *p = ud;
-    struct err problem = *err;
-    p->call = NULL;
-    if (problem.code == ERR_NONE)
-        ews_outcome_check(&p->searched, "FindItem", &problem);
-    if (problem.code != ERR_NONE && problem.code != ERR_NOT_FOUND) /* no such folder: CreateItem says so */
-        still_unknown(p, &problem);
-    else if (p->found.n)
-        get(p, p->found, on_found_read);
+    struct str id = p->find.found[0].id;
+    if (err->code != ERR_NONE)
+        still_unknown(p, err);
+    else if (id.n)
+        get(p, id, on_found_read);
     else
         create(p);
 }
 
 static void find(struct put_op *p)
 {
-    static const struct ews_reader reader = {
-        .on_start = on_find_start, .on_message = on_find_message, .max_bytes = 1 << 20};
-    p->call = ews_call_start(p->ews, &(struct ews_call_opts){.operation = "FindItem",
-                                                             .write = write_find,
-                                                             .reader = &reader,
-                                                             .reader_ud = p,
-                                                             .on_done = on_found,
-                                                             .ud = p});
+    p->find = (struct ews_find){.ews = p->ews,
+                                .arena = &p->op.arena,
+                                .evidence = p->evidence,
+                                .folder_id = p->folder_id,
+                                .done = on_found,
+                                .ud = p};
+    ews_find_start(&p->find, p->unknown);
 }
 
 /* --- the op

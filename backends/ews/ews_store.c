@@ -2,12 +2,12 @@
 /*
  * Storing a message (APPEND) and sending one: CreateItem with the MIME, streamed. Neither may happen twice, so each
  * item carries our journal property; after a lost answer the item with this property is looked for, and a repeated
- * attempt looks first:
+ * attempt looks first (ews_find.h says when "not there" counts):
  *
  *     [retry: FIND ->] CREATE -> done
- *                        ^ \-> unknown -> pause -> FIND -> found: done | a second look
- *                        |                                  | not found: ERR_OFFLINE, the client tries again
- *                        +---- somebody on the way was busy-+
+ *                        ^ \-> unknown -> FIND -> found: done
+ *                        |                 | not found: ERR_OFFLINE, the client tries again
+ *                        +- somebody on the way was busy
  *
  * As long as nobody could look, the outcome of an earlier attempt is unknown, whatever the reason: that is ERR_OFFLINE,
  * too (backend.h), or the next attempt would not look.
@@ -19,24 +19,22 @@
 
 #include "backends/ews/ews_backend.h"
 #include "backends/ews/ews_call.h"
+#include "backends/ews/ews_find.h"
 #include "backends/ews/ews_folders_read.h"
 #include "backends/ews/ews_write.h"
 #include "bridge/base/time.h"
 
-#define LOOKS      2    /* for the item, after a lost answer */
-#define LOOK_MS    2000 /* before each */
-#define AGAINS_MAX 2    /* CreateItem once more, when a gateway's 503 was about nothing that the server has */
+#define AGAINS_MAX 2 /* CreateItem once more, when a gateway's 503 was about nothing that the server has */
 
 struct store_op {
     struct op op;
     struct ews *ews;
     struct ews_call *call;
-    struct timer *pause;
+    struct ews_find find;
     bool sending, retry, unknown, find_only;
-    bool blind;           /* a folder could not be searched */
     struct str folder_id; /* append */
     struct blob *message;
-    unsigned flags, looks, agains;
+    unsigned flags, agains;
     struct str *categories;
     size_t category_count;
     int64_t received_ms;
@@ -44,16 +42,14 @@ struct store_op {
     struct ews_done done[1];
     struct ews_done_list answer;
     struct err lost; /* what the lost answer looked like */
-    size_t folder;   /* of the search, which one is being read: place in search_in; at its end, how many were */
-    struct str found[3], found_change[3];
 };
 
 enum search_place { IN_SENT, IN_OUTBOX, IN_DRAFTS };
-static const char *const search_in[] = {[IN_SENT] = "sentitems", [IN_OUTBOX] = "outbox", [IN_DRAFTS] = "drafts"};
+static const char *const search_in[EWS_FIND_PLACES] = {
+    [IN_SENT] = "sentitems", [IN_OUTBOX] = "outbox", [IN_DRAFTS] = "drafts"};
 
 static void finish(struct store_op *s, const struct err *err)
 {
-    timer_free(&s->pause);
     blob_unref(&s->message);
     op_finish_err(&s->op, err);
 }
@@ -72,15 +68,6 @@ static void begin_answer(struct store_op *s, const char *operation)
 }
 
 /* --- creating --------------------------------------------------------------------------------- */
-
-void ews_write_journal_field(struct xml_writer *w)
-{
-    xml_open(w, "t:ExtendedFieldURI");
-    xml_attr_lit(w, "DistinguishedPropertySetId", "PublicStrings");
-    xml_attr_lit(w, "PropertyName", "exbridge-journal");
-    xml_attr_lit(w, "PropertyType", "String");
-    xml_close(w);
-}
 
 static void write_integer(struct xml_writer *w, uint32_t tag, unsigned value)
 {
@@ -161,18 +148,6 @@ static bool write_create(void *ud, struct xml_writer *w, bool slow)
 
 static void look(struct store_op *s);
 
-static void on_pause(void *ud)
-{
-    look(ud);
-}
-
-static void look_later(struct store_op *s)
-{
-    if (!s->pause)
-        s->pause = timer_new(s->ews->base.loop, on_pause, s);
-    timer_start(s->pause, LOOK_MS);
-}
-
 static void on_created(void *ud, const struct err *err)
 {
     struct store_op *s = ud;
@@ -180,7 +155,7 @@ static void on_created(void *ud, const struct err *err)
     s->call = NULL;
     if (problem.code != ERR_NONE && s->unknown) {
         s->lost = problem;
-        look_later(s);
+        look(s);
         return;
     }
     if (problem.code == ERR_NONE)
@@ -220,7 +195,7 @@ static bool write_send(void *ud, struct xml_writer *w, bool slow)
     xml_open(w, "m:SendItem");
     xml_attr_lit(w, "SaveItemToFolder", "true");
     xml_open(w, "m:ItemIds");
-    ews_write_item_version(w, s->found[IN_DRAFTS], s->found_change[IN_DRAFTS]);
+    ews_write_item_version(w, s->find.found[IN_DRAFTS].id, s->find.found[IN_DRAFTS].change);
     xml_close(w);
     xml_open(w, "m:SavedItemFolderId");
     ews_write_distinguished(w, "sentitems", ews_delegate(s->ews));
@@ -256,86 +231,17 @@ static void send_draft(struct store_op *s)
                                      });
 }
 
-/* --- looking for the evidence: FindItem by our property (MS-OXWSSRCH 3.1.4.2) ----------------- */
-
-static void write_restriction(struct store_op *s, struct xml_writer *w)
-{
-    xml_open(w, "m:Restriction");
-    xml_open(w, "t:IsEqualTo");
-    ews_write_journal_field(w);
-    xml_open(w, "t:FieldURIOrConstant");
-    xml_open(w, "t:Constant");
-    xml_attr(w, "Value", s->evidence);
-    xml_close(w);
-    xml_close(w);
-    xml_close(w);
-    xml_close(w);
-}
-
-static bool write_find(void *ud, struct xml_writer *w, bool slow)
-{
-    struct store_op *s = ud;
-    (void)slow;
-    memset(s->found, 0, sizeof(s->found));
-    s->folder = 0;
-    s->blind = false;
-    xml_open(w, "m:FindItem");
-    xml_attr_lit(w, "Traversal", "Shallow");
-    xml_open(w, "m:ItemShape");
-    xml_leaf_lit(w, "t:BaseShape", "IdOnly");
-    xml_close(w);
-    write_restriction(s, w);
-    xml_open(w, "m:ParentFolderIds");
-    if (s->sending)
-        for (size_t i = 0; i < sizeof(search_in) / sizeof(search_in[0]); i++)
-            ews_write_distinguished(w, search_in[i], ews_delegate(s->ews));
-    else
-        ews_write_folder_id(w, s->folder_id);
-    xml_close(w);
-    xml_close(w);
-    return true;
-}
-
-static enum xml_want on_find_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
-{
-    struct store_op *s = ud;
-    (void)x;
-    if (el == EL_ITEM_ID && s->folder < 3 && s->found[s->folder].n == 0) {
-        s->found[s->folder] = arena_str(&s->op.arena, str_sub(xml_attr_get(attrs, n, "Id"), 0, BACKEND_ID_MAX));
-        s->found_change[s->folder] =
-            arena_str(&s->op.arena, str_sub(xml_attr_get(attrs, n, "ChangeKey"), 0, BACKEND_ID_MAX));
-    }
-    return XML_COLLECT;
-}
-
-static void on_find_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
-{
-    struct store_op *s = ud;
-    (void)x;
-    s->folder = index + 1;
-    if (status->code->err == ERR_NONE || status->code->err == ERR_NOT_FOUND)
-        return;
-    s->blind = true;
-    if (s->lost.code == ERR_NONE)
-        ews_status_err(status, "FindItem", &s->lost);
-}
-
-static const struct ews_reader find_reader = {
-    .on_start = on_find_start, .on_message = on_find_message, .max_bytes = 1 << 20};
+/* --- looking for the evidence ----------------------------------------------------------------- */
 
 static void not_found(struct store_op *s)
 {
     struct err none = {0};
     if (s->find_only) {
         err_set(&none, ERR_NOT_FOUND, "FindItem: there is no such item");
-        finish(s, s->lost.code ? &s->lost : &none);
-    } else if (s->retry && s->lost.code == ERR_NONE) { /* looked before the first attempt of this call */
-        s->retry = false;
+        finish(s, &none);
+    } else if (s->lost.code == ERR_NONE) { /* looked before the first attempt of this call */
         create(s);
-    } else if (++s->looks < LOOKS) {
-        look_later(s);
-    } else if (s->unknown && !s->blind && s->lost.retry_after_s && s->agains++ < AGAINS_MAX) {
-        s->looks = 0;
+    } else if (s->lost.retry_after_s && s->agains++ < AGAINS_MAX) {
         s->lost = (struct err){0};
         create(s);
     } else {
@@ -346,23 +252,16 @@ static void not_found(struct store_op *s)
 static void on_found(void *ud, const struct err *err)
 {
     struct store_op *s = ud;
-    struct err problem = *err;
-    size_t asked = s->sending ? sizeof(search_in) / sizeof(search_in[0]) : 1;
-    s->call = NULL;
-    if (problem.code == ERR_NONE && s->folder != asked)
-        err_set(&problem, ERR_PROTOCOL, "FindItem: %zu answers to %zu questions", s->folder, asked);
-    if (problem.code != ERR_NONE) {
-        still_unknown(s, s->lost.code ? &s->lost : &problem);
-        return;
-    }
-    struct err none = {0};
-    if (!s->sending && s->found[0].n) {
-        s->op.reply->created.id = s->found[0];
-        s->op.reply->created.change = s->found_change[0];
-        finish(s, &none);
-    } else if (s->sending && (s->found[IN_SENT].n || s->found[IN_OUTBOX].n)) {
-        finish(s, &none);
-    } else if (s->sending && s->found[IN_DRAFTS].n) {
+    const struct ews_found *found = s->find.found;
+    if (err->code != ERR_NONE) {
+        still_unknown(s, s->lost.code ? &s->lost : err);
+    } else if (!s->sending && found[0].id.n) {
+        s->op.reply->created.id = found[0].id;
+        s->op.reply->created.change = found[0].change;
+        finish(s, err);
+    } else if (s->sending && (found[IN_SENT].id.n || found[IN_OUTBOX].id.n)) {
+        finish(s, err);
+    } else if (s->sending && found[IN_DRAFTS].id.n) {
         send_draft(s);
     } else {
         not_found(s);
@@ -371,15 +270,16 @@ static void on_found(void *ud, const struct err *err)
 
 static void look(struct store_op *s)
 {
-    s->call = ews_call_start(s->ews, &(struct ews_call_opts){
-                                         .operation = "FindItem",
-                                         .write = write_find,
-                                         .reader = &find_reader,
-                                         .reader_ud = s,
-                                         .on_done = on_found,
-                                         .ud = s,
-                                         .batch = true,
-                                     });
+    s->find = (struct ews_find){.ews = s->ews,
+                                .arena = &s->op.arena,
+                                .evidence = s->evidence,
+                                .folder_id = s->folder_id,
+                                .well_known = s->sending ? search_in : NULL,
+                                .well_known_count = s->sending ? EWS_FIND_PLACES : 0,
+                                .passing = s->sending ? 1 : 0, /* Drafts */
+                                .done = on_found,
+                                .ud = s};
+    ews_find_start(&s->find, s->lost.code != ERR_NONE);
 }
 
 /* --- the ops ---------------------------------------------------------------------------------- */

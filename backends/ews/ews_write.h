@@ -22,8 +22,4 @@ extern const struct ews_reader ews_done_reader;
 /* The operation's own error: too few answers, or the only one failed. */
 bool ews_done_check(const struct ews_done_list *d, struct err *err);
 
-/* <t:ExtendedFieldURI .../> of the property that marks what we sent or stored: PS_PUBLIC_STRINGS, "exbridge-journal".
- */
-void ews_write_journal_field(struct xml_writer *w);
-
 #endif

@@ -412,6 +412,7 @@ static void go_fast(struct ews *e)
     e->tuning.stream_retry_ms = 500;
     e->tuning.stream_again_ms = 3000;
     e->tuning.auth_pause_ms = 50;
+    e->tuning.settle_ms = 3000;
 }
 
 struct options {

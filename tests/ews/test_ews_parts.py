@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers, and what stands in front of them, that fail over a part of what is asked: what they have done is not done once more,
 what they can do is had, and what they cannot do does not hold up the rest."""
+import contextlib
+import http.client
+import threading
+
 import kinds
 import pytest
 from bridge import poll
@@ -188,6 +192,31 @@ def test_an_event_and_a_gateway(calendar, fault):
     answer = dav.put(dav.calendar() + "mine.ics", event("mine@test.example", summary="mine"), If_None_Match="*")
     assert answer.status == 201, answer.body
     assert [e["subject"] for e in exchange.events()] == ["mine"]
+
+
+def test_an_event_that_waits_in_the_queue(calendar):
+    """Of a bridge that was killed: the repeated request, which finds nothing yet, does not make it again."""
+    exchange, dav = calendar
+    path, text, answers = dav.calendar() + "mine.ics", event("mine@test.example", summary="mine"), []
+
+    def put():
+        with contextlib.suppress(OSError, EOFError, http.client.HTTPException):
+            answers.append(dav.put(path, text, If_None_Match="*").status)
+    first, again = threading.Thread(target=put), threading.Thread(target=put)
+    queued, mark = exchange.fault(op="CreateItem", do="queue"), exchange.mark()
+    dav.attempts = 1
+    first.start()
+    exchange.held("CreateItem", mark)
+    dav.bridge.kill()
+    first.join(60)
+    assert not answers
+    dav.bridge.start()
+    mark = exchange.mark()
+    again.start()
+    poll(60, lambda: exchange.counts(mark).get("ews:FindItem"), "nobody looks")
+    exchange.clear_faults(queued)
+    again.join(60)
+    assert (answers, [e["subject"] for e in exchange.events()]) == ([201], ["mine"])
 
 
 @pytest.mark.parametrize("code", ["ErrorInternalServerError", "ErrorItemPropertyRequestFailed", "ErrorCorruptData"])

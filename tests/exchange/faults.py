@@ -3,7 +3,7 @@
 
 A rule is matched once the operation of a request is known. `protocol`, `op`, `user` and `where` filter; among the
 requests that pass, `after` skips the first ones, `nth` picks a single one, `times` bounds how often (default once, 0
-= for ever). `delay_s` waits first; `do` names what happens, from BEFORE (instead of the operation, or before it: pause), OPERATION (the
+= for ever). `delay_s` waits first; `do` names what happens, from BEFORE (instead of the operation, or before it: pause, queue), OPERATION (the
 protocol half answers it in its own words) or AFTER (the operation was done; its answer is spoilt).
 """
 import functools
@@ -14,7 +14,7 @@ import struct
 import threading
 import zlib
 
-BEFORE = {"status", "html", "garbage", "redirect", "empty", "reset_before", "close_before", "hang", "pause"}
+BEFORE = {"status", "html", "garbage", "redirect", "empty", "reset_before", "close_before", "hang", "pause", "queue"}
 OPERATION = {"throttle", "soap_fault", "error", "expired", "same_state", "no_last_flag", "echo", "eas_status", "policy"}
 AFTER = {
     "cut",

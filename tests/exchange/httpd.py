@@ -389,10 +389,10 @@ class App:
             while time.monotonic() < deadline and not request.client_gone():
                 time.sleep(0.1)
             raise Dropped(False)
-        if rule.do == "pause":
+        if rule.do in ("pause", "queue"):
             deadline = time.monotonic() + rule.get("seconds", 60)
             while self.faults.holds(rule):
-                if time.monotonic() >= deadline or request.client_gone():
+                if time.monotonic() >= deadline or (rule.do == "pause" and request.client_gone()):
                     raise Dropped(False)
                 time.sleep(0.005)
         if rule.do in ("reset_before", "close_before"):

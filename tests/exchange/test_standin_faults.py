@@ -253,6 +253,22 @@ def test_pause(exchange, client):
         Client(exchange).post(ASK)
 
 
+def test_a_queue_outlives_its_client(exchange):
+    """What a server has taken it does, whether or not anybody waits for it."""
+    exchange.fault(op="CreateFolder", do="queue")
+    mark, gone = exchange.mark(), Client(exchange)
+    gone.connection.request("POST", "/EWS/Exchange.asmx", envelope(MAKE.format("queued")).encode(),
+                            {"Content-Type": "text/xml; charset=utf-8", "Authorization": BASIC})
+    exchange.held("CreateFolder", mark)
+    gone.connection.close()
+    assert Client(exchange).post(ASK).status == 200 and "queued" not in names(exchange)
+    exchange.clear_faults()
+    end = time.monotonic() + 30
+    while "queued" not in names(exchange):
+        assert time.monotonic() < end, "it was given up"
+        time.sleep(0.01)
+
+
 def test_a_challenge_uses_up_no_fault(exchange, client):
     exchange.fault(op="GetFolder", do="status", status=503)
     assert Client(exchange, None).post(ASK).status == 401

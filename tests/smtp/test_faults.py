@@ -213,6 +213,29 @@ def test_killed_while_sending(stage):
     assert arrived(exchange, "killed") == (1, 1)
 
 
+def test_killed_while_the_server_is_busy(stage):
+    """The request waits in the server's queue, and the retry finds nothing yet."""
+    exchange = stage.exchange()
+    bridge = stage.bridge(rig.Account("work", exchange))
+    smtp, mark = signed_in(bridge), exchange.mark()
+    queued = exchange.fault(op="CreateItem", do="queue")
+    smtp.envelope([BOB])
+    smtp.check("DATA", 354)
+    smtp.write(stuffed(message("queued")))
+    exchange.held("CreateItem", mark)
+    bridge.kill()
+    bridge.start()
+    smtp = signed_in(bridge, timeout=150)
+    mark = exchange.mark()
+    smtp.envelope([BOB])
+    smtp.check("DATA", 354)
+    smtp.write(stuffed(message("queued")))
+    rig.poll(60, lambda: exchange.counts(mark).get("ews:FindItem"))
+    exchange.clear_faults(queued)
+    assert smtp.answer()[0] == 250
+    assert arrived(exchange, "queued") == (1, 1)
+
+
 def test_client_goes_while_sending(bridge, exchange):
     """The attempt goes on without it; its retry gets the outcome."""
     smtp = signed_in(bridge)
