@@ -3,7 +3,7 @@
  * An object that a client makes once more, because nobody heard the end of its first attempt.
  *
  * Before the first request goes out the journal gets a row: the evidence that the item will bear, and what was asked
- * for (`asked`, sealed). What became of it is seen by the next attempt:
+ * for (`asked`, sealed), and the name that its client gives it. What became of it is seen by the next attempt:
  *
  *     nothing there                                   -> made now, with the same evidence
  *     a sync has brought the item, by a name of ours  -> it gets the client's           \ adopted: from now on an
@@ -26,6 +26,12 @@
 /* --- the row
  * -------------------------------------------------------------------------------------------------------------- */
 
+static struct str name_hash(struct calendar_write *w)
+{
+    struct crypto_hash h = crypto_sha256(w->name);
+    return arena_str(&w->arena, str_of(h.b, sizeof(h.b)));
+}
+
 static struct journal_key journal_key(struct calendar_write *w, int64_t folder_pk, struct str uid)
 {
     struct buf b = {0};
@@ -33,13 +39,28 @@ static struct journal_key journal_key(struct calendar_write *w, int64_t folder_p
     buf_str(&b, uid);
     struct crypto_hash h = crypto_sha256(buf_view(&b));
     buf_done(&b);
-    return (struct journal_key){arena_str(&w->arena, str_of(h.b, sizeof(h.b))), STR(""), STR("")};
+    return (struct journal_key){arena_str(&w->arena, str_of(h.b, sizeof(h.b))), STR(""), name_hash(w)};
 }
 
 bool calendar_write_was_begun(struct calendar_write *w, int64_t folder_pk, struct str uid, struct journal_row *ret_row)
 {
     struct journal_key key = journal_key(w, folder_pk, uid);
     return store_journal_find(w->account->store, &key, ret_row) && ret_row->state == JOURNAL_UNKNOWN;
+}
+
+/* Is this the name that the client gives it who is making it? A sync may have given it another one, and whoever uses
+ * that has seen it. Rows of earlier releases have none. */
+static bool is_makers_name(struct calendar_write *w, const struct journal_row *row)
+{
+    const struct crypto_hash none = {{0}};
+    struct str name = str_of(row->message_id.b, sizeof(row->message_id.b));
+    return str_eq(name, name_hash(w)) || str_eq(name, str_of(none.b, sizeof(none.b)));
+}
+
+/* Whoever makes it once more may use another name. */
+static bool take_over(struct calendar_write *w, const struct journal_row *row, struct err *err)
+{
+    return is_makers_name(w, row) || store_journal_rename(w->account->store, row->pk, name_hash(w), err);
 }
 
 /* Contents of attachments are known again by their hashes. */
@@ -94,8 +115,8 @@ bool calendar_write_journal(struct calendar_write *w, struct journal_row *row, s
 {
     struct store *s = w->account->store;
     struct buf token = {0};
-    bool ok = calendar_write_was_begun(w, w->folder_pk, w->wanted.uid, row);
-    if (!ok) {
+    bool ok;
+    if (!calendar_write_was_begun(w, w->folder_pk, w->wanted.uid, row)) {
         struct journal_key key = journal_key(w, w->folder_pk, w->wanted.uid);
         *row = (struct journal_row){0};
         rand_add_hex(&token, 16);
@@ -108,6 +129,8 @@ bool calendar_write_journal(struct calendar_write *w, struct journal_row *row, s
             ok = store_end(s, ok, err);
         }
         buf_done(&token);
+    } else {
+        ok = take_over(w, row, err);
     }
     w->journal_pk = row->pk;
     return ok;
@@ -119,7 +142,7 @@ bool calendar_write_journal(struct calendar_write *w, struct journal_row *row, s
 void calendar_write_adopt(struct calendar_write *w)
 {
     struct journal_row row;
-    if (w->adopted || !calendar_write_was_begun(w, w->folder_pk, w->known.ical_uid, &row))
+    if (w->adopted || !calendar_write_was_begun(w, w->folder_pk, w->known.ical_uid, &row) || !is_makers_name(w, &row))
         return;
     w->journal_pk = row.pk;
     if (w->condition.has_revision || w->condition.must_exist) /* a client that knows it */
@@ -131,12 +154,18 @@ void calendar_write_adopt(struct calendar_write *w)
 
 bool calendar_write_take_name(struct calendar_write *w, const struct store_resource *made)
 {
+    struct store *s = w->account->store;
     struct journal_row row;
     struct err err = {0};
     uint64_t modseq;
     if (!calendar_write_was_begun(w, w->folder_pk, w->wanted.uid, &row))
         return false;
-    if (store_resource_rename(w->account->store, w->folder_pk, made->pk, w->name, &modseq, &err))
+    bool ok = store_begin(s, &err);
+    if (ok) {
+        ok = store_resource_rename(s, w->folder_pk, made->pk, w->name, &modseq, &err) && take_over(w, &row, &err);
+        ok = store_end(s, ok, &err);
+    }
+    if (ok)
         return true;
     log_warn("calendar", account_name(w->account), "%s", err.text);
     return false;

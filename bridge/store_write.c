@@ -266,7 +266,7 @@ bool store_journal_find(struct store *s, const struct journal_key *key, struct j
 {
     struct sqlite3_stmt *q =
         db_prepare(&s->db,
-                   "SELECT pk, state, created, evidence FROM journal WHERE created > ?1 AND state <> 3 AND"
+                   "SELECT pk, state, created, evidence, message_id FROM journal WHERE created > ?1 AND state <> 3 AND"
                    " (content = ?2 OR (?3 <> x'' AND identity = ?3)) ORDER BY pk DESC LIMIT 1",
                    NULL);
     if (!q)
@@ -276,10 +276,12 @@ bool store_journal_find(struct store *s, const struct journal_key *key, struct j
     db_bind_blob(q, 3, key->identity);
     bool found = db_step(&s->db, q, NULL) == 1;
     if (found) {
-        struct str evidence = db_bytes(q, 3);
+        struct str evidence = db_bytes(q, 3), message_id = db_bytes(q, 4);
         *ret = (struct journal_row){
             .pk = db_int(q, 0), .state = (enum journal_state)db_int(q, 1), .created_s = db_int(q, 2)};
         snprintf(ret->evidence, sizeof(ret->evidence), "%.*s", STR_ARG(evidence));
+        if (message_id.n == sizeof(ret->message_id.b))
+            memcpy(ret->message_id.b, message_id.p, message_id.n);
     }
     db_reset(q);
     return found;
@@ -317,6 +319,16 @@ bool store_journal_set(struct store *s, int64_t pk, enum journal_state state, st
     return store_run2(s,
                       "UPDATE journal SET state = ?2, asked = CASE WHEN ?2 < 2 THEN asked ELSE x'' END WHERE pk = ?1",
                       pk, state, err);
+}
+
+bool store_journal_rename(struct store *s, int64_t pk, struct str message_id, struct err *err)
+{
+    struct sqlite3_stmt *q = db_prepare(&s->db, "UPDATE journal SET message_id = ?2 WHERE pk = ?1", err);
+    if (!q)
+        return false;
+    db_bind_int(q, 1, pk);
+    db_bind_blob(q, 2, message_id);
+    return db_run(&s->db, q, err);
 }
 
 bool store_journal_ask(struct store *s, int64_t pk, struct str asked, struct err *err)

@@ -5,6 +5,7 @@
  * The store's side of changes that clients make: what the server confirmed is written down here, one transaction a
  * call, before the client is told. The same rules as in store.h.
  */
+#include "bridge/io/crypto.h"
 #include "bridge/store.h"
 
 /* What is needed to ask the server for a change. Strings in the arena. */
@@ -63,13 +64,14 @@ bool store_created(struct store *s, int64_t folder_pk, struct store_created *ite
 
 enum journal_state { JOURNAL_NEW, JOURNAL_UNKNOWN, JOURNAL_SENT, JOURNAL_REFUSED };
 struct journal_key {
-    struct str content, identity, message_id; /* hashes */
+    struct str content, identity, message_id; /* hashes; of an event message_id is that of its name */
 };
 struct journal_row {
     int64_t pk;
     enum journal_state state;
     int64_t created_s;
     char evidence[48];
+    struct crypto_hash message_id; /* of the key; zeros: it had none */
 };
 /* The newest row of the last 24 hours with this content or this identity. */
 bool store_journal_find(struct store *s, const struct journal_key *key, struct journal_row *ret_row);
@@ -77,6 +79,7 @@ bool store_journal_add(struct store *s, const struct journal_key *key, struct st
                        struct err *err);
 /* SENT and REFUSED end it: what it asked for is forgotten. */
 bool store_journal_set(struct store *s, int64_t pk, enum journal_state state, struct err *err);
+bool store_journal_rename(struct store *s, int64_t pk, struct str message_id, struct err *err);
 /* What the attempt asked for, as the caller words it; empty: not told. In the arena. */
 bool store_journal_ask(struct store *s, int64_t pk, struct str asked, struct err *err);
 bool store_journal_asked(struct store *s, int64_t pk, struct arena *arena, struct str *ret_asked);

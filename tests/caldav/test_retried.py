@@ -52,6 +52,22 @@ def test_something_else_is_wanted(attempt, synced, changed):
     attempt.done()
 
 
+@pytest.mark.parametrize("knows", [True, False], ids=["version", "no-condition"])
+def test_another_client_has_changed_it(attempt, knows):
+    """Under the name that a sync has given it: its maker has heard nothing yet, and learns of both when it tries again."""
+    attempt.lost(attempt.event(), True, **NEW)
+    (theirs,) = set(attempt.rig.dav.etags(attempt.home)) - attempt.before
+    got = attempt.rig.dav.get(theirs)
+    text = got.text().replace("SUMMARY:mine", "SUMMARY:other")
+    answer = attempt.rig.dav.put(theirs, text, **({"If_Match": got.headers["ETag"]} if knows else {}))
+    assert answer.status == 204, answer.body
+    for _ in range(2):
+        answer = attempt.put(attempt.event(), **NEW)
+        assert answer.status == 412, answer.body
+    assert prop(attempt.is_mine(), "SUMMARY") == attempt.item()["subject"] == "other"
+    attempt.done()
+
+
 @synced
 def test_the_last_word(attempt, synced):
     """Without a condition."""
