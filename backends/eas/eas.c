@@ -8,7 +8,7 @@
 #include "bridge/base/time.h"
 
 #define HEARTBEAT_START_S 480
-#define HEARTBEAT_MIN_S   60 /* MS-ASCMD 2.2.3.79.1: bounds until the server names its own */
+#define HEARTBEAT_MIN_S   30 /* until the server names its own bounds (MS-ASCMD 2.2.3.79.1); gateways wait for 60 s */
 #define HEARTBEAT_MAX_S   1680
 #define PING_FLOOR_S      60
 #define FETCH_BYTES       ((uint64_t)8 << 20)
@@ -68,6 +68,7 @@ static struct backend *open_backend(const struct backend_config *config, struct 
 
 static void reconnect(struct backend *base)
 {
+    ((struct eas_backend *)base)->heartbeat_lost_s = 0;
     http_client_forget_connections(((struct eas_backend *)base)->http);
 }
 

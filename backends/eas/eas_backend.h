@@ -114,6 +114,8 @@ struct eas_backend {
     bool fetch_works; /* one fetch was answered: a 501 later means "no such item" (SOGo) */
     /* Ping */
     unsigned heartbeat_s, heartbeat_min_s, heartbeat_max_s;
+    unsigned heartbeat_lost_s; /* one that did not live to its end, at heartbeat_lost_ms; 0 = none */
+    uint64_t heartbeat_lost_ms;
     unsigned ping_folders_max; /* 0 = no limit known */
     unsigned ping_floor_s;     /* average time between two Pings is not less */
     struct list watches;       /* parked, or about to be */

@@ -271,6 +271,9 @@ static void on_http_error(struct eas_call *call, const struct eas_http_status *s
             fail(call, status->code, status->text, call->http_status);
         return;
     case EAS_HTTP_BUSY:
+        /* A gateway that does not wait for as long as the request is parked: nobody is busy. */
+        if (status->code == ERR_OFFLINE && call->request->patient)
+            break;
         /* 503 and 429 refuse before anything is done; gateways speak of what is behind them. */
         call->unknown = call->unknown || status->code == ERR_OFFLINE;
         if (call->request->once && status->code == ERR_OFFLINE)

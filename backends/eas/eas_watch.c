@@ -5,7 +5,8 @@
  * by the second.
  *
  * The heartbeat grows while Pings run to their end, and shrinks when connections are cut before (a NAT or proxy on the
- * way). Servers that answer much earlier than asked are not asked more than once in ping_floor_s.
+ * way), which is remembered for an hour, or until the network is another one. Servers that answer much earlier than
+ * asked are not asked more than once in ping_floor_s.
  */
 #include "backends/eas/eas_backend.h"
 #include "backends/eas/eas_watch_read.h"
@@ -28,6 +29,7 @@ enum ping_status {
 #define CORRECTIONS_MAX 5 /* statuses 5, 6 and 7 in a row */
 #define LOSSES_MAX      3 /* connections lost in a row before the account is called offline */
 #define SERVER_RETRIES  3
+#define LOST_MS         ((uint64_t)60 * 60 * 1000) /* so long after a loss its length is not tried again */
 #define MUTED_MS        ((uint64_t)15 * 60 * 1000)
 #define EARLY_S         5 /* a Ping that ends so much before its heartbeat was cut short */
 #define MINUTE_MS       ((uint64_t)60 * 1000)
@@ -119,6 +121,13 @@ static unsigned clamp(const struct eas_backend *b, unsigned heartbeat_s)
     return heartbeat_s < b->heartbeat_min_s ? b->heartbeat_min_s : heartbeat_s;
 }
 
+/* Not so long again, for a while: what is on the way would not let it live. */
+static bool is_too_long(const struct eas_backend *b, unsigned heartbeat_s)
+{
+    return b->heartbeat_lost_s > 0 && heartbeat_s >= b->heartbeat_lost_s &&
+           time_mono_ms() - b->heartbeat_lost_ms < LOST_MS;
+}
+
 static void shrink(struct eas_backend *b)
 {
     b->heartbeat_s = clamp(b, b->heartbeat_s > GROW_S + 180 ? b->heartbeat_s - GROW_S : b->heartbeat_s / 2);
@@ -150,7 +159,7 @@ static void on_expired(struct watch_op *w)
     w->corrections = w->losses = w->server_errors = 0;
     b->ping_hierarchies = 0;
     early = took_s + EARLY_S < b->heartbeat_s;
-    if (!early)
+    if (!early && !is_too_long(b, clamp(b, b->heartbeat_s + GROW_S)))
         b->heartbeat_s = clamp(b, b->heartbeat_s + GROW_S);
     /* its own idea of a heartbeat, and a short one */
     if ((early || b->heartbeat_s <= EARLY_S) && took_s + EARLY_S < b->ping_floor_s)
@@ -297,8 +306,11 @@ static void on_lost(struct watch_op *w, const struct err *err)
         end(w, err);
         return;
     }
-    if (time_mono_ms() - w->sent_ms > 1000)
+    if (time_mono_ms() - w->sent_ms > 1000) {
+        b->heartbeat_lost_s = b->heartbeat_s;
+        b->heartbeat_lost_ms = time_mono_ms();
         shrink(b);
+    }
     ping_after(w, (uint64_t)b->second_ms << (2 * w->losses));
 }
 

@@ -165,6 +165,36 @@ def test_lost_connections(exchange, driver, fault):
     assert answer["err"] == "none" and answer["folders"] == [inbox] or answer["err"] in ("offline", "throttled")
 
 
+@pytest.mark.parametrize("status", [502, 504])
+def test_a_gateway_that_does_not_wait(exchange, driver, status):
+    """504, as nginx says after a minute (IIS: 502): what is asked for is made shorter, and not as long again."""
+    exchange.options(eas_heartbeat_min=1, eas_heartbeat_max=4)
+    d, inbox, cursor = ready(driver, exchange, "--heartbeat", 1)
+    exchange.fault(protocol="eas", op="Ping", where={"heartbeat": "4"}, do="status", status=status, delay_s=1.2,
+                   times=0)
+    mark = exchange.mark()
+    d.watch(inbox)
+    poll(60, lambda: len(exchange.log(mark, op="Ping")) >= 6)
+    assert [e["detail"]["heartbeat"] for e in exchange.log(mark, op="Ping")][:6] == ["1", "301", "4", "2", "2", "2"]
+    exchange.deliver(subject="new")
+    assert d.wait("watch")["folders"] == [inbox]
+    assert len(d.sync(inbox, cursor)["list"]) == 1
+
+
+def test_a_gateway_of_a_minute(exchange, driver):
+    """The shortest Ping fits in."""
+    exchange.options(eas_heartbeat_min=30)
+    d, inbox, _ = ready(driver, exchange)
+    for heartbeat in "480", "240", "120", "60":
+        exchange.fault(protocol="eas", op="Ping", where={"heartbeat": heartbeat}, do="status", status=504, delay_s=1.2, times=0)
+    d.watch(inbox)
+    assert d.wait("watch")["err"] == "offline"
+    d.watch(inbox)
+    exchange.held("Ping", heartbeat="30")
+    exchange.deliver(subject="new")
+    assert d.wait("watch")["folders"] == [inbox]
+
+
 @pytest.mark.parametrize("fault, err", [
     ({"do": "status", "status": 503, "headers": {"Retry-After": "77"}}, "throttled"),
     ({"do": "eas_status", "code": 4}, "protocol"), ({"do": "eas_status", "code": 8}, "offline"),
