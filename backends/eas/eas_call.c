@@ -13,6 +13,7 @@
 #define CONTENT_MULTIPART "application/vnd.ms-sync.multipart"
 #define BUSY_MIN_S        5
 #define BUSY_MAX_S        1800
+#define DEVICE_WANTED     165
 
 #define EXCHANGE_SINCE_2013 15
 #define UPGRADE_MS          ((uint64_t)24 * 3600 * 1000) /* so long after an upgrade another one is not believed */
@@ -316,6 +317,8 @@ static bool common_status(struct eas_call *call)
         return false;
     switch (status->action) {
     case EAS_ACTION_PROVISION:
+        if (status->status == DEVICE_WANTED) /* up to 14.0 it is no part of provisioning */
+            b->state.device_told = b->setup.device_refused = false;
         if (provision(call, status->text))
             return true;
         break;

@@ -102,6 +102,18 @@ def test_device_information(exchange, driver):
     assert exchange.violations() == []
 
 
+@pytest.mark.parametrize("version, asked", [("14.0", ["Provision", "Provision", "Settings"]), ("14.1", ["Provision", "Provision"])])
+def test_device_information_is_wanted_again(exchange, driver, version, asked):
+    """The server has forgotten the device, or an administrator has removed it."""
+    exchange.options(eas_versions=[version])
+    d = driver(exchange)
+    assert d.folders()["err"] == "none"
+    exchange.fault(protocol="eas", op="FolderSync", do="eas_status", code=165)
+    mark = exchange.mark()
+    assert d.folders()["err"] == "none"
+    assert commands(exchange, mark) == ["FolderSync", *asked, "FolderSync"]
+
+
 @pytest.mark.parametrize("version", ["12.1", "14.0", "14.1", "16.1"])
 @pytest.mark.parametrize("options", [{"eas_provision": "none"}, {}, {"eas_provision_status": False}])
 def test_harmless_policy(exchange, driver, version, options):
