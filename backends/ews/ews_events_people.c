@@ -22,7 +22,18 @@ struct respond_op {
     struct ews_done done[1];
     struct ews_done_list answer;
     struct err refused;
+    bool answered; /* what was looked at has this response already */
+    bool unknown;  /* it was sent, and nobody knows what became of it: */
+    struct err lost;
 };
+
+static void look(struct respond_op *r);
+
+static void end_respond(struct respond_op *r, bool gone, const struct err *err)
+{
+    r->op.reply->event_done.id = gone ? STR_NULL : r->master;
+    op_finish_err(&r->op, err);
+}
 
 static bool write_response(void *ud, struct xml_writer *w, bool slow)
 {
@@ -60,10 +71,13 @@ static void on_responded(void *ud, const struct err *err)
     r->call = NULL;
     if (problem.code == ERR_NONE)
         ews_done_check(&r->answer, &problem);
+    if (r->unknown) {
+        r->lost = problem;
+        look(r);
+        return;
+    }
     /* A declined meeting goes to Deleted Items, the response takes the id of the item nowhere else. */
-    bool gone = r->response == EVENT_DECLINED && r->index == 0;
-    r->op.reply->event_done.id = gone ? STR_NULL : r->master;
-    op_finish_err(&r->op, &problem);
+    end_respond(r, r->response == EVENT_DECLINED && r->index == 0, &problem);
 }
 
 static void respond(struct respond_op *r)
@@ -75,18 +89,27 @@ static void respond(struct respond_op *r)
                                                              .reader_ud = &r->answer,
                                                              .on_done = on_responded,
                                                              .ud = r,
-                                                             .once = true});
+                                                             .once = true,
+                                                             .ret_unknown = &r->unknown});
 }
 
-/* A response names an item: which one the occurrence is has to be asked, and of the item the newest version. */
+/*
+ * A response names an item: which one the occurrence is has to be asked, and of the item the newest version. With it
+ * comes the evidence: an item that has this response was answered, by an earlier attempt whose answer was lost or in
+ * another program, and the organiser is not told again.
+ */
 static bool write_look(void *ud, struct xml_writer *w, bool slow)
 {
     struct respond_op *r = ud;
     (void)slow;
     r->answer.answered = 0;
+    r->answered = false;
     xml_open(w, "m:GetItem");
     xml_open(w, "m:ItemShape");
     xml_leaf_lit(w, "t:BaseShape", "IdOnly");
+    xml_open(w, "t:AdditionalProperties");
+    ews_write_field(w, "calendar:MyResponseType");
+    xml_close(w);
     xml_close(w);
     xml_open(w, "m:ItemIds");
     if (r->index)
@@ -98,6 +121,26 @@ static bool write_look(void *ud, struct xml_writer *w, bool slow)
     return true;
 }
 
+static enum xml_want on_look_start(void *ud, struct xml *x, enum ews_el el, const struct xml_attr *attrs, size_t n)
+{
+    return ews_done_reader.on_start(&((struct respond_op *)ud)->answer, x, el, attrs, n);
+}
+
+static void on_look_end(void *ud, struct xml *x, enum ews_el el, struct str text)
+{
+    static const char *const words[] = {
+        [EVENT_ACCEPTED] = "Accept", [EVENT_TENTATIVELY_ACCEPTED] = "Tentative", [EVENT_DECLINED] = "Decline"};
+    struct respond_op *r = ud;
+    (void)x;
+    if (el == EL_CAL_MY_RESPONSE)
+        r->answered = str_is(str_trim(text), words[r->response]);
+}
+
+static void on_look_message(void *ud, struct xml *x, size_t index, const struct ews_status *status)
+{
+    ews_done_reader.on_message(&((struct respond_op *)ud)->answer, x, index, status);
+}
+
 static void on_looked(void *ud, const struct err *err)
 {
     struct respond_op *r = ud;
@@ -105,29 +148,39 @@ static void on_looked(void *ud, const struct err *err)
     r->call = NULL;
     if (problem.code == ERR_NONE)
         ews_done_check(&r->answer, &problem);
-    if (problem.code != ERR_NONE) {
-        op_finish_err(&r->op, &problem);
-        return;
+    if (problem.code == ERR_NONE && r->answered) {
+        end_respond(r, false, &problem);
+    } else if (r->unknown && problem.code == ERR_NOT_FOUND && r->response == EVENT_DECLINED) {
+        end_respond(r, r->index == 0, &(struct err){0}); /* that is what declining does */
+    } else if (problem.code != ERR_NONE || r->unknown) {
+        end_respond(r, false, problem.code != ERR_NONE ? &problem : &r->lost);
+    } else {
+        r->id = r->done[0].id;
+        r->change = r->done[0].change;
+        respond(r);
     }
-    r->id = r->done[0].id;
-    r->change = r->done[0].change;
-    respond(r);
+}
+
+static void look(struct respond_op *r)
+{
+    static const struct ews_reader reader = {
+        .on_start = on_look_start, .on_end = on_look_end, .on_message = on_look_message, .max_bytes = 1 << 20};
+    r->answer = (struct ews_done_list){.operation = "GetItem", .arena = &r->op.arena, .list = r->done, .count = 1};
+    r->call = ews_call_start(r->ews, &(struct ews_call_opts){.operation = "GetItem",
+                                                             .write = write_look,
+                                                             .reader = &reader,
+                                                             .reader_ud = r,
+                                                             .on_done = on_looked,
+                                                             .ud = r});
 }
 
 static void start_respond(struct op *op)
 {
     struct respond_op *r = (struct respond_op *)op;
-    if (r->refused.code != ERR_NONE) {
+    if (r->refused.code != ERR_NONE)
         op_finish_err(op, &r->refused);
-        return;
-    }
-    r->answer = (struct ews_done_list){.operation = "GetItem", .arena = &op->arena, .list = r->done, .count = 1};
-    r->call = ews_call_start(r->ews, &(struct ews_call_opts){.operation = "GetItem",
-                                                             .write = write_look,
-                                                             .reader = &ews_done_reader,
-                                                             .reader_ud = &r->answer,
-                                                             .on_done = on_looked,
-                                                             .ud = r});
+    else
+        look(r);
 }
 
 struct op *ews_event_respond(struct backend *b, const struct event_reply *request, op_cb *cb, void *ud)

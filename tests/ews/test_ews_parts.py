@@ -259,6 +259,54 @@ def meeting(stage):
     dav.close()
 
 
+@pytest.fixture
+def invited(stage):
+    """(exchange, client of bob, path of the meeting that alice has invited him to; his calendar tells of nothing more)"""
+    exchange = kinds.EWS.exchange(stage, "--user", "bob@example.com:canary-Exchange-9f31")
+    names = {name: f"{name}@example.com" for name in ("alice", "bob")}
+    bridge = stage.bridge(*[kinds.EWS.account(name, exchange, email=address, user=address) for name, address in names.items()],
+                          dav=True)
+    alice, bob = (Dav(bridge, name) for name in names)
+    for client, address in zip((alice, bob), names.values()):
+        client.sign_in(address)
+    people = ("ORGANIZER:mailto:alice@example.com", "ATTENDEE:mailto:alice@example.com", "ATTENDEE:mailto:bob@example.com")
+    path = poll(60, lambda: alice.calendars().get("Calendar"), "no calendar is shown") + "m.ics"
+    assert alice.put(path, event("m@test.example", *people)).status == 201
+    calendar = poll(60, lambda: bob.calendars().get("Calendar"), "no calendar is shown")
+    there, = poll(60, lambda: bob.etags(calendar), "no invitation")
+    exchange.fault(op="SyncFolderItems", do="status", status=500, times=0)
+    yield exchange, bob, there
+    alice.close()
+    bob.close()
+
+
+def replies(exchange):
+    return [s for s in exchange.submissions() if s.get("meeting") and s["meeting"]["method"] == "REPLY"]
+
+
+@pytest.mark.parametrize("answer", ["ACCEPTED", "TENTATIVE", "DECLINED"])
+def test_an_answer_to_an_invitation_is_looked_for(invited, answer):
+    """What the server said of it was lost: the item has the response, and the client hears so."""
+    exchange, bob, path = invited
+    exchange.fault(op="CreateItem", do="lose")
+    said = bob.put(path, bob.get(path).text().replace("PARTSTAT=NEEDS-ACTION", f"PARTSTAT={answer}"))
+    assert (said.status, len(replies(exchange))) == (204, 1), said.body
+
+
+@pytest.mark.parametrize("fault,before", [("lose", 1), ("gateway", 1), ("status", 0)])
+def test_an_answer_to_an_invitation_is_sent_once(invited, fault, before):
+    """The server is away after that, or has not got it: the client tries again, and the organiser hears it once."""
+    exchange, bob, path = invited
+    text = bob.get(path).text().replace("PARTSTAT=NEEDS-ACTION", "PARTSTAT=ACCEPTED")
+    exchange.fault(op="CreateItem", do=fault, **({} if fault == "lose" else {"status": 503}))
+    exchange.fault(op="GetItem", do="status", status=502, after=1, times=0)
+    assert (bob.put(path, text).status, len(replies(exchange))) == (503, before)
+    exchange.clear_faults()
+    exchange.fault(op="SyncFolderItems", do="status", status=500, times=0)
+    assert poll(60, lambda: (s := bob.put(path, text).status) < 500 and s) == 204
+    assert len(replies(exchange)) == 1
+
+
 def test_guests_hear_of_changes_only(meeting):
     """What is stored once more as it is, by a client that does not say whether it wants answers, is no news."""
     exchange, dav, path, people = meeting
