@@ -238,6 +238,16 @@ static void location(struct xml_writer *w, const struct item *i)
     xml_leaf(w, "t:Location", i->fields->location);
 }
 
+static bool is_meeting(const struct item *i)
+{
+    return i->event->is_meeting;
+}
+
+static void answers_wanted(struct xml_writer *w, const struct item *i)
+{
+    write_bool(w, "t:IsResponseRequested", i->event->response_requested);
+}
+
 static bool has_required(const struct item *i)
 {
     return has_role(i, EVENT_REQUIRED);
@@ -361,6 +371,7 @@ static const struct field {
     {"calendar:IsAllDayEvent", EVENTS, EVENT_PART_TIME, NULL, all_day},
     {"calendar:LegacyFreeBusyStatus", EVENTS, EVENT_PART_BUSY, NULL, busy},
     {"calendar:Location", EVENTS, EVENT_PART_LOCATION, has_location, location},
+    {NULL, EVENTS | ONCE, 0, is_meeting, answers_wanted},
     {"calendar:RequiredAttendees", EVENTS, EVENT_PART_ATTENDEES, has_required, required},
     {"calendar:OptionalAttendees", EVENTS, EVENT_PART_ATTENDEES, has_optional, optional},
     {"calendar:Resources", EVENTS, EVENT_PART_ATTENDEES, has_resources, resources},

@@ -307,6 +307,17 @@ def test_an_answer_to_an_invitation_is_sent_once(invited, fault, before):
     assert len(replies(exchange)) == 1
 
 
+@pytest.mark.parametrize("rsvp", ["TRUE", "FALSE"])
+def test_whether_answers_are_wanted(meeting, rsvp):
+    """Exchange would ask for them by itself; what the organiser's program says of it is what guests are told."""
+    exchange, dav, path, people = meeting
+    *others, guest = people
+    other = path.replace("m.ics", "n.ics")
+    assert dav.put(other, event("n@test.example", *others, guest.replace("ATTENDEE", f"ATTENDEE;RSVP={rsvp}"))).status == 201
+    made, = [e for e in exchange.events() if e["uid"] == "n@test.example"]
+    assert made["response_requested"] is (rsvp == "TRUE")
+
+
 def test_guests_hear_of_changes_only(meeting):
     """What is stored once more as it is, by a client that does not say whether it wants answers, is no news."""
     exchange, dav, path, people = meeting
