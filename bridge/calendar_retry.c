@@ -42,10 +42,21 @@ static struct journal_key journal_key(struct calendar_write *w, int64_t folder_p
     return (struct journal_key){arena_str(&w->arena, str_of(h.b, sizeof(h.b))), STR(""), name_hash(w)};
 }
 
-bool calendar_write_was_begun(struct calendar_write *w, int64_t folder_pk, struct str uid, struct journal_row *ret_row)
+/* pk 0: there is none whose outcome is unknown. */
+static bool find_row(struct calendar_write *w, int64_t folder_pk, struct str uid, struct journal_row *ret_row,
+                     struct err *err)
 {
     struct journal_key key = journal_key(w, folder_pk, uid);
-    return store_journal_find(w->account->store, &key, ret_row) && ret_row->state == JOURNAL_UNKNOWN;
+    if (!store_journal_find(w->account->store, &key, ret_row, err))
+        return false;
+    if (ret_row->state != JOURNAL_UNKNOWN)
+        *ret_row = (struct journal_row){0};
+    return true;
+}
+
+bool calendar_write_was_begun(struct calendar_write *w, int64_t folder_pk, struct str uid, struct journal_row *ret_row)
+{
+    return find_row(w, folder_pk, uid, ret_row, NULL) && ret_row->pk != 0;
 }
 
 /* Is this the name that the client gives it who is making it? A sync may have given it another one, and whoever uses
@@ -115,10 +126,9 @@ bool calendar_write_journal(struct calendar_write *w, struct journal_row *row, s
 {
     struct store *s = w->account->store;
     struct buf token = {0};
-    bool ok;
-    if (!calendar_write_was_begun(w, w->folder_pk, w->wanted.uid, row)) {
+    bool ok = find_row(w, w->folder_pk, w->wanted.uid, row, err);
+    if (ok && row->pk == 0) {
         struct journal_key key = journal_key(w, w->folder_pk, w->wanted.uid);
-        *row = (struct journal_row){0};
         rand_add_hex(&token, 16);
         memcpy(row->evidence, buf_z(&token), token.n + 1);
         ok = store_begin(s, err);
@@ -129,7 +139,7 @@ bool calendar_write_journal(struct calendar_write *w, struct journal_row *row, s
             ok = store_end(s, ok, err);
         }
         buf_done(&token);
-    } else {
+    } else if (ok) {
         ok = take_over(w, row, err);
     }
     w->journal_pk = row->pk;

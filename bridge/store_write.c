@@ -262,20 +262,21 @@ bool store_created(struct store *s, int64_t folder_pk, struct store_created *ite
 #define JOURNAL_WINDOW_S (24 * 3600)
 #define JOURNAL_KEPT_S   (7 * 24 * 3600)
 
-bool store_journal_find(struct store *s, const struct journal_key *key, struct journal_row *ret)
+bool store_journal_find(struct store *s, const struct journal_key *key, struct journal_row *ret, struct err *err)
 {
+    *ret = (struct journal_row){0};
     struct sqlite3_stmt *q =
         db_prepare(&s->db,
                    "SELECT pk, state, created, evidence, message_id FROM journal WHERE created > ?1 AND state <> 3 AND"
                    " (content = ?2 OR (?3 <> x'' AND identity = ?3)) ORDER BY pk DESC LIMIT 1",
-                   NULL);
+                   err);
     if (!q)
         return false;
     db_bind_int(q, 1, time_wall_s() - JOURNAL_WINDOW_S);
     db_bind_blob(q, 2, key->content);
     db_bind_blob(q, 3, key->identity);
-    bool found = db_step(&s->db, q, NULL) == 1;
-    if (found) {
+    int rc = db_step(&s->db, q, err);
+    if (rc == 1) {
         struct str evidence = db_bytes(q, 3), message_id = db_bytes(q, 4);
         *ret = (struct journal_row){
             .pk = db_int(q, 0), .state = (enum journal_state)db_int(q, 1), .created_s = db_int(q, 2)};
@@ -284,7 +285,7 @@ bool store_journal_find(struct store *s, const struct journal_key *key, struct j
             memcpy(ret->message_id.b, message_id.p, message_id.n);
     }
     db_reset(q);
-    return found;
+    return rc >= 0;
 }
 
 bool store_journal_add(struct store *s, const struct journal_key *key, struct str evidence, int64_t *ret_pk,

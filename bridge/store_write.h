@@ -73,8 +73,9 @@ struct journal_row {
     char evidence[48];
     struct crypto_hash message_id; /* of the key; zeros: it had none */
 };
-/* The newest row of the last 24 hours with this content or this identity. */
-bool store_journal_find(struct store *s, const struct journal_key *key, struct journal_row *ret_row);
+/* The newest row of the last 24 hours with this content or this identity; pk 0: there is none. False: nobody knows, and
+ * what may have been begun must not be begun anew. */
+bool store_journal_find(struct store *s, const struct journal_key *key, struct journal_row *ret_row, struct err *err);
 bool store_journal_add(struct store *s, const struct journal_key *key, struct str evidence, int64_t *ret_pk,
                        struct err *err);
 /* SENT and REFUSED end it: what it asked for is forgotten. */

@@ -277,7 +277,9 @@ static bool prepare(struct submit *s, const struct blob *original, struct err *e
         return false;
     }
     make_key(s, original);
-    if (store_journal_find(s->account->store, &s->key, &s->row)) {
+    if (!store_journal_find(s->account->store, &s->key, &s->row, err))
+        return false;
+    if (s->row.pk) {
         if (in_flight(s))
             return err_set(err, ERR_OFFLINE, "the same message is being sent already");
         if (s->row.state == JOURNAL_SENT)

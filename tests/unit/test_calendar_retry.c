@@ -139,7 +139,7 @@ static void evidence(void **state)
 {
     struct fixture *f = *state;
     struct err err = {0};
-    struct journal_row rows[3] = {{0}};
+    struct journal_row rows[3] = {{0}}, none;
     struct arena arena = {0};
     struct calendar_write w[3];
     for (size_t i = 0; i < 3; i++) {
@@ -147,7 +147,7 @@ static void evidence(void **state)
         read_lines(&arena, "", &w[i].wanted);
         assert_int_equal(calendar_write_was_begun(&w[i], CAL, w[i].wanted.uid, &rows[i]), i == 1);
         assert_true(calendar_write_journal(&w[i], &rows[i], &err));
-        assert_false(calendar_write_was_begun(&w[i], CAL + 1, w[i].wanted.uid, &rows[i]));
+        assert_false(calendar_write_was_begun(&w[i], CAL + 1, w[i].wanted.uid, &none));
         if (i == 1)
             assert_true(store_journal_set(f->account.store, w[i].journal_pk, JOURNAL_SENT, &err));
     }

@@ -232,6 +232,35 @@ static void folder_lists(void **state)
     buf_done(&after);
 }
 
+/* What was begun is found, or nobody knows: it is never taken for something new, which would be done a second time. */
+static void what_was_begun(void **state)
+{
+    (void)state;
+    char *dir = temp_dir_in_memory();
+    struct store *s = new_store(dir);
+    struct err err = {0};
+    struct journal_key key = {STR("content"), STR("identity"), STR("id")};
+    int64_t pk;
+    assert_true(store_journal_add(s, &key, STR("evidence"), &pk, &err));
+    EACH_WAY(w)
+    {
+        bool failed = true;
+        for (unsigned n = 1; failed; n++) {
+            struct journal_row row;
+            store_close(&s);
+            s = open_or_fail(dir);
+            faulty_sqlite_arm(ways[w].what, n, ways[w].on);
+            bool ok = store_journal_find(s, &key, &row, &err);
+            failed = faulty_sqlite_disarm();
+            assert_true(ok || failed);
+            if (ok && row.pk != pk)
+                fail_msg("way %zu, call %u: begun anew", w, n);
+        }
+    }
+    store_close(&s);
+    temp_dir_done(&dir);
+}
+
 int main(void)
 {
     faulty_sqlite_init();
@@ -239,6 +268,7 @@ int main(void)
         cmocka_unit_test(opening),
         cmocka_unit_test(pages),
         cmocka_unit_test(folder_lists),
+        cmocka_unit_test(what_was_begun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,8 +128,9 @@ static void look_mail(struct store *s)
 static void look_journal(struct store *s, int version)
 {
     struct journal_row row;
+    struct err err = {0};
     struct journal_key key = {STR("\xaa\x01"), STR("\xaa\x02"), STR("\xaa\x03")};
-    assert_true(store_journal_find(s, &key, &row));
+    assert_true(store_journal_find(s, &key, &row, &err) && row.pk);
     assert_true(row.state == JOURNAL_UNKNOWN && strcmp(row.evidence, "mail-1") == 0);
     assert_true(store_journal_was_sent(s, key.message_id));
     struct arena arena = {0};
