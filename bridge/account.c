@@ -321,6 +321,12 @@ struct accounts *accounts_new(struct loop *loop)
     return all;
 }
 
+void accounts_on_closed(struct accounts *all, accounts_closed_fn *fn, void *ud)
+{
+    all->closed = fn;
+    all->closed_ud = ud;
+}
+
 void accounts_free(struct accounts **a)
 {
     if (!*a)

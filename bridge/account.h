@@ -48,9 +48,13 @@ struct account_opts {
 
 struct accounts *accounts_new(struct loop *loop);
 void accounts_free(struct accounts **a); /* closes all */
+/* Who signs in to an account of the configuration that is not open hears why (*err: ERR_DISK, ERR_OFFLINE), not that
+ * the name is wrong. */
+typedef bool accounts_closed_fn(void *ud, struct str name, struct err *err);
+void accounts_on_closed(struct accounts *a, accounts_closed_fn *fn, void *ud);
 /* Opens state.db (creating or repairing it), the cache and the backend, and starts the sync engine. ERR_DISK when the
- * state directory cannot be used; nothing is lost then. ERR_OFFLINE: the key of an encrypted account is not to be had
- * now (secrets.h, SECRETS_WAIT): try again when the secrets have changed. */
+ * state directory cannot be used; nothing is lost then: try again later. ERR_OFFLINE: the key of an encrypted account
+ * is not to be had now (secrets.h, SECRETS_WAIT): try again when the secrets have changed. */
 struct account *account_open(struct accounts *a, const struct account_opts *opts, struct err *err);
 /* The configuration has changed: nobody signs in any more (ERR_OFFLINE). What clients asked for goes on. */
 void account_shut(struct account *a);

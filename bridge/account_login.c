@@ -287,6 +287,7 @@ struct account_login *account_login(struct accounts *all, struct str name, struc
                                     void *ud)
 {
     struct account_login *l = MEM_NEW(struct account_login);
+    struct err err = {0};
     l->all = all;
     l->cb = cb;
     l->ud = ud;
@@ -297,7 +298,9 @@ struct account_login *account_login(struct accounts *all, struct str name, struc
     l->account = name.n && password.n && password.n <= PASSWORD_MAX ? find_account(all, name) : NULL;
     if (l->account)
         l->account->login_count++;
-    if (!l->account)
+    if (!l->account && all->closed && all->closed(all->closed_ud, name, &err))
+        fail_now(l, &err);
+    else if (!l->account)
         refuse_password(l);
     else if (l->account->shut)
         fail_shut(l);

@@ -78,6 +78,8 @@ struct accounts {
     struct loop *loop;
     struct account **list;
     size_t count;
+    accounts_closed_fn *closed;
+    void *closed_ud;
     unsigned char salt[32];
     uint64_t failures_from_ms; /* window of the failure counter */
     unsigned failures;

@@ -39,8 +39,9 @@ struct run_account {
     struct config *config;
     const struct config_account *from; /* in `config` */
     struct run_login *login;
-    /* NULL: it could not be opened, `err` says why. ERR_OFFLINE: its key is in the keyring, and will be asked for again
-     */
+    struct account_opts opts; /* from these three */
+    /* NULL: it could not be opened, `err` says why. ERR_OFFLINE (its key is in the keyring) and ERR_DISK may be over by
+     * themselves: it is tried again. */
     struct account *account;
     struct err err;
     /* The configuration has changed: it is closed as soon as nobody uses it, and opened again as `next` says (NULL: it
@@ -69,9 +70,10 @@ struct program {
     struct netwatch *netwatch;
     struct control *control; /* NULL: no socket could be made */
     struct secrets *secrets;
-    struct timer *keyring_timer; /* accounts wait for their key */
-    struct list login_jobs;      /* run_login.c */
-    struct list trace_jobs;      /* run_trace.c */
+    struct timer *again_timer; /* some accounts could not be opened, and are tried again */
+    uint64_t again_ms;         /* when */
+    struct list login_jobs;    /* run_login.c */
+    struct list trace_jobs;    /* run_trace.c */
     struct accounts *accounts;
     struct list slots, logins; /* struct run_account, struct run_login */
     int64_t started_s;
@@ -89,7 +91,9 @@ void run_check_certs(void *program);
 /* run_accounts.c: one bad account does not keep the others from being served. */
 void run_open_accounts(struct program *p);
 size_t run_accounts_open(const struct program *p);
-bool run_accounts_wait(const struct program *p);                           /* for the keyring */
+bool run_accounts_wait(const struct program *p); /* some are tried again */
+/* For status: until it is tried again; 0: it is not. */
+uint64_t run_account_again_in_ms(const struct program *p, const struct run_account *slot);
 struct run_account *run_find_account(struct program *p, const char *name); /* NULL */
 /* Passwords are read anew, refusals and pauses forgotten. */
 void run_reset_logins(struct program *p);

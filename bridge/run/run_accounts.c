@@ -9,6 +9,7 @@
 
 #define CLOSING_LOOK_MS 50
 #define CLOSING_DROP_MS 5000 /* then clients that do not leave are cut off */
+#define AGAIN_MS        (20 * 1000)
 
 /* --- logins: one for all accounts that name a [login] section ----------------------------------------- */
 
@@ -57,25 +58,32 @@ void run_reset_logins(struct program *p)
 
 /* --- accounts ------------------------------------------------------------------------------------------ */
 
-static void open_slot(struct program *p, struct run_account *slot)
-{
-    struct err *err = &slot->err;
-    *err = (struct err){0};
-    if (!slot->login)
-        slot->login = login_for(p, slot->config, slot->from);
-    struct account_opts o = config_account_opts(slot->config, slot->from, p->loop, slot->login->login, p->secrets);
-    if (daemon_make_dir(o.state_dir, err) && daemon_make_dir(o.cache_dir, err))
-        slot->account = account_open(p->accounts, &o, err);
-    if (!slot->account && err->code == ERR_OFFLINE)
-        timer_start(p->keyring_timer, SECRETS_RETRY_MS + 1000);
-    else if (!slot->account)
-        log_error("account", slot->from->name, "%s", err->text);
-}
-
-/* For its key, which is in the keyring. */
+/* What may be over by itself: its key is in the keyring, or the disk is full or failing. */
 static bool waits(const struct run_account *slot)
 {
-    return !slot->account && !slot->closing && slot->err.code == ERR_OFFLINE;
+    return !slot->account && !slot->closing && (slot->err.code == ERR_OFFLINE || slot->err.code == ERR_DISK);
+}
+
+static void open_slot(struct program *p, struct run_account *slot)
+{
+    struct err *err = &slot->err, before = slot->err;
+    *err = (struct err){0};
+    if (!slot->login) { /* once: the strings lie in the configuration's arena */
+        slot->login = login_for(p, slot->config, slot->from);
+        slot->opts = config_account_opts(slot->config, slot->from, p->loop, slot->login->login, p->secrets);
+    }
+    if (daemon_make_dir(slot->opts.state_dir, err) && daemon_make_dir(slot->opts.cache_dir, err))
+        slot->account = account_open(p->accounts, &slot->opts, err);
+    if (waits(slot)) {
+        p->again_ms = time_mono_ms() + AGAIN_MS;
+        timer_start(p->again_timer, AGAIN_MS);
+    }
+    if (slot->account || (err->code == before.code && strcmp(err->text, before.text) == 0))
+        return;
+    if (err->code == ERR_OFFLINE)
+        log_warn("account", slot->from->name, "%s", err->text);
+    else
+        log_error("account", slot->from->name, "%s", err->text);
 }
 
 bool run_accounts_wait(const struct program *p)
@@ -86,19 +94,41 @@ bool run_accounts_wait(const struct program *p)
     return false;
 }
 
+uint64_t run_account_again_in_ms(const struct program *p, const struct run_account *slot)
+{
+    uint64_t now = time_mono_ms();
+    return !waits(slot) ? 0 : p->again_ms > now ? p->again_ms - now : 1;
+}
+
 static void open_waiting(void *ud)
 {
     struct program *p = ud;
     LIST_EACH (&p->slots, l) {
         struct run_account *slot = LIST_ITEM(l, struct run_account, link);
+        bool disk = slot->err.code == ERR_DISK;
         if (!waits(slot))
             continue;
         open_slot(p, slot);
         if (slot->account)
-            log_info("account", slot->from->name, "opened: the keyring has given its key");
-        else if (slot->err.code == ERR_OFFLINE)
-            log_warn("account", slot->from->name, "%s", slot->err.text);
+            log_info("account", slot->from->name, "opened: %s",
+                     disk ? "the disk is in order again" : "the keyring has given its key");
     }
+}
+
+/* Somebody signs in to an account that is not open. */
+static bool is_closed(void *ud, struct str name, struct err *err)
+{
+    struct program *p = ud;
+    LIST_EACH (&p->slots, l) {
+        struct run_account *slot = LIST_ITEM(l, struct run_account, link);
+        if (slot->account || !(str_is(name, slot->from->name) || str_case_is(name, slot->from->email)))
+            continue;
+        *err = slot->err;
+        if (err->code != ERR_DISK) /* our trouble, not a wrong password */
+            err->code = ERR_OFFLINE;
+        return true;
+    }
+    return false;
 }
 
 static void on_secrets_change(void *ud)
@@ -122,8 +152,9 @@ void run_open_account(struct program *p, struct config *config, const struct con
 void run_open_accounts(struct program *p)
 {
     p->secrets = config_secrets_open(p->config, p->loop, on_secrets_change, p);
-    p->keyring_timer = timer_new(p->loop, open_waiting, p);
+    p->again_timer = timer_new(p->loop, open_waiting, p);
     p->accounts = accounts_new(p->loop);
+    accounts_on_closed(p->accounts, is_closed, p);
     for (size_t i = 0; i < p->config->account_count; i++)
         run_open_account(p, p->config, &p->config->accounts[i]);
 }
@@ -178,6 +209,7 @@ static void end_closing(struct program *p, struct run_account *slot)
     slot->login = NULL;
     slot->config = slot->next_config;
     slot->from = slot->next;
+    slot->err = (struct err){0};
     log_info("account", slot->from->name, "opened again with its new configuration");
     open_slot(p, slot);
 }
@@ -224,6 +256,6 @@ void run_close_accounts(struct program *p)
     accounts_free(&p->accounts);
     while (!list_empty(&p->slots))
         slot_free(LIST_ITEM(p->slots.next, struct run_account, link));
-    timer_free(&p->keyring_timer);
+    timer_free(&p->again_timer);
     secrets_close(&p->secrets);
 }

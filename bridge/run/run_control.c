@@ -143,9 +143,15 @@ static json_t *account_as_json(struct program *p, struct run_account *slot)
     } else if (waits_for_keyring(p, slot)) {
         set_waiting(o);
     } else {
+        uint64_t again_ms = run_account_again_in_ms(p, slot);
         json_object_set_new(o, "state", json_string("closed"));
         json_object_set_new(o, "text", control_text(slot->err.text));
-        json_object_set_new(o, "next", json_string("put that right, then: exbridge reload"));
+        json_object_set_new(o, "retry_in_s", again_ms ? ms_as_s(again_ms) : json_null());
+        json_object_set_new(o, "next",
+                            json_string(again_ms
+                                            ? "put that right; it is opened by itself then, or at once by: exbridge"
+                                              " reload"
+                                            : "put that right, then: exbridge reload"));
     }
     return o;
 }

@@ -119,6 +119,29 @@ def test_account_that_cannot_be_opened(stage):
     assert text.returncode == 77 and "CANNOT BE OPENED" in text.stdout and "exbridge reload" in text.stdout
     result = call("resync", "bad", "-c", bridge.config_path)
     assert result.returncode == 74 and "ot a directory" in result.stderr
+    assert 1 <= one["retry_in_s"] <= 20
+    for name in ("bad", "BAD@bridge.test"):  # the password has nothing to do with it
+        refused = bridge.connect().run(f'LOGIN {name} "{rig.LOCAL_PASSWORD}"')[0]
+        assert refused.startswith("NO [UNAVAILABLE]") and "disk of this computer is full or failing" in refused
+    assert bridge.connect().run(f'LOGIN worse "{rig.LOCAL_PASSWORD}"')[0].startswith("NO [AUTHENTICATIONFAILED]")
+    os.unlink(bridge.account_dir("bad"))
+    online(bridge, "bad")  # by itself
+    assert len(bridge.log_lines(r"error account\[bad\]")) == 1
+    bridge.login("bad").open()
+
+
+def test_no_account_can_be_opened_yet(stage):
+    bridge = rig.Bridge(stage.directory / "bridge", [account(stage)], start=False)
+    stage.bridges.append(bridge)
+    os.makedirs(os.path.join(bridge.state, "accounts"), mode=0o700)
+    os.chmod(bridge.state, 0o700)
+    with open(bridge.account_dir("work"), "w"):
+        pass
+    bridge.start()
+    assert "ready: " in bridge.log() and "; 0 of 1 accounts" in bridge.log()
+    os.unlink(bridge.account_dir("work"))
+    call("reload", "-c", bridge.config_path)  # somebody is impatient
+    online(bridge)
 
 
 def test_progress_of_a_long_first_sync(stage):
