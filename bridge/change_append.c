@@ -122,17 +122,18 @@ static bool usable(void *ud, int64_t pk, int64_t batch)
     return !find_receipt(c->account, batch) && (!owner || owner->detached || owner->doubted);
 }
 
-/* The change that is still busy with the same message for a client that went away; NULL: none. */
-static struct change *recognise(struct change *c, struct append_message *m)
+/* *ret_owner: the change that is still busy with the same message for a client that went away; NULL: none. */
+static bool recognise(struct change *c, struct append_message *m, struct change **ret_owner, struct err *err)
 {
     struct append_row row;
-    if (!store_append_find(c->account->store, c->folder_pk, &m->key, usable, c, &c->arena, &row))
-        return NULL;
-    struct change *owner = owner_of(c, row.batch);
-    if (owner)
-        return owner;
-    if (row.state == APPEND_DONE && row.item_pk == 0)
-        return NULL; /* it was deleted since: this is a new one */
+    *ret_owner = NULL;
+    if (!store_append_find(c->account->store, c->folder_pk, &m->key, usable, c, &c->arena, &row, err))
+        return false;
+    struct change *owner = row.pk ? owner_of(c, row.batch) : NULL;
+    *ret_owner = owner;
+    if (owner || row.pk == 0 ||
+        (row.state == APPEND_DONE && row.item_pk == 0)) /* it was deleted since: this is a new one */
+        return true;
     m->row_pk = row.pk;
     m->row_batch = row.batch;
     m->replaces_pk = row.replaces_pk;
@@ -143,7 +144,7 @@ static struct change *recognise(struct change *c, struct append_message *m)
     m->uid = row.uid;
     if (c->appending->batch == 0)
         c->appending->batch = row.batch;
-    return NULL;
+    return true;
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */
@@ -359,7 +360,8 @@ static void on_appended(void *ud, const struct reply *reply)
 
 /* --- an earlier attempt whose answer was lost ------------------------------------------------- */
 
-static void not_known(struct change *c, const struct err *why)
+/* The row stays, for the client's next attempt. */
+void append_not_known(struct change *c, const struct err *why)
 {
     struct err err = {0};
     err_set(&err, ERR_OFFLINE, "whether an earlier attempt was stored is not known yet: %s", why->text);
@@ -375,7 +377,7 @@ static void on_looked(void *ud, const struct err *err)
     struct err failed = *err;
     c->wait = NULL;
     m->looked = true;
-    if (failed.code == ERR_NONE && store_append_seen(store, m->row_pk, &c->arena, &found) &&
+    if (failed.code == ERR_NONE && store_append_seen(store, m->row_pk, &c->arena, &found, &failed) && found.pk &&
         store_append_done(store, m->row_pk, found.server_id, found.pk, &failed)) {
         m->fate = APPEND_KNOWN;
         m->uid = found.uid;
@@ -384,7 +386,7 @@ static void on_looked(void *ud, const struct err *err)
     if (failed.code == ERR_NONE)
         append_next(c);
     else
-        not_known(c, &failed);
+        append_not_known(c, &failed);
 }
 
 static void look(struct change *c)
@@ -394,7 +396,7 @@ static void look(struct change *c)
     if (c->wait)
         return;
     err_set(&err, ERR_OFFLINE, "the folder cannot be looked at");
-    not_known(c, &err);
+    append_not_known(c, &err);
 }
 
 static bool can_store(const struct change *c, const struct folder *f)
@@ -419,9 +421,12 @@ static void store_message(struct change *c, const struct folder *f)
     c->op = backend_append(c->account->backend, &request, on_appended, c);
 }
 
-static bool was_sent(struct change *c, const struct folder *f, const struct append_message *m)
+static bool was_sent(struct change *c, const struct folder *f, const struct append_message *m, bool *ret_sent,
+                     struct err *err)
 {
-    return f->use == USE_SENT && !m->merge && store_journal_was_sent(c->account->store, m->who.message_id_hash);
+    *ret_sent = false;
+    return f->use != USE_SENT || m->merge ||
+           store_journal_was_sent(c->account->store, m->who.message_id_hash, ret_sent, err);
 }
 
 void append_next(struct change *c)
@@ -429,6 +434,7 @@ void append_next(struct change *c)
     struct appending *w = c->appending;
     const struct folder *f = target(c);
     struct err err = {0};
+    bool sent;
     while (w->at < w->count && (at_hand(c)->fate == APPEND_KNOWN || at_hand(c)->fate == APPEND_HELD))
         w->at++;
     if (w->at == w->count)
@@ -436,7 +442,9 @@ void append_next(struct change *c)
     else if (!f) {
         err_set(&err, ERR_NOT_FOUND, "the folder is gone");
         append_fail(c, &err);
-    } else if (was_sent(c, f, at_hand(c)))
+    } else if (!was_sent(c, f, at_hand(c), &sent, &err))
+        append_not_known(c, &err);
+    else if (sent)
         append_find_sent(c);
     else if (at_hand(c)->retry && !at_hand(c)->looked && !c->account->backend->ops->find_appended)
         look(c);
@@ -460,7 +468,10 @@ static void append_step(struct change *c)
     }
     c->result.uidvalidity = f->uidvalidity;
     for (size_t i = 0; i < w->count; i++) {
-        c->follows = w->messages[i].fate == APPEND_OPEN ? recognise(c, &w->messages[i]) : NULL;
+        if (w->messages[i].fate == APPEND_OPEN && !recognise(c, &w->messages[i], &c->follows, &err)) {
+            change_end(c, &err);
+            return;
+        }
         if (c->follows)
             return; /* append_step() again when it is over */
     }

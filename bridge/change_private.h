@@ -118,6 +118,7 @@ struct appending {
 
 void append_next(struct change *c); /* the message at hand is settled, or to be stored */
 void append_fail(struct change *c, const struct err *err);
+void append_not_known(struct change *c, const struct err *why);
 void append_done(struct change *c); /* frees what the arena does not */
 /* The message at hand was sent: find the server's copy, then append_next(). */
 void append_find_sent(struct change *c);

@@ -40,15 +40,21 @@ static void on_synced(void *ud, const struct err *err)
 {
     struct change *c = ud;
     struct append_message *m = at_hand(c);
+    struct store *store = c->account->store;
     struct sent_found found;
+    struct err failed = {0};
+    bool sent;
     c->wait = NULL;
-    if (store_sent_find(c->account->store, c->folder_pk, m->who.message_id_hash, 0, 0, &c->arena, &found) &&
-        found.uid) {
+    if (!store_sent_find(store, c->folder_pk, m->who.message_id_hash, 0, 0, &c->arena, &found, &failed) ||
+        !store_journal_was_sent(store, m->who.message_id_hash, &sent, &failed)) {
+        timer_free(&c->timer);
+        append_not_known(c, &failed);
+    } else if (found.uid) {
         m->uid = found.uid;
         m->fate = APPEND_KNOWN;
         change_refresh(c->account, c->folder_pk);
         go_on(c);
-    } else if (!store_journal_was_sent(c->account->store, m->who.message_id_hash)) {
+    } else if (!sent) {
         go_on(c); /* it was refused after all: an append like any other */
     } else if (err->code != ERR_NONE || ++c->appending->looks >= LOOKS) {
         give_up(c);

@@ -119,7 +119,9 @@ static void on_looked(void *ud, const struct err *err)
     c->wait = NULL;
     if (!is_settled(&failed)) {
         later(c, &failed);
-    } else if (store_append_seen(c->account->store, row->pk, &c->arena, &found)) {
+    } else if (!store_append_seen(c->account->store, row->pk, &c->arena, &found, &failed)) {
+        later(c, &failed);
+    } else if (found.pk) {
         row->item_pk = found.pk;
         remove_item(c, row->folder_pk, found.server_id, true);
     } else {

@@ -35,7 +35,8 @@ void sent_copy_before_sending(struct account *a, struct str message_id_hash)
     const struct folder *f = sent_copy_folder(a);
     struct arena arena = {0};
     struct sent_found found;
-    if (f && store_sent_find(a->store, f->pk, message_id_hash, 0, time_wall_s() - RECENT_S, &arena, &found))
+    if (f && store_sent_find(a->store, f->pk, message_id_hash, 0, time_wall_s() - RECENT_S, &arena, &found, NULL) &&
+        found.pk)
         sent_copy_keep(a, f->pk, found.pk, message_id_hash);
     arena_done(&arena);
 }

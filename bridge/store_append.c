@@ -38,35 +38,44 @@ static struct sent_found read_found(struct sqlite3_stmt *q, struct arena *arena)
     return (struct sent_found){db_int(q, 0), (uint32_t)db_int(q, 1), arena_str(arena, db_bytes(q, 2))};
 }
 
-/* The first row that `usable` lets through; resets q. */
+/* The first row that `usable` lets through, or one of pk 0; resets q. */
 static bool first_usable(struct store *s, struct sqlite3_stmt *q, bool (*usable)(void *ud, int64_t pk, int64_t batch),
-                         void *ud, struct arena *arena, struct append_row *ret_row)
+                         void *ud, struct arena *arena, struct append_row *ret_row, struct err *err)
 {
-    bool found = false;
-    while (!found && db_step(&s->db, q, NULL) == 1) {
-        found = usable(ud, db_int(q, 0), db_int(q, 1));
-        if (found)
+    int rc = 1;
+    *ret_row = (struct append_row){0};
+    while (ret_row->pk == 0 && (rc = db_step(&s->db, q, err)) == 1)
+        if (usable(ud, db_int(q, 0), db_int(q, 1)))
             *ret_row = read_row(q, arena);
-    }
     db_reset(q);
-    return found;
+    return rc >= 0;
+}
+
+/* The one row of q, or one of pk 0; resets q. */
+static bool found_or_none(struct store *s, struct sqlite3_stmt *q, struct arena *arena, struct sent_found *ret,
+                          struct err *err)
+{
+    int rc = db_step(&s->db, q, err);
+    *ret = rc == 1 ? read_found(q, arena) : (struct sent_found){0};
+    db_reset(q);
+    return rc >= 0;
 }
 
 bool store_append_find(struct store *s, int64_t folder_pk, const struct append_key *key,
                        bool (*usable)(void *ud, int64_t pk, int64_t batch), void *ud, struct arena *arena,
-                       struct append_row *ret_row)
+                       struct append_row *ret_row, struct err *err)
 {
     struct sqlite3_stmt *q = db_prepare(&s->db,
                                         ROW "WHERE a.folder = ?1 AND a.created > ?2 AND a.state <> 3 AND"
                                             " (a.content = ?3 OR (?4 <> x'' AND a.identity = ?4)) ORDER BY a.pk DESC",
-                                        NULL);
+                                        err);
     if (!q)
         return false;
     db_bind_int(q, 1, folder_pk);
     db_bind_int(q, 2, time_wall_s() - RETRY_WINDOW_S);
     db_bind_blob(q, 3, key->content);
     db_bind_blob(q, 4, key->identity);
-    return first_usable(s, q, usable, ud, arena, ret_row);
+    return first_usable(s, q, usable, ud, arena, ret_row, err);
 }
 
 static bool add_row(struct store *s, int64_t folder_pk, struct append_new *row, int64_t *batch, struct err *err)
@@ -172,7 +181,7 @@ bool store_append_pending(struct store *s, bool (*usable)(void *ud, int64_t pk, 
 {
     struct sqlite3_stmt *q =
         db_prepare(&s->db, ROW "WHERE a.state = 3 OR (a.state = 2 AND a.replaces <> 0) ORDER BY a.pk", NULL);
-    return q && first_usable(s, q, usable, ud, arena, ret_row);
+    return q && first_usable(s, q, usable, ud, arena, ret_row, NULL) && ret_row->pk;
 }
 
 bool store_append_recover(struct store *s, struct err *err)
@@ -188,7 +197,7 @@ bool store_append_recover(struct store *s, struct err *err)
     return end(s, ok, err);
 }
 
-bool store_append_seen(struct store *s, int64_t pk, struct arena *arena, struct sent_found *ret)
+bool store_append_seen(struct store *s, int64_t pk, struct arena *arena, struct sent_found *ret, struct err *err)
 {
     struct sqlite3_stmt *q = db_prepare(
         &s->db,
@@ -196,15 +205,11 @@ bool store_append_seen(struct store *s, int64_t pk, struct arena *arena, struct 
         " i.message_id = a.message_id AND i.message_id <> x'' AND i.pk > a.after JOIN folder AS f ON f.pk = i.folder"
         " AND f.generation = i.generation WHERE a.pk = ?1 AND NOT EXISTS (SELECT 1 FROM append AS o WHERE o.item ="
         " i.pk AND o.pk <> a.pk) ORDER BY i.pk LIMIT 1",
-        NULL);
+        err);
     if (!q)
         return false;
     db_bind_int(q, 1, pk);
-    bool found = db_step(&s->db, q, NULL) == 1;
-    if (found)
-        *ret = read_found(q, arena);
-    db_reset(q);
-    return found;
+    return found_or_none(s, q, arena, ret, err);
 }
 
 int64_t store_newest_item(struct store *s)
@@ -241,27 +246,24 @@ bool store_copy_seen(struct store *s, int64_t from_pk, int64_t folder_pk, int64_
 /* --- one copy of what was sent ---------------------------------------------------------------- */
 
 bool store_sent_find(struct store *s, int64_t folder_pk, struct str message_id_hash, int64_t except_pk, int64_t since_s,
-                     struct arena *arena, struct sent_found *ret)
+                     struct arena *arena, struct sent_found *ret, struct err *err)
 {
+    *ret = (struct sent_found){0};
+    if (message_id_hash.n == 0)
+        return true;
     struct sqlite3_stmt *q =
-        message_id_hash.n ? db_prepare(&s->db,
-                                       "SELECT i.pk, ifnull(i.uid, 0), i.server_id FROM item AS i JOIN folder AS f ON"
-                                       " f.pk = i.folder AND f.generation = i.generation WHERE i.folder = ?1 AND"
-                                       " i.message_id = ?2 AND i.message_id <> x'' AND i.pk <> ?3 AND i.saved >= ?4"
-                                       " ORDER BY i.pk DESC LIMIT 1",
-                                       NULL)
-                          : NULL;
+        db_prepare(&s->db,
+                   "SELECT i.pk, ifnull(i.uid, 0), i.server_id FROM item AS i JOIN folder AS f ON f.pk = i.folder AND"
+                   " f.generation = i.generation WHERE i.folder = ?1 AND i.message_id = ?2 AND i.message_id <> x'' AND"
+                   " i.pk <> ?3 AND i.saved >= ?4 ORDER BY i.pk DESC LIMIT 1",
+                   err);
     if (!q)
         return false;
     db_bind_int(q, 1, folder_pk);
     db_bind_blob(q, 2, message_id_hash);
     db_bind_int(q, 3, except_pk);
     db_bind_int(q, 4, since_s);
-    bool found = db_step(&s->db, q, NULL) == 1;
-    if (found)
-        *ret = read_found(q, arena);
-    db_reset(q);
-    return found;
+    return found_or_none(s, q, arena, ret, err);
 }
 
 bool store_sent_keep(struct store *s, int64_t folder_pk, int64_t item_pk, struct str message_id_hash, struct err *err)

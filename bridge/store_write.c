@@ -355,15 +355,19 @@ bool store_journal_asked(struct store *s, int64_t pk, struct arena *arena, struc
     return found;
 }
 
-bool store_journal_was_sent(struct store *s, struct str message_id_hash)
+bool store_journal_was_sent(struct store *s, struct str message_id_hash, bool *ret_sent, struct err *err)
 {
+    *ret_sent = false;
+    if (message_id_hash.n == 0)
+        return true;
     struct sqlite3_stmt *q = db_prepare(
-        &s->db, "SELECT 1 FROM journal WHERE message_id = ?1 AND created > ?2 AND state IN (1, 2) LIMIT 1", NULL);
-    if (!q || message_id_hash.n == 0)
+        &s->db, "SELECT 1 FROM journal WHERE message_id = ?1 AND created > ?2 AND state IN (1, 2) LIMIT 1", err);
+    if (!q)
         return false;
     db_bind_blob(q, 1, message_id_hash);
     db_bind_int(q, 2, time_wall_s() - JOURNAL_WINDOW_S);
-    bool found = db_step(&s->db, q, NULL) == 1;
+    int rc = db_step(&s->db, q, err);
     db_reset(q);
-    return found;
+    *ret_sent = rc == 1;
+    return rc >= 0;
 }

@@ -85,7 +85,7 @@ bool store_journal_rename(struct store *s, int64_t pk, struct str message_id, st
 bool store_journal_ask(struct store *s, int64_t pk, struct str asked, struct err *err);
 bool store_journal_asked(struct store *s, int64_t pk, struct arena *arena, struct str *ret_asked);
 /* Was a message of this Message-ID sent in the last 24 hours? */
-bool store_journal_was_sent(struct store *s, struct str message_id_hash);
+bool store_journal_was_sent(struct store *s, struct str message_id_hash, bool *ret_sent, struct err *err);
 
 /* --- appends (store_append.c) ----------------------------------------------------------------- */
 /*
@@ -115,11 +115,11 @@ struct append_row {
     int64_t replaces_folder; /* where that is, and its id; 0: it is gone */
     struct str replaces_id;
 };
-/* The newest row of the last 24 hours of this message that is not to be undone and that `usable` lets through. Strings
- * in the arena. */
+/* The newest row of the last 24 hours of this message that is not to be undone and that `usable` lets through; pk 0:
+ * none. False: nobody knows. Strings in the arena. */
 bool store_append_find(struct store *s, int64_t folder_pk, const struct append_key *key,
                        bool (*usable)(void *ud, int64_t pk, int64_t batch), void *ud, struct arena *arena,
-                       struct append_row *ret_row);
+                       struct append_row *ret_row, struct err *err);
 struct append_new {
     struct append_key key;
     struct str evidence;
@@ -139,7 +139,7 @@ bool store_append_forget(struct store *s, int64_t batch, struct err *err); /* al
 bool store_append_forget_row(struct store *s, int64_t pk, struct err *err);
 bool store_append_undo(struct store *s, int64_t batch, struct err *err);
 /* The oldest row with something left to do by itself: UNDO, or DONE with something to replace, that `usable` lets
- * through. False: none. Strings in the arena. */
+ * through. False: none that is known of now. Strings in the arena. */
 bool store_append_pending(struct store *s, bool (*usable)(void *ud, int64_t pk, int64_t batch), void *ud,
                           struct arena *arena, struct append_row *ret_row);
 struct sent_found {
@@ -148,8 +148,9 @@ struct sent_found {
     struct str server_id;
 };
 /* The item that a sync has brought since the row was written, with the Message-ID of its message, and that is not of
- * another append: what became of a request whose answer was lost. False: none. In the arena. */
-bool store_append_seen(struct store *s, int64_t pk, struct arena *arena, struct sent_found *ret);
+ * another append: what became of a request whose answer was lost. pk 0: none; false: nobody knows. In the
+ * arena. */
+bool store_append_seen(struct store *s, int64_t pk, struct arena *arena, struct sent_found *ret, struct err *err);
 /* Of a copy whose answer was lost: the newest item there is before the request; and the first one that a sync has
  * brought into `folder_pk` since, and after `after_pk`, and that is the same message as the item `from_pk`. In the
  * arena. */
@@ -162,9 +163,9 @@ bool store_append_recover(struct store *s, struct err *err);
 /* --- one copy of what was sent ---------------------------------------------------------------- */
 
 /* The newest message of a folder with this Message-ID (its hash) that is not `except_pk`; `since_s`: that came after.
- * Strings in the arena. */
+ * pk 0: none; false: nobody knows. Strings in the arena. */
 bool store_sent_find(struct store *s, int64_t folder_pk, struct str message_id_hash, int64_t except_pk, int64_t since_s,
-                     struct arena *arena, struct sent_found *ret);
+                     struct arena *arena, struct sent_found *ret, struct err *err);
 /* This item is the copy to keep: another one that comes within a day is the server's. Writing it twice is once. */
 bool store_sent_keep(struct store *s, int64_t folder_pk, int64_t item_pk, struct str message_id_hash, struct err *err);
 bool store_sent_kept(struct store *s, int64_t item_pk, struct err *err); /* settled: forget it */

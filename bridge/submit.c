@@ -232,13 +232,13 @@ static void on_sent_looked(void *ud, const struct err *err)
 {
     struct submit *s = ud;
     const struct folder *f = sent_copy_folder(s->account);
-    struct err journal = {0};
-    struct sent_found found;
+    struct err failed = *err, journal = {0};
+    struct sent_found found = {0};
     s->wait = NULL;
-    if (err->code != ERR_NONE) {
-        answer(s, err);
-    } else if (f &&
-               store_sent_find(s->account->store, f->pk, s->key.message_id, 0, s->row.created_s, &s->arena, &found)) {
+    if (failed.code != ERR_NONE || (f && !store_sent_find(s->account->store, f->pk, s->key.message_id, 0,
+                                                          s->row.created_s, &s->arena, &found, &failed))) {
+        answer(s, &failed);
+    } else if (found.pk) {
         log_info("submit", account_name(s->account), "an earlier attempt went through: its copy is in Sent");
         if (!store_journal_set(s->account->store, s->row.pk, JOURNAL_SENT, &journal))
             log_error("submit", account_name(s->account), "journal: %s", journal.text);

@@ -30,7 +30,8 @@ static bool find_item(struct account *a, struct str id, struct arena *arena, str
     const struct folder *const *folders = account_folders(a, &n);
     for (size_t i = 0; i < n; i++) {
         struct sent_found found;
-        if (!folders[i]->selectable || !store_sent_find(a->store, folders[i]->pk, key, 0, 0, arena, &found))
+        if (!folders[i]->selectable || !store_sent_find(a->store, folders[i]->pk, key, 0, 0, arena, &found, NULL) ||
+            found.pk == 0)
             continue;
         ret->folder_id = arena_str(arena, folders[i]->server_id);
         ret->item_id = found.server_id;

@@ -85,7 +85,7 @@ static int64_t add(struct fixture *f, size_t n, const char *const *contents, int
 static bool find(struct fixture *f, const char *content, const char *identity, struct append_row *row)
 {
     struct append_key k = key(content, identity);
-    return store_append_find(f->store, 1, &k, anybody, NULL, &f->arena, row);
+    return store_append_find(f->store, 1, &k, anybody, NULL, &f->arena, row, NULL) && row->pk;
 }
 
 static int64_t store_item(struct fixture *f, int64_t folder, const char *id, const char *message_id, int64_t append_pk,
@@ -118,8 +118,9 @@ static void life_of_a_row(void **state)
     assert_int_equal(row.uid, 0);
     assert_false(find(f, "two", "", &row));
     struct append_key k = key("one", "");
-    assert_false(store_append_find(f->store, 1, &k, anybody, &batch, &f->arena, &row));
-    assert_false(store_append_find(f->store, 2, &k, anybody, NULL, &f->arena, &row)); /* another folder */
+    assert_true(store_append_find(f->store, 1, &k, anybody, &batch, &f->arena, &row, &err) && row.pk == 0);
+    assert_true(store_append_find(f->store, 2, &k, anybody, NULL, &f->arena, &row, &err) &&
+                row.pk == 0); /* another folder */
     store_item(f, 1, "i1", "", pk, &uid);
     reopen(f);
     assert_true(find(f, "one", "", &row));
@@ -246,20 +247,22 @@ static void seen_since(void **state)
         {.key = key("three", ""), .evidence = STR("e3")},
     };
     assert_true(store_append_add(f->store, 1, rows, 3, &batch, &err));
-    assert_false(store_append_seen(f->store, rows[0].pk, &f->arena, &found));
+    assert_true(store_append_seen(f->store, rows[0].pk, &f->arena, &found, &err) && found.pk == 0);
     store_item(f, 1, "other", "<b@x>", 0, NULL);
     store_item(f, 2, "elsewhere", "<a@x>", 0, NULL);
     store_item(f, 1, "nameless", "", 0, NULL);
-    assert_false(store_append_seen(f->store, rows[0].pk, &f->arena, &found));
+    assert_true(store_append_seen(f->store, rows[0].pk, &f->arena, &found, &err) && found.pk == 0);
     newer = store_item(f, 1, "newer", "<a@x>", 0, NULL);
     assert_true(newer > older);
-    assert_true(store_append_seen(f->store, rows[0].pk, &f->arena, &found));
+    assert_true(store_append_seen(f->store, rows[0].pk, &f->arena, &found, &err) && found.pk);
     assert_int_equal(found.pk, newer);
     assert_true(str_is(found.server_id, "newer"));
     assert_true(store_append_done(f->store, rows[0].pk, found.server_id, found.pk, &err));
-    assert_true(store_append_seen(f->store, rows[0].pk, &f->arena, &found));
-    assert_false(store_append_seen(f->store, rows[1].pk, &f->arena, &found)); /* that was the first one */
-    assert_false(store_append_seen(f->store, rows[2].pk, &f->arena, &found)); /* it has no Message-ID */
+    assert_true(store_append_seen(f->store, rows[0].pk, &f->arena, &found, &err) && found.pk);
+    assert_true(store_append_seen(f->store, rows[1].pk, &f->arena, &found, &err) &&
+                found.pk == 0); /* that was the first one */
+    assert_true(store_append_seen(f->store, rows[2].pk, &f->arena, &found, &err) &&
+                found.pk == 0); /* it has no Message-ID */
 }
 
 /* The client has repeated what is still to be taken back, and has heard that it is there: it stays. */
@@ -276,11 +279,11 @@ static void seen_but_promised(void **state)
     assert_true(store_append_add(f->store, 1, again, 1, &second, &err));
     made = store_item(f, 1, "made", "<a@x>", 0, NULL);
     assert_true(store_append_done(f->store, again[0].pk, STR("made"), made, &err));
-    assert_false(store_append_seen(f->store, half[0].pk, &f->arena, &found));
+    assert_true(store_append_seen(f->store, half[0].pk, &f->arena, &found, &err) && found.pk == 0);
     assert_true(store_append_forget(f->store, second, &err));
-    assert_false(store_append_seen(f->store, half[0].pk, &f->arena, &found));
+    assert_true(store_append_seen(f->store, half[0].pk, &f->arena, &found, &err) && found.pk == 0);
     made = store_item(f, 1, "late", "<a@x>", 0, NULL); /* the one that was half of a command, after all */
-    assert_true(store_append_seen(f->store, half[0].pk, &f->arena, &found));
+    assert_true(store_append_seen(f->store, half[0].pk, &f->arena, &found, &err) && found.pk);
     assert_int_equal(found.pk, made);
 }
 
@@ -291,15 +294,16 @@ static void copies_of_what_was_sent(void **state)
     struct err err = {0};
     bool waiting;
     int64_t kept;
-    assert_false(store_sent_find(f->store, 2, hash("<a@x>"), 0, 0, &f->arena, &found));
+    assert_true(store_sent_find(f->store, 2, hash("<a@x>"), 0, 0, &f->arena, &found, &err) && found.pk == 0);
     int64_t mine = store_item(f, 2, "mine", "a@x", 0, NULL);
     store_item(f, 2, "other", "b@x", 0, NULL);
     store_item(f, 2, "none", "", 0, NULL);
-    assert_true(store_sent_find(f->store, 2, hash("<a@x>"), 0, 0, &f->arena, &found));
+    assert_true(store_sent_find(f->store, 2, hash("<a@x>"), 0, 0, &f->arena, &found, &err) && found.pk);
     assert_int_equal(found.pk, mine);
-    assert_false(store_sent_find(f->store, 2, hash("<a@x>"), mine, 0, &f->arena, &found));
-    assert_false(store_sent_find(f->store, 2, hash("<a@x>"), 0, time_wall_s() + 100, &f->arena, &found));
-    assert_false(store_sent_find(f->store, 2, STR_NULL, 0, 0, &f->arena, &found));
+    assert_true(store_sent_find(f->store, 2, hash("<a@x>"), mine, 0, &f->arena, &found, &err) && found.pk == 0);
+    assert_true(store_sent_find(f->store, 2, hash("<a@x>"), 0, time_wall_s() + 100, &f->arena, &found, &err) &&
+                found.pk == 0);
+    assert_true(store_sent_find(f->store, 2, STR_NULL, 0, 0, &f->arena, &found, &err) && found.pk == 0);
     assert_false(store_sent_pair(f->store, 2, &f->arena, &kept, &found, &waiting));
     assert_false(waiting);
     assert_true(store_sent_keep(f->store, 2, mine, hash("a@x"), &err));

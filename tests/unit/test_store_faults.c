@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "bridge/base/buf.h"
+#include "bridge/store_private.h"
 #include "bridge/store_write.h"
 #include "tests/unit/faulty_sqlite.h"
 #include "tests/unit/temp_dir.h"
@@ -232,29 +233,100 @@ static void folder_lists(void **state)
     buf_done(&after);
 }
 
-/* What was begun is found, or nobody knows: it is never taken for something new, which would be done a second time. */
-static void what_was_begun(void **state)
+/* --- what was begun -------------------------------------------------------------------------------- */
+
+static struct str message_id; /* its hash */
+
+static bool anybody(void *ud, int64_t pk, int64_t batch)
 {
-    (void)state;
-    char *dir = temp_dir_in_memory();
-    struct store *s = new_store(dir);
+    (void)ud;
+    return pk && batch;
+}
+
+static bool find_journal(struct store *s, bool *ret_there, struct err *err)
+{
+    struct journal_key key = {STR("content"), STR("identity"), STR("id")};
+    struct journal_row row;
+    bool ok = store_journal_find(s, &key, &row, err);
+    *ret_there = row.pk != 0;
+    return ok;
+}
+
+static bool find_sent(struct store *s, bool *ret_there, struct err *err)
+{
+    return store_journal_was_sent(s, STR("id"), ret_there, err);
+}
+
+static bool find_append(struct store *s, bool *ret_there, struct err *err)
+{
+    struct append_key key = {STR("content"), STR("identity")};
+    struct append_row row = {0};
+    struct arena arena = {0};
+    bool ok = store_append_find(s, 1, &key, anybody, NULL, &arena, &row, err);
+    arena_done(&arena);
+    *ret_there = row.pk != 0;
+    return ok;
+}
+
+static bool find_appended(struct store *s, bool *ret_there, struct err *err)
+{
+    struct sent_found found = {0};
+    struct arena arena = {0};
+    bool ok = store_append_seen(s, 1, &arena, &found, err);
+    arena_done(&arena);
+    *ret_there = found.pk != 0;
+    return ok;
+}
+
+static bool find_copy(struct store *s, bool *ret_there, struct err *err)
+{
+    struct sent_found found = {0};
+    struct arena arena = {0};
+    bool ok = store_sent_find(s, 1, message_id, 0, 0, &arena, &found, err);
+    arena_done(&arena);
+    *ret_there = found.pk != 0;
+    return ok;
+}
+
+static void begin_all(struct store *s)
+{
     struct err err = {0};
     struct journal_key key = {STR("content"), STR("identity"), STR("id")};
-    int64_t pk;
-    assert_true(store_journal_add(s, &key, STR("evidence"), &pk, &err));
-    EACH_WAY(w)
-    {
-        bool failed = true;
-        for (unsigned n = 1; failed; n++) {
-            struct journal_row row;
-            store_close(&s);
-            s = open_or_fail(dir);
-            faulty_sqlite_arm(ways[w].what, n, ways[w].on);
-            bool ok = store_journal_find(s, &key, &row, &err);
-            failed = faulty_sqlite_disarm();
-            assert_true(ok || failed);
-            if (ok && row.pk != pk)
-                fail_msg("way %zu, call %u: begun anew", w, n);
+    struct append_new append = {.key = {STR("content"), STR("identity")}, .message_id_hash = message_id};
+    struct item_info stored = item("d", 400);
+    int64_t pk, batch;
+    stored.message_id = STR("<d@x>");
+    if (!store_journal_add(s, &key, STR("evidence"), &pk, &err) || !store_journal_set(s, pk, JOURNAL_UNKNOWN, &err) ||
+        !store_append_add(s, 1, &append, 1, &batch, &err) || !put_page(s, &stored, 1, "k2", &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(append.pk, 1);
+}
+
+/* It is found, or nobody knows: it is never taken for something new, which would be done a second time. */
+static void what_was_begun(void **state)
+{
+    static bool (*const finds[])(struct store * s, bool *ret_there,
+                                 struct err *err) = {find_journal, find_sent, find_append, find_appended, find_copy};
+    (void)state;
+    char *dir = temp_dir_in_memory(), hash[IDENTITY_SIZE];
+    struct store *s = new_store(dir);
+    message_id = store_message_id(STR("d@x"), hash);
+    begin_all(s);
+    for (size_t i = 0; i < sizeof(finds) / sizeof(finds[0]); i++) {
+        EACH_WAY(w)
+        {
+            bool failed = true;
+            for (unsigned n = 1; failed; n++) {
+                struct err err = {0};
+                bool there = false;
+                store_close(&s);
+                s = open_or_fail(dir); /* nothing is read yet */
+                faulty_sqlite_arm(ways[w].what, n, ways[w].on);
+                bool ok = finds[i](s, &there, &err);
+                failed = faulty_sqlite_disarm();
+                if (ok ? !there : !failed || err.code == ERR_NONE)
+                    fail_msg("%zu, way %zu, call %u: %s", i, w, n, ok ? "begun anew" : err.text);
+            }
         }
     }
     store_close(&s);

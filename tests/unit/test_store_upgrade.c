@@ -132,7 +132,8 @@ static void look_journal(struct store *s, int version)
     struct journal_key key = {STR("\xaa\x01"), STR("\xaa\x02"), STR("\xaa\x03")};
     assert_true(store_journal_find(s, &key, &row, &err) && row.pk);
     assert_true(row.state == JOURNAL_UNKNOWN && strcmp(row.evidence, "mail-1") == 0);
-    assert_true(store_journal_was_sent(s, key.message_id));
+    bool sent;
+    assert_true(store_journal_was_sent(s, key.message_id, &sent, &err) && sent);
     struct arena arena = {0};
     struct str asked;
     assert_true(store_journal_asked(s, row.pk, &arena, &asked));
@@ -186,7 +187,7 @@ static void look_appends(struct store *s)
     struct sent_found found;
     assert_true(store_append_pending(s, any, NULL, &arena, &row));
     assert_true(row.state == APPEND_UNDO && str_is(row.server_id, "a9") && strcmp(row.evidence, "append-1") == 0);
-    assert_true(store_sent_find(s, 1, STR("\xbb\x01"), 0, 0, &arena, &found) && found.uid == 7);
+    assert_true(store_sent_find(s, 1, STR("\xbb\x01"), 0, 0, &arena, &found, NULL) && found.uid == 7);
     arena_done(&arena);
 }
 
