@@ -260,3 +260,22 @@ ALTER TABLE journal ADD COLUMN asked BLOB NOT NULL DEFAULT x'';
 -- Of meetings: digest of what clients are served, but for what the guests have answered (RFC 6638 3.2.10). Empty: none, or not
 -- looked at since this version.
 ALTER TABLE resource ADD COLUMN schedule BLOB NOT NULL DEFAULT x'';
+
+-- version 11
+
+-- What was known only here of items that are gone, and that no other item has taken over (store_marks.c). The newest 20,000.
+CREATE TABLE item_gone (
+    pk       INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity BLOB NOT NULL,
+    received INTEGER NOT NULL,
+    flags    INTEGER NOT NULL
+);
+CREATE INDEX item_gone_by_identity ON item_gone(identity, received);
+CREATE INDEX item_marked ON item(identity, received) WHERE flags & 16332 <> 0 AND identity <> x'';
+CREATE TRIGGER item_left AFTER DELETE ON item WHEN old.identity <> x'' AND old.flags & (16320 | (12 & ~old.known)) <> 0
+    AND NOT EXISTS (SELECT 1 FROM item AS i WHERE i.identity = old.identity AND i.received = old.received
+                    AND i.flags & 16332 <> 0 AND i.identity <> x'') BEGIN
+    INSERT INTO item_gone (identity, received, flags)
+        VALUES (old.identity, old.received, old.flags & (16320 | (12 & ~old.known)));
+    DELETE FROM item_gone WHERE pk <= (SELECT max(pk) FROM item_gone) - 20000;
+END;

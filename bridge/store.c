@@ -17,7 +17,7 @@
 #include "bridge/schema_sql.h"
 #include "bridge/store_private.h"
 
-#define SCHEMA_VERSION 10
+#define SCHEMA_VERSION 11
 
 static void path_in(struct buf *out, const struct store *s, const char *name)
 {

@@ -304,7 +304,9 @@ static bool apply_item(struct store *s, int64_t folder_pk, int64_t generation, u
         return false;
     done->shown |= rc == 1 && known.announced;
     done->added++;
-    return insert_item(s, folder_pk, generation, modseq, item, err);
+    /* A folder that is collected anew has what it knew itself: store_match(). */
+    return insert_item(s, folder_pk, generation, modseq, item, err) &&
+           (hidden || store_marks_follow(s, db_last_rowid(&s->db), err));
 }
 
 /* --- UIDs ------------------------------------------------------------------------------------- */

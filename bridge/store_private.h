@@ -46,6 +46,8 @@ bool store_match(struct store *s, int64_t folder_pk, struct folder_state *st, st
 bool store_made_add(struct store *s, int64_t folder_pk, int64_t item_pk, struct err *err);
 bool store_made_told(struct store *s, int64_t folder_pk, const struct store_page *page, struct err *err);
 bool store_made_missing(struct store *s, int64_t folder_pk, uint64_t modseq, bool *ret_any, struct err *err);
+/* Inside a transaction: a new item has what was known of it in another folder (store_marks.c). */
+bool store_marks_follow(struct store *s, int64_t item_pk, struct err *err);
 bool store_assign_uids(struct store *s, int64_t folder_pk, struct folder_state *st, unsigned *ret_count,
                        struct err *err);
 

@@ -242,3 +242,21 @@ UPDATE journal SET asked = x'a5';
 -- version 10
 ALTER TABLE resource ADD COLUMN schedule BLOB NOT NULL DEFAULT x'';
 UPDATE resource SET schedule = x'd3';
+
+-- version 11
+CREATE TABLE item_gone (
+    pk       INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity BLOB NOT NULL,
+    received INTEGER NOT NULL,
+    flags    INTEGER NOT NULL
+);
+CREATE INDEX item_gone_by_identity ON item_gone(identity, received);
+CREATE INDEX item_marked ON item(identity, received) WHERE flags & 16332 <> 0 AND identity <> x'';
+CREATE TRIGGER item_left AFTER DELETE ON item WHEN old.identity <> x'' AND old.flags & (16320 | (12 & ~old.known)) <> 0
+    AND NOT EXISTS (SELECT 1 FROM item AS i WHERE i.identity = old.identity AND i.received = old.received
+                    AND i.flags & 16332 <> 0 AND i.identity <> x'') BEGIN
+    INSERT INTO item_gone (identity, received, flags)
+        VALUES (old.identity, old.received, old.flags & (16320 | (12 & ~old.known)));
+    DELETE FROM item_gone WHERE pk <= (SELECT max(pk) FROM item_gone) - 20000;
+END;
+INSERT INTO item_gone (identity, received, flags) VALUES (x'b526ee5d69e1db7375cb2c64773f1ee4', 50, 64);

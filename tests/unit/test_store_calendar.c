@@ -334,6 +334,7 @@ static void an_old_state_is_brought_up_to_date(void **state)
             "DROP TABLE collection; DROP TABLE property; DROP TABLE owed; DROP TABLE append; DROP TABLE sent_copy;"
             "DROP INDEX item_by_message_id; ALTER TABLE item DROP COLUMN message_id;"
             "DROP TRIGGER made_dropped; DROP TABLE made; DROP TABLE moving; DROP TABLE unread;"
+            "DROP TRIGGER item_left; DROP TABLE item_gone; DROP INDEX item_marked;"
             "ALTER TABLE journal DROP COLUMN asked; PRAGMA user_version = 1",
             NULL, NULL, NULL),
         SQLITE_OK);
