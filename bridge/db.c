@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COMPACT_MIN_PAGES 1024 /* 4 MiB */
+
 static bool fail(struct db *db, struct err *err)
 {
     int code = db->handle ? sqlite3_errcode(db->handle) : SQLITE_NOMEM;
@@ -78,17 +80,31 @@ bool db_exec(struct db *db, const char *sql, struct err *err)
     return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK || fail(db, err);
 }
 
-bool db_user_version(struct db *db, int64_t *ret_version, struct err *err)
+static bool read_number(struct db *db, const char *pragma, int64_t *ret_number, struct err *err)
 {
     sqlite3_stmt *s = NULL;
-    bool ok = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK &&
-              sqlite3_step(s) == SQLITE_ROW;
+    bool ok = sqlite3_prepare_v2(db->handle, pragma, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
     if (ok)
-        *ret_version = sqlite3_column_int64(s, 0);
+        *ret_number = sqlite3_column_int64(s, 0);
     else
         fail(db, err);
     sqlite3_finalize(s);
     return ok;
+}
+
+bool db_user_version(struct db *db, int64_t *ret_version, struct err *err)
+{
+    return read_number(db, "PRAGMA user_version", ret_version, err);
+}
+
+void db_compact(struct db *db)
+{
+    int64_t pages, unused;
+    if (!read_number(db, "PRAGMA page_count", &pages, NULL) ||
+        !read_number(db, "PRAGMA freelist_count", &unused, NULL) || pages < COMPACT_MIN_PAGES || unused <= pages / 2)
+        return;
+    sqlite3_exec(db->handle, "VACUUM", NULL, NULL, NULL);
+    sqlite3_exec(db->handle, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL); /* it is in the journal so far */
 }
 
 bool db_sound(struct db *db, struct err *err)

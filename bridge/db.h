@@ -39,6 +39,10 @@ bool db_user_version(struct db *db, int64_t *ret_version, struct err *err);
 /* Is the file sound as far as PRAGMA quick_check can tell? False: it is `damaged`, or could not be looked at. */
 bool db_sound(struct db *db, struct err *err);
 
+/* Give back to the disk what deleted rows have left, where that is most of a file of some size. Copies what is left:
+ * for a moment when nobody waits. All or nothing, whatever dies; that it could not be done harms nothing. */
+void db_compact(struct db *db);
+
 /* Ready to be bound; reset first. NULL on error. */
 struct sqlite3_stmt *db_prepare(struct db *db, const char *sql, struct err *err);
 void db_bind_int(struct sqlite3_stmt *s, int i, int64_t v);

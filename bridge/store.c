@@ -205,6 +205,7 @@ static bool open_sound(struct store *s, const char *path, struct err *err)
                        (long long)version);
     if (!db_sound(&s->db, err) || (version < SCHEMA_VERSION && !make_schema(s, version, err)))
         return false;
+    db_compact(&s->db);
     return read_epoch(s, path, err);
 }
 

@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -101,17 +103,52 @@ static void copy(const char *from_dir, const char *to_dir, const char *name)
     close(to);
 }
 
-/* Opened at once after a kill -9, when much is still in the journal. */
-static void opening(void **state)
+static long size_of(const char *dir)
 {
-    (void)state;
+    char path[300];
+    struct stat st;
+    snprintf(path, sizeof(path), "%s/state.db", dir);
+    assert_int_equal(stat(path, &st), 0);
+    return (long)st.st_size;
+}
+
+/* Much has been deleted: the file is more than 4 MiB, of little use. */
+static void fill_and_empty(struct store *s)
+{
+    enum { MANY = 30000 };
+    struct item_info *all = calloc(MANY, sizeof(*all));
+    char(*ids)[8] = calloc(MANY, sizeof(*ids));
+    struct err err = {0};
+    struct folder_info folder = {.id = STR("f2"), .name = STR("Many")};
+    struct store_applied done;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "i%d", i);
+        all[i] = item(ids[i], 100 + i);
+        all[i].message_id = str_from(ids[i]);
+    }
+    struct store_page page = {all, MANY, STR("k"), false, NULL};
+    if (!store_apply_folders(s, &folder, 1, false, STR("h1"), &err) ||
+        !store_apply_page(s, 2, &page, false, &done, &err))
+        fail_msg("%s", err.text);
+    folder.gone = true;
+    if (!store_apply_folders(s, &folder, 1, false, STR("h1"), &err))
+        fail_msg("%s", err.text);
+    free(ids);
+    free(all);
+}
+
+/* Opened at once after a kill -9, when much is still in the journal. */
+static void opening_after_a_kill(bool emptied)
+{
     char *killed = temp_dir_in_memory(), *dir = temp_dir_in_memory();
     struct store *s = new_store(killed);
     struct buf seen = {0};
+    if (emptied)
+        fill_and_empty(s);
     EACH_WAY(w)
     {
         bool failed = true;
-        for (unsigned n = 1; failed; n++) {
+        for (unsigned n = 1; failed; n += emptied ? 1999 : 1) {
             struct err err = {0};
             bool rebuilt = false;
             copy(killed, dir, "state.db");
@@ -129,10 +166,25 @@ static void opening(void **state)
             store_close(&opened);
         }
     }
+    if (emptied)
+        assert_in_range(size_of(dir), 1, 2 << 20);
     buf_done(&seen);
     store_close(&s);
     temp_dir_done(&killed);
     temp_dir_done(&dir);
+}
+
+static void opening(void **state)
+{
+    (void)state;
+    opening_after_a_kill(false);
+}
+
+/* ... and while it is made small again. */
+static void opening_what_was_emptied(void **state)
+{
+    (void)state;
+    opening_after_a_kill(true);
 }
 
 /* A message comes, another goes: both and the sync state, or nothing. */
@@ -337,10 +389,8 @@ int main(void)
 {
     faulty_sqlite_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opening),
-        cmocka_unit_test(pages),
-        cmocka_unit_test(folder_lists),
-        cmocka_unit_test(what_was_begun),
+        cmocka_unit_test(opening),      cmocka_unit_test(opening_what_was_emptied), cmocka_unit_test(pages),
+        cmocka_unit_test(folder_lists), cmocka_unit_test(what_was_begun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
