@@ -101,7 +101,9 @@ static void set_path(struct reading *r, const struct config_key *k, struct str s
 {
     struct arena *a = &r->config->arena;
     const char *home = getenv("HOME");
-    if (str_starts(s, STR("~/")) && home)
+    if (s.n > CONFIG_PATH_MAX)
+        config_problem(r, line, "%s: a path of more than %d bytes", k->name, CONFIG_PATH_MAX);
+    else if (str_starts(s, STR("~/")) && home)
         *to = arena_printf(a, "%s/%.*s", home, STR_ARG(str_skip(s, 2))).p;
     else if (s.n && s.p[0] == '/')
         *to = arena_strdup(a, s);
@@ -325,7 +327,8 @@ static void take_key(struct reading *r, struct place *at, const struct ini_line 
 
 /* --- the file ------------------------------------------------------------------------------------- */
 
-struct config *config_parse(struct str text, const char *path, struct buf *problems)
+/* *ret_problems: how many there are. */
+static struct config *parse(struct str text, const char *path, struct buf *problems, unsigned *ret_problems)
 {
     struct config *c = MEM_NEW(struct config);
     struct reading r = {.config = c, .problems = problems};
@@ -356,7 +359,15 @@ struct config *config_parse(struct str text, const char *path, struct buf *probl
     config_check(&r);
     if (r.problem_count > PROBLEMS_MAX)
         buf_printf(problems, "%s: and %u more\n", c->path, r.problem_count - PROBLEMS_MAX);
-    if (r.problem_count)
+    *ret_problems = r.problem_count;
+    return c;
+}
+
+struct config *config_parse(struct str text, const char *path, struct buf *problems)
+{
+    unsigned count;
+    struct config *c = parse(text, path, problems, &count);
+    if (count)
         config_free(&c);
     return c;
 }
@@ -374,10 +385,9 @@ static bool read_all(int fd, struct buf *out)
     }
 }
 
-struct config *config_load(const char *path, struct buf *problems)
+static bool read_file(const char *path, struct buf *text, struct buf *problems)
 {
-    struct buf text = BUF_INIT(INI_FILE_MAX + 2 * 16384);
-    struct config *c = NULL;
+    bool ok = false;
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) != 0)
@@ -388,14 +398,39 @@ struct config *config_load(const char *path, struct buf *problems)
         buf_printf(problems, "%s: belongs to somebody else (uid %u)\n", path, (unsigned)st.st_uid);
     else if (st.st_mode & 022)
         buf_printf(problems, "%s: others can write to it, and it names commands; run: chmod go-w %s\n", path, path);
-    else if (!read_all(fd, &text))
+    else if (!read_all(fd, text))
         buf_printf(problems, "%s: %s\n", path, strerror(errno));
     else
-        c = config_parse(buf_view(&text), path, problems);
+        ok = true;
     if (fd >= 0)
         close(fd);
+    return ok;
+}
+
+#define TEXT_INIT BUF_INIT(INI_FILE_MAX + 2 * 16384)
+
+struct config *config_load(const char *path, struct buf *problems)
+{
+    struct buf text = TEXT_INIT;
+    struct config *c = read_file(path, &text, problems) ? config_parse(buf_view(&text), path, problems) : NULL;
     buf_done(&text);
     return c;
+}
+
+bool config_state_dir(const char *path, struct buf *out)
+{
+    struct buf text = TEXT_INIT, problems = BUF_INIT(0);
+    struct config *c = NULL;
+    unsigned count;
+    if (read_file(path, &text, &problems))
+        c = parse(buf_view(&text), path, &problems, &count);
+    bool ok = c && c->server.state_dir;
+    if (ok)
+        buf_str(out, str_from(c->server.state_dir));
+    config_free(&c);
+    buf_done(&text);
+    buf_done(&problems);
+    return ok;
 }
 
 void config_free(struct config **config)

@@ -20,6 +20,7 @@
 #include "bridge/base/log.h"
 
 #define CONFIG_ACCOUNTS_MAX 256
+#define CONFIG_PATH_MAX     3500 /* bytes; what is below it has to fit into PATH_MAX */
 #define CONFIG_LISTEN_MAX   8
 
 enum config_allow { ALLOW_SELF, ALLOW_ANY };
@@ -124,6 +125,9 @@ bool config_default_path(struct buf *out, struct err *err);
 struct config *config_load(const char *path, struct buf *problems);
 /* The same from memory; `path` is for the texts. */
 struct config *config_parse(struct str text, const char *path, struct buf *problems);
+/* The state-dir, as far as that can be told: also of a file with mistakes, to ask the daemon that runs with what it
+ * was. False: it cannot be told. */
+bool config_state_dir(const char *path, struct buf *out);
 void config_free(struct config **c);
 
 /* A URL as `proxy` wants it. */

@@ -366,9 +366,9 @@ void control_on_gone(struct control_request *r, void (*gone)(void *ud), void *ud
 
 /* --- the socket ------------------------------------------------------------------------------------ */
 
-void control_path(struct buf *out, const struct config_server *server)
+void control_path(struct buf *out, const char *state_dir)
 {
-    buf_printf(out, "%s/control.sock", server->state_dir);
+    buf_printf(out, "%s/control.sock", state_dir);
 }
 
 int control_socket(const char *path, struct sockaddr_un *ret_address, int *ret_dir, struct err *err)

@@ -39,7 +39,7 @@ struct control_request;
 
 /* Where the socket is: in the state directory, which is one daemon's alone, whatever the environment of those who ask.
  */
-void control_path(struct buf *out, const struct config_server *server);
+void control_path(struct buf *out, const char *state_dir);
 
 /* --- the daemon ------------------------------------------------------------------------------- */
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WHAT_MAX 160 /* bytes of what is told with errno */
+
 static const char *const names[] = {
     [ERR_NONE] = "none",           [ERR_AUTH] = "auth",
     [ERR_DENIED] = "denied",       [ERR_NOT_FOUND] = "not-found",
@@ -58,9 +60,15 @@ bool err_set(struct err *e, enum err_code code, const char *fmt, ...)
 
 bool err_set_errno(struct err *e, enum err_code code, int errno_value, const char *what)
 {
+    size_t n = strlen(what);
+    bool cut = n > WHAT_MAX;
     if (errno_value == ENOSPC || errno_value == EDQUOT)
         code = ERR_DISK;
-    return err_set(e, code, "%s: %s", what, strerror(errno_value));
+    if (cut) /* of a long path the end, and room for the reason */
+        what += n - WHAT_MAX;
+    while (cut && ((unsigned char)*what & 0xc0) == 0x80)
+        what++;
+    return err_set(e, code, "%s%s: %s", cut ? "..." : "", what, strerror(errno_value));
 }
 
 void err_prefix(struct err *e, const char *fmt, ...)

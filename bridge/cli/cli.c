@@ -331,13 +331,14 @@ struct config *cli_config(struct cli *c)
 {
     struct buf path = BUF_INIT(0), problems = BUF_INIT(0);
     struct err err;
-    if (c->config)
+    if (c->config || c->config_broken)
         return c->config;
     if (cli_config_path(c, &path, &err))
         c->config = config_load(buf_z(&path), &problems);
     else
         cli_complain("%s", err.text);
     fwrite(problems.p ? problems.p : "", 1, problems.n, stderr);
+    c->config_broken = !c->config;
     buf_done(&path);
     buf_done(&problems);
     return c->config;
@@ -400,19 +401,26 @@ struct config_account *cli_account(struct cli *c, const char *name)
 
 bool cli_ask_daemon(struct cli *c, const char *command, json_t *args, json_t **ret_answer, struct err *err)
 {
-    struct config *config = cli_config(c);
-    struct buf path = BUF_INIT(0);
-    if (!config) {
+    const struct config *config = cli_config(c);
+    struct buf file = BUF_INIT(0), dir = BUF_INIT(0), path = BUF_INIT(0);
+    bool ok = cli_config_path(c, &file, err);
+    if (ok && config)
+        buf_str(&dir, str_from(config->server.state_dir));
+    else if (ok && !config_state_dir(buf_z(&file), &dir))
+        ok = err_set(err, ERR_INVALID, "no usable configuration");
+    if (ok) {
+        control_path(&path, buf_z(&dir));
+        struct control_call call = {.path = buf_z(&path),
+                                    .config_path = buf_z(&file),
+                                    .command = command,
+                                    .args = args,
+                                    .timeout_s = ASK_TIMEOUT_S};
+        ok = control_call(&call, ret_answer, err);
+    } else {
         json_decref(args);
-        return err_set(err, ERR_INVALID, "no usable configuration");
     }
-    control_path(&path, &config->server);
-    struct control_call call = {.path = buf_z(&path),
-                                .config_path = config->path,
-                                .command = command,
-                                .args = args,
-                                .timeout_s = ASK_TIMEOUT_S};
-    bool ok = control_call(&call, ret_answer, err);
+    buf_done(&file);
+    buf_done(&dir);
     buf_done(&path);
     return ok;
 }

@@ -57,6 +57,7 @@ struct cli {
     const char *values[CLI_FLAGS_MAX]; /* by flag of the command; "" for one without value; NULL: not given */
     const char *config_file;           /* -c; NULL: the default */
     struct config *config;             /* cli_config() */
+    bool config_broken;                /* ... which has told its mistakes */
 };
 
 /* `commands` ends with NULL. */
@@ -71,7 +72,8 @@ struct config *cli_config(struct cli *c);
 /* An account by its section name or e-mail address; told when it is not there. `name` NULL: the only one there is, or
  * the error says that one must be named. */
 struct config_account *cli_account(struct cli *c, const char *name);
-/* Ask the running daemon; see control.h. `args` (may be NULL) is taken. */
+/* Ask the running daemon, of a configuration that has mistakes by now as well; see control.h. `args` (may be NULL) is
+ * taken. */
 bool cli_ask_daemon(struct cli *c, const char *command, struct json_t *args, struct json_t **ret_answer,
                     struct err *err);
 

@@ -61,7 +61,7 @@ static void ask_daemon(struct doctor *d)
 {
     struct buf path = BUF_INIT(0);
     struct err err;
-    control_path(&path, &d->config->server);
+    control_path(&path, d->config->server.state_dir);
     d->running = control_call(
         &(struct control_call){
             .path = buf_z(&path), .config_path = d->config->path, .command = "status", .timeout_s = 10},

@@ -284,7 +284,7 @@ static bool tell_daemon(struct cli *c, const struct config_login *l, const char 
     }
     if (text)
         json_object_set_new(args, "secret", text);
-    control_path(&path, &c->config->server);
+    control_path(&path, c->config->server.state_dir);
     bool ok = control_call(&(struct control_call){.path = buf_z(&path),
                                                   .config_path = c->config->path,
                                                   .command = "login",

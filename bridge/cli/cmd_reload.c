@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "bridge/cli/commands.h"
+#include "bridge/control.h"
 
 static void say(const json_t *answer, const char *what)
 {
@@ -24,8 +25,12 @@ static int reload(struct cli *c)
     json_t *answer;
     if (!cli_config(c)) /* its mistakes are told; the daemon would only say the same */
         return EX_CONFIG;
-    if (!cli_ask_daemon(c, "reload", NULL, &answer, &err))
-        return cli_fail(&err);
+    if (!cli_ask_daemon(c, "reload", NULL, &answer, &err)) {
+        int code = cli_fail(&err);
+        if (control_is_down(&err))
+            cli_complain("one that runs with another state-dir cannot be found with this file: restart it");
+        return code;
+    }
     bool taken = json_is_true(json_object_get(answer, "taken"));
     print_lines(json_object_get(answer, "problems"));
     print_lines(json_object_get(answer, "notes"));

@@ -211,6 +211,27 @@ static int verdict(const json_t *status)
     return code;
 }
 
+static int tell(const struct cli *c, json_t *answer)
+{
+    int code = verdict(answer);
+    if (cli_flag(c, "--json"))
+        cli_say_json(json_incref(answer));
+    else
+        say_all(answer);
+    json_decref(answer);
+    return code;
+}
+
+/* The daemon goes on with what it has read before. */
+static int status_with_mistakes(struct cli *c)
+{
+    struct err err;
+    json_t *answer = NULL, *args = c->arg_count ? json_pack("{s:s}", "account", c->args[0]) : NULL;
+    if (cli_ask_daemon(c, "status", args, &answer, &err))
+        tell(c, answer);
+    return EX_CONFIG;
+}
+
 static int status(struct cli *c)
 {
     struct err err;
@@ -218,7 +239,7 @@ static int status(struct cli *c)
     const struct config *config = cli_config(c);
     const struct config_account *only = NULL;
     if (!config)
-        return EX_CONFIG;
+        return status_with_mistakes(c);
     if (c->arg_count) {
         only = cli_account(c, c->args[0]);
         if (!only)
@@ -232,13 +253,7 @@ static int status(struct cli *c)
         if (err.status == CONTROL_OTHER_CONFIG)
             json_object_set_new(answer, "text", control_text(err.text));
     }
-    int code = verdict(answer);
-    if (cli_flag(c, "--json"))
-        cli_say_json(json_incref(answer));
-    else
-        say_all(answer);
-    json_decref(answer);
-    return code;
+    return tell(c, answer);
 }
 
 static const struct cli_flag flags[] = {{"--json", NULL, "as JSON"}, {0}};
@@ -252,7 +267,8 @@ const struct cli_command cli_status = {
             "of the cache, and the last trouble.\n"
             "\n"
             "Exit status: 0 all is well, 69 the daemon is not running, 75 an account is offline\n"
-            "(it tries again by itself), 77 an account needs somebody to do something.\n",
+            "(it tries again by itself), 77 an account needs somebody to do something, 78 the\n"
+            "configuration has mistakes; the daemon goes on with what it has read before.\n",
     .flags = flags,
     .max_args = 1,
     .words = {CLI_WORD_ACCOUNT},

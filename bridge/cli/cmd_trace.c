@@ -59,7 +59,7 @@ static int trace(struct cli *c)
     if (!catch_signals(seconds, &err))
         return cli_fail(&err);
     struct buf path = BUF_INIT(0);
-    control_path(&path, &c->config->server);
+    control_path(&path, c->config->server.state_dir);
     bool ok = control_call(&(struct control_call){.path = buf_z(&path),
                                                   .config_path = c->config->path,
                                                   .command = "trace",

@@ -26,7 +26,7 @@ static bool ask_daemon(struct setup *s, const char *command, json_t *args, unsig
                        struct err *err)
 {
     struct buf path = BUF_INIT(0);
-    control_path(&path, &s->saved->server);
+    control_path(&path, s->saved->server.state_dir);
     bool ok = control_call(&(struct control_call){.path = buf_z(&path),
                                                   .config_path = s->saved->path,
                                                   .command = command,

@@ -270,7 +270,7 @@ void run_start_control(struct program *p)
                     {"reload", on_reload}, {"login", run_on_login}, {"trace", on_trace}};
     struct buf path = BUF_INIT(0);
     struct err err;
-    control_path(&path, &p->config->server);
+    control_path(&path, p->config->server.state_dir);
     p->control = control_new(p->loop, buf_z(&path), &err);
     buf_done(&path);
     if (!p->control) {

@@ -108,6 +108,9 @@ def test_what_needs_a_restart(stage):
     put(bridge, good.replace("cache-dir = ", "cache-dir = /tmp"))
     result = reload(bridge, write=False)
     assert result.returncode == 78 and "secret-store cannot change while exbridge runs; restart it" in result.stderr
+    put(bridge, good.replace("state-dir = ", "state-dir = /tmp"))
+    result = reload(bridge, write=False)
+    assert result.returncode == 69 and "one that runs with another state-dir cannot be found with this file: restart it" in result.stderr
     put(bridge, good + "\n[limits]\nimap-line = 32K\n")
     result = reload(bridge, write=False)
     assert result.returncode == 0 and "[limits] count from the next start" in result.stderr

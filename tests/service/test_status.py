@@ -187,6 +187,23 @@ def test_resync_keeps_uids(stage, backend):
     assert result.returncode == 66 and 'work has no mail folder "No/Such"' in result.stderr
 
 
+@pytest.mark.parametrize("words", [[], ["work"]])
+def test_a_file_with_mistakes(stage, words):
+    """They are told, and the daemon that goes on with what the file was is asked all the same."""
+    bridge = stage.bridge(account(stage))
+    online(bridge)
+    with open(bridge.config_path, "a") as file:
+        file.write("colour = blue\n")
+    done = status(bridge, *words)
+    assert done.returncode == 78 and done.stderr.count("unknown key 'colour'") == 1
+    assert f"process {bridge.process.pid} since " in done.stdout and "work (work@bridge.test over ews): online\n" in done.stdout
+    done = status(bridge, *words, "--json")
+    assert done.returncode == 78 and json.loads(done.stdout)["accounts"][0]["state"] == "online"
+    bridge.stop()
+    done = status(bridge, *words)
+    assert (done.returncode, done.stdout) == (78, "") and done.stderr.count("unknown key 'colour'") == 1
+
+
 class AtHome(rig.Bridge):
     """Its directories are the default ones of a home of its own, whose runtime directory it shares with others."""
 

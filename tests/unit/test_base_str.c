@@ -282,6 +282,11 @@ static void errors(void **state)
     err_set_errno(&e, ERR_OFFLINE, ECONNREFUSED, "connect");
     assert_int_equal(e.code, ERR_OFFLINE);
     assert_string_equal(e.text, "connect: Connection refused");
+    char path[3000];
+    memset(path, '\x80', sizeof(path));
+    strcpy(path + sizeof(path) - sizeof("/state"), "/state");
+    err_set_errno(&e, ERR_OFFLINE, ENAMETOOLONG, path); /* of a long path its end, in whole characters */
+    assert_string_equal(e.text, ".../state: File name too long");
     assert_false(err_set(NULL, ERR_AUTH, "nobody wants to know"));
     err_prefix(NULL, "x");
     for (size_t pad = 250; pad < 258; pad++) { /* cut in the middle of a character: the half is dropped */

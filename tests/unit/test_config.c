@@ -11,6 +11,9 @@
 #include "bridge/ini.h"
 #include "tests/unit/test_loop.h"
 
+#define TEN(s) s s s s s s s s s s
+#define LONG   TEN(TEN(TEN("abcd")))
+
 #define GOOD_ACCOUNT                                                                                                   \
     "[account \"work\"]\nemail = alice@example.com\nbackend = ews\nurl = https://mail.example.com/EWS/Exchange.asmx\n" \
     "auth = basic\npassword-command = pass show work\nlocal-password-file = /etc/pw\n"
@@ -152,6 +155,7 @@ static void problems(void **state)
         {GOOD_ACCOUNT "cache-limit = 99999999999999999999\n", "cache-limit: not a size"},
         {GOOD_ACCOUNT "cache-limit = 18446744073709551615G\n", "cache-limit: not a size"},
         {GOOD_ACCOUNT "ca-file = ca.pem\n", "x.conf:8: ca-file: a path is absolute"},
+        {GOOD_ACCOUNT "ca-file = /" LONG "\n", "x.conf:8: ca-file: a path of more than 3500 bytes"},
         {GOOD_ACCOUNT "mailbox =\n", "x.conf:8: mailbox: a value is missing"},
         {GOOD_ACCOUNT "what is this\n", "x.conf:8: not a section, a comment or 'key = value'"},
         {GOOD_ACCOUNT "= x\n", "a key is missing"},
