@@ -261,6 +261,7 @@ static void page_applied(struct sync *s, struct sync_folder *f, const struct rep
                          const struct store_applied *done)
 {
     f->failures = f->stale = 0;
+    s->suspect_pk = 0;
     account_fine(s);
     if (done->strange)
         log_debug("sync", account_name(s->account), "folder %lld: %u changes of unknown items left alone",
@@ -302,6 +303,22 @@ static bool is_folder_error(enum err_code code)
            code == ERR_TOO_BIG || code == ERR_QUOTA;
 }
 
+static bool is_account_error(enum err_code code)
+{
+    return code == ERR_AUTH || code == ERR_OFFLINE || code == ERR_THROTTLED || code == ERR_POLICY || code == ERR_DISK;
+}
+
+/* An answer that nobody can make sense of. It is the folder's, which waits while the others go on; when the next one
+ * fails so too, it is the server's. */
+static void strange_trouble(struct sync *s, struct sync_folder *f, const struct err *err)
+{
+    bool again = s->suspect_pk && s->suspect_pk != f->pk;
+    s->suspect_pk = f->pk;
+    folder_trouble(s, f, err);
+    if (again)
+        account_trouble(s, err);
+}
+
 static void on_page(void *ud, const struct reply *reply)
 {
     struct sync *s = ud;
@@ -330,8 +347,10 @@ static void on_page(void *ud, const struct reply *reply)
         folder_trouble(s, f, &err);
     } else if (is_folder_error(err.code)) {
         folder_trouble(s, f, &err);
-    } else {
+    } else if (is_account_error(err.code)) {
         account_trouble(s, &err);
+    } else {
+        strange_trouble(s, f, &err);
     }
 }
 

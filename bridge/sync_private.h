@@ -40,6 +40,7 @@ struct sync {
     struct list listed_waits;  /* for the one under way */
     struct op *folders_op, *page_op, *watch_op;
     struct sync_folder *current; /* of page_op */
+    int64_t suspect_pk;          /* the folder that failed last over something unheard-of; 0 = one has worked since */
     struct timer *timer;         /* back-off and safety poll */
     bool hierarchy_dirty, hierarchy_known, stopped;
     bool hierarchy_stale;

@@ -47,8 +47,13 @@ static void begin(struct sync_op *s);
 static bool step_down(struct sync_op *s, struct err *err)
 {
     const struct ews_outcome *o = &s->page.outcome;
-    if (!o->answered || !(o->status.code->flags & (EWS_CODE_RETRY_ALONE | EWS_CODE_REBUILD)))
+    if (!o->answered)
         return false;
+    if (!(o->status.code->flags & (EWS_CODE_RETRY_ALONE | EWS_CODE_REBUILD))) {
+        if (err->code == ERR_OFFLINE)
+            err->code = ERR_PROTOCOL; /* it was reached, and what passes has passed: whose trouble it is will show */
+        return false;
+    }
     if (s->ids_only) {
         err->code = ERR_INTERNAL;
         return false;

@@ -3,11 +3,13 @@
 what they can do is had, and what they cannot do does not hold up the rest."""
 import contextlib
 import http.client
+import json
+import subprocess
 import threading
 
 import kinds
 import pytest
-from bridge import poll
+from bridge import poll, program
 from davtest import Dav, event
 from driver import FLAGGED
 
@@ -153,6 +155,34 @@ def test_a_folder_that_cannot_be_read(stage):
     poll(60, lambda: imap.status_of("Cedar")["MESSAGES"] == 2)
     imap.send("s1 SELECT Birch\r\n")
     assert imap.finish("s1")[0].startswith("NO [SERVERBUG]")
+
+
+@pytest.mark.parametrize("code", ["ErrorFolderCorrupt", "ErrorIrresolvableConflict", "ErrorPublicFolderOperationFailed"])
+def test_a_folder_that_fails_strangely(stage, code):
+    """Nobody knows what its error means: the folder waits, and the others go on although it would be first."""
+    exchange = kinds.EWS.exchange(stage, "--corpus", "3")
+    exchange.folder("create", name="Cedar")
+    bad, = exchange.deliver(subject="bad", traits=[f"Sync:{code}"])
+    imap = stage.bridge(kinds.EWS.account("work", exchange)).login("work", timeout=120)
+    for n in range(1, 4):
+        exchange.deliver(subject="news")
+        exchange.deliver(subject="news", folder="Cedar")
+        poll(60, lambda: imap.status_of("Cedar")["MESSAGES"] == n, n)
+    exchange.change("update", num=bad["num"], traits=[])
+    poll(90, lambda: imap.run("SELECT INBOX")[0].startswith("OK") and imap.status_of("INBOX")["MESSAGES"] == 7)
+
+
+def state_of(bridge):
+    told = subprocess.run([program(), "status", "--json", "-c", bridge.config_path], capture_output=True, text=True, check=False)
+    return json.loads(told.stdout)["accounts"][0]["state"]
+
+
+def test_a_server_that_fails_strangely(stage):
+    """One folder after the other: it is the account, and says so."""
+    exchange = kinds.EWS.exchange(stage, "--corpus", "3")
+    exchange.fault(op="SyncFolderItems", do="error", code="ErrorFolderCorrupt", times=0)
+    bridge = stage.bridge(kinds.EWS.account("work", exchange))
+    poll(60, lambda: state_of(bridge) == "offline", bridge.tail)
 
 
 # --- calendars ----------------------------------------------------------------------------------------------------------------

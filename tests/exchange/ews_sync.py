@@ -129,6 +129,9 @@ def next_page(call, folder, shape, limit, window, position):
 
 
 def entry(call, tag, shape, item):
+    for trait in item.traits or ():
+        if trait.startswith("Sync:"):
+            raise EwsError(trait.removeprefix("Sync:"))
     if item.has("unreadable") or (item.has("poison") and len(call.child("ItemShape")) > 1):
         raise EwsError("ErrorInternalServerError")
     view = ews_calendar.maker(call)(item)
