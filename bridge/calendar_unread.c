@@ -2,7 +2,8 @@
 /*
  * Items that a page has named and that could not be read then (store_unread_*). No page names them again unless
  * somebody changes them, so they are asked for now and then: what a server could not do in a bad hour is not left out
- * for ever.
+ * for ever. A series of which a changed occurrence could not be read is one of them: where nothing is known of it yet
+ * the rest of it is shown.
  */
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
@@ -53,7 +54,7 @@ static void on_fetched(void *ud, const struct reply *reply)
             continue;
         if (code == ERR_NOT_FOUND)
             store_unread_done(a->store, u->folder_pk, u->ids[i], &err);
-        else if (code == ERR_NONE && item->event)
+        else if (code == ERR_NONE && item->event && !item->unread)
             take(u, u->ids[i], item, &err);
     }
     if (err.code != ERR_NONE)

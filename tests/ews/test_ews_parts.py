@@ -276,6 +276,75 @@ def third(uid, hour, *lines):
 
 
 @pytest.fixture
+def half_read(stage):
+    """(exchange, bridge, a function that tells all that is shown): of a series that nothing is known of, a changed occurrence cannot
+    be read, which is asked for by itself."""
+    exchange = kinds.EWS.exchange(stage)
+    exchange.event("fill", count=3, start="2026-12-01")
+    num = exchange.event("create", event={"subject": "regular", "start": "2026-12-01T10:00:00Z", "end": "2026-12-01T11:00:00Z",
+                                          "recurrence": {"kind": "weekly", "start": "2026-12-01", "days": ["Tuesday"], "count": 4}})["num"]
+    exchange.event("occurrence", num=num, day="2026-12-15", event={"subject": "moved"})
+    exchange.fault(op="GetItem", do="error", code="ErrorCorruptData", times=0, where={"ids": 1})
+    dav = Dav(stage.bridge(kinds.EWS.account("work", exchange), dav=True))
+    poll(60, lambda: len(dav.etags(dav.calendar())) == 4, "not all is shown")
+    yield exchange, dav
+    dav.close()
+
+
+def shown(dav, word):
+    """{path: text} of the objects that have it."""
+    texts = {path: dav.get(path).text() for path in dav.etags(dav.calendar())}
+    return {path: text for path, text in texts.items() if word in text}
+
+
+def test_a_changed_occurrence_that_cannot_be_read(half_read):
+    """What is known of its series is shown; what could not be read is asked for again."""
+    exchange, dav = half_read
+    assert shown(dav, "SUMMARY:regular") and not shown(dav, "SUMMARY:moved")
+    exchange.clear_faults()
+    dav.close()
+    dav.bridge.restart()
+    poll(60, lambda: shown(dav, "SUMMARY:moved"), "it is not asked for again")
+
+
+def test_a_series_of_which_a_part_is_known_is_changed(half_read):
+    """The part that is not shown stays as it is."""
+    exchange, dav = half_read
+    (path, text), = shown(dav, "SUMMARY:regular").items()
+    etag = dav.get(path).headers["ETag"]
+    answer = dav.put(path, text.replace("SUMMARY:regular", "SUMMARY:mine"), If_Match=etag)
+    assert answer.status == 204, answer.body
+    on_server, = [e for e in exchange.events() if e["subject"] == "mine"]
+    assert [e["subject"] for e in on_server["exceptions"].values()] == ["moved"]
+    exchange.clear_faults()
+    dav.close()
+    dav.bridge.restart()
+    text = poll(60, lambda: shown(dav, "SUMMARY:moved").get(path), "it is not asked for again")
+    assert "SUMMARY:mine" in text
+
+
+def test_a_series_keeps_its_changed_occurrences(calendar):
+    """What was read whole is not replaced by a part of what it has become."""
+    exchange, dav = calendar
+    path, uid = dav.calendar() + "s.ics", "s@test.example"
+    exchange.event("fill", count=3, start="2026-12-01")
+    assert dav.put(path, series(uid, *third(uid, 14, "LOCATION:Cellar"))).status == 201
+    poll(60, lambda: len(dav.etags(dav.calendar())) == 4, "not all is shown")
+    exchange.fault(op="GetItem", do="error", code="ErrorCorruptData", times=0, where={"ids": 1})
+    together = exchange.fault(op="SyncFolderItems", do="pause", times=0)
+    for e in exchange.events():
+        exchange.event("update", num=e["num"], event={"location": "Attic"})
+    exchange.clear_faults(together)
+    poll(60, lambda: len(shown(dav, "LOCATION:Attic")) == 3, "the others are not shown")
+    assert "LOCATION:Cellar" in dav.get(path).text()
+    exchange.clear_faults()
+    dav.close()
+    dav.bridge.restart()
+    text = poll(60, lambda: shown(dav, "LOCATION:Attic").get(path), "it is not asked for again")
+    assert "LOCATION:Cellar" in text
+
+
+@pytest.fixture
 def meeting(stage):
     """(exchange, client, path of a series to which bob is invited, its lines about people)"""
     exchange = kinds.EWS.exchange(stage, "--user", "bob@example.com:canary-Exchange-9f31")
