@@ -565,7 +565,7 @@ class Play:
                 seen.update(all=invariants.over_imap(imap))
                 waits_for = invariants.differences(server["all"], seen["all"])
             except AssertionError as e:  # what was cut off is still being looked for, and this is how one hears of it
-                if "[EXPUNGEISSUED]" not in str(e):
+                if "[EXPUNGEISSUED]" not in str(e) and "[NONEXISTENT]" not in str(e):
                     raise
                 waits_for = [str(e)]
             if waits_for != seen.get("waits_for"):
