@@ -69,9 +69,8 @@ struct item_info {
     struct str id;
     struct str change; /* ChangeKey or the like; empty where the protocol has none */
     bool gone;         /* deleted or moved away; only id is set */
-    bool unread;      /* of a calendar: it is there and cannot be read now (the backend has logged why); only id is set.
-                       * With `event`: some of its changed occurrences cannot, and are not in it */
-    bool left_window; /* no longer covered by the age filter (SoftDelete): hidden here, not deleted there */
+    bool unread;       /* of a calendar: it is there and cannot be read (the backend has logged why); only id is set */
+    bool left_window;  /* no longer covered by the age filter (SoftDelete): hidden here, not deleted there */
     bool content_changed; /* known id whose message may have new bytes (an edited draft): it gets a new UID */
     unsigned flags;       /* values, for the bits in flags_known */
     unsigned flags_known;

@@ -232,8 +232,6 @@ bool calendar_take_page(struct account *a, int64_t folder_pk, const struct reply
         if (item->event) {
             calendar_own_learn(a, item->event);
             bool is_known = store_resource_of(a->store, folder_pk, item->id, item->event->uid, &arena, &known);
-            if (is_known && item->unread)
-                continue; /* what there is stays: it was whole, if it was read then */
             items[count].message_id = item->event->uid;
             calendar_prepare(a, item->event, is_known ? &known : NULL, &arena, &made[count]);
             rows[count] = made[count].row;
@@ -315,8 +313,7 @@ static void take_again(struct calendar_get *g, int64_t pk, const struct item_inf
         if (!g->again && str_eq(digest, made.row.digest) && str_eq(known.served, made.row.served))
             calendar_keep(a, pk, &made);
         else if (store_event_put(a->store, g->folder_pk, known.server_id, item->change, item->event->uid, &made.row,
-                                 &now, &err) &&
-                 (!item->unread || store_unread_add(a->store, g->folder_pk, known.server_id, &err)))
+                                 &now, &err))
             calendar_keep(a, pk, &made);
         else
             g->err = err;

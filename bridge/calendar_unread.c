@@ -2,8 +2,7 @@
 /*
  * Items that a page has named and that could not be read then (store_unread_*). No page names them again unless
  * somebody changes them, so they are asked for now and then: what a server could not do in a bad hour is not left out
- * for ever. A series of which a changed occurrence could not be read is one of them: where nothing is known of it yet
- * the rest of it is shown.
+ * for ever.
  */
 #include "bridge/base/log.h"
 #include "bridge/base/mem.h"
@@ -54,7 +53,7 @@ static void on_fetched(void *ud, const struct reply *reply)
             continue;
         if (code == ERR_NOT_FOUND)
             store_unread_done(a->store, u->folder_pk, u->ids[i], &err);
-        else if (code == ERR_NONE && item->event && !item->unread)
+        else if (code == ERR_NONE && item->event)
             take(u, u->ids[i], item, &err);
     }
     if (err.code != ERR_NONE)

@@ -357,8 +357,6 @@ const struct ews_reader ews_event_reader = {
 void ews_event_adopt(struct ews_event_reading *masters, struct ews_got *master, const struct ews_occurrence *o,
                      const struct ews_got *changed)
 {
-    if (changed->err.code != ERR_NONE && changed->err.code != ERR_NOT_FOUND)
-        master->partial = changed->err;
     if (!changed->is_event || changed->err.code != ERR_NONE)
         return;
     master->exceptions = grown(masters->arena, master->exceptions, master->exception_count, &master->exception_room,

@@ -20,8 +20,7 @@ struct ews_occurrence { /* of ModifiedOccurrences */
     int64_t original; /* instant */
 };
 struct ews_got {
-    struct err err;     /* of the response message */
-    struct err partial; /* of a changed occurrence that could not be read, and so is missing */
+    struct err err; /* of the response message */
     struct str id, change;
     bool is_event; /* a calendar item or a task: e is filled */
     struct event e;
@@ -64,7 +63,7 @@ struct ews_event_reading {
 
 extern const struct ews_reader ews_event_reader; /* its ud is a struct ews_event_reading */
 void ews_event_reading_init(struct ews_event_reading *r, struct arena *arena, size_t max, const struct tz *zone);
-/* A changed occurrence into its master, or why it is missing; one that is gone by now is not. */
+/* A changed occurrence into its master. */
 void ews_event_adopt(struct ews_event_reading *masters, struct ews_got *master, const struct ews_occurrence *o,
                      const struct ews_got *changed);
 /* When all of them are in: e.exceptions, in order. */

@@ -214,14 +214,6 @@ static bool in_trouble(const struct sync_op *s, struct err *err)
     return false;
 }
 
-static bool is_partial(const struct ews *e, const struct ews_got *g)
-{
-    bool partial = g->partial.code != ERR_NONE;
-    if (partial)
-        log_warn("ews", e->config.name, "GetItem: a changed occurrence of a series is missing: %s", g->partial.text);
-    return partial;
-}
-
 static void finish(struct sync_op *s, const struct err *err)
 {
     struct reply *r = s->op.reply;
@@ -242,7 +234,6 @@ static void finish(struct sync_op *s, const struct err *err)
                 continue; /* a message that lies here */
             } else {
                 item.event = &g->e;
-                item.unread = is_partial(s->ews, g);
             }
             item.change = g->change;
         }
@@ -364,8 +355,7 @@ static void on_fetched(void *ud, const struct err *err)
         each[i] = g->err;
         if (g->err.code == ERR_NONE && !g->is_event)
             err_set(&each[i], ERR_NOT_FOUND, "GetItem: this is no calendar item");
-        list[i] =
-            (struct item_info){.id = f->ids[i], .change = g->change, .event = &g->e, .unread = is_partial(f->ews, g)};
+        list[i] = (struct item_info){.id = f->ids[i], .change = g->change, .event = &g->e};
     }
     f->op.reply->events.each = each;
     f->op.reply->events.list = list;
