@@ -566,7 +566,7 @@ static void on_looked(void *ud, const struct err *err)
 static void update(struct put_op *p)
 {
     const unsigned series = EVENT_PART_RECURRENCE | EVENT_PART_TIME;
-    /* That answers are wanted is Exchange's to say: it is not written, and so no reason to write to the guests. */
+    /* That answers are wanted is written once, with a new meeting, and so no reason to write to the guests. */
     p->wanted.response_requested = p->base.response_requested;
     p->parts = event_differ(&p->base, &p->wanted) & ~(unsigned)NOT_SENT;
     p->reset = p->wanted.has_recurrence && (p->parts & series || takes_back(p));
